@@ -1,0 +1,89 @@
+# Everything from nothing on Debian 12, as root or as a user who may use sudo. What is there already is left alone, so that a
+# second call starts at once and needs no password.
+
+PYTHON ?= /usr/bin/python3
+VENV ?= .venv
+SCENARIO ?= scenarios/history/2021-03-10.yaml
+NAME = $(notdir $(basename $(SCENARIO)))
+RUN ?= results/runs/$(NAME)-$(shell date +%Y%m%dT%H%M%S)
+ARGS ?=
+
+KERNEL_PACKAGES = bc binutils bison flex gcc libc6-dev linux-source-6.12 make patch python3 xz-utils
+PACKAGES = ca-certificates curl ethtool iproute2 libnetfilter-queue-dev libnfnetlink-dev mininet nftables nginx-light \
+	openssl python3-dev python3-venv tcpdump
+
+BIN = $(VENV)/bin
+PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+
+# Messages carry the seconds since make was called, whichever make prints them.
+ifndef SETUP_STARTED
+export SETUP_STARTED := $(shell date +%s)
+endif
+say = printf '[%4d s] %s\n' $$(( $$(date +%s) - $(SETUP_STARTED) )) $(1) >&2
+
+.DEFAULT_GOAL = help
+.DELETE_ON_ERROR:
+.PHONY: help run test lint bench results setup setup-dev clean packages kernel-packages kernel
+
+help:  ## show this list
+	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand --tabs=12
+
+run: RUN := $(RUN)
+run:  ## set everything up, replay 10 March 2021, make the report (SCENARIO=FILE, RUN=FOLDER, ARGS=options)
+	@$(MAKE) --no-print-directory --jobs=2 setup
+	@$(BIN)/testbed run $(SCENARIO) --output $(RUN) $(ARGS)
+	@echo; echo report:
+	@$(BIN)/testbed report $(RUN)
+
+test:  ## set everything up, lint, run the tests (ARGS=options of pytest)
+	@$(MAKE) --no-print-directory --jobs=2 setup-dev
+	@$(MAKE) --no-print-directory lint
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/dev.stamp  ## check style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench:  ## run the benchmarks
+	@$(MAKE) --no-print-directory --jobs=2 setup-dev
+	@for benchmark in benchmarks/*.py; do $(BIN)/python "$$benchmark" || exit; done
+
+results:  ## make again what results/ publishes
+	@$(MAKE) --no-print-directory --jobs=2 setup
+	@rm -rf results/runs/published-$(NAME)
+	@$(BIN)/testbed run $(SCENARIO) --output results/runs/published-$(NAME)
+	@$(BIN)/testbed report results/runs/published-$(NAME) --output results/$(NAME)
+
+setup: $(VENV)/run.stamp kernel  ## install packages, the virtual environment and the kernel
+
+setup-dev: $(VENV)/dev.stamp kernel  ## the same, with the tools for development
+
+# The kernel takes longest. Its packages come first, so that it compiles while everything else installs.
+kernel: kernel-packages
+	@PYTHONPATH=. $(PYTHON) -m testbed.engine.kernel --started $(SETUP_STARTED)
+
+kernel-packages:
+	@setup/install-packages $(KERNEL_PACKAGES)
+
+packages: kernel-packages
+	@setup/install-packages $(PACKAGES)
+
+$(VENV)/run.stamp: pyproject.toml | packages
+	@$(call say,"python packages: installing")
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP_INSTALL) --editable .
+	@touch $@
+	@$(call say,"python packages: installed")
+
+$(VENV)/dev.stamp: pyproject.toml | packages
+	@$(call say,"python packages: installing")
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP_INSTALL) --editable '.[dev]'
+	@touch $@ $(VENV)/run.stamp
+	@$(call say,"python packages: installed")
+
+clean:  ## remove what make made here; the kernel stays in the cache
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find testbed tests benchmarks topologies -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,249 @@
+"""Parse the link, IP and TCP headers of many packets at once. Pure: arrays in, arrays out."""
+
+# ruff: noqa: PLR2004  offsets, sizes and versions are those of the protocols
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from testbed.capture.options import parse_options
+from testbed.capture.packets import Packets
+from testbed.capture.sni import server_name
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from testbed.capture.chunks import CaptureNotes, RecordChunk
+
+    Ints = NDArray[np.int64]
+
+__all__ = ["parse_packets"]
+
+# https://www.tcpdump.org/linktypes.html
+_LINK_NULL: Final = 0
+_LINK_ETHERNET: Final = 1
+_LINK_LOOP: Final = 108
+_LINK_LINUX_COOKED: Final = 113
+_LINK_LINUX_COOKED_2: Final = 276
+_LINK_RAW: Final = (12, 14, 101, 228, 229)
+
+_ETHERTYPE_IPV4: Final = 0x0800
+_ETHERTYPE_IPV6: Final = 0x86DD
+_ETHERTYPE_VLAN: Final = (0x8100, 0x88A8, 0x9100)
+_MAX_VLAN_TAGS: Final = 4
+_MAX_IPV6_EXTENSIONS: Final = 8
+_IPV6_FRAGMENT: Final = 44
+_IPV6_AUTHENTICATION: Final = 51
+_IPV6_EXTENSIONS: Final = (0, 43, 60, _IPV6_FRAGMENT, _IPV6_AUTHENTICATION)
+_PROTOCOL_TCP: Final = 6
+_IPV4_MAPPED_HIGH: Final = 0
+_IPV4_MAPPED_LOW: Final = 0xFFFF << 32
+_TLS_HANDSHAKE: Final = 0x16
+_CLIENT_HELLO: Final = 1
+
+
+class _Bytes:
+    """Big-endian fields at many offsets of one buffer; reading past the end gives 0."""
+
+    def __init__(self, data: NDArray[np.uint8]) -> None:
+        self._data = np.concatenate([data, np.zeros(64, np.uint8)])
+        self._last = len(data)
+
+    def u8(self, at: Ints) -> Ints:
+        return self._data[np.minimum(at, self._last)].astype(np.int64)
+
+    def u16(self, at: Ints) -> Ints:
+        at = np.minimum(at, self._last)
+        value: Ints = (self._data[at].astype(np.int64) << 8) | self._data[at + 1]
+        return value
+
+    def u32(self, at: Ints) -> Ints:
+        return (self.u16(at) << 16) | self.u16(at + 2)
+
+    def u64(self, at: Ints) -> NDArray[np.uint64]:
+        return (self.u32(at).astype(np.uint64) << np.uint64(32)) | self.u32(at + 4).astype(np.uint64)
+
+    def block(self, at: Ints, width: int) -> NDArray[np.uint8]:
+        return self._data[np.minimum(at, self._last)[:, None] + np.arange(width)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Located:
+    """Where the parts of n TCP packets lie in a chunk."""
+
+    record: Ints
+    is_v4: NDArray[np.bool_]
+    ip_at: Ints
+    tcp_at: Ints
+    payload_at: Ints
+    payload: Ints  # bytes on the wire
+    end: Ints  # of what was captured
+
+
+def parse_packets(chunk: RecordChunk, notes: CaptureNotes) -> Packets:
+    """Return the TCP packets of a chunk; count all others in ``notes`` with the reason."""
+    fields = _Bytes(chunk.data)
+    end = chunk.offset + chunk.captured
+    ip_at, version = _skip_link(fields, chunk)
+    kept = _keep(version > 0, np.arange(len(ip_at)), notes, "not IP")
+    kept = _keep(ip_at[kept] + 20 <= end[kept], kept, notes, "cut before the end of the IP header")
+    version = version[kept]
+    ip_at = ip_at[kept]
+    tcp_at, ip_end, protocol, first = _skip_ip(fields, ip_at, version, (chunk.offset + chunk.length)[kept])
+    chosen = _keep(protocol == _PROTOCOL_TCP, np.arange(len(kept)), notes, "not TCP")
+    chosen = _keep(first[chosen], chosen, notes, "later fragment")
+    chosen = _keep(tcp_at[chosen] + 20 <= end[kept[chosen]], chosen, notes, "cut before the end of the TCP header")
+    offset_words = fields.u8(tcp_at + 12) >> 4
+    payload = ip_end - tcp_at - offset_words * 4
+    chosen = _keep((offset_words[chosen] >= 5) & (payload[chosen] >= 0), chosen, notes, "impossible header lengths")
+    notes.tcp += len(chosen)
+    located = _Located(
+        record=kept[chosen],
+        is_v4=version[chosen] == 4,
+        ip_at=ip_at[chosen],
+        tcp_at=tcp_at[chosen],
+        payload_at=tcp_at[chosen] + offset_words[chosen] * 4,
+        payload=payload[chosen],
+        end=end[kept[chosen]],
+    )
+    return _columns(fields, chunk, located)
+
+
+def _keep(condition: NDArray[np.bool_], index: Ints, notes: CaptureNotes, reason: str) -> Ints:
+    kept = index[condition]
+    notes.skip(reason, len(index) - len(kept))
+    return kept
+
+
+def _skip_link(fields: _Bytes, chunk: RecordChunk) -> tuple[Ints, Ints]:
+    """Return where the IP header begins and its version, 0 where there is none."""
+    at = chunk.offset.copy()
+    ether_type = np.zeros(len(at), np.int64)
+    for link_type in np.unique(chunk.link_type):
+        mine = np.flatnonzero(chunk.link_type == link_type)
+        header_bytes, types = _link_header(fields, int(link_type), at[mine])
+        ether_type[mine] = types
+        at[mine] += header_bytes
+    for _ in range(_MAX_VLAN_TAGS):
+        tagged = np.flatnonzero(np.isin(ether_type, _ETHERTYPE_VLAN))
+        if not len(tagged):
+            break
+        ether_type[tagged] = fields.u16(at[tagged] + 2)
+        at[tagged] += 4
+    nibble = fields.u8(at) >> 4
+    version = np.where(
+        ((ether_type == _ETHERTYPE_IPV4) & (nibble == 4)) | ((ether_type == _ETHERTYPE_IPV6) & (nibble == 6)), nibble, 0
+    )
+    version[at >= chunk.offset + chunk.captured] = 0
+    return at, version
+
+
+def _link_header(fields: _Bytes, link_type: int, at: Ints) -> tuple[int, Ints]:
+    if link_type == _LINK_ETHERNET:
+        return 14, fields.u16(at + 12)
+    if link_type == _LINK_LINUX_COOKED:
+        return 16, fields.u16(at + 14)
+    if link_type == _LINK_LINUX_COOKED_2:
+        return 20, fields.u16(at)
+    header_bytes = 4 if link_type in (_LINK_NULL, _LINK_LOOP) else 0
+    if header_bytes == 0 and link_type not in _LINK_RAW:
+        return 0, np.zeros(len(at), np.int64)
+    by_nibble = np.zeros(16, np.int64)
+    by_nibble[[4, 6]] = _ETHERTYPE_IPV4, _ETHERTYPE_IPV6
+    return header_bytes, by_nibble[fields.u8(at + header_bytes) >> 4]
+
+
+def _skip_ip(fields: _Bytes, at: Ints, version: Ints, wire_end: Ints) -> tuple[Ints, Ints, Ints, NDArray[np.bool_]]:
+    """Return where the next header begins, where the IP packet ends, the protocol, and if it is no later fragment."""
+    is_v4 = version == 4
+    total = fields.u16(at + 2)
+    header_bytes = (fields.u8(at) & 0x0F) * 4
+    protocol = fields.u8(at + 9)
+    first = (fields.u16(at + 6) & 0x1FFF) == 0
+    next_at = at + header_bytes
+    v6 = np.flatnonzero(~is_v4)
+    if len(v6):
+        total[v6] = fields.u16(at[v6] + 4)
+        protocol[v6], next_at[v6], first[v6] = _skip_extensions(fields, at[v6])
+        total[v6] = np.where(total[v6] == 0, 0, total[v6] + 40)
+    # a length of 0 stands for a segment too long for the field (TSO, jumbo): the record's length is used
+    ip_end = np.where(total == 0, wire_end, at + total)
+    return next_at, ip_end, protocol, first
+
+
+def _skip_extensions(fields: _Bytes, at: Ints) -> tuple[Ints, Ints, NDArray[np.bool_]]:
+    following = fields.u8(at + 6)
+    next_at = at + 40
+    first = np.ones(len(at), np.bool_)
+    for _ in range(_MAX_IPV6_EXTENSIONS):
+        more = np.flatnonzero(np.isin(following, _IPV6_EXTENSIONS) & first)
+        if not len(more):
+            break
+        kind, here = following[more], next_at[more]
+        size = (fields.u8(here + 1) + 1) * 8
+        size[kind == _IPV6_FRAGMENT] = 8
+        authentication = kind == _IPV6_AUTHENTICATION
+        size[authentication] = (fields.u8(here[authentication] + 1) + 2) * 4
+        first[more] = (kind != _IPV6_FRAGMENT) | ((fields.u16(here + 2) & 0xFFF8) == 0)
+        following[more] = fields.u8(here)
+        next_at[more] += size
+    return following, next_at, first
+
+
+def _addresses(
+    fields: _Bytes, located: _Located, v4_offset: int, v6_offset: int
+) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    high = np.full(len(located.ip_at), _IPV4_MAPPED_HIGH, np.uint64)
+    low = fields.u32(located.ip_at + v4_offset).astype(np.uint64) | np.uint64(_IPV4_MAPPED_LOW)
+    v6 = np.flatnonzero(~located.is_v4)
+    if len(v6):
+        high[v6] = fields.u64(located.ip_at[v6] + v6_offset)
+        low[v6] = fields.u64(located.ip_at[v6] + v6_offset + 8)
+    return high, low
+
+
+def _columns(fields: _Bytes, chunk: RecordChunk, located: _Located) -> Packets:
+    ip_at, tcp_at = located.ip_at, located.tcp_at
+    src_high, src_low = _addresses(fields, located, 12, 8)
+    dst_high, dst_low = _addresses(fields, located, 16, 24)
+    captured_options = np.minimum(located.payload_at, located.end) - tcp_at - 20
+    options = parse_options(fields.block, tcp_at + 20, captured_options)
+    return Packets(
+        index=located.record + chunk.first_index,
+        t_ns=chunk.t_ns[located.record],
+        src_high=src_high,
+        src_low=src_low,
+        dst_high=dst_high,
+        dst_low=dst_low,
+        src_port=fields.u16(tcp_at).astype(np.uint16),
+        dst_port=fields.u16(tcp_at + 2).astype(np.uint16),
+        seq=fields.u32(tcp_at + 4).astype(np.uint32),
+        ack=fields.u32(tcp_at + 8).astype(np.uint32),
+        flags=(fields.u16(tcp_at + 12) & 0x0FFF).astype(np.uint16),
+        window=fields.u16(tcp_at + 14).astype(np.uint16),
+        payload=located.payload.astype(np.int32),
+        ip_id=np.where(located.is_v4, fields.u16(ip_at + 4), -1).astype(np.int32),
+        ttl=np.where(located.is_v4, fields.u8(ip_at + 8), fields.u8(ip_at + 7)).astype(np.uint8),
+        mss=options.mss,
+        timestamps=options.timestamps,
+        sack_count=options.sack_count,
+        sack_start=options.sack_start,
+        sack_end=options.sack_end,
+        server_names=_server_names(fields, chunk, located),
+    )
+
+
+def _server_names(fields: _Bytes, chunk: RecordChunk, located: _Located) -> dict[int, str]:
+    """Return the server name of each packet that begins with a ClientHello, by record index."""
+    at, end = located.payload_at, located.end
+    hello = (located.payload > 5) & (at + 6 <= end)
+    hello[hello] = (fields.u8(at[hello]) == _TLS_HANDSHAKE) & (fields.u8(at[hello] + 5) == _CLIENT_HELLO)
+    names: dict[int, str] = {}
+    for row in np.flatnonzero(hello):
+        name = server_name(chunk.data[at[row] : end[row]].tobytes())
+        if name is not None:
+            names[int(located.record[row]) + chunk.first_index] = name
+    return names

@@ -1,0 +1,103 @@
+"""The fate of each packet: lost or delivered, and how long it took, from one capture or from both ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from testbed.detectors.rtt import data_side, rtt_by_packet, sent_data
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from testbed.capture import Flow
+    from testbed.detectors.observation import Transfer
+
+__all__ = ["Fates", "fates"]
+
+HEADER_BYTES: Final = 52  # IPv4 and TCP with timestamps: what a meter of IP lengths counts beside payload
+_LEAST_MATCHED: Final = 0.3  # of the sender's packets; with fewer, the captures hold different things
+
+
+@dataclass(frozen=True, slots=True)
+class Fates:
+    """Data packets of one direction, as their sender sent them; arrays of shape (n,).
+
+    Attributes:
+        times_s: Times of sending, seconds since the transfer began, float64.
+        sizes: Wire bytes (IP), float64.
+        lost: bool.
+        delays_s: Delay that is comparable between packets (round trip, or one way up to a constant), NaN where unknown.
+        paired: Whether both ends were captured, so that losses are seen and not inferred.
+    """
+
+    times_s: NDArray[np.float64]
+    sizes: NDArray[np.float64]
+    lost: NDArray[np.bool_]
+    delays_s: NDArray[np.float64]
+    paired: bool
+
+    def __len__(self) -> int:
+        return len(self.times_s)
+
+    @property
+    def loss_share(self) -> float:
+        """Lost packets over packets sent."""
+        return float(self.lost.mean()) if len(self) else 0.0
+
+
+def fates(transfer: Transfer) -> Fates | None:
+    """Return the fate of a transfer's packets, or None without a capture at its sender.
+
+    With captures at both ends, a packet is lost if the receiver's capture lacks it (told apart by IP identification and
+    sequence number). With the sender's alone, losses are inferred from retransmissions and delays are round trips.
+    """
+    if transfer.sender_flow is None:
+        return None
+    if transfer.receiver_flow is not None:
+        both = _paired(transfer.sender_flow, transfer.receiver_flow)
+        if both is not None:
+            return both
+    return _inferred(transfer.sender_flow)
+
+
+def _inferred(flow: Flow) -> Fates:
+    sent = sent_data(flow)
+    data = sent.payload > 0
+    return Fates(
+        times_s=(sent.t_ns[data] - flow.t_ns[0]) / 1e9,
+        sizes=(sent.payload[data] + HEADER_BYTES).astype(np.float64),
+        lost=sent.lost[data],
+        delays_s=rtt_by_packet(flow, sent)[data],
+        paired=False,
+    )
+
+
+def _paired(sender: Flow, receiver: Flow) -> Fates | None:
+    sent = np.flatnonzero((sender.from_a == data_side(sender)) & (sender.payload > 0))
+    received = np.flatnonzero((receiver.from_a == data_side(receiver)) & (receiver.payload > 0))
+    if not len(sent) or not len(received) or (sender.ip_id[sent] <= 0).all():
+        return None
+    arrived_ns: dict[tuple[int, int, int], list[int]] = {}
+    for row in received[::-1].tolist():
+        arrived_ns.setdefault(_name(receiver, row), []).append(int(receiver.t_ns[row]))
+    delays = np.full(len(sent), np.nan)
+    for place, row in enumerate(sent.tolist()):
+        times = arrived_ns.get(_name(sender, row))
+        if times:
+            delays[place] = (times.pop() - int(sender.t_ns[row])) / 1e9
+    if np.isfinite(delays).mean() < _LEAST_MATCHED and np.isfinite(delays).sum() < len(received) / 2:
+        return None
+    return Fates(
+        times_s=(sender.t_ns[sent] - sender.t_ns[0]) / 1e9,
+        sizes=(sender.payload[sent] + HEADER_BYTES).astype(np.float64),
+        lost=~np.isfinite(delays),
+        delays_s=delays,
+        paired=True,
+    )
+
+
+def _name(flow: Flow, row: int) -> tuple[int, int, int]:
+    return int(flow.ip_id[row]), int(flow.seq[row]) % 2**32, int(flow.payload[row])

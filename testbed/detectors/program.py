@@ -1,0 +1,70 @@
+"""Any program as a detector: it reads an observation as JSON on stdin and writes a verdict as JSON on stdout."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from typing import TYPE_CHECKING, Final
+
+from testbed.detectors.fields import load_json
+from testbed.detectors.observation_json import observation_to_json
+from testbed.detectors.verdict import Verdict, verdict_from_json
+from testbed.errors import InputError, MissingError
+
+if TYPE_CHECKING:
+    from testbed.detectors.observation import Observation
+
+__all__ = ["ExecDetector"]
+
+TIMEOUT_S: Final = 300.0
+_SHOWN_CHARACTERS: Final = 500
+
+
+class ExecDetector:
+    """A program of the user's.
+
+    Args:
+        command: Program and arguments, quoted as for a shell; no shell is started.
+        timeout_s: Seconds it may take for one observation.
+
+    Raises:
+        InputError: The command is empty or badly quoted.
+    """
+
+    def __init__(self, command: str, *, timeout_s: float = TIMEOUT_S) -> None:
+        try:
+            self._arguments = shlex.split(command)
+        except ValueError as error:
+            raise InputError(f"exec:{command}: {error}") from error
+        if not self._arguments:
+            raise InputError("exec: names no program; write exec:./my-detector")
+        self.name = f"exec:{command}"
+        self.summary = "a program of the user's"
+        self._timeout_s = timeout_s
+
+    def detect(self, observation: Observation) -> Verdict:
+        """Run the program once.
+
+        Raises:
+            MissingError: The program cannot be started.
+            InputError: It failed, took too long, or wrote no verdict; what it said on stderr is quoted.
+        """
+        try:
+            done = subprocess.run(
+                self._arguments,
+                input=observation_to_json(observation).encode(),
+                capture_output=True,
+                timeout=self._timeout_s,
+                check=False,
+            )
+        except OSError as error:
+            raise MissingError(f"{self.name}: cannot be started: {error.strerror}; is it executable?") from error
+        except subprocess.TimeoutExpired as error:
+            raise InputError(f"{self.name}: no verdict after {self._timeout_s:g} s") from error
+        said = done.stderr.decode("utf-8", "replace").strip()[-_SHOWN_CHARACTERS:]
+        if done.returncode != 0:
+            raise InputError(f"{self.name}: ended with status {done.returncode}: {said or 'it said nothing on stderr'}")
+        try:
+            return verdict_from_json(load_json(done.stdout, self.name), detector=self.name)
+        except ValueError as error:
+            raise InputError(f"{self.name}: its verdict cannot be used: {error}") from error

@@ -1,0 +1,161 @@
+"""What a detector answers. Holds no method: those are in the files named after them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias, TypeVar, Union
+
+__all__ = ["JsonValue", "Mechanism", "Outcome", "Verdict", "inconclusive", "verdict_from_json", "verdict_to_json"]
+
+JsonValue: TypeAlias = Union[bool, int, float, str, Sequence["JsonValue"], Mapping[str, "JsonValue"], None]  # noqa: UP007  recursive
+_Choice = TypeVar("_Choice", bound=StrEnum)
+VERDICT_FIELDS = (
+    "detector",
+    "version",
+    "outcome",
+    "score",
+    "rate_bps",
+    "burst_bytes",
+    "mechanism",
+    "content_specific",
+    "onset_s",
+    "why",
+    "details",
+)
+
+
+class Outcome(StrEnum):
+    """The three answers. Data that a method cannot use give `INCONCLUSIVE`, never a guess."""
+
+    THROTTLED = "throttled"
+    NOT_THROTTLED = "not throttled"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Mechanism(StrEnum):
+    """What made the transfer slow, where a method can tell."""
+
+    POLICING = "policing"
+    SHAPING = "shaping"
+    CONGESTION = "congestion"
+    LOSS = "loss"
+    APP_LIMITED = "app-limited"
+    FROZEN = "frozen"
+    BLOCKED = "blocked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """One detector's answer about one observation.
+
+    Attributes:
+        detector: Name of the detector.
+        version: Version of its method, changed whenever verdicts may change.
+        outcome: Throttled, not throttled or inconclusive.
+        why: A sentence for a person.
+        score: Larger means more like throttling, on the method's own scale, or None.
+        rate_bps: Rate of the limit, bits a second, or None.
+        burst_bytes: What passed before the limit took hold, bytes, or None.
+        mechanism: What made the transfer slow, or None where the method cannot tell.
+        content_specific: Whether only the target is slow, or None where the method cannot tell.
+        onset_s: When the limit began: seconds since the start of the transfer, or since 1970 for series of days.
+        details: What the method computed on the way; JSON values only.
+
+    Raises:
+        ValueError: A number is not finite, or ``why`` is empty.
+    """
+
+    detector: str
+    outcome: Outcome
+    why: str
+    version: str = "1"
+    score: float | None = None
+    rate_bps: float | None = None
+    burst_bytes: float | None = None
+    mechanism: Mechanism | None = None
+    content_specific: bool | None = None
+    onset_s: float | None = None
+    details: Mapping[str, JsonValue] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("score", "rate_bps", "burst_bytes", "onset_s"):
+            number = getattr(self, name)
+            if number is not None and not math.isfinite(number):
+                raise ValueError(f"verdict of {self.detector}: {name} is {number}; a detector gives None instead")
+        if not self.why:
+            raise ValueError(f"verdict of {self.detector}: it does not say why")
+
+
+def inconclusive(
+    detector: str, why: str, *, version: str = "1", details: Mapping[str, JsonValue] | None = None
+) -> Verdict:
+    """Return the verdict of a method that cannot tell, with the reason."""
+    return Verdict(detector=detector, version=version, outcome=Outcome.INCONCLUSIVE, why=why, details=details or {})
+
+
+def verdict_to_json(verdict: Verdict) -> dict[str, JsonValue]:
+    """Return a verdict as a JSON object with every field."""
+    return {name: getattr(verdict, name) for name in VERDICT_FIELDS}
+
+
+def verdict_from_json(value: object, *, detector: str) -> Verdict:
+    """Read a verdict, such as a program of the user's wrote.
+
+    Args:
+        value: A parsed JSON object: ``outcome`` and ``why`` mandatory, the other fields of `Verdict` optional.
+        detector: Name to give where the object gives none.
+
+    Raises:
+        ValueError: A field is missing, unknown or of the wrong kind; the message names it.
+    """
+    if not isinstance(value, dict):
+        raise ValueError(f"a verdict is a JSON object, not {type(value).__name__}")  # noqa: TRY004  a wrong kind is a wrong value here
+    unknown = sorted(set(value) - set(VERDICT_FIELDS))
+    if unknown:
+        raise ValueError(f"a verdict has no field {unknown[0]!r}; its fields are {', '.join(VERDICT_FIELDS)}")
+    details = value.get("details", {})
+    if not isinstance(details, dict):
+        raise ValueError(f"details is {details!r}, not an object")  # noqa: TRY004  a wrong kind is a wrong value here
+    mechanism = value.get("mechanism")
+    return Verdict(
+        detector=_text(value.get("detector", detector), "detector"),
+        version=_text(value.get("version", "1"), "version"),
+        outcome=_choice(value.get("outcome"), Outcome, "outcome"),
+        why=_text(value.get("why"), "why"),
+        score=_number(value.get("score"), "score"),
+        rate_bps=_number(value.get("rate_bps"), "rate_bps"),
+        burst_bytes=_number(value.get("burst_bytes"), "burst_bytes"),
+        mechanism=None if mechanism is None else _choice(mechanism, Mechanism, "mechanism"),
+        content_specific=_truth(value.get("content_specific"), "content_specific"),
+        onset_s=_number(value.get("onset_s"), "onset_s"),
+        details=details,
+    )
+
+
+def _text(value: object, name: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{name} is {value!r}, not a text")
+    return value
+
+
+def _number(value: object, name: str) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{name} is {value!r}, not a number")  # noqa: TRY004  a wrong kind is a wrong value here
+    return float(value)
+
+
+def _truth(value: object, name: str) -> bool | None:
+    if value is None or isinstance(value, bool):
+        return value
+    raise ValueError(f"{name} is {value!r}, not true, false or null")
+
+
+def _choice(value: object, choices: type[_Choice], name: str) -> _Choice:
+    if not isinstance(value, str) or value not in set(choices):
+        raise ValueError(f"{name} is {value!r}, not one of: {', '.join(choices)}")
+    return choices(value)

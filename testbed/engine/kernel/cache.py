@@ -1,0 +1,138 @@
+"""Where finished kernels are kept: one folder a kernel, named by the hash of what it was made from.
+
+    $XDG_CACHE_HOME/throttling-testbed/kernel/<hash>/linux        the kernel
+                                                     info.json    what it is
+                                                     build.log    what the compiler said
+
+Not for: making them (build.py).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["CachedKernel", "KernelInfo", "StoredInfo", "cache_folder", "cached_kernels", "locked"]
+
+
+class StoredInfo(TypedDict):
+    """What ``info.json`` says of a kernel."""
+
+    recipe: str
+    version: str
+    source: str
+    compiler: str
+    options: list[str]
+    files: int
+    size_bytes: int
+    built: str
+
+
+@dataclass(frozen=True, slots=True)
+class KernelInfo:
+    """What is known of the kernel that this machine would run.
+
+    Args:
+        path: the kernel, or None where it has not been built.
+        hash: sixteen hexadecimal digits over source, configuration, patches and make goals.
+        version: what ``uname -r`` says in the guest; empty until built.
+        source: package and version that it is compiled from; empty where none is installed and none was used.
+        options: options asked for, as ``CONFIG_X=value``.
+        size_bytes: size of the kernel; 0 until built.
+        built: when it was built, ISO 8601, UTC; empty until then.
+    """
+
+    path: Path | None
+    hash: str
+    version: str
+    source: str
+    options: tuple[str, ...]
+    size_bytes: int
+    built: str
+
+
+@dataclass(frozen=True, slots=True)
+class CachedKernel:
+    """The place of one kernel in the cache, whether it is there yet or not."""
+
+    folder: Path
+
+    @property
+    def program(self) -> Path:
+        """The kernel itself."""
+        return self.folder / "linux"
+
+    @property
+    def log(self) -> Path:
+        """What the compiler said in the last build."""
+        return self.folder / "build.log"
+
+    @property
+    def lock(self) -> Path:
+        """The file that a builder holds."""
+        return self.folder / "lock"
+
+    def stored(self) -> StoredInfo | None:
+        """Read what is kept beside the kernel; None unless both are there and readable."""
+        try:
+            info: StoredInfo = json.loads((self.folder / "info.json").read_text())
+        except (OSError, ValueError):
+            return None
+        return info if os.access(self.program, os.X_OK) else None
+
+    def store(self, program: Path, info: StoredInfo) -> None:
+        """Move a finished kernel into place; a reader sees all of it or nothing.
+
+        Args:
+            program: the kernel, on the same file system.
+            info: what to say of it.
+        """
+        draft = self.folder / "info.json.new"
+        draft.write_text(json.dumps(info, indent=2) + "\n")
+        program.replace(self.program)
+        draft.replace(self.folder / "info.json")
+
+
+def cache_folder() -> Path:
+    """Return the folder for kernels under the user's cache folder."""
+    root = os.environ.get("XDG_CACHE_HOME", "")
+    # The XDG specification: a path that is not absolute is to be ignored.
+    base = Path(root) if Path(root).is_absolute() else Path.home() / ".cache"
+    return base / "throttling-testbed" / "kernel"
+
+
+def cached_kernels(recipe_hash: str) -> list[CachedKernel]:
+    """List the finished kernels made by a recipe from any source, oldest first."""
+    finished = [
+        (stored["built"], kernel)
+        for folder in sorted(cache_folder().glob("*/"))
+        if (stored := (kernel := CachedKernel(folder)).stored()) and stored["recipe"] == recipe_hash
+    ]
+    return [kernel for _, kernel in sorted(finished, key=lambda pair: pair[0])]
+
+
+@contextmanager
+def locked(path: Path, *, when_waiting: Callable[[], None]) -> Iterator[None]:
+    """Hold a lock file for the time of the block.
+
+    The lock goes with the process: one that dies leaves none behind.
+
+    Args:
+        path: the file; made if it is not there.
+        when_waiting: called once if another process holds the lock.
+    """
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            when_waiting()
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

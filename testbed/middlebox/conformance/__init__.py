@@ -1,0 +1,27 @@
+"""What was published about the real boxes, tried on ours: every row of sections 2.3 to 4.3 that a box alone can show.
+
+`ROWS` are the facts as data, `run` tries them, `as_markdown` and `as_json` tell. `ELSEWHERE` lists the facts that take
+a network to show. Host side only: hellos come from OpenSSL.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from testbed.middlebox.conformance import censors, domains, evasion, policing, state, trigger
+from testbed.middlebox.conformance.report import ELSEWHERE, as_json, as_markdown
+from testbed.middlebox.conformance.row import Finding, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from testbed.middlebox.profile import Profile
+
+__all__ = ["ELSEWHERE", "ROWS", "Finding", "Row", "as_json", "as_markdown", "run"]
+
+ROWS: list[Row] = [*policing.ROWS, *trigger.ROWS, *domains.ROWS, *state.ROWS, *evasion.ROWS, *censors.ROWS]
+
+
+def run(load: Callable[[str], Profile], rows: Iterable[Row] = ROWS) -> list[Finding]:
+    """Try every row; ``load`` gives the profile of a name."""
+    return [row.find(load) for row in rows]

@@ -1,0 +1,57 @@
+"""ClientHellos as OpenSSL sends them, and the ways in which the papers changed them."""
+
+from __future__ import annotations
+
+import ssl
+from functools import cache
+
+__all__ = ["CHANGE_CIPHER_SPEC", "client_hello", "extensions_length_offset", "inverted", "padded", "split_record"]
+
+CHANGE_CIPHER_SPEC = bytes.fromhex("140303000101")
+_PADDING_EXTENSION = 21
+_RANDOM = slice(11, 43)
+
+
+@cache
+def client_hello(name: str | None = None) -> bytes:
+    """A ClientHello record for a name; None: without server_name."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    outgoing = ssl.MemoryBIO()
+    session = context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=name)
+    try:
+        session.do_handshake()
+    except ssl.SSLWantReadError:
+        return outgoing.read()
+    raise AssertionError("a handshake cannot end without an answer")
+
+
+def extensions_length_offset(hello: bytes) -> int:
+    """Where the length of all extensions stands in a hello record."""
+    at = 43
+    at += 1 + hello[at]
+    at += 2 + int.from_bytes(hello[at : at + 2], "big")
+    return at + 1 + hello[at]
+
+
+def padded(hello: bytes, size: int) -> bytes:
+    """A hello record inflated to ``size`` bytes with the padding extension (RFC 7685)."""
+    extra = size - len(hello)
+    extension = _PADDING_EXTENSION.to_bytes(2, "big") + (extra - 4).to_bytes(2, "big") + bytes(extra - 4)
+    grown = bytearray(hello + extension)
+    for offset, width in ((3, 2), (6, 3), (extensions_length_offset(hello), 2)):
+        value = int.from_bytes(hello[offset : offset + width], "big") + extra
+        grown[offset : offset + width] = value.to_bytes(width, "big")
+    return bytes(grown)
+
+
+def split_record(hello: bytes, at: int) -> bytes:
+    """The same handshake message in two TLS records, the first with ``at`` bytes of it."""
+    header, message = hello[:3], hello[5:]
+    return b"".join(header + len(part).to_bytes(2, "big") + part for part in (message[:at], message[at:]))
+
+
+def inverted(data: bytes, offset: int = 0, size: int | None = None) -> bytes:
+    """Bytes with all bits of a part turned over: how X21 scrambled recordings and masked fields."""
+    end = len(data) if size is None else offset + size
+    return data[:offset] + bytes(byte ^ 0xFF for byte in data[offset:end]) + data[end:]

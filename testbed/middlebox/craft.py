@@ -1,0 +1,79 @@
+"""Datagrams made from nothing, with right checksums: what the box injects, and what tests send through it."""
+
+from __future__ import annotations
+
+from struct import pack
+
+from testbed.middlebox.packet import TCP, UDP
+
+__all__ = ["joined_datagram", "tcp_segment", "udp_datagram", "with_ttl"]
+
+_IPV4 = 4
+_DONT_FRAGMENT = 0x4000
+
+
+def tcp_segment(
+    *,
+    src: bytes,
+    dst: bytes,
+    sport: int,
+    dport: int,
+    seq: int = 0,
+    ack: int = 0,
+    flags: int = 0,
+    payload: bytes = b"",
+    window: int = 65535,
+    ttl: int = 64,
+    ip_id: int = 0,
+) -> bytes:
+    """One TCP segment in an IP datagram; addresses are packed, v4 or v6."""
+    header = pack("!HHIIBBHHH", sport, dport, seq, ack, 5 << 4, flags, window, 0, 0)
+    checksum = _checksum(_pseudo_header(src, dst, TCP, len(header) + len(payload)) + header + payload)
+    segment = header[:16] + pack("!H", checksum) + header[18:] + payload
+    return _datagram(src, dst, TCP, segment, ttl=ttl, ip_id=ip_id)
+
+
+def udp_datagram(
+    *, src: bytes, dst: bytes, sport: int, dport: int, payload: bytes = b"", ttl: int = 64, ip_id: int = 0
+) -> bytes:
+    """One UDP datagram in an IP datagram; addresses are packed, v4 or v6."""
+    length = 8 + len(payload)
+    header = pack("!HHH", sport, dport, length)
+    checksum = _checksum(_pseudo_header(src, dst, UDP, length) + header + b"\0\0" + payload)
+    return _datagram(src, dst, UDP, header + pack("!H", checksum or 0xFFFF) + payload, ttl=ttl, ip_id=ip_id)
+
+
+def with_ttl(data: bytes, ttl: int) -> bytes:
+    """A datagram with another TTL or hop limit, and its header's checksum made right."""
+    if data[0] >> 4 != _IPV4:
+        return data[:7] + bytes([ttl]) + data[8:]
+    size = (data[0] & 0x0F) * 4
+    header = data[:8] + bytes([ttl]) + data[9:10] + b"\0\0" + data[12:size]
+    return header[:10] + pack("!H", _checksum(header)) + header[12:] + data[size:]
+
+
+def joined_datagram(first: bytes, header_size: int, protocol: int, body: bytes) -> bytes:
+    """The whole datagram of which ``first`` is the fragment with offset 0. Headers of IPv6 extensions are left out."""
+    if first[0] >> 4 != _IPV4:
+        return first[:4] + pack("!HB", len(body), protocol) + first[7:40] + body
+    header = first[:2] + pack("!H", header_size + len(body)) + first[4:6] + b"\0\0" + first[8:10]
+    header += b"\0\0" + first[12:header_size]
+    return header[:10] + pack("!H", _checksum(header)) + header[12:] + body
+
+
+def _datagram(src: bytes, dst: bytes, protocol: int, body: bytes, *, ttl: int, ip_id: int) -> bytes:
+    if len(src) != _IPV4:
+        return pack("!IHBB", 6 << 28, len(body), protocol, ttl) + src + dst + body
+    header = pack("!BBHHHBBH", 0x45, 0, 20 + len(body), ip_id, _DONT_FRAGMENT, ttl, protocol, 0) + src + dst
+    return header[:10] + pack("!H", _checksum(header)) + header[12:] + body
+
+
+def _pseudo_header(src: bytes, dst: bytes, protocol: int, length: int) -> bytes:
+    return src + dst + pack("!II", length, protocol)
+
+
+def _checksum(data: bytes) -> int:
+    """The Internet checksum (RFC 1071)."""
+    total = int.from_bytes(data + b"\0" * (len(data) % 2), "big")
+    # A ones' complement sum is a remainder modulo 65535, in which a sum that is not 0 counts as 65535.
+    return 0xFFFF - (total % 0xFFFF or 0xFFFF if total else 0)

@@ -1,0 +1,148 @@
+"""The flow table: what the box remembers of each five-tuple, until when, and who is forgotten when it is full.
+
+Each flow has one expiry, pushed back by every packet. A heap holds one lower bound of it per flow, corrected when it
+comes to the top, so that a packet costs one assignment. Not for: deciding what to do with a flow.
+"""
+
+from __future__ import annotations
+
+from heapq import heapify, heappop, heappush
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from testbed.middlebox.actions import Action
+    from testbed.middlebox.packet import FlowKey
+    from testbed.middlebox.readers import Reader
+
+__all__ = ["Flow", "FlowTable"]
+
+# Entries of flows that are gone leave the heap late: when they outnumber the others by this, it is made anew.
+_SPARE_ENTRIES = 1000
+
+
+class Flow:
+    """State of one five-tuple.
+
+    ``inspections_left`` counts the payload packets that the box will still read; 0 means that it has decided.
+    """
+
+    __slots__ = (
+        "action", "bound_ns", "id", "in_handshake", "inspections_left", "is_new", "is_refreshed", "key",
+        "last_seen_ns", "opened_ns", "reader", "timeout_ns",
+    )  # fmt: skip
+
+    def __init__(self, number: int, key: FlowKey, now_ns: int, timeout_ns: int) -> None:
+        """A flow whose first packet came at ``now_ns``."""
+        self.id = number
+        self.key = key
+        self.opened_ns = now_ns
+        self.last_seen_ns = now_ns
+        self.timeout_ns = timeout_ns
+        self.bound_ns = 0
+        self.inspections_left = 0
+        self.reader: Reader | None = None
+        self.action: Action | None = None
+        self.is_refreshed = True  # packets push the expiry back
+        self.in_handshake = False
+        self.is_new = True  # its first packet is being looked at
+
+    @property
+    def expires_ns(self) -> int:
+        """When the flow will be forgotten unless a packet comes first."""
+        return self.last_seen_ns + self.timeout_ns
+
+
+class FlowTable:
+    """Flows by five-tuple and by number, bounded in size.
+
+    ``evicted`` counts the flows that had to go to make room.
+    """
+
+    __slots__ = ("_by_id", "_by_key", "_count", "_heap", "_limit", "evicted")
+
+    def __init__(self, limit: int) -> None:
+        """An empty table for at most ``limit`` flows."""
+        self._limit = limit
+        self._by_key: dict[FlowKey, Flow] = {}
+        self._by_id: dict[int, Flow] = {}
+        self._heap: list[tuple[int, int]] = []
+        self._count = 0
+        self.evicted = 0
+
+    def __len__(self) -> int:
+        """How many flows are remembered."""
+        return len(self._by_key)
+
+    def get(self, key: FlowKey) -> Flow | None:
+        """The flow of a five-tuple, also when it is due to be forgotten."""
+        return self._by_key.get(key)
+
+    def by_id(self, number: int) -> Flow | None:
+        """The flow with this number."""
+        return self._by_id.get(number)
+
+    def is_full(self) -> bool:
+        """Whether one has to go before another can come."""
+        return len(self._by_key) >= self._limit
+
+    def open(self, key: FlowKey, now_ns: int, timeout_ns: int) -> Flow:
+        """Remember a new flow. The caller has made room."""
+        self._count += 1
+        flow = Flow(self._count, key, now_ns, timeout_ns)
+        self._by_key[key] = self._by_id[flow.id] = flow
+        self._schedule(flow)
+        return flow
+
+    def set_timeout(self, flow: Flow, timeout_ns: int) -> None:
+        """Change how long a flow is remembered after its last packet."""
+        flow.timeout_ns = timeout_ns
+        if flow.expires_ns < flow.bound_ns:
+            self._schedule(flow)
+
+    def forget(self, flow: Flow) -> None:
+        """Remove a flow; its entry in the heap goes when it comes to the top."""
+        del self._by_key[flow.key]
+        del self._by_id[flow.id]
+
+    def next_expiry_ns(self) -> int | None:
+        """When the next flow is forgotten if no packet comes; None for an empty table."""
+        flow = self._earliest()
+        return None if flow is None else flow.expires_ns
+
+    def due(self, now_ns: int) -> list[Flow]:
+        """Flows that have been idle for too long at ``now_ns``, earliest first. They stay in the table."""
+        due = []
+        flow = self._earliest()
+        while flow is not None and flow.expires_ns <= now_ns:
+            due.append(flow)
+            heappop(self._heap)
+            flow = self._earliest()
+        for flow in due:
+            self._schedule(flow)
+        return due
+
+    def oldest(self) -> Flow | None:
+        """The flow to evict: the one that would be forgotten first anyway."""
+        return self._earliest()
+
+    def _schedule(self, flow: Flow) -> None:
+        flow.bound_ns = flow.expires_ns
+        heappush(self._heap, (flow.bound_ns, flow.id))
+        if len(self._heap) > 2 * len(self._by_id) + _SPARE_ENTRIES:
+            self._heap = [(each.bound_ns, each.id) for each in self._by_id.values()]
+            heapify(self._heap)
+
+    def _earliest(self) -> Flow | None:
+        """The flow that expires first, after correcting the top of the heap."""
+        heap = self._heap
+        while heap:
+            bound, number = heap[0]
+            flow = self._by_id.get(number)
+            if flow is not None and flow.bound_ns == bound:
+                if flow.expires_ns <= bound:
+                    return flow
+                heappop(heap)
+                self._schedule(flow)
+            else:
+                heappop(heap)
+        return None

@@ -1,0 +1,120 @@
+"""IP fragments: what the box does with the pieces of a datagram before anything else looks at them.
+
+X22 (CP22): the boxes of 2022 kept fragments until all were there, did not put them together, and sent them on one by
+one with the TTL of the first; a datagram of more than 45 fragments was not accepted.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from testbed.middlebox.actions import packet_dropped
+from testbed.middlebox.craft import joined_datagram, with_ttl
+from testbed.middlebox.events import Event, PacketHeld, PacketInjected
+from testbed.middlebox.packet import Direction, Packet
+
+__all__ = ["FragmentBuffer", "joined", "released"]
+
+_MOST_FRAGMENTS = 45  # CP22
+# Assumptions: Linux keeps fragments for 30 s, and something has to bound the memory.
+_TIMEOUT_NS = 30 * 1_000_000_000
+_MOST_DATAGRAMS = 1024
+
+
+class _Key(NamedTuple):
+    """What the pieces of one datagram have in common."""
+
+    direction: Direction
+    src: bytes
+    dst: bytes
+    protocol: int
+    ip_id: int
+
+
+class FragmentBuffer:
+    """Fragments that wait for the rest of their datagram."""
+
+    __slots__ = ("_waiting",)
+
+    def __init__(self) -> None:
+        """Nothing waits."""
+        self._waiting: dict[_Key, tuple[int, list[Packet]]] = {}
+
+    def hold(self, packet: Packet, now_ns: int) -> tuple[list[Event], list[Packet]]:
+        """Keep a fragment.
+
+        Returns:
+            What happened to it, and all fragments of its datagram, in the order in which they came, if it is complete
+            now (else none).
+        """
+        self._forget_old(now_ns)
+        key = _Key(packet.direction, packet.src, packet.dst, packet.protocol, packet.ip_id)
+        _, pieces = self._waiting.setdefault(key, (now_ns, []))
+        if len(pieces) >= _MOST_FRAGMENTS:
+            return [packet_dropped(0, packet, now_ns, "too many fragments")], []
+        pieces.append(packet)
+        held = PacketHeld(
+            t_ns=now_ns,
+            flow=0,
+            direction=packet.direction,
+            ip_id=packet.ip_id,
+            offset=packet.fragment_offset,
+            length=packet.length,
+        )
+        if not _is_complete(pieces):
+            return [held], []
+        del self._waiting[key]
+        return [held], pieces
+
+    def _forget_old(self, now_ns: int) -> None:
+        """Datagrams are in the order in which they began."""
+        while self._waiting:
+            key, (began_ns, _) = next(iter(self._waiting.items()))
+            if began_ns + _TIMEOUT_NS > now_ns and len(self._waiting) < _MOST_DATAGRAMS:
+                return
+            del self._waiting[key]
+
+
+def released(pieces: list[Packet], now_ns: int) -> list[Event]:
+    """The fragments sent on, each with the TTL of the one that begins the datagram."""
+    ttl = next(piece.ttl for piece in pieces if not piece.fragment_offset)
+    return [
+        PacketInjected(
+            t_ns=now_ns,
+            flow=0,
+            direction=piece.direction,
+            flags=piece.flags,
+            seq=piece.seq,
+            ack=piece.ack,
+            payload_length=piece.payload_length,
+            data=with_ttl(piece.data[: piece.length], ttl),
+            reason="fragments complete",
+        )
+        for piece in pieces
+    ]
+
+
+def joined(pieces: list[Packet]) -> Packet:
+    """The datagram that the fragments make up. Where they overlap, the first that came counts."""
+    first = next(piece for piece in pieces if not piece.fragment_offset)
+    body = bytearray(_end(pieces))
+    for piece in reversed(pieces):
+        body[piece.fragment_offset : piece.fragment_offset + len(piece.body)] = piece.body
+    return Packet.parse(joined_datagram(first.data, first.body_offset, first.protocol, bytes(body)), first.direction)
+
+
+def _end(pieces: list[Packet]) -> int:
+    return max(piece.fragment_offset + len(piece.body) for piece in pieces)
+
+
+def _is_complete(pieces: list[Packet]) -> bool:
+    """Whether the last fragment is here and nothing before it is missing."""
+    last = [piece for piece in pieces if not piece.more_fragments]
+    if not last:
+        return False
+    covered = 0
+    for piece in sorted(pieces, key=lambda each: each.fragment_offset):
+        if piece.fragment_offset > covered:
+            return False
+        covered = max(covered, piece.fragment_offset + len(piece.body))
+    return covered >= last[0].fragment_offset + len(last[0].body)

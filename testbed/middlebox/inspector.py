@@ -1,0 +1,343 @@
+"""The box without its cables: packets in, events out. No socket, no clock, no randomness but a seeded generator.
+
+`Inspector.inspect` is told each packet and the time, and returns what happened. A packet is dropped if and only if a
+`PacketDropped` is among the events; held back, rewritten or delayed if the event of that name is. Flows that are
+decided may leave: a live box hands them to the kernel and stops calling; it then reports back what the kernel saw
+(`refresh`) and dropped (`dropped`).
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING
+
+from testbed.middlebox.actions import Shape, Throttle, packet_dropped
+from testbed.middlebox.community_id import community_id
+from testbed.middlebox.enforcement import Enforcement
+from testbed.middlebox.events import (
+    Event,
+    FlowForgotten,
+    FlowOpened,
+    HelloSeen,
+    InspectionEnded,
+    PacketDropped,
+    RuleMatched,
+)
+from testbed.middlebox.flows import Flow, FlowTable
+from testbed.middlebox.fragments import FragmentBuffer, joined, released
+from testbed.middlebox.opening import opener, reason_not_to_inspect
+from testbed.middlebox.packet import ACK, FIN, RST, SYN, TCP, UDP, Direction, Packet, address_text
+from testbed.middlebox.readers import DatagramReader, Named, PacketReader, Reader, Reading, StreamReader
+from testbed.middlebox.recognise import TCP_RECOGNISERS, UDP_RECOGNISERS, Hello, Outcome
+from testbed.middlebox.rules import Match, RuleSet
+
+if TYPE_CHECKING:
+    from testbed.middlebox.profile import Profile
+
+__all__ = ["Inspector"]
+
+_NS_PER_S = 1_000_000_000
+_CLEARING_FLAGS = {"fin": FIN, "rst": RST}
+_ADDRESS_KINDS = frozenset({"address", "any"})
+
+
+class Inspector:
+    """One middlebox that follows one profile.
+
+    Args:
+        profile: the censor, resolved for a date.
+        seed: of everything that the box draws by lot. The same packets, times and seed give the same events.
+    """
+
+    __slots__ = (
+        "_clearing", "_enforcement", "_exempt", "_flows", "_fragments", "_handshake_timeouts", "_is_stateless", "_line",
+        "_matches_at_open", "_packet_reader", "_profile", "_protocols", "_random", "_residual_ns", "_rules", "_sees",
+        "_timeout_ns",
+    )  # fmt: skip
+
+    def __init__(self, profile: Profile, *, seed: int) -> None:
+        self._profile = profile
+        self._random = Random(seed)  # noqa: S311 - reproducible, not secret
+        self._enforcement = Enforcement(profile, self._random)
+        self._rules, self._exempt = RuleSet(profile.rules), RuleSet(profile.exempt)
+        trigger, flows = profile.trigger, profile.flows
+        self._packet_reader = PacketReader(_tcp_recognisers(profile))
+        self._protocols = _protocols(profile)
+        self._matches_at_open = trigger.address_rules == "open" and any(
+            rule.kind in _ADDRESS_KINDS for rule in profile.rules
+        )
+        self._flows = FlowTable(flows.table_size)
+        self._timeout_ns = round(flows.idle_timeout_s * _NS_PER_S)
+        self._handshake_timeouts = {
+            flags: round(seconds * _NS_PER_S)
+            for flags, seconds in ((SYN, flows.syn_sent_timeout_s), (SYN | ACK, flows.syn_received_timeout_s))
+            if seconds is not None
+        }
+        residual_s = profile.action.residual_s
+        self._residual_ns = None if residual_s is None else round(residual_s * _NS_PER_S)
+        self._clearing = sum(_CLEARING_FLAGS[name] for name in flows.cleared_by)
+        self._sees = profile.placement.sees
+        self._is_stateless = profile.action.scope == "line"
+        self._fragments = None if profile.inspection.fragments == "pass" else FragmentBuffer()
+        self._line: Throttle | Shape | None = None
+
+    @property
+    def flow_count(self) -> int:
+        """How many flows the box remembers."""
+        return len(self._flows)
+
+    @property
+    def evicted(self) -> int:
+        """How many flows were forgotten because the table was full."""
+        return self._flows.evicted
+
+    def inspect(self, packet: Packet, now_ns: int) -> list[Event]:
+        """Let one packet through the box.
+
+        Args:
+            packet: as it arrives.
+            now_ns: when; never earlier than at the call before.
+
+        Returns:
+            What happened, in order; most often nothing. The packet is dropped iff a `PacketDropped` is among it.
+        """
+        if packet.direction not in self._sees:
+            return []
+        if self._is_stateless:
+            return self._meter_line(packet, now_ns)
+        if self._fragments is not None and packet.is_fragment:
+            return self._take_fragment(self._fragments, packet, now_ns)
+        return self._follow(packet, now_ns) if packet.protocol in self._protocols else []
+
+    def dropped(self, packet: Packet, now_ns: int) -> list[Event]:
+        """The events of a packet that the kernel's policer dropped on the box's behalf."""
+        flow = self._flows.get(packet.key)
+        meter = self._profile.meter
+        if flow is None or meter is None:
+            return []
+        self.refresh(flow.id, now_ns)
+        return [packet_dropped(flow.id, packet, now_ns, meter.kind)]
+
+    def refresh(self, flow: int, last_seen_ns: int) -> None:
+        """The kernel saw a packet of this flow at ``last_seen_ns``: its idle time counts from there."""
+        known = self._flows.by_id(flow)
+        if known is not None and known.is_refreshed and last_seen_ns > known.last_seen_ns:
+            known.last_seen_ns = last_seen_ns
+
+    def next_expiry_ns(self) -> int | None:
+        """When `expire` will next have something to do; None while no flow is remembered."""
+        return self._flows.next_expiry_ns()
+
+    def due(self, now_ns: int) -> list[int]:
+        """The flows that `expire` would forget now: a live box asks the kernel when it last saw them, and refreshes."""
+        return [flow.id for flow in self._flows.due(now_ns)]
+
+    def expire(self, now_ns: int) -> list[Event]:
+        """Forget the flows that were idle for too long. Each event bears the time at which that came true."""
+        return [self._forget_idle(flow) for flow in self._flows.due(now_ns)]
+
+    def _follow(self, packet: Packet, now_ns: int) -> list[Event]:
+        """A packet of a flow that the box knows or opens now."""
+        flow = self._flows.get(packet.key)
+        events: list[Event] = []
+        if flow is not None and flow.expires_ns <= now_ns:
+            events.append(self._forget_idle(flow))
+            flow = None
+        legible = packet.malformed is None and not packet.is_fragment
+        if flow is None:
+            if not legible:
+                return events
+            flow = self._open(packet, now_ns, events)
+        elif flow.is_refreshed:
+            flow.last_seen_ns = now_ns
+        if flow.in_handshake or packet.flags & SYN:
+            self._follow_handshake(flow, packet, now_ns, events)
+        if flow.action is not None:
+            if not flow.is_new:
+                events += flow.action.on_packet(flow.id, packet, now_ns)
+        elif flow.inspections_left and packet.payload and legible:
+            self._read(flow, packet, now_ns, events)
+        flow.is_new = False
+        if packet.flags & self._clearing:
+            events.append(self._forget(flow, now_ns, "fin" if packet.flags & FIN & self._clearing else "rst"))
+        return events
+
+    def _meter_line(self, packet: Packet, now_ns: int) -> list[Event]:
+        """All traffic of the line shares the meters, and no flow is remembered: its number is 0."""
+        if self._line is None:
+            self._line = self._enforcement.metered(now_ns)
+            return self._line.start(0, packet, now_ns) + self._line.on_packet(0, packet, now_ns)
+        return self._line.on_packet(0, packet, now_ns)
+
+    def _take_fragment(self, fragments: FragmentBuffer, packet: Packet, now_ns: int) -> list[Event]:
+        """Drop a fragment, or keep it until its datagram is complete."""
+        policy = self._profile.inspection.fragments
+        if policy == "drop":
+            return [packet_dropped(0, packet, now_ns, "fragment")]
+        events, pieces = fragments.hold(packet, now_ns)
+        if not pieces:
+            return events
+        inspected = self.inspect(joined(pieces), now_ns) if policy == "reassemble" else []
+        if any(isinstance(event, PacketDropped) for event in inspected):
+            return events + inspected
+        return events + inspected + released(pieces, now_ns)
+
+    def _forget_idle(self, flow: Flow) -> FlowForgotten:
+        return self._forget(flow, flow.expires_ns, "idle" if flow.is_refreshed else "residual time over")
+
+    def _forget(self, flow: Flow, t_ns: int, reason: str) -> FlowForgotten:
+        self._flows.forget(flow)
+        return FlowForgotten(t_ns=t_ns, flow=flow.id, reason=reason)
+
+    def _make_room(self, now_ns: int, events: list[Event]) -> None:
+        """Forget the flow that would be forgotten first anyway."""
+        oldest = self._flows.oldest()
+        if oldest is None:
+            return
+        if oldest.expires_ns <= now_ns:
+            events.append(self._forget_idle(oldest))
+        else:
+            self._flows.evicted += 1
+            events.append(self._forget(oldest, now_ns, "evicted"))
+
+    def _open(self, packet: Packet, now_ns: int, events: list[Event]) -> Flow:
+        """Remember a new flow, and decide whether to inspect it."""
+        if self._flows.is_full():
+            self._make_room(now_ns, events)
+        key = packet.key
+        flow = self._flows.open(key, now_ns, self._timeout_ns)
+        opened_by = opener(packet)
+        events.append(
+            FlowOpened(
+                t_ns=now_ns,
+                flow=flow.id,
+                protocol="udp" if packet.protocol == UDP else "tcp",
+                inside=address_text(key.inside),
+                inside_port=key.inside_port,
+                outside=address_text(key.outside),
+                outside_port=key.outside_port,
+                community_id=community_id(*key),
+                opened_by=opened_by,
+            )
+        )
+        trigger = self._profile.trigger
+        reason = reason_not_to_inspect(trigger, packet, opened_by, self._random)
+        if reason is None and self._matches_at_open:
+            reason = self._match_address(flow, packet, now_ns, events)
+        if reason is not None:
+            self._end(flow, now_ns, reason, events)
+        elif flow.action is None:
+            # The first packet, and so many more.
+            flow.inspections_left = 1 + self._random.randint(*self._profile.inspection.budget_packets)
+            flow.reader = self._reader(packet.protocol)
+        return flow
+
+    def _match_address(self, flow: Flow, packet: Packet, now_ns: int, events: list[Event]) -> str | None:
+        """Act on a server's address as soon as it is seen. Returns a reason to end inspection without a match."""
+        if self._exempt.match_address(flow.key.outside) is not None:
+            return "exempt"
+        match = self._rules.match_address(flow.key.outside)
+        if match is not None:
+            self._act(flow, packet, now_ns, match, None, events)
+        return None
+
+    def _reader(self, protocol: int) -> Reader:
+        if protocol == UDP:
+            names = [name for name in self._profile.trigger.recognisers if name in UDP_RECOGNISERS]
+            return DatagramReader([(name, UDP_RECOGNISERS[name]()) for name in names])
+        reassembly = self._profile.inspection.reassembly
+        if reassembly == "none":
+            return self._packet_reader
+        return StreamReader(_tcp_recognisers(self._profile), joins_records=reassembly == "records")
+
+    def _follow_handshake(self, flow: Flow, packet: Packet, now_ns: int, events: list[Event]) -> None:
+        """Timeouts of half-open connections, the beginning of streams, and SYNs from the wrong side."""
+        if packet.protocol != TCP:
+            return
+        flags = packet.flags & (SYN | ACK)
+        if self._handshake_timeouts and flow.is_refreshed:
+            self._flows.set_timeout(flow, self._handshake_timeouts.get(flags, self._timeout_ns))
+            flow.in_handshake = bool(flags & SYN)
+        if flags & SYN and flow.reader is not None:
+            flow.reader.syn(packet)
+        is_remote_syn = flags == SYN and packet.direction is Direction.DOWN and not flow.is_new
+        if is_remote_syn and flow.inspections_left and self._profile.trigger.remote_syn == "ends_inspection":
+            self._end(flow, now_ns, "SYN from outside", events)
+
+    def _read(self, flow: Flow, packet: Packet, now_ns: int, events: list[Event]) -> None:
+        """Look at one payload while the flow is under inspection."""
+        if flow.reader is None:
+            return
+        reading = flow.reader.read(packet)
+        if isinstance(reading.result, Hello):
+            events.append(
+                HelloSeen(
+                    t_ns=now_ns,
+                    flow=flow.id,
+                    protocol=reading.result.protocol,
+                    sni=reading.result.name,
+                    direction=packet.direction,
+                )
+            )
+        name = reading.result.name if isinstance(reading.result, Hello) else None
+        if self._is_exempt(flow, reading, name):
+            self._end(flow, now_ns, "exempt", events)
+            return
+        match = self._match(flow, packet, reading, name)
+        if match is not None:
+            self._act(flow, packet, now_ns, match, name, events)
+            return
+        flow.inspections_left -= 1
+        if reading.result is Outcome.NOT_THIS and len(packet.payload) >= self._profile.inspection.give_up_bytes:
+            self._end(flow, now_ns, "gave up", events)
+        elif not flow.inspections_left:
+            self._end(flow, now_ns, "budget", events)
+
+    def _is_exempt(self, flow: Flow, reading: Reading, name: str | None) -> bool:
+        if not self._profile.exempt or reading.protocol not in self._profile.trigger.recognisers:
+            return False
+        by_name = None if name is None else self._exempt.match_name(name)
+        return (by_name or self._exempt.match_address(flow.key.outside)) is not None
+
+    def _match(self, flow: Flow, packet: Packet, reading: Reading, name: str | None) -> Match | None:
+        """The rule that what was read matches."""
+        trigger = self._profile.trigger
+        if not reading.protocol or packet.direction not in trigger.directions:
+            return None
+        match = None
+        if name is not None and reading.protocol in trigger.names_from:
+            match = self._rules.match_name(name)
+        if match is None and trigger.address_rules == "hello" and isinstance(reading.result, Hello):
+            match = self._rules.match_address(flow.key.outside)
+        return match or self._rules.match_protocol(reading.protocol)
+
+    def _act(  # noqa: PLR0917 - private, and all of one packet
+        self, flow: Flow, packet: Packet, now_ns: int, match: Match, name: str | None, events: list[Event]
+    ) -> None:
+        """Begin what the profile does to flows that match."""
+        events.append(RuleMatched(t_ns=now_ns, flow=flow.id, rule=match.rule, pattern=match.pattern, sni=name))
+        flow.action = self._enforcement.action(flow.key.inside, flow.opened_ns)
+        events += flow.action.start(flow.id, packet, now_ns)
+        if self._residual_ns is not None:
+            flow.last_seen_ns, flow.is_refreshed = now_ns, False
+            self._flows.set_timeout(flow, self._residual_ns)
+        self._end(flow, now_ns, "matched", events)
+
+    def _end(self, flow: Flow, now_ns: int, reason: str, events: list[Event]) -> None:
+        flow.inspections_left = 0
+        flow.reader = None
+        events.append(InspectionEnded(t_ns=now_ns, flow=flow.id, reason=reason))
+
+
+def _tcp_recognisers(profile: Profile) -> list[Named]:
+    return [(name, TCP_RECOGNISERS[name]) for name in profile.trigger.recognisers if name in TCP_RECOGNISERS]
+
+
+def _protocols(profile: Profile) -> frozenset[int]:
+    """IP protocols that the box follows: those it has recognisers for; both for rules that read nothing."""
+    recognisers = set(profile.trigger.recognisers)
+    if not recognisers:
+        return frozenset({TCP, UDP})
+    return frozenset(
+        protocol for protocol, known in ((TCP, TCP_RECOGNISERS), (UDP, UDP_RECOGNISERS)) if recognisers & set(known)
+    )

@@ -1,0 +1,150 @@
+"""What a profile says is done to flows that match: the action and, if it needs one, the meter. Read strictly.
+
+Combinations that cannot be honoured are refused here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from testbed.middlebox.meters import ByteQuotaSpec, CoarseRefillSpec, RandomPassSpec, TokenBucketSpec
+from testbed.middlebox.packet import Direction
+from testbed.middlebox.shaper import ShaperSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from testbed.middlebox.section import Section
+
+__all__ = ["METERED", "ActionSpec", "MeterChoice", "MeterSpec", "PolicerSpec", "read_directions"]
+
+PolicerSpec = TokenBucketSpec | CoarseRefillSpec | RandomPassSpec | ByteQuotaSpec
+MeterSpec = PolicerSpec | ShaperSpec
+
+METERED = "throttle"
+_KINDS = (METERED, "delay", "drop", "reset", "rewrite", "block_page")
+_DIRECTIONS = {direction.value: direction for direction in Direction}
+_COUNTS = ("ip_length", "payload", "frame_length")
+_RATES = frozenset({"token_bucket", "coarse_refill", "shaper"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionSpec:
+    """What is done to a flow that matched.
+
+    ``residual_s`` is None where the flow is treated so until it is idle. ``after_packets``, ``reset_to``, ``delay_s``
+    and ``page`` belong to one kind each and are empty for the others.
+    """
+
+    kind: str
+    directions: frozenset[Direction]
+    scope: str
+    trigger_packet: str
+    residual_s: float | None
+    after_packets: tuple[int, int]
+    reset_to: frozenset[str]
+    delay_s: float
+    page: str
+
+    @classmethod
+    def read(cls, section: Section) -> ActionSpec:
+        """From the section ``action``."""
+        kind = section.choice("kind", _KINDS)
+        directions = read_directions(section)
+        if kind == "rewrite" and Direction.UP in directions:
+            raise section.error("directions", "rewrite turns the server's packets into resets; expected [down]")
+        return cls(
+            kind=kind,
+            directions=directions,
+            scope=section.choice("scope", ("flow", "subscriber", "line") if kind == METERED else ("flow",)),
+            trigger_packet=section.choice("trigger_packet", ("passes", "dropped")),
+            residual_s=section.number("residual_s", above=0) if section.has("residual_s") else None,
+            after_packets=section.range("after_packets", least=0) if kind == "drop" else (0, 0),
+            reset_to=frozenset(section.choices("reset_to", ("inside", "outside"))) if kind == "reset" else frozenset(),
+            delay_s=section.number("delay_s", above=0) if kind == "delay" else 0.0,
+            page=section.text("page") if kind == "block_page" else "",
+        )
+
+
+def read_directions(section: Section) -> frozenset[Direction]:
+    """The key ``directions`` of a section."""
+    return frozenset(_DIRECTIONS[name] for name in section.choices("directions", tuple(_DIRECTIONS)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterChoice:
+    """All meters that a profile describes, and the one that is used."""
+
+    kind: str
+    counts: str
+    described: dict[str, MeterSpec]
+
+    @property
+    def spec(self) -> MeterSpec:
+        """The meter that is used."""
+        return self.described[self.kind]
+
+    def with_kind(self, kind: str) -> MeterChoice:
+        """Another of the meters that are described."""
+        return replace(self, kind=kind)
+
+    @classmethod
+    def read(cls, section: Section) -> MeterChoice:
+        """From the section ``meter``; the meters that are described but not used are checked too."""
+        counts = section.choice("counts", _COUNTS)
+        kinds = tuple(kind for kind in _READERS if section.has(kind))
+        kind = section.choice("kind", kinds or tuple(_READERS))
+        if not kinds:
+            raise section.error(kind, "missing")
+        if "byte_quota" in kinds and _RATES & set(kinds):
+            raise section.error("byte_quota", "a quota and a rate exclude each other; describe one of them")
+        described = {each: section.read(each, _READERS[each]) for each in kinds}
+        if kind == "token_bucket" and counts != "ip_length":
+            raise section.error("counts", f"tc police at ingress counts the IP length, not {counts}")
+        return cls(kind=kind, counts=counts, described=described)
+
+
+def _rate(section: Section) -> int:
+    rate_bps = section.integer("rate_bps", least=8)
+    if rate_bps % 8:
+        raise section.error("rate_bps", f"{rate_bps} is no multiple of 8; tc counts whole bytes per second")
+    return rate_bps
+
+
+def _token_bucket(section: Section) -> TokenBucketSpec:
+    return TokenBucketSpec(rate_bps=_rate(section), burst_bytes=section.integer("burst_bytes", least=1))
+
+
+def _coarse_refill(section: Section) -> CoarseRefillSpec:
+    return CoarseRefillSpec(
+        quantum_bytes=section.integer("quantum_bytes", least=1),
+        period_s=section.number("period_s", above=0),
+        cap_bytes=section.integer("cap_bytes", least=1),
+        phase_s=section.number("phase_s"),
+    )
+
+
+def _shaper(section: Section) -> ShaperSpec:
+    return ShaperSpec(
+        rate_bps=_rate(section),
+        burst_bytes=section.integer("burst_bytes", least=1),
+        queue_bytes=section.integer("queue_bytes", least=1),
+    )
+
+
+def _random_pass(section: Section) -> RandomPassSpec:
+    return RandomPassSpec(pass_share=section.number("pass_share", least=0, most=1))
+
+
+def _byte_quota(section: Section) -> ByteQuotaSpec:
+    return ByteQuotaSpec(quota_bytes=section.integer("quota_bytes", least=0))
+
+
+_READERS: dict[str, Callable[[Section], MeterSpec]] = {
+    "token_bucket": _token_bucket,
+    "coarse_refill": _coarse_refill,
+    "shaper": _shaper,
+    "random_pass": _random_pass,
+    "byte_quota": _byte_quota,
+}

@@ -1,0 +1,134 @@
+"""From the packets of a flow to what they say: packet by packet, as a stream, or as datagrams that belong together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from testbed.middlebox.packet import SYN, Direction, Packet
+from testbed.middlebox.recognise import Hello, Outcome, Recogniser, Result, tls
+from testbed.middlebox.stream import Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["DatagramReader", "Named", "PacketReader", "Reader", "Reading", "StreamReader"]
+
+Named = tuple[str, Recogniser]
+"""A recogniser and its name in profiles."""
+
+_STREAM_LIMIT = 1 << 14  # a hello of a browser has 2 kB at most; one of 16 kB is none
+
+
+class Reading(NamedTuple):
+    """What was read, and by which recogniser (empty where none knew it)."""
+
+    protocol: str
+    result: Result
+
+
+_UNKNOWN = Reading("", Outcome.NOT_THIS)
+_BEGUN = Reading("", Outcome.NEED_MORE)
+_ANSWER = Reading("", Outcome.VALID)
+
+
+class Reader(Protocol):
+    """What a flow under inspection reads with."""
+
+    def syn(self, packet: Packet) -> None:
+        """A packet with SYN: it says where the stream begins."""
+        ...
+
+    def read(self, packet: Packet) -> Reading:
+        """A packet with payload."""
+        ...
+
+
+class PacketReader:
+    """Each packet stands alone: half a message is unknown, as the boxes of 2021 had it. Keeps nothing."""
+
+    __slots__ = ("_recognisers",)
+
+    def __init__(self, recognisers: Sequence[Named]) -> None:
+        """Try these recognisers in order."""
+        self._recognisers = recognisers
+
+    def syn(self, packet: Packet) -> None:
+        """Does not matter."""
+
+    def read(self, packet: Packet) -> Reading:
+        """What this packet is by itself."""
+        for name, recognise in self._recognisers:
+            result = recognise(packet.payload)
+            if result is not Outcome.NOT_THIS and result is not Outcome.NEED_MORE:
+                return Reading(name, result)
+        return _UNKNOWN
+
+
+class StreamReader:
+    """Segments are put together in each direction; optionally TLS records too."""
+
+    __slots__ = ("_joins_records", "_recognisers", "_streams")
+
+    def __init__(self, recognisers: Sequence[Named], *, joins_records: bool) -> None:
+        """Try these recognisers in order."""
+        self._recognisers = recognisers
+        self._joins_records = joins_records
+        self._streams = {direction: Stream(_STREAM_LIMIT) for direction in Direction}
+
+    def syn(self, packet: Packet) -> None:
+        """The stream begins after the SYN."""
+        self._streams[packet.direction].start(packet.seq + 1)
+
+    def read(self, packet: Packet) -> Reading:
+        """What the stream is, from its beginning or from the end of what was recognised before."""
+        stream = self._streams[packet.direction]
+        stream.add(packet.seq + bool(packet.flags & SYN), packet.payload)
+        reading = self._recognise(tls.join_records(stream.data) if self._joins_records else stream.data)
+        if isinstance(reading.result, Hello) or reading.result is Outcome.VALID:
+            stream.restart()
+        elif len(stream.data) >= _STREAM_LIMIT:
+            return _UNKNOWN
+        return reading
+
+    def _recognise(self, data: bytes) -> Reading:
+        if not data:
+            return _BEGUN
+        reading = _UNKNOWN
+        for name, recognise in self._recognisers:
+            result = recognise(data)
+            if result is Outcome.NEED_MORE or (self._joins_records and _is_begun_handshake(data, result)):
+                reading = _BEGUN
+            elif result is not Outcome.NOT_THIS:
+                return Reading(name, result)
+        return reading
+
+
+def _is_begun_handshake(data: bytes, result: Result) -> bool:
+    """Whether a whole record holds only the beginning of a handshake message."""
+    return result is Outcome.VALID and data[0] == tls.HANDSHAKE and not tls.holds_whole_message(data)
+
+
+class DatagramReader:
+    """UDP: the client's datagrams go to recognisers that keep what they need; the server's are taken for answers."""
+
+    __slots__ = ("_recognisers",)
+
+    def __init__(self, recognisers: Sequence[Named]) -> None:
+        """Try these recognisers, made for this flow, in order."""
+        self._recognisers = recognisers
+
+    def syn(self, packet: Packet) -> None:
+        """Does not occur."""
+
+    def read(self, packet: Packet) -> Reading:
+        """What the datagram is, with those before it."""
+        if packet.direction is Direction.DOWN:
+            return _ANSWER
+        reading = _UNKNOWN
+        for name, recognise in self._recognisers:
+            result = recognise(packet.payload)
+            if result is Outcome.NEED_MORE:
+                reading = _BEGUN
+            elif result is not Outcome.NOT_THIS:
+                return Reading(name, result)
+        return reading

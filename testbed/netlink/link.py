@@ -1,0 +1,151 @@
+"""Links, addresses and routes: the requests, and reading links back."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from dataclasses import dataclass
+
+from testbed.netlink.socket import (
+    NLM_F_CREATE,
+    NLM_F_EXCL,
+    NetlinkSocket,
+    Request,
+    attribute,
+    attributes,
+    nested,
+)
+
+RTM_NEWLINK, RTM_GETLINK, RTM_NEWADDR, RTM_NEWROUTE, RTM_NEWNEIGH = 16, 18, 20, 24, 28
+IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER, IFLA_LINKINFO, IFLA_NET_NS_FD = 1, 3, 4, 10, 18, 28
+IFLA_INFO_KIND, IFLA_INFO_DATA, VETH_INFO_PEER = 1, 2, 1
+IFA_ADDRESS, IFA_LOCAL = 1, 2
+RTA_DST, RTA_GATEWAY = 1, 5
+NDA_DST, NDA_LLADDR = 1, 2
+NUD_PERMANENT = 0x80
+IFF_UP = 0x1
+RT_TABLE_MAIN, RTPROT_STATIC, RT_SCOPE_UNIVERSE, RTN_UNICAST = 254, 4, 0, 1
+
+_LINK = struct.Struct("=BxHiII")
+_ADDRESS = struct.Struct("=BBBBI")
+_ROUTE = struct.Struct("=BBBBBBBBI")
+_NEIGHBOUR = struct.Struct("=BxxxiHBB")
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """One end of a veth pair: where it goes and what it is called there."""
+
+    name: str
+    namespace_fd: int
+    mac: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """A link as the kernel has it."""
+
+    index: int
+    name: str
+    mtu: int
+    up: bool
+
+
+def _mac(text: str) -> bytes:
+    return bytes.fromhex(text.replace(":", ""))
+
+
+def _end_attributes(end: End, mtu: int) -> list[bytes]:
+    parts = [
+        attribute(IFLA_IFNAME, end.name.encode() + b"\0"),
+        attribute(IFLA_MTU, struct.pack("=I", mtu)),
+        attribute(IFLA_NET_NS_FD, struct.pack("=i", end.namespace_fd)),
+    ]
+    if end.mac is not None:
+        parts.append(attribute(IFLA_ADDRESS, _mac(end.mac)))
+    return parts
+
+
+def add_veth(first: End, second: End, *, mtu: int) -> Request:
+    """A veth pair, each end in its own namespace. MTU in bytes."""
+    header = _LINK.pack(socket.AF_UNSPEC, 0, 0, 0, 0)
+    peer = nested(VETH_INFO_PEER, header + b"".join(_end_attributes(second, mtu)))
+    info = nested(IFLA_LINKINFO, attribute(IFLA_INFO_KIND, b"veth"), nested(IFLA_INFO_DATA, peer))
+    body = header + b"".join(_end_attributes(first, mtu)) + info
+    return Request(
+        RTM_NEWLINK, body, flags=NLM_F_CREATE | NLM_F_EXCL, what=f"add the link {first.name} - {second.name}"
+    )
+
+
+def add_link(name: str, kind: str) -> Request:
+    """A link that needs no parameters: ``bridge``, ``dummy``."""
+    body = (
+        _LINK.pack(socket.AF_UNSPEC, 0, 0, 0, 0)
+        + attribute(IFLA_IFNAME, name.encode() + b"\0")
+        + nested(IFLA_LINKINFO, attribute(IFLA_INFO_KIND, kind.encode()))
+    )
+    return Request(RTM_NEWLINK, body, flags=NLM_F_CREATE | NLM_F_EXCL, what=f"add the {kind} {name}")
+
+
+def set_link(index: int, *, up: bool | None = None, master: int | None = None, mac: str | None = None) -> Request:
+    """Change a link: up or down, its bridge (0 for none), its MAC address."""
+    flags, change = (IFF_UP if up else 0, IFF_UP) if up is not None else (0, 0)
+    body = _LINK.pack(socket.AF_UNSPEC, 0, index, flags, change)
+    if master is not None:
+        body += attribute(IFLA_MASTER, struct.pack("=I", master))
+    if mac is not None:
+        body += attribute(IFLA_ADDRESS, _mac(mac))
+    return Request(RTM_NEWLINK, body, what=f"change link {index}")
+
+
+def add_address(index: int, address: str, prefix_length: int) -> Request:
+    """An IPv4 or IPv6 address on a link."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    packed = socket.inet_pton(family, address)
+    body = (
+        _ADDRESS.pack(family, prefix_length, 0, 0, index)
+        + attribute(IFA_LOCAL, packed)
+        + attribute(IFA_ADDRESS, packed)
+    )
+    return Request(
+        RTM_NEWADDR,
+        body,
+        flags=NLM_F_CREATE | NLM_F_EXCL,
+        what=f"give link {index} the address {address}/{prefix_length}",
+    )
+
+
+def add_route(destination: str, prefix_length: int, gateway: str) -> Request:
+    """A static route through a neighbour; ``0.0.0.0`` with prefix length 0 is the default route."""
+    family = socket.AF_INET6 if ":" in gateway else socket.AF_INET
+    body = _ROUTE.pack(
+        family, prefix_length, 0, 0, RT_TABLE_MAIN, RTPROT_STATIC, RT_SCOPE_UNIVERSE, RTN_UNICAST, 0
+    ) + attribute(RTA_GATEWAY, socket.inet_pton(family, gateway))
+    if prefix_length:
+        body += attribute(RTA_DST, socket.inet_pton(family, destination))
+    return Request(
+        RTM_NEWROUTE, body, flags=NLM_F_CREATE, what=f"add the route {destination}/{prefix_length} via {gateway}"
+    )
+
+
+def add_neighbour(index: int, address: str, mac: str) -> Request:
+    """A permanent neighbour entry, so that no first packet waits for address resolution."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    body = (
+        _NEIGHBOUR.pack(family, index, NUD_PERMANENT, 0, 0)
+        + attribute(NDA_DST, socket.inet_pton(family, address))
+        + attribute(NDA_LLADDR, _mac(mac))
+    )
+    return Request(RTM_NEWNEIGH, body, flags=NLM_F_CREATE, what=f"add the neighbour {address} on link {index}")
+
+
+def links(kernel: NetlinkSocket) -> dict[str, LinkState]:
+    """The links of the socket's namespace, by name."""
+    found: dict[str, LinkState] = {}
+    for body in kernel.dump(RTM_GETLINK, _LINK.pack(socket.AF_UNSPEC, 0, 0, 0, 0), what="list the links"):
+        _, _, index, flags, _ = _LINK.unpack_from(body)
+        values = attributes(body[_LINK.size :])
+        name = values[IFLA_IFNAME].rstrip(b"\0").decode()
+        mtu = struct.unpack("=I", values[IFLA_MTU])[0]
+        found[name] = LinkState(index=index, name=name, mtu=mtu, up=bool(flags & IFF_UP))
+    return found

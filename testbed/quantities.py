@@ -1,0 +1,81 @@
+"""Quantities with their units, as people write them in scenarios: ``140 kbit/s``, ``383 kB``, ``95 ms``.
+
+A number without a unit is refused, except zero: most wrong scenarios are right numbers in the wrong unit.
+Decimal prefixes only (1 kbit/s = 1000 bit/s, 1 kB = 1000 bytes); 1 KiB = 1024 bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal, InvalidOperation
+
+__all__ = ["format_rate", "format_size", "parse_duration", "parse_rate", "parse_size"]
+
+_RATE_BPS = {"bit/s": 1, "kbit/s": 1_000, "Mbit/s": 1_000_000, "Gbit/s": 1_000_000_000, "B/s": 8, "kB/s": 8_000}
+_SIZE_BYTES = {"B": 1, "kB": 1_000, "MB": 1_000_000, "KiB": 1_024, "MiB": 1_048_576}
+_DURATION_NS = {
+    "ns": 1,
+    "us": 1_000,
+    "ms": 1_000_000,
+    "s": 1_000_000_000,
+    "min": 60_000_000_000,
+    "h": 3_600_000_000_000,
+    "d": 86_400_000_000_000,
+}
+_PATTERN = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z/]*)\s*")
+
+
+def _parse(text: object, units: dict[str, int], what: str) -> Decimal:
+    if text in (0, "0") and not isinstance(text, bool):
+        return Decimal(0)
+    wanted = f"a {what} such as {_example(units)}"
+    if isinstance(text, bool) or not isinstance(text, int | float | str):
+        raise ValueError(f"expected {wanted}, got {text!r}")  # noqa: TRY004 - one error for one kind of bad input
+    match = _PATTERN.fullmatch(str(text))
+    if match is None:
+        raise ValueError(f"expected {wanted}, got {text!r}")
+    number, unit = match.groups()
+    if unit not in units:
+        given = f"the unit {unit!r} is unknown" if unit else "the unit is missing"
+        raise ValueError(f"expected {wanted}, got {text!r}: {given} (units: {', '.join(units)})")
+    try:
+        return Decimal(number) * units[unit]
+    except InvalidOperation as error:
+        raise ValueError(f"expected {wanted}, got {text!r}") from error
+
+
+def _example(units: dict[str, int]) -> str:
+    return {"bit/s": "'140 kbit/s'", "B": "'383 kB'", "ns": "'95 ms'"}[next(iter(units))]
+
+
+def parse_rate(text: object) -> int:
+    """Bits per second. Raises ValueError with what was expected."""
+    return int(_parse(text, _RATE_BPS, "rate"))
+
+
+def parse_size(text: object) -> int:
+    """Bytes. Raises ValueError with what was expected."""
+    return int(_parse(text, _SIZE_BYTES, "size"))
+
+
+def parse_duration(text: object) -> float:
+    """Seconds. Raises ValueError with what was expected."""
+    return float(_parse(text, _DURATION_NS, "duration") / 1_000_000_000)
+
+
+def format_rate(rate_bps: float) -> str:
+    """A rate in the unit that leaves one to three digits before the point."""
+    for unit, scale in (("Gbit/s", 1e9), ("Mbit/s", 1e6), ("kbit/s", 1e3)):
+        if rate_bps >= scale:
+            return f"{rate_bps / scale:.3g} {unit}" if rate_bps < 100 * scale else f"{rate_bps / scale:.0f} {unit}"
+    return f"{rate_bps:.0f} bit/s"
+
+
+def format_size(size_bytes: float) -> str:
+    """A size in bytes, kB or MB."""
+    for unit, scale in (("MB", 1e6), ("kB", 1e3)):
+        if size_bytes >= scale:
+            return (
+                f"{size_bytes / scale:.3g} {unit}" if size_bytes < 100 * scale else f"{size_bytes / scale:.0f} {unit}"
+            )
+    return f"{size_bytes:.0f} B"

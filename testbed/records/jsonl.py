@@ -1,0 +1,67 @@
+"""JSON lines: one object a line, appended whole, readable up to the last complete line whatever happened."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from testbed.errors import RecordError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["LineWriter", "read_lines"]
+
+
+class LineWriter:
+    """Appends objects to a file. Several processes may append to one file: each line is one write.
+
+    Raises:
+        OSError: the file cannot be opened or written; a full disk shows here.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+
+    def write(self, record: dict[str, Any]) -> None:
+        """Append one object."""
+        line = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace") + b"\n"
+        written = os.write(self._descriptor, line)
+        if written != len(line):
+            raise OSError(f"only {written} of {len(line)} bytes of a record were written; is the disk full?")
+
+    def close(self) -> None:
+        """Write what is buffered to the disk and close."""
+        os.fsync(self._descriptor)
+        os.close(self._descriptor)
+
+
+def read_lines(path: Path, *, complete: bool = True) -> Iterator[dict[str, Any]]:
+    """The objects of a file, in order.
+
+    Args:
+        path: the file.
+        complete: False where the run died: a last line that was cut short is then left out.
+
+    Raises:
+        RecordError: the file is not JSON lines; names the line.
+    """
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise RecordError(f"cannot read {path}: {error.strerror}") from error
+    last = len(lines)
+    for number, line in enumerate(lines, start=1):
+        if not line:
+            continue
+        try:
+            record = json.loads(line)
+        except ValueError as error:
+            if number == last and not complete:
+                return
+            raise RecordError(f"{path}:{number}: not a JSON object: {error}") from error
+        if not isinstance(record, dict):
+            raise RecordError(f"{path}:{number}: expected a JSON object, got {type(record).__name__}")
+        yield record

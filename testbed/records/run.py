@@ -1,0 +1,113 @@
+"""The run directory: its manifest, its state, its files.
+
+manifest.json       scenario as resolved, seed, engine, kernel, versions, validity certificate, transfers
+truth.jsonl         the boxes' events: ground truth
+measurements.jsonl  what clients (and replaying servers) saw
+captures/*.pcapng   at clients, servers and both sides of each box; TLS secrets embedded; comments on dropped packets
+plan.json           what the guest was told
+guest.log           what the guest's kernel and programs printed
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from testbed.errors import RecordError
+from testbed.records.jsonl import read_lines
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["FORMAT", "RunDirectory"]
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RunDirectory:
+    """A run directory that exists."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, path: Path) -> RunDirectory:
+        """Make a new one; a manifest that says "running" is in it at once.
+
+        Raises:
+            RecordError: it exists and is not empty, or cannot be made.
+        """
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            if any(path.iterdir()):
+                raise RecordError(f"{path} is not empty; runs are never overwritten: choose another folder with -o")
+            for name in ("captures", "recordings"):
+                (path / name).mkdir()
+            run = cls(path)
+            run.write_manifest({"format": FORMAT, "state": "running"})
+        except OSError as error:
+            raise RecordError(f"cannot write the run directory {path}: {error.strerror}") from error
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> RunDirectory:
+        """An existing one.
+
+        Raises:
+            RecordError: it is none, or of a format that is not known.
+        """
+        run = cls(path)
+        manifest = run.manifest()
+        if manifest.get("format") != FORMAT:
+            raise RecordError(f"{path}: run format {manifest.get('format')!r} is unknown (known: {FORMAT})")
+        return run
+
+    def manifest(self) -> dict[str, Any]:
+        """The manifest. Raises RecordError."""
+        path = self.path / "manifest.json"
+        try:
+            manifest = json.loads(path.read_text())
+        except OSError as error:
+            raise RecordError(f"{self.path} is no run directory: {path.name}: {error.strerror}") from error
+        except ValueError as error:
+            raise RecordError(f"{path}: not JSON: {error}") from error
+        if not isinstance(manifest, dict):
+            raise RecordError(f"{path}: expected a JSON object")
+        return manifest
+
+    def write_manifest(self, manifest: dict[str, Any]) -> None:
+        """Replace the manifest as a whole."""
+        write_atomically(self.path / "manifest.json", json.dumps(manifest, indent=1) + "\n")
+
+    def truth(self, box: str | None = None) -> list[dict[str, Any]]:
+        """Ground truth in order, of all boxes or of one."""
+        return self._lines("truth.jsonl", lambda record: box is None or record["box"] == box)
+
+    def measurements(self, transfer: str | None = None) -> list[dict[str, Any]]:
+        """What clients saw, of all transfers or of one."""
+        return self._lines("measurements.jsonl", lambda record: transfer is None or record["transfer"] == transfer)
+
+    def _lines(self, name: str, keep: Any) -> list[dict[str, Any]]:
+        path = self.path / name
+        if not path.exists():
+            return []
+        complete = self.manifest().get("state") == "complete"
+        return [record for record in read_lines(path, complete=complete) if keep(record)]
+
+    @property
+    def plan(self) -> dict[str, Any]:
+        """The plan that the guest ran."""
+        plan: dict[str, Any] = json.loads((self.path / "plan.json").read_text())
+        return plan
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file so that a reader sees the old one or the new one, never half of it."""
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)

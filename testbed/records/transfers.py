@@ -1,0 +1,105 @@
+"""What each transfer came to: the client's measurements joined with the ground truth of its flow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["summarise_transfers"]
+
+
+def summarise_transfers(
+    plan: dict[str, Any], measurements: Iterable[dict[str, Any]], truth: Iterable[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """One summary a transfer, in the plan's order.
+
+    Returns:
+        Objects with ``id, name, line, sni, direction, role, kind, ok, bytes, start_s, duration_s, goodput_bps,
+        handshake_s, throttled, rule, drops, error``. ``bytes`` are payload bytes in the transfer's direction;
+        ``duration_s`` runs from the client's SYN to the last of them, ``goodput_bps`` is their quotient;
+        ``handshake_s`` is the time from connection to the end of the TLS handshake. ``throttled``, ``rule`` and
+        ``drops`` are ground truth. A transfer that never began has ``error`` "did not run".
+    """
+    by_transfer: dict[str, list[dict[str, Any]]] = {}
+    for record in measurements:
+        by_transfer.setdefault(record["transfer"], []).append(record)
+    flows = _Flows(truth)
+    return [
+        _summarise(transfer, by_transfer.get(transfer["id"], []), flows)
+        for phase in plan["phases"]
+        for line in phase["lines"]
+        for transfer in line["transfers"]
+        if transfer["kind"] != "record"
+    ]
+
+
+def _summarise(transfer: dict[str, Any], records: list[dict[str, Any]], flows: _Flows) -> dict[str, Any]:
+    at = {record["event"]: record for record in records if record["side"] == "client"}
+    counting = "client" if transfer["direction"] == "download" else "server"
+    times, totals = received_bytes(records, counting)
+    started = at["started"]["t"] if "started" in at else None
+    finished = at.get("finished")
+    duration_s = None if started is None or not times else times[-1] - started
+    received = totals[-1] if totals else 0
+    connected = at.get("connected")
+    handshake = at.get("handshake")
+    flow = flows.find(connected) if connected else None
+    return {
+        **{key: transfer[key] for key in ("id", "name", "line", "sni", "direction", "role", "kind")},
+        "ok": bool(finished and finished["ok"]),
+        "bytes": received,
+        "start_s": started,
+        "duration_s": duration_s,
+        "goodput_bps": received * 8 / duration_s if duration_s else None,
+        "handshake_s": _instant(handshake) - _instant(connected) if handshake and connected else None,
+        "throttled": flow is not None and flow["throttled"],
+        "rule": flow["rule"] if flow else None,
+        "drops": flow["drops"] if flow else 0,
+        "error": finished["error"] if finished else ("did not run" if started is None else "did not finish"),
+    }
+
+
+def _instant(record: dict[str, Any]) -> float:
+    """When it happened: curl tells afterwards, in a field of its own."""
+    instant: float = record.get(f"t_{record['event']}", record["t"])
+    return instant
+
+
+def received_bytes(records: Iterable[dict[str, Any]], side: str) -> tuple[list[float], list[int]]:
+    """Arrival times (seconds since the start of the run) and cumulative payload bytes, as one end saw them."""
+    times: list[float] = []
+    totals: list[int] = []
+    for record in records:
+        if record["event"] == "bytes" and record["side"] == side:
+            times += record["times"]
+            totals += record["totals"]
+    return times, totals
+
+
+class _Flows:
+    """The boxes' flows, by the client's end of the connection."""
+
+    def __init__(self, truth: Iterable[dict[str, Any]]) -> None:
+        self._by_end: dict[tuple[str, int], list[dict[str, Any]]] = {}
+        known: dict[tuple[str, int], dict[str, Any]] = {}
+        for record in truth:
+            key = (record["box"], record["flow"])
+            event = record["event"]
+            if event == "flow_opened":
+                flow = {"opened": record["t"], "throttled": False, "rule": None, "drops": 0}
+                known[key] = flow
+                self._by_end.setdefault((record["inside"], record["inside_port"]), []).append(flow)
+            elif event == "rule_matched":
+                known[key]["rule"] = record["rule"]
+            elif event == "throttling_started":
+                known[key]["throttled"] = True
+            elif event == "packet_dropped":
+                known[key]["drops"] += 1
+
+    def find(self, connected: dict[str, Any]) -> dict[str, Any] | None:
+        """The flow of a connection: the latest that was opened from that address and port before it was connected."""
+        flows = self._by_end.get((connected["local"][0], connected["local"][1]), [])
+        earlier = [flow for flow in flows if flow["opened"] <= connected["t"]]
+        return earlier[-1] if earlier else None

@@ -1,0 +1,172 @@
+"""The HTML page of a run: one file, no script, everything escaped."""
+
+from __future__ import annotations
+
+import base64
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from testbed.errors import RecordError
+from testbed.quantities import format_rate
+from testbed.records.clock import iso_time
+from testbed.records.run import RunDirectory, write_atomically
+from testbed.report.figures import write_figures
+from testbed.report.published import Comparison, compare_with_published
+from testbed.report.table import transfer_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+__all__ = ["write_report"]
+
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
+h1 { font-size: 1.6rem } h2 { font-size: 1.2rem; margin-top: 2.2rem }
+table { border-collapse: collapse; width: 100%; font-size: 13.5px }
+th, td { text-align: left; padding: .28rem .6rem; border-bottom: 1px solid #ddd; vertical-align: top }
+td.number { text-align: right; white-space: nowrap } tr.first td { border-top: 2px solid #999 }
+.throttled { color: #c0392b; font-weight: 600 } .note { color: #666; font-size: 13px } .bad { color: #c0392b }
+img { max-width: 100% } .banner { padding: .6rem 1rem; border-radius: 4px; background: #eef5ee }
+.banner.bad { background: #fbeaea }
+"""
+_AGREES = {True: "yes", False: "no", None: "–"}
+
+
+def write_report(path: Path, output: Path) -> list[Path]:
+    """Write page, figures, table and comparison of a run.
+
+    Args:
+        path: the run directory.
+        output: folder to write to; made if need be.
+
+    Returns:
+        The files written: ``report.html`` first.
+
+    Raises:
+        RecordError: no run directory, one that is incomplete, or a folder that cannot be written.
+    """
+    run = RunDirectory.open(path)
+    manifest = run.manifest()
+    if manifest["state"] != "complete":
+        reason = "; ".join(manifest.get("problems", [])) or "it is still running or died without a word"
+        raise RecordError(f"{path}: the run is incomplete ({reason}); its records can be read, but there is no report")
+    transfers = manifest["transfers"]
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        figures = write_figures(run, transfers, output)
+        comparisons = compare_with_published(run, transfers)
+        files = {
+            "report.html": _page(manifest, transfers, figures, comparisons, output),
+            "table.txt": transfer_table(manifest) + "\n",
+            "published.md": _markdown(comparisons),
+        }
+        for name, text in files.items():
+            write_atomically(output / name, text)
+    except OSError as error:
+        raise RecordError(f"cannot write to {output}: {error.strerror}") from error
+    drawn = [output / name for svg in figures.values() for name in (svg, svg.replace(".svg", ".png"))]
+    return [output / name for name in files] + drawn
+
+
+def _page(
+    manifest: dict[str, Any], transfers: list[dict[str, Any]], figures: dict[str, str],
+    comparisons: list[Comparison], folder: Path,
+) -> str:  # fmt: skip
+    body = [
+        f"<h1>{escape(manifest['title'])}</h1>",
+        _banner(manifest),
+        "<h2>Who was throttled</h2>",
+        _transfers(transfers),
+    ]
+    for title, name in figures.items():
+        data = base64.b64encode((folder / name).read_bytes()).decode()
+        body.append(f"<h2>{escape(title)}</h2>")
+        body.append(f'<img alt="{escape(title)}" src="data:image/svg+xml;base64,{data}">')
+    if comparisons:
+        body += ["<h2>Beside the published figures</h2>", _comparisons(comparisons)]
+    body += ["<h2>Validity certificate</h2>", _certificate(manifest["certificate"])]
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(manifest["title"])}</title>'
+        f"<style>{_STYLE}</style></head>\n<body>\n" + "\n".join(body) + "\n</body></html>\n"
+    )
+
+
+def _banner(manifest: dict[str, Any]) -> str:
+    facts = (
+        f"scenario {manifest['scenario']}, starting {iso_time(manifest['start_ns'])[:19]} UTC, "
+        f"seed {manifest['seed']}, engine {manifest['engine']}, kernel {manifest['kernel']['hash']}: "
+        f"{manifest['emulated_s']:.0f} emulated seconds in {manifest['wall_s']:.1f} s"
+    )
+    if manifest["valid"]:
+        return f'<p class="banner">Valid run. {escape(facts)}</p>'
+    problems = "".join(f"<li>{escape(problem)}</li>" for problem in manifest["problems"])
+    return f'<div class="banner bad">Invalid run: do not score it.<ul>{problems}</ul>{escape(facts)}</div>'
+
+
+def _transfers(transfers: list[dict[str, Any]]) -> str:
+    rows = []
+    previous = None
+    for transfer in transfers:
+        truth = "not throttled"
+        if transfer["throttled"]:
+            cause = f"by rule {escape(transfer['rule'])}, {transfer['drops']} packets dropped"
+            truth = f'<span class="throttled">throttled</span> {cause}'
+        elif transfer["error"]:
+            truth = escape(transfer["error"])
+        goodput = format_rate(transfer["goodput_bps"]) if transfer["ok"] and transfer["goodput_bps"] else "failed"
+        duration = f"{transfer['duration_s']:.1f} s" if transfer["duration_s"] is not None else "–"
+        first = ' class="first"' if transfer["line"] != previous else ""
+        rows.append(
+            f"<tr{first}><td>{escape(transfer['line'])}</td><td>{escape(transfer['name'])}</td>"
+            f'<td>{escape(transfer["role"])}</td><td class="number">{goodput}</td>'
+            f'<td class="number">{duration}</td><td>{truth}</td></tr>'
+        )
+        previous = transfer["line"]
+    return _table(("line", "transfer", "role", "goodput", "time", "ground truth"), rows)
+
+
+def _comparisons(comparisons: list[Comparison]) -> str:
+    rows = [
+        f"<tr><td>{escape(each.quantity)}</td><td>{escape(each.published)}</td><td>{escape(each.source)}</td>"
+        f"<td>{escape(each.ours)}</td><td>{_AGREES[each.agrees]}</td></tr>"
+        for each in comparisons
+    ]
+    note = (
+        '<p class="note">X21: Xue et al., Throttling Twitter, ACM IMC 2021. “(figure)”: read off a published figure, '
+        "to about 5 %; a single reading has no range to agree with.</p>"
+    )
+    return _table(("quantity", "published", "source", "ours", "agrees"), rows) + note
+
+
+def _certificate(certificate: dict[str, Any]) -> str:
+    network = certificate["network"]
+    as_planned = (
+        f"{network['interfaces']} interfaces, {network['netem']} delays, {network['rates']} rates, "
+        f"{network['congestion_control']} congestion controls as planned; offloads off"
+    )
+    rows = [f"<tr><td>network read back</td><td>{as_planned}</td></tr>"]
+    for name, counts in certificate["captures"].items():
+        rows.append(
+            f"<tr><td>capture {escape(name)}</td><td>{counts['captured']} packets, {counts['dropped']} lost</td></tr>"
+        )
+    for box, found in certificate["agreement"].items():
+        rows.append(
+            f"<tr><td>{escape(box)}</td><td>{found['logged']} drops in the log, {found['dropped']} by the captures, "
+            f"{found['only_log'] + found['only_captures']} in one of them only</td></tr>"
+        )
+    return _table(("what", "found"), rows)
+
+
+def _table(head: Iterable[str], rows: Sequence[str]) -> str:
+    cells = "".join(f"<th>{escape(name)}</th>" for name in head)
+    return f"<table><tr>{cells}</tr>\n" + "\n".join(rows) + "</table>"
+
+
+def _markdown(comparisons: list[Comparison]) -> str:
+    lines = ["| quantity | published | source | ours | agrees |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {each.quantity} | {each.published} | {each.source} | {each.ours} | {_AGREES[each.agrees]} |"
+        for each in comparisons
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,135 @@
+"""Published figures beside ours, for the transfers that reproduce how they were measured.
+
+X21: Xue et al., "Throttling Twitter: An Emerging Censorship Technique in Russia", ACM IMC 2021,
+https://doi.org/10.1145/3487552.3487858. CP21: Censored Planet, "Throttling of Twitter in Russia", 2021-04-06,
+https://censoredplanet.org/throttling. Values marked (figure) were read off a published figure, to about 5 %.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from testbed.errors import RecordError
+from testbed.report.series import Series, segments, series, windowed_throughput
+
+if TYPE_CHECKING:
+    from testbed.records.run import RunDirectory
+
+__all__ = ["Comparison", "compare_with_published"]
+
+_CONVERGED_AFTER_S = 3.0  # X21 Fig. 4: windowed throughput after 3 s
+_WINDOW_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One published figure and ours.
+
+    Attributes:
+        quantity: what was measured, and on which of our transfers.
+        published: as printed.
+        source: paper and place.
+        ours: the same from this run.
+        agrees: whether ours is within the published range; None where the source gives a single reading to look at.
+    """
+
+    quantity: str
+    published: str
+    source: str
+    ours: str
+    agrees: bool | None
+
+
+def compare_with_published(run: RunDirectory, transfers: list[dict[str, Any]]) -> list[Comparison]:
+    """Every published figure that this run has a transfer for."""
+    rows: list[Comparison] = []
+    for line in dict.fromkeys(transfer["line"] for transfer in transfers):
+        replays = {
+            (transfer["direction"], transfer["role"]): transfer
+            for transfer in transfers
+            if transfer["line"] == line and transfer["kind"] == "replay" and transfer["ok"]
+        }
+        throttled = {
+            direction: replays[direction, "target"]
+            for direction in ("download", "upload")
+            if (direction, "target") in replays and replays[direction, "target"]["throttled"]
+        }
+        for direction, transfer in throttled.items():
+            rows.append(_converged(run, line, direction, transfer))
+        if "download" in throttled:
+            rows += _download_rows(run, line, throttled["download"], replays.get(("download", "control")))
+    return rows
+
+
+def _converged(run: RunDirectory, line: str, direction: str, transfer: dict[str, Any]) -> Comparison:
+    rate = _rate_after(series(run, transfer), _CONVERGED_AFTER_S)
+    return Comparison(
+        f"converged throughput, {direction} replay ({line})",
+        "130–150 kbit/s",
+        "X21 §5",
+        f"{rate / 1000:.0f} kbit/s",
+        130_000 <= round(rate, -3) <= 150_000,  # noqa: PLR2004 - X21 §5
+    )
+
+
+def _download_rows(
+    run: RunDirectory, line: str, target: dict[str, Any], control: dict[str, Any] | None
+) -> list[Comparison]:
+    arrivals = series(run, target)
+    _, windows = windowed_throughput(arrivals, _WINDOW_S)
+    settled = windows[int(_CONVERGED_AFTER_S / _WINDOW_S) :] / 1000
+    low, high = np.percentile(settled, [5, 95])
+    rows = [
+        Comparison(
+            f"windowed throughput after 3 s, download replay ({line})",
+            "mean 122, 5–95 % 87–154 kbit/s",
+            "X21 Fig. 4 (figure)",
+            f"mean {settled.mean():.0f}, 5–95 % {low:.0f}–{high:.0f} kbit/s",
+            None,
+        ),
+        Comparison(
+            f"duration of the 383 kB download replay ({line})", "≈ 23 s", "X21 Fig. 4 (figure)",
+            f"{target['duration_s']:.1f} s", None,
+        ),
+    ]  # fmt: skip
+    if control is not None:
+        faster = target["duration_s"] / control["duration_s"]
+        rows.append(
+            Comparison(
+                f"the same, bit-inverted ({line})", "≈ 4.1 s, 5.6 times faster", "X21 Fig. 4 (figure)",
+                f"{control['duration_s']:.1f} s, {faster:.1f} times faster", None,
+            )
+        )  # fmt: skip
+    return rows + _drop_rows(run, line, target, arrivals)
+
+
+def _drop_rows(run: RunDirectory, line: str, target: dict[str, Any], arrivals: Series) -> list[Comparison]:
+    try:
+        sent = segments(run, target)
+    except RecordError:
+        return []  # the scenario asked for no captures at the box
+    rtt_s = run.plan["rtt_s"][line][run.plan["replay_server"]]
+    gaps = np.diff(arrivals.times_s) / rtt_s
+    before_first_drop = sent.length[: int(np.argmax(sent.dropped))].sum()
+    return [
+        Comparison(
+            f"longest gap in delivery ({line})", "more than 5 RTT", "X21 §6.1",
+            f"{gaps.max():.1f} RTT", bool(gaps.max() > 5),  # noqa: PLR2004 - X21 §6.1
+        ),
+        Comparison(
+            f"payload before the first drop ({line})", "≈ 17.5 kB", "X21 Fig. 5 (figure)",
+            f"{before_first_drop / 1000:.1f} kB", None,
+        ),
+    ]  # fmt: skip
+
+
+def _rate_after(arrivals: Series, after_s: float) -> float:
+    """Payload bit/s from the first arrival after ``after_s`` to the last arrival."""
+    begin = int(np.searchsorted(arrivals.times_s, after_s))
+    if begin >= len(arrivals.times_s) - 1:
+        return 0.0
+    duration = arrivals.times_s[-1] - arrivals.times_s[begin]
+    return float((arrivals.totals[-1] - arrivals.totals[begin]) * 8 / duration)

@@ -1,0 +1,74 @@
+"""The table that a run ends with: who was throttled, how fast it was, and why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from testbed.quantities import format_rate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["format_table", "transfer_table"]
+
+
+def format_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> str:
+    """Columns as wide as their widest cell; those in ``right`` are aligned to the right."""
+    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
+
+    def line(cells: Sequence[str]) -> str:
+        return "  ".join(
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        ).rstrip()
+
+    return "\n".join([line(head), line(["─" * width for width in widths]), *(line(row) for row in rows)])
+
+
+def transfer_table(manifest: dict[str, Any]) -> str:
+    """The transfers of a run, line by line, and below it what the run was."""
+    head = ("line", "transfer", "role", "goodput", "time", "ground truth")
+    rows: list[tuple[str, ...]] = []
+    previous = None
+    for transfer in manifest["transfers"]:
+        if previous not in {None, transfer["line"]}:
+            rows.append(("",) * len(head))
+        rows.append(_row(transfer, is_new_line=transfer["line"] != previous))
+        previous = transfer["line"]
+    return format_table(head, rows, right=frozenset({3, 4})) + "\n\n" + _summary(manifest)
+
+
+def _row(transfer: dict[str, Any], *, is_new_line: bool) -> tuple[str, ...]:
+    goodput = format_rate(transfer["goodput_bps"]) if transfer["goodput_bps"] and transfer["ok"] else "failed"
+    duration = f"{transfer['duration_s']:.1f} s" if transfer["duration_s"] is not None else "–"
+    return (
+        transfer["line"] if is_new_line else "",
+        transfer["name"],
+        transfer["role"],
+        goodput,
+        duration,
+        _truth(transfer),
+    )
+
+
+def _truth(transfer: dict[str, Any]) -> str:
+    if transfer["throttled"]:
+        return f"THROTTLED by {transfer['rule']}, {transfer['drops']} packets dropped"
+    return transfer["error"] or "not throttled"
+
+
+def _summary(manifest: dict[str, Any]) -> str:
+    throttled = sum(transfer["throttled"] for transfer in manifest["transfers"])
+    emulated, wall = manifest["emulated_s"], manifest["wall_s"]
+    lines = [
+        f"{throttled} of {len(manifest['transfers'])} transfers throttled (ground truth); seed {manifest['seed']}",
+        f"{emulated:.0f} emulated seconds in {wall:.1f} s ({emulated / wall:.0f} times real time)",
+    ]
+    drops = sum(found["logged"] for found in manifest["certificate"]["agreement"].values())
+    if manifest["valid"]:
+        lines.append(
+            f"valid: network as planned, no capture lost a packet, log and captures agree on all {drops} drops"
+        )
+    else:
+        lines += ["INVALID, do not score this run:", *(f"  {problem}" for problem in manifest["problems"])]
+    return "\n".join(lines)

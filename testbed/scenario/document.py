@@ -1,0 +1,125 @@
+"""A YAML document that remembers where each value stands, so that an error can name file and line."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from testbed.errors import ScenarioError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+__all__ = ["Document", "Key"]
+
+Key = tuple[str | int, ...]
+_MAX_BYTES = 1 << 20
+_ASSIGNMENT = re.compile(r"([A-Za-z0-9_.-]+)=(.*)", re.DOTALL)
+
+
+@dataclass(slots=True)
+class Document:
+    """Plain data and the place of each key."""
+
+    name: str
+    data: dict[str, Any]
+    places: dict[Key, str] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, path: Path) -> Document:
+        """Read a file with a safe loader.
+
+        Raises:
+            ScenarioError: unreadable, not YAML, not a mapping, a key twice, an alias.
+        """
+        try:
+            text = path.read_bytes()
+        except OSError as error:
+            raise ScenarioError(f"cannot read {path}: {error.strerror}") from error
+        if len(text) > _MAX_BYTES:
+            raise ScenarioError(f"{path} has {len(text)} bytes; at most {_MAX_BYTES} are read")
+        return cls.parse(str(path), text)
+
+    @classmethod
+    def parse(cls, name: str, text: bytes | str) -> Document:
+        """As ``load``, from text."""
+        try:
+            loader = yaml.SafeLoader(text)
+            node = loader.get_single_node()
+            document = cls(name, {})
+            if not isinstance(node, yaml.MappingNode):
+                raise ScenarioError(f"{name}:1: expected a mapping of keys to values")
+            document._note(node, ())
+            document.data = loader.construct_document(node)
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            where = f"{name}:{mark.line + 1}" if mark else name
+            raise ScenarioError(f"{where}: not YAML: {getattr(error, 'problem', None) or error}") from error
+        except RecursionError as error:
+            raise ScenarioError(f"{name}: nested too deeply") from error
+        return document
+
+    def _note(self, node: yaml.Node, key: Key) -> None:
+        place = f"{self.name}:{node.start_mark.line + 1}"
+        if key in self.places:
+            raise ScenarioError(f"{place}: an alias (*name) is not supported here; write the value out")
+        self.places[key] = place
+        if isinstance(node, yaml.MappingNode):
+            seen: set[str] = set()
+            for name_node, value in node.value:
+                name = str(name_node.value)
+                if name in seen:
+                    raise ScenarioError(f"{self.name}:{name_node.start_mark.line + 1}: the key {name!r} stands twice")
+                seen.add(name)
+                self._note(value, (*key, name))
+                self.places[*key, name] = f"{self.name}:{name_node.start_mark.line + 1}"
+        elif isinstance(node, yaml.SequenceNode):
+            for index, value in enumerate(node.value):
+                self._note(value, (*key, index))
+
+    def place(self, key: Sequence[str | int]) -> str:
+        """Where a key stands, or the nearest one around it: ``file:line``."""
+        known = tuple(key)
+        while known and known not in self.places:
+            known = known[:-1]
+        return self.places.get(known, self.name)
+
+    def set(self, assignment: str) -> None:
+        """Carry out ``key.path=value``; the value is YAML.
+
+        Raises:
+            ScenarioError: not of that form, or the path leads through something that is no mapping or list.
+        """
+        match = _ASSIGNMENT.fullmatch(assignment)
+        if match is None:
+            raise ScenarioError(f"--set {assignment!r}: expected key=value, as in date=2021-03-11T09:00Z")
+        path, text = match.groups()
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ScenarioError(f"--set {assignment!r}: the value is not YAML") from error
+        *parents, last = path.split(".")
+        target: Any = self.data
+        key: Key = ()
+        for name in parents:
+            step = _step(target, name, assignment)
+            key = (*key, step)
+            if isinstance(target, dict) and target.get(step) is None:
+                target[step] = {}
+            target = target[step]
+        step = _step(target, last, assignment)
+        target[step] = value
+        self.places[*key, step] = f"--set {assignment}"
+
+
+def _step(target: Any, name: str, assignment: str) -> str | int:
+    if isinstance(target, dict):
+        return name
+    if isinstance(target, list) and name.isdecimal() and int(name) < len(target):
+        return int(name)
+    size = f"a list of {len(target)}" if isinstance(target, list) else f"the value {target!r}"
+    raise ScenarioError(f"--set {assignment!r}: {name!r} does not lead anywhere in {size}")

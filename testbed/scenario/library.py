@@ -1,0 +1,47 @@
+"""Where packaged scenarios, topologies and profiles are: in a checkout, or in an installed wheel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import testbed
+from testbed.errors import ScenarioError
+
+__all__ = ["find", "folder", "names"]
+
+_PACKAGE = Path(testbed.__file__).resolve().parent
+_SUFFIXES = {"scenarios": ".yaml", "topologies": ".py", "profiles": ".yaml"}
+_SINGULAR = {"scenarios": "scenario", "topologies": "topology", "profiles": "profile"}
+
+
+def folder(kind: str) -> Path:
+    """The folder of ``scenarios``, ``topologies`` or ``profiles``."""
+    if kind == "profiles":
+        return _PACKAGE / "middlebox" / "profiles"
+    installed = _PACKAGE / kind
+    return installed if installed.is_dir() else _PACKAGE.parent / kind
+
+
+def names(kind: str) -> list[str]:
+    """What is packaged, by the name that a user would give."""
+    root, suffix = folder(kind), _SUFFIXES[kind]
+    return sorted(str(path.relative_to(root).with_suffix("")) for path in root.rglob(f"*{suffix}"))
+
+
+def find(kind: str, name: str) -> Path:
+    """The file that a user means: a path, or the name of a packaged one.
+
+    Raises:
+        ScenarioError: there is none; lists what there is.
+    """
+    suffix = _SUFFIXES[kind]
+    if name.endswith(suffix):
+        path = Path(name)
+        if path.is_file():
+            return path
+    known = names(kind)
+    wanted = name.removesuffix(suffix).removeprefix(f"{kind}/")
+    matches = [each for each in known if each == wanted or each.split("/")[-1] == wanted]
+    if len(matches) == 1:
+        return folder(kind) / f"{matches[0]}{suffix}"
+    raise ScenarioError(f"no {_SINGULAR[kind]} {name!r}; there are: {', '.join(known)}")

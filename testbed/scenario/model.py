@@ -1,0 +1,220 @@
+"""What a scenario file may say, key by key. Unknown keys are refused; quantities carry their units."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+
+from testbed.errors import ScenarioError
+from testbed.quantities import parse_duration, parse_size
+from testbed.scenario.document import Document, Key
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["Fetch", "Line", "Outage", "Recording", "Replay", "Scenario", "load_scenario"]
+
+_MOST_MESSAGES = 8
+PUBLISHED_OBJECT = "383 kB"  # the image from abs.twimg.com, Xue et al., IMC 2021, section 5
+
+
+def _instant(value: object) -> datetime:
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError as error:
+            raise ValueError(f"expected an instant such as 2021-03-10T09:00Z, got {value!r}") from error
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day, tzinfo=UTC)
+    if not isinstance(value, datetime):
+        raise ValueError(f"expected an instant such as 2021-03-10T09:00Z, got {value!r}")  # noqa: TRY004
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+Instant = Annotated[
+    datetime,
+    BeforeValidator(_instant),
+    WithJsonSchema({"type": "string", "description": "an instant such as 2021-03-10T09:00Z; without a zone UTC"}),
+]
+Seconds = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    WithJsonSchema({"type": ["string", "integer"], "description": "a duration with its unit, such as 95 ms; or 0"}),
+]
+Bytes = Annotated[
+    int,
+    BeforeValidator(parse_size),
+    WithJsonSchema({"type": "string", "description": "a size with its unit, such as 383 kB"}),
+]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$")]
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,31}$")]
+LineName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,15}$")]
+Role = Literal["target", "control", "collateral"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Network(_Strict):
+    """``topology``: a packaged one or a Mininet custom file; ``parameters``: see `testbed show TOPOLOGY`."""
+
+    topology: str
+    parameters: dict[str, Any] = {}
+    links: Literal["netlink", "stock"] = "netlink"
+
+
+class Line(_Strict):
+    """An access line and whether a TSPU stands on it."""
+
+    name: LineName
+    kind: Literal["mobile", "landline"]
+    tspu: bool
+
+
+class Origin(_Strict):
+    """A server and the names that resolve to it."""
+
+    serves: list[Name] = Field(min_length=1)
+
+
+class Recording(_Strict):
+    """A session recorded on a line before the measurements, to be replayed."""
+
+    name: Identifier
+    line: LineName
+    sni: Name
+    size: Bytes = parse_size(PUBLISHED_OBJECT)
+
+
+class _Measurement(_Strict):
+    role: Role
+    lines: list[LineName] | None = None
+    at: Seconds = 0.0
+    timeout: Seconds = 120.0
+
+
+class Fetch(_Measurement):
+    """One HTTPS download by our client or by curl."""
+
+    fetch: Name
+    client: Literal["measure", "curl"] = "measure"
+    size: Bytes = parse_size(PUBLISHED_OBJECT)
+
+
+class Replay(_Measurement):
+    """One replay of a recording, original or bit-inverted, as it was or turned into an upload."""
+
+    replay: Identifier
+    direction: Literal["download", "upload"] = "download"
+    inverted: bool = False
+
+    @model_validator(mode="after")
+    def _inverted_is_control(self) -> Replay:
+        if self.inverted != (self.role == "control"):
+            raise ValueError("a replay is the control if and only if it is inverted")
+        return self
+
+
+class Outage(_Strict):
+    """A link on which every packet is lost for a while."""
+
+    link: tuple[str, str]
+    begins: Seconds = Field(alias="from")
+    until: Seconds
+    about: str
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> Outage:
+        if self.until <= self.begins:
+            raise ValueError(f"expected 'until' after 'from', got {self.begins} s to {self.until} s")
+        return self
+
+
+def _kind_of_measurement(value: Any) -> str | None:
+    if isinstance(value, dict) and ("fetch" in value) != ("replay" in value):
+        return "fetch" if "fetch" in value else "replay"
+    return None
+
+
+Measurement = Annotated[
+    Annotated[Fetch, Tag("fetch")] | Annotated[Replay, Tag("replay")],
+    Discriminator(
+        _kind_of_measurement,
+        custom_error_type="measurement_kind",
+        custom_error_message="expected a mapping with exactly one of the keys 'fetch' and 'replay'",
+    ),
+]
+
+
+class Scenario(_Strict):
+    """One experiment."""
+
+    format: Literal[1]
+    title: str
+    about: str
+    date: Instant
+    seed: int = Field(default=1, ge=1, lt=1 << 63)
+    network: Network
+    lines: list[Line] = Field(min_length=1)
+    censors: dict[str, str] = {}
+    meter: Literal["token_bucket", "coarse_refill"] | None = None
+    congestion_control: Literal["cubic", "bbr", "reno"] = "cubic"
+    origins: dict[str, Origin]
+    replay_server: str | None = None
+    recordings: list[Recording] = []
+    measurements: list[Measurement] = Field(min_length=1)
+    outages: list[Outage] = []
+    captures: list[Literal["client", "server", "box"]] = ["client", "server", "box"]
+
+
+def load_scenario(path: Path, settings: list[str]) -> tuple[Scenario, Document]:
+    """Read a scenario and apply ``key=value`` settings.
+
+    Returns:
+        The scenario, and the document for errors that are found later.
+
+    Raises:
+        ScenarioError: file, line, key and what was expected.
+    """
+    document = Document.load(path)
+    for setting in settings:
+        document.set(setting)
+    try:
+        return Scenario.model_validate(document.data), document
+    except ValidationError as error:
+        raise ScenarioError("\n".join(_messages(error, document))) from error
+
+
+def _messages(error: ValidationError, document: Document) -> list[str]:
+    messages = []
+    for problem in error.errors():
+        key = _data_key(problem["loc"])
+        text = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            text = "unknown key; remove it or correct its spelling (docs/reference/scenario.md lists the keys)"
+        elif problem["type"] == "missing":
+            text = "this key is missing"
+        messages.append(f"{document.place(key)}: {'.'.join(map(str, key))}: {text}")
+    if len(messages) > _MOST_MESSAGES:
+        messages[_MOST_MESSAGES:] = [f"… and {len(messages) - _MOST_MESSAGES} more"]
+    return messages
+
+
+def _data_key(location: tuple[str | int, ...]) -> Key:
+    """Pydantic's location without the tag that it inserts after the index of a measurement."""
+    if location[:1] == ("measurements",) and len(location) > 2:  # noqa: PLR2004 - list, index, tag
+        return location[:2] + location[3:]
+    return location

@@ -1,0 +1,322 @@
+"""A scenario resolved into what the guest runs: plain JSON, every name checked, every default written out."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from testbed.errors import ScenarioError
+from testbed.middlebox.dataplane import live_obstacle
+from testbed.scenario import library
+from testbed.scenario.model import Fetch, Replay, Scenario, load_scenario
+from testbed.scenario.profiles import profile_for
+from testbed.world.network import load_topology, topology_class
+from testbed.world.routed import ParameterError, RoutedTopo
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from testbed.scenario.document import Document
+
+__all__ = ["Plan", "make_plan"]
+
+FORMAT = 1
+_BOX_KINDS = ("tspu", "blocker")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A scenario, resolved.
+
+    Attributes:
+        name: of the scenario file.
+        data: what the guest reads (plain JSON).
+        topology: as planned, for delays and addresses.
+    """
+
+    name: str
+    data: dict[str, Any]
+    topology: RoutedTopo
+
+    @property
+    def transfers(self) -> list[dict[str, Any]]:
+        """Every transfer of every line, in the plan's order."""
+        return [each for phase in self.data["phases"] for line in phase["lines"] for each in line["transfers"]]
+
+
+def make_plan(path: Path, settings: list[str], *, seed: int | None, engine: str, command: list[str] | None) -> Plan:
+    """Read and resolve a scenario.
+
+    Args:
+        path: the file.
+        settings: ``key=value`` each.
+        seed: overrides the scenario's.
+        engine: ``virtual`` or ``realtime``.
+        command: the user's program to run on the first line in place of the measurements, or None.
+
+    Raises:
+        ScenarioError: file, line and what was expected.
+    """
+    scenario, document = load_scenario(path, settings)
+    return _Resolver(path.stem, scenario, document, seed or scenario.seed).plan(engine, command)
+
+
+class _Resolver:
+    def __init__(self, name: str, scenario: Scenario, document: Document, seed: int) -> None:
+        self._name = name
+        self._scenario = scenario
+        self._document = document
+        self._seed = seed
+        self._topology_file = self._find_topology()
+        self._parameters = self._topology_parameters()
+        self._topology = self._load_topology()
+        self._check_lines()
+
+    def _error(self, key: tuple[str | int, ...], text: str) -> ScenarioError:
+        return ScenarioError(f"{self._document.place(key)}: {'.'.join(map(str, key))}: {text}")
+
+    def _find_topology(self) -> Path:
+        try:
+            return library.find("topologies", self._scenario.network.topology)
+        except ScenarioError as error:
+            raise self._error(("network", "topology"), str(error)) from error
+
+    def _topology_parameters(self) -> dict[str, Any]:
+        """The scenario's parameters, and its lines where the topology builds lines from them."""
+        given = self._scenario.network.parameters
+        if "lines" in given:
+            raise self._error(("network", "parameters", "lines"), "the lines stand at the top of the scenario")
+        found = topology_class(str(self._topology_file), self._topology_file.stem)
+        if "lines" not in found.parameters:
+            return dict(given)
+        return {**given, "lines": [line.model_dump() for line in self._scenario.lines]}
+
+    def _load_topology(self) -> RoutedTopo:
+        try:
+            return load_topology(str(self._topology_file), self._topology_file.stem, self._parameters)
+        except ParameterError as error:
+            key = ("lines",) if error.parameter == "lines" else ("network", "parameters", error.parameter)
+            raise self._error(key, error.problem) from error
+
+    def _check_lines(self) -> None:
+        """Every line of the scenario has a client in the topology, and the other way round."""
+        built = {self._topology.nodeInfo(client)["line"] for client in self._topology.with_role("client")}
+        for index, line in enumerate(self._scenario.lines):
+            if line.name not in built:
+                raise self._error(
+                    ("lines", index), f"the topology has no line {line.name!r} (there: {', '.join(built)})"
+                )
+        surplus = built - {line.name for line in self._scenario.lines}
+        if surplus:
+            raise self._error(("lines",), f"the topology's line {min(surplus)!r} is missing here")
+
+    def plan(self, engine: str, command: list[str] | None) -> Plan:
+        scenario, topology = self._scenario, self._topology
+        names = self._names()
+        hosts = topology.with_role("client") + topology.with_role("server")
+        data = {
+            "format": FORMAT,
+            "scenario": self._name,
+            "title": scenario.title,
+            "seed": self._seed,
+            "engine": engine,
+            "start_ns": round(scenario.date.timestamp()) * 1_000_000_000,
+            "topology": {
+                "file": str(self._topology_file.resolve()),
+                "name": self._topology_file.stem,
+                "parameters": self._parameters,
+                "links": scenario.network.links,
+            },
+            "congestion_control": dict.fromkeys(hosts, scenario.congestion_control),
+            "boxes": self._boxes(),
+            "names": names,
+            "origins": self._origins(),
+            "replay_server": self._replay_server(),
+            "captures": self._captures(),
+            "phases": self._phases(names, command),
+            "outages": self._outages(),
+            "rtt_s": {
+                line.name: {
+                    server: topology.rtt_s(topology.client_of(line.name), server)
+                    for server in topology.with_role("server")
+                }
+                for line in scenario.lines
+            },
+        }
+        return Plan(self._name, data, topology)
+
+    def _server(self, key: tuple[str | int, ...], name: str) -> str:
+        servers = self._topology.with_role("server")
+        if name not in servers:
+            raise self._error(key, f"no server {name!r} in this topology (there: {', '.join(servers)})")
+        return name
+
+    def _replay_server(self) -> str | None:
+        name = self._scenario.replay_server
+        if name is None:
+            replays = [each for each in self._scenario.measurements if isinstance(each, Replay)]
+            if replays:
+                raise self._error(("replay_server",), "this key is missing: a replay needs a server at its far end")
+            return None
+        if name in self._scenario.origins:
+            raise self._error(("replay_server",), f"{name} is an origin; its port 443 is taken: choose another server")
+        return self._server(("replay_server",), name)
+
+    def _names(self) -> dict[str, str]:
+        names: dict[str, str] = {}
+        for node, origin in self._scenario.origins.items():
+            address = self._topology.address_of(self._server(("origins", node), node))
+            for index, name in enumerate(origin.serves):
+                if name in names:
+                    raise self._error(("origins", node, "serves", index), f"{name} is served by another origin already")
+                names[name] = address
+        return names
+
+    def _boxes(self) -> dict[str, dict[str, Any]]:
+        for kind in self._scenario.censors:
+            if kind not in _BOX_KINDS:
+                raise self._error(("censors", kind), f"unknown kind of middlebox (known: {', '.join(_BOX_KINDS)})")
+        kinds = {line.name: line.kind for line in self._scenario.lines}
+        boxes = {}
+        for node in self._topology.with_role("box"):
+            info = self._topology.nodeInfo(node)
+            censor = self._scenario.censors.get(info["kind"])
+            if censor is None:
+                continue
+            try:
+                chosen = profile_for(censor, self._scenario.date, kinds[info["line"]])
+            except ScenarioError as error:
+                raise self._error(("censors", info["kind"]), str(error)) from error
+            if chosen is None:
+                continue
+            obstacle = live_obstacle(chosen.profile)
+            if obstacle is not None:
+                raise self._error(
+                    ("censors", info["kind"]),
+                    f"{chosen.profile.name}: {obstacle}; testbed inspect shows what it does to a capture",
+                )
+            boxes[node] = {"profile": self._with_meter(chosen.plain), "seed": self._derived_seed(node)}
+        return boxes
+
+    def _with_meter(self, profile: dict[str, Any]) -> dict[str, Any]:
+        meter = self._scenario.meter
+        if meter is None:
+            return profile
+        if meter not in profile.get("meter", {}):
+            raise self._error(("meter",), f"the profile {profile['name']} describes no {meter}")
+        return {**profile, "meter": {**profile["meter"], "kind": meter}}
+
+    def _derived_seed(self, name: str) -> int:
+        """A seed of its own for each box, from the run's seed and the box's name."""
+        return int.from_bytes(hashlib.sha256(f"{self._seed} {name}".encode()).digest()[:8], "big")
+
+    def _origins(self) -> dict[str, dict[str, Any]]:
+        sizes = {each.size for each in self._scenario.measurements if isinstance(each, Fetch)}
+        sizes |= {each.size for each in self._scenario.recordings}
+        objects = {_object_path(size): size for size in sorted(sizes)}
+        return {node: {"names": origin.serves, "objects": objects} for node, origin in self._scenario.origins.items()}
+
+    def _captures(self) -> list[dict[str, str]]:
+        points = []
+        for kind in ("client", "server", "box"):
+            if kind not in self._scenario.captures:
+                continue
+            for node in self._topology.with_role(kind):
+                if kind != "box":
+                    points.append({"name": f"{node}-{kind}", "node": node, "interface": "eth0"})
+                elif self._topology.nodeInfo(node)["kind"] in self._scenario.censors:
+                    points.append({"name": f"{node}-inside", "node": node, "interface": "eth0"})
+                    points.append({"name": f"{node}-outside", "node": node, "interface": "eth1"})
+        return points
+
+    def _phases(self, names: dict[str, str], command: list[str] | None) -> list[dict[str, Any]]:
+        """Recordings first, one line after the other's; then all lines side by side."""
+        recordings = [
+            {"lines": [line], "command": None}
+            for line in self._line_plans([(index, each) for index, each in enumerate(self._scenario.recordings)], names)
+        ]
+        first = self._scenario.lines[0].name
+        user_command = None if command is None else {"node": self._topology.client_of(first), "argv": command}
+        lines = [] if command is not None else self._measurement_lines(names)
+        return [*recordings, {"lines": lines, "command": user_command}]
+
+    def _line_plans(self, recordings: list[tuple[int, Any]], names: dict[str, str]) -> list[dict[str, Any]]:
+        plans: dict[str, dict[str, Any]] = {}
+        for index, recording in recordings:
+            key = ("recordings", index)
+            self._check_name(key, recording.sni, names)
+            node = self._client((*key, "line"), recording.line)
+            transfer = {
+                "id": f"{recording.line}/record-{recording.name}", "line": recording.line, "kind": "record",
+                "sni": recording.sni, "name": f"record {recording.name}", "role": "recording", "direction": "download",
+                "path": _object_path(recording.size), "size": recording.size, "recording": f"{recording.name}.json",
+                "inverted": False, "at_s": 0.0, "timeout_s": 120.0,
+            }  # fmt: skip
+            plan = plans.setdefault(recording.line, {"name": recording.line, "node": node, "transfers": []})
+            plan["transfers"].append(transfer)
+        return list(plans.values())
+
+    def _measurement_lines(self, names: dict[str, str]) -> list[dict[str, Any]]:
+        plans = []
+        for line in self._scenario.lines:
+            transfers = [
+                self._transfer(index, line.name, measurement, names)
+                for index, measurement in enumerate(self._scenario.measurements)
+                if measurement.lines is None or line.name in measurement.lines
+            ]
+            if transfers:
+                plans.append({"name": line.name, "node": self._client(("lines",), line.name), "transfers": transfers})
+        for index, measurement in enumerate(self._scenario.measurements):
+            for name in measurement.lines or []:
+                self._client(("measurements", index, "lines"), name)
+        return plans
+
+    def _transfer(self, index: int, line: str, measurement: Fetch | Replay, names: dict[str, str]) -> dict[str, Any]:
+        timing = {"at_s": measurement.at, "timeout_s": measurement.timeout, "line": line, "role": measurement.role}
+        if isinstance(measurement, Fetch):
+            self._check_name(("measurements", index, "fetch"), measurement.fetch, names)
+            return {
+                "id": f"{line}/{index + 1:02}-{measurement.fetch}", "name": measurement.fetch,
+                "kind": "fetch" if measurement.client == "measure" else "curl", "sni": measurement.fetch,
+                "direction": "download", "path": _object_path(measurement.size), "size": measurement.size, **timing,
+            }  # fmt: skip
+        recording = next((each for each in self._scenario.recordings if each.name == measurement.replay), None)
+        if recording is None:
+            known = ", ".join(each.name for each in self._scenario.recordings) or "none"
+            raise self._error(
+                ("measurements", index, "replay"),
+                f"no recording {measurement.replay!r} in this scenario (there: {known})",
+            )
+        variant = "inverted" if measurement.inverted else "original"
+        return {
+            "id": f"{line}/{index + 1:02}-{recording.name}-{measurement.direction}-{variant}",
+            "name": f"replay {recording.name}, {measurement.direction}, {variant}", "kind": "replay",
+            "sni": None if measurement.inverted else recording.sni, "direction": measurement.direction,
+            "recording": f"{recording.name}.json", "inverted": measurement.inverted, **timing,
+        }  # fmt: skip
+
+    def _check_name(self, key: tuple[str | int, ...], name: str, names: dict[str, str]) -> None:
+        if name not in names:
+            raise self._error(key, f"no origin serves {name}; add it to an origin's 'serves'")
+
+    def _client(self, key: tuple[str | int, ...], line: str) -> str:
+        try:
+            return self._topology.client_of(line)
+        except KeyError:
+            known = ", ".join(each.name for each in self._scenario.lines)
+            raise self._error(key, f"no line {line!r} (there: {known})") from None
+
+    def _outages(self) -> list[dict[str, Any]]:
+        changes = []
+        pairs = {frozenset(pair) for pair in self._topology.iterLinks()}
+        for index, outage in enumerate(self._scenario.outages):
+            if frozenset(outage.link) not in pairs:
+                raise self._error(("outages", index, "link"), f"no link between {' and '.join(outage.link)}")
+            for at_s, loss in ((outage.begins, 1.0), (outage.until, 0.0)):
+                changes.append({"at_s": at_s, "link": list(outage.link), "loss": loss, "about": outage.about})
+        return changes
+
+
+def _object_path(size: int) -> str:
+    return f"/{size}.bin"

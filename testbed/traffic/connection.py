@@ -1,0 +1,156 @@
+"""A TCP connection with one deadline for everything and TCP_INFO samples by the way."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import socket
+import struct
+from typing import TYPE_CHECKING
+
+from testbed.errors import TestbedError
+
+if TYPE_CHECKING:
+    from testbed.traffic.log import TransferLog
+
+__all__ = ["Connection", "TransferError", "connect"]
+
+TCP_INFO = 11
+_TCP_INFO_BYTES = 232
+_TCP_INFO_INTERVAL_S = 0.1
+_RECEIVE_BYTES = 65_536
+# struct tcp_info, linux/tcp.h: name and offset of what is sampled; 32-bit fields unless named _bytes.
+_TCP_INFO_FIELDS = {
+    "rto_us": (8, "=I"),
+    "snd_mss": (16, "=I"),
+    "unacked": (24, "=I"),
+    "lost": (32, "=I"),
+    "retrans": (36, "=I"),
+    "rtt_us": (68, "=I"),
+    "rttvar_us": (72, "=I"),
+    "snd_ssthresh": (76, "=I"),
+    "snd_cwnd": (80, "=I"),
+    "rcv_rtt_us": (92, "=I"),
+    "rcv_space": (96, "=I"),
+    "total_retrans": (100, "=I"),
+    "bytes_acked": (120, "=Q"),
+    "bytes_received": (128, "=Q"),
+    "min_rtt_us": (148, "=I"),
+    "delivery_rate": (160, "=Q"),
+    "bytes_sent": (200, "=Q"),
+    "bytes_retrans": (208, "=Q"),
+    "rcv_ooopack": (224, "=I"),
+}
+
+
+class TransferError(TestbedError):
+    """A transfer failed in a way that a client sees: a time-out, a reset, a wrong answer."""
+
+
+class Connection:
+    """A connected, non-blocking socket. One clock reading and two system calls a segment: inside the guest both cost.
+
+    Args:
+        connected: the socket.
+        deadline: for everything, on the log's clock (seconds since the start of the run).
+        log: where TCP_INFO samples go, and whose clock is read.
+
+    Attributes:
+        now: when the last call returned, on the log's clock.
+    """
+
+    def __init__(self, connected: socket.socket, *, deadline: float, log: TransferLog) -> None:
+        self._socket = connected
+        self._socket.setblocking(False)  # noqa: FBT003 - the socket module's
+        self._deadline = deadline
+        self._log = log
+        self._next_sample = 0.0
+        self._buffer = bytearray(_RECEIVE_BYTES)
+        self._view = memoryview(self._buffer)
+        self._readable, self._writable = select.poll(), select.poll()
+        self._readable.register(connected, select.POLLIN)
+        self._writable.register(connected, select.POLLOUT)
+        self.now = log.now()
+
+    def send(self, data: bytes) -> None:
+        """Hand all of it to the kernel. Raises TransferError."""
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[self._socket.send(view) :]
+            except BlockingIOError:
+                _wait(self._writable, self._deadline - self.now, "sending")
+            except OSError as error:
+                raise TransferError(f"sending failed: {error.strerror}") from error
+            self._tick()
+
+    def receive(self, limit: int = _RECEIVE_BYTES) -> memoryview:
+        """What has arrived, 1 to ``limit`` bytes, valid until the next call; empty when the peer has closed.
+
+        Raises:
+            TransferError: nothing came before the deadline, or the connection broke.
+        """
+        _wait(self._readable, self._deadline - self.now, "waiting for data")
+        try:
+            count = self._socket.recv_into(self._buffer, min(limit, _RECEIVE_BYTES))
+        except OSError as error:
+            raise TransferError(f"receiving failed: {error.strerror}") from error
+        self._tick()
+        return self._view[:count]
+
+    def drain(self) -> None:
+        """Say that no more will be sent, and wait until the peer has closed too. Raises TransferError."""
+        self._socket.shutdown(socket.SHUT_WR)
+        while self.receive():
+            pass
+
+    def close(self) -> None:
+        """Take a last sample and close."""
+        self._next_sample = 0.0
+        self._tick()
+        self._socket.close()
+
+    def _tick(self) -> None:
+        self.now = self._log.now()
+        if self.now >= self._next_sample:
+            self._next_sample = self.now + _TCP_INFO_INTERVAL_S
+            raw = self._socket.getsockopt(socket.IPPROTO_TCP, TCP_INFO, _TCP_INFO_BYTES)
+            fields = {
+                name: struct.unpack_from(form, raw, offset)[0] for name, (offset, form) in _TCP_INFO_FIELDS.items()
+            }
+            self._log.tcp_info(self.now, fields)
+
+
+def _wait(poll: select.poll, remaining_s: float, doing: str) -> None:
+    if remaining_s <= 0 or not poll.poll(remaining_s * 1000):
+        raise TransferError(f"timed out while {doing}")
+
+
+def connect(address: tuple[str, int], *, timeout_s: float, log: TransferLog, local_port: int = 0) -> Connection:
+    """Connect and log ``started`` and ``connected``.
+
+    Args:
+        address: IPv4 address and port.
+        timeout_s: for the connection and all that is done with it.
+        log: where events and samples go.
+        local_port: 0 lets the kernel choose.
+
+    Raises:
+        TransferError: refused, unreachable or timed out.
+    """
+    deadline = log.now() + timeout_s
+    connecting = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    connecting.bind(("0.0.0.0", local_port))  # noqa: S104 - a client's source address
+    log.event("started", remote=list(address))
+    code = connecting.connect_ex(address)
+    if code == errno.EINPROGRESS:
+        connected = select.poll()
+        connected.register(connecting, select.POLLOUT)
+        _wait(connected, timeout_s, "connecting")
+        code = connecting.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if code:
+        connecting.close()
+        raise TransferError(f"connecting failed: {os.strerror(code)}")
+    log.event("connected", local=list(connecting.getsockname()), remote=list(address))
+    return Connection(connecting, deadline=deadline, log=log)

@@ -1,0 +1,50 @@
+"""The real curl: what it reports of one request, as the same events that our own client logs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+from testbed.traffic.connection import TransferError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from testbed.traffic.log import TransferLog
+
+__all__ = ["curl"]
+
+_HTTP_OK = 200
+
+
+def curl(url: str, *, ca: Path, key_log: Path, timeout_s: float, log: TransferLog) -> None:
+    """Fetch a URL with curl and log ``started``, ``connected``, ``handshake`` and the bytes at the end.
+
+    Raises:
+        TransferError: curl failed; its own message.
+    """
+    log.event("started", url=url)
+    began = log.now()
+    argv = [
+        "curl", "--silent", "--show-error", "--http1.1", "--cacert", str(ca), "--max-time", str(timeout_s),
+        "--output", os.devnull, "--write-out", "%{json}", "--", url,
+    ]  # fmt: skip
+    environment = os.environ | {"SSLKEYLOGFILE": str(key_log)}
+    result = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment)
+    report: dict[str, Any] = json.loads(result.stdout) if result.stdout else {}
+    if report.get("local_port"):
+        log.event(
+            "connected",
+            t_connected=began + report["time_connect"],
+            local=[report["local_ip"], report["local_port"]],
+            remote=[report["remote_ip"], report["remote_port"]],
+        )
+    if report.get("time_appconnect"):
+        log.event("handshake", t_handshake=began + report["time_appconnect"])
+    log.received(log.now(), int(report.get("size_download", 0)))
+    if result.returncode:
+        raise TransferError(result.stderr.strip() or f"curl ended with status {result.returncode}")
+    if report["http_code"] != _HTTP_OK:
+        raise TransferError(f"the server answered {report['http_code']}")

@@ -1,0 +1,158 @@
+"""Our measuring client: one HTTPS request, with the instant of everything that a client can see.
+
+TLS runs in memory, so the bytes on the wire can be recorded as well as measured.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING
+
+from testbed.traffic.connection import Connection, TransferError, connect
+from testbed.traffic.recording import Message, Recording
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from testbed.traffic.log import TransferLog
+
+__all__ = ["fetch"]
+
+_MAX_HEADER_BYTES = 65_536
+_RECORD_BYTES = 16_384  # the most that a TLS record holds
+_HTTP_OK = 200
+
+
+def fetch(
+    host: str, address: tuple[str, int], path: str, *, ca: Path, key_log: Path, timeout_s: float, log: TransferLog
+) -> Recording:
+    """Fetch ``https://host/path`` and log every step.
+
+    Args:
+        host: goes into SNI and Host.
+        address: where to connect to.
+        path: of the object.
+        ca: certificate authority, PEM.
+        key_log: TLS secrets are appended there.
+        timeout_s: for all of it.
+        log: events ``started``, ``connected``, ``handshake``, ``bytes``, ``tcp_info``.
+
+    Returns:
+        The TLS session as it went over the wire.
+
+    Raises:
+        TransferError: what a user of the client would see.
+    """
+    connection = connect(address, timeout_s=timeout_s, log=log)
+    try:
+        session = _Session(connection, host, ca, key_log)
+        version, cipher = session.handshake()
+        log.event("handshake", version=version, cipher=cipher)
+        session.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        _read_response(session, log)
+        return Recording.of(host, session.pieces)
+    finally:
+        connection.close()
+
+
+def _read_response(session: _Session, log: TransferLog) -> None:
+    head = b""
+    while b"\r\n\r\n" not in head:
+        data = session.read()
+        if not data:
+            raise TransferError("the server closed the connection before its answer was complete")
+        head += data
+        if len(head) > _MAX_HEADER_BYTES:
+            raise TransferError("the server's header has no end")
+    header, body = head.split(b"\r\n\r\n", 1)
+    expected = _content_length(header)
+    received = len(body)
+    log.received(session.now, received)
+    while received < expected:
+        data = session.read()
+        if not data:
+            raise TransferError(f"the server closed the connection after {received} of {expected} bytes")
+        received += len(data)
+        log.received(session.now, received)
+
+
+def _content_length(header: bytes) -> int:
+    status, *fields = header.decode("latin-1").split("\r\n")
+    parts = status.split()
+    if len(parts) < 2 or parts[1] != str(_HTTP_OK):  # noqa: PLR2004 - version and status
+        raise TransferError(f"the server answered {status!r}")
+    for field in fields:
+        name, _, value = field.partition(":")
+        if name.lower() == "content-length" and value.strip().isdecimal():
+            return int(value)
+    raise TransferError("the server did not say how long its answer is")
+
+
+class _Session:
+    """TLS between memory and a connection. ``pieces`` is what went over the wire."""
+
+    def __init__(self, connection: Connection, host: str, ca: Path, key_log: Path) -> None:
+        context = ssl.create_default_context(cafile=str(ca))
+        context.keylog_filename = str(key_log)
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+        self._connection = connection
+        self._buffer = bytearray(_RECORD_BYTES)
+        self._view = memoryview(self._buffer)
+        self.pieces: list[Message] = []
+
+    @property
+    def now(self) -> float:
+        """When the last bytes came, seconds since the start of the run."""
+        return self._connection.now
+
+    def handshake(self) -> tuple[str, str]:
+        """Version and cipher suite. Raises TransferError."""
+        while True:
+            try:
+                self._tls.do_handshake()
+            except ssl.SSLWantReadError:
+                self._flush()
+                self._fill("the server closed the connection during the TLS handshake")
+            except ssl.SSLError as error:
+                raise TransferError(f"TLS handshake failed: {error.reason or error}") from error
+            else:
+                self._flush()
+                cipher = self._tls.cipher()
+                return self._tls.version() or "", cipher[0] if cipher else ""
+
+    def write(self, data: bytes) -> None:
+        """Encrypt and send."""
+        self._tls.write(data)
+        self._flush()
+
+    def read(self) -> memoryview:
+        """Some decrypted bytes, valid until the next call; empty at the end."""
+        while True:
+            try:
+                count: int = self._tls.read(_RECORD_BYTES, self._buffer)  # type: ignore[assignment]  # into a buffer
+            except ssl.SSLWantReadError:
+                self._flush()
+                self._fill(None)
+            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+                return self._view[:0]
+            except ssl.SSLError as error:
+                raise TransferError(f"TLS failed: {error.reason or error}") from error
+            else:
+                return self._view[:count]
+
+    def _fill(self, closed_error: str | None) -> None:
+        data = self._connection.receive()
+        if data:
+            self.pieces.append(Message("down", bytes(data)))
+            self._incoming.write(data)
+        elif closed_error:
+            raise TransferError(closed_error)
+        else:
+            self._incoming.write_eof()
+
+    def _flush(self) -> None:
+        data = self._outgoing.read()
+        if data:
+            self.pieces.append(Message("up", data))
+            self._connection.send(data)

@@ -1,0 +1,93 @@
+"""The messages of one TLS session in order, to be replayed with their dependencies, and the bit-inverted control.
+
+A message is a run of bytes in one direction; the next one, in the other direction, depends on all of it: that is the
+inter-packet dependency that Xue et al. (IMC 2021, section 5) keep. What TCP makes of the bytes is left to each stack.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from testbed.errors import RecordError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["Message", "Recording"]
+
+FORMAT = 1
+_INVERT = bytes(255 - value for value in range(256))
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Bytes in one direction, ``up`` (from the client) or ``down``."""
+
+    direction: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One session."""
+
+    sni: str
+    messages: tuple[Message, ...]
+
+    @classmethod
+    def of(cls, sni: str, pieces: list[Message]) -> Recording:
+        """Join the neighbouring pieces of one direction."""
+        joined: list[Message] = []
+        for piece in pieces:
+            if joined and joined[-1].direction == piece.direction:
+                joined[-1] = Message(piece.direction, joined[-1].payload + piece.payload)
+            else:
+                joined.append(piece)
+        return cls(sni, tuple(joined))
+
+    def inverted(self) -> Recording:
+        """The control: every payload byte bit-inverted."""
+        return Recording(
+            self.sni, tuple(Message(message.direction, message.payload.translate(_INVERT)) for message in self.messages)
+        )
+
+    def as_upload(self) -> Recording:
+        """The upload-dominated variant: the same session up to the largest download, which the client sends instead.
+
+        Xue et al. send the same image to a server of their own, preceded by a Twitter ClientHello.
+        """
+        largest = max(
+            (index for index, message in enumerate(self.messages) if message.direction == "down"),
+            key=lambda index: len(self.messages[index].payload),
+        )
+        before = list(self.messages[:largest])
+        return Recording.of(self.sni, [*before, Message("up", self.messages[largest].payload)])
+
+    def bytes_in(self, direction: str) -> int:
+        """Payload bytes in one direction."""
+        return sum(len(message.payload) for message in self.messages if message.direction == direction)
+
+    def save(self, path: Path) -> None:
+        """Write as JSON."""
+        messages = [[each.direction, base64.b64encode(each.payload).decode()] for each in self.messages]
+        path.write_text(json.dumps({"format": FORMAT, "sni": self.sni, "messages": messages}))
+
+    @classmethod
+    def load(cls, path: Path) -> Recording:
+        """Read what ``save`` wrote.
+
+        Raises:
+            RecordError: the file is absent or no recording.
+        """
+        try:
+            plain: dict[str, Any] = json.loads(path.read_text())
+            if plain["format"] != FORMAT:
+                raise RecordError(f"{path}: recording format {plain['format']!r} is unknown (known: {FORMAT})")
+            messages = tuple(Message(str(way), base64.b64decode(data)) for way, data in plain["messages"])
+            return cls(str(plain["sni"]), messages)
+        except (OSError, ValueError, KeyError, TypeError, binascii.Error) as error:
+            raise RecordError(f"{path}: not a recording: {error}") from error

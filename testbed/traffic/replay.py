@@ -1,0 +1,170 @@
+"""Both ends of a replay: each sends its messages as soon as the messages before them have come.
+
+The replaying server listens on port 443 (Censored Planet report, 2021-04-06) and cannot tell one replay from another by
+its bytes, some of which are inverted. The client therefore announces each replay, with its own address and port, on a
+Unix socket inside the guest: not a byte of it crosses the emulated network.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from testbed.records.jsonl import LineWriter
+from testbed.traffic.connection import Connection, TransferError, connect
+from testbed.traffic.log import TransferLog
+from testbed.traffic.recording import Recording
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+__all__ = ["load_variant", "replay", "serve_replays"]
+
+PORT = 443
+
+
+def load_variant(path: Path, *, direction: str, inverted: bool) -> Recording:
+    """A recording as one replay needs it: ``download`` or ``upload``, original or inverted."""
+    recording = Recording.load(path)
+    if direction == "upload":
+        recording = recording.as_upload()
+    return recording.inverted() if inverted else recording
+
+
+def replay(
+    recording: Recording, server: str, *, announce: Callable[[int], None], local_port: int, timeout_s: float,
+    log: TransferLog, count: str,
+) -> None:  # fmt: skip
+    """Replay the client's side.
+
+    Args:
+        recording: what to replay.
+        server: address of the replaying server.
+        announce: tells the server which replay comes from ``local_port``; called before connecting.
+        local_port: source port.
+        timeout_s: for all of it.
+        log: where events and samples go.
+        count: direction whose bytes are logged here, ``down`` for the client of a download.
+
+    Raises:
+        TransferError: what the client saw.
+    """
+    announce(local_port)
+    connection = connect((server, PORT), timeout_s=timeout_s, log=log, local_port=local_port)
+    try:
+        _play(connection, recording, ours="up", log=log, count=count)
+        connection.drain()
+    finally:
+        connection.close()
+
+
+def _play(connection: Connection, recording: Recording, *, ours: str, log: TransferLog, count: str) -> None:
+    received = 0
+    for message in recording.messages:
+        if message.direction == ours:
+            connection.send(message.payload)
+            continue
+        missing = len(message.payload)
+        while missing:
+            data = connection.receive(missing)
+            if not data:
+                raise TransferError(f"the peer closed the connection; {missing} bytes of a message are missing")
+            missing -= len(data)
+            received += len(data)
+            if message.direction == count:
+                log.received(connection.now, received)
+
+
+def announce_to(control: Path, address: str, transfer: dict[str, Any]) -> Callable[[int], None]:
+    """A function that tells the replaying server which replay will come from a port of ``address``."""
+
+    def announce(port: int) -> None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+            line.connect(str(control))
+            line.sendall(json.dumps({"peer": [address, port], "transfer": transfer}).encode() + b"\n")
+            if line.recv(1) != b"+":
+                raise TransferError("the replaying server did not take the announcement")
+
+    return announce
+
+
+def serve_replays(
+    control: Path, *, recordings: Path, measurements: Path, start_ns: int, ready: Callable[[], None]
+) -> int:
+    """The replaying server: take announcements and connections until SIGTERM.
+
+    Args:
+        control: path of the Unix socket.
+        recordings: folder of the recordings.
+        measurements: the file that the server's own view is appended to.
+        start_ns: start of the run.
+        ready: called once it listens.
+
+    Returns:
+        Exit status.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    announced: dict[tuple[str, int], dict[str, Any]] = {}
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as orders,
+        socket.create_server(("", PORT), backlog=128) as port,
+    ):
+        orders.bind(str(control))
+        orders.listen()
+        poll = select.poll()
+        poll.register(orders, select.POLLIN)
+        poll.register(port, select.POLLIN)
+        ready()
+        while True:
+            for descriptor, _ in poll.poll():
+                if descriptor == orders.fileno():
+                    _take_announcement(orders, announced)
+                    continue
+                accepted, peer = port.accept()
+                transfer = announced.pop(peer[:2], None)
+                if transfer is not None:
+                    _serve(accepted, transfer, recordings, measurements, start_ns)
+                accepted.close()
+
+
+def _take_announcement(orders: socket.socket, announced: dict[tuple[str, int], dict[str, Any]]) -> None:
+    line, _ = orders.accept()
+    with line:
+        order = json.loads(line.makefile("rb").readline())
+        host, port = order["peer"]
+        announced[host, port] = order["transfer"]
+        line.sendall(b"+")
+
+
+def _serve(
+    accepted: socket.socket, transfer: dict[str, Any], recordings: Path, measurements: Path, start_ns: int
+) -> None:
+    """Play the server's side in a child process."""
+    if os.fork():
+        return
+    status = 1
+    try:
+        log = TransferLog(LineWriter(measurements), transfer=transfer["id"], side="server", start_ns=start_ns)
+        recording = load_variant(
+            recordings / transfer["recording"], direction=transfer["direction"], inverted=transfer["inverted"]
+        )
+        connection = Connection(accepted, deadline=log.now() + transfer["timeout_s"], log=log)
+        log.event("accepted")
+        with contextlib.suppress(TransferError):  # the client reports it
+            _play(connection, recording, ours="down", log=log, count="up")
+        log.event("played")
+        connection.close()
+        status = 0
+    except BaseException:  # noqa: BLE001 - the child ends here; its traceback is what is left of it
+        traceback.print_exc()
+    finally:
+        os._exit(status)

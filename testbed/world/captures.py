@@ -1,0 +1,173 @@
+"""Captures at every capture point, by one process that reads the kernel's packet rings a block at a time.
+
+tcpdump would do, but ten of them cost the guest as much as all its other programs together (a process, a page of ring
+and a system call are dear there). The ring is the one that libpcap uses
+(TPACKET_V3, Documentation/networking/packet_mmap.rst); the files are classic pcap with nanoseconds.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import select
+import signal
+import socket
+import struct
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from testbed.errors import CertificateError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from testbed.world.node import NamespaceNode
+
+__all__ = ["CapturePoint", "Captures"]
+
+_SOL_PACKET, _PACKET_RX_RING, _PACKET_STATISTICS, _PACKET_VERSION = 263, 5, 6, 10
+_TPACKET_V3 = 2
+_ETH_P_ALL = 0x0003
+_BLOCK_BYTES, _BLOCKS, _FRAME_BYTES = 1 << 18, 8, 1 << 11
+_RETIRE_MS = 1000  # a block that is not full is handed over after this
+_USER = 1  # TP_STATUS_USER: the block is ours until we give it back
+_BLOCK_STATUS_AT, _FIRST_PACKET_AT = 8, 16
+_PACKET_HEADER = struct.Struct("=IIIIIIHH")
+_PCAP_HEADER = struct.pack("=IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 1 << 18, 1)  # nanoseconds, Ethernet
+_PCAP_RECORD = struct.Struct("=IIII")
+
+
+@dataclass(frozen=True, slots=True)
+class CapturePoint:
+    """Where to capture: the file's name without ending, the node, its interface."""
+
+    name: str
+    node: NamespaceNode
+    interface: str
+
+
+class _Ring:
+    """A packet ring on one interface and the file that it is emptied into. Made in the interface's namespace."""
+
+    def __init__(self, interface: str, path: Path) -> None:
+        self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        self.socket.setsockopt(_SOL_PACKET, _PACKET_VERSION, _TPACKET_V3)
+        frames = _BLOCK_BYTES // _FRAME_BYTES * _BLOCKS
+        request = struct.pack("=7I", _BLOCK_BYTES, _BLOCKS, _FRAME_BYTES, frames, _RETIRE_MS, 0, 0)
+        self.socket.setsockopt(_SOL_PACKET, _PACKET_RX_RING, request)
+        self._memory = mmap.mmap(self.socket.fileno(), _BLOCK_BYTES * _BLOCKS)
+        self._next = 0
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        self._write(_PCAP_HEADER)
+        self.captured = 0
+        self.socket.bind((interface, _ETH_P_ALL))
+
+    def empty(self) -> None:
+        """Write out every block that the kernel has handed over."""
+        while True:
+            start = self._next * _BLOCK_BYTES
+            status, packets, first = struct.unpack_from("=III", self._memory, start + _BLOCK_STATUS_AT)
+            if not status & _USER:
+                return
+            self._write_packets(start + first, packets)
+            struct.pack_into("=I", self._memory, start + _BLOCK_STATUS_AT, 0)
+            self._next = (self._next + 1) % _BLOCKS
+
+    def _write_packets(self, at: int, packets: int) -> None:
+        pieces = []
+        for _ in range(packets):
+            following, seconds, nanoseconds, kept, length, _, mac, _ = _PACKET_HEADER.unpack_from(self._memory, at)
+            pieces.append(_PCAP_RECORD.pack(seconds, nanoseconds, kept, length))
+            pieces.append(self._memory[at + mac : at + mac + kept])
+            at += following
+        if pieces:
+            self._write(b"".join(pieces))
+        self.captured += packets
+
+    def _write(self, data: bytes) -> None:
+        written = os.write(self._file, data)
+        if written != len(data):
+            raise OSError(f"only {written} of {len(data)} bytes of a capture were written; is the disk full?")
+
+    def close(self) -> dict[str, int]:
+        """Close the file; return what was ``captured`` and what the kernel ``dropped`` for want of room."""
+        statistics = self.socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 12)
+        dropped: int = struct.unpack_from("=II", statistics)[1]
+        os.fsync(self._file)
+        os.close(self._file)
+        return {"captured": self.captured, "dropped": dropped}
+
+
+class Captures:
+    """The captures of a run, all in one child process.
+
+    Args:
+        folder: where the files go.
+        points: what to capture.
+
+    Raises:
+        CertificateError: the kernel refused a ring.
+    """
+
+    def __init__(self, folder: Path, points: list[CapturePoint]) -> None:
+        self._report, report = os.pipe()
+        self._pid = os.fork()
+        if not self._pid:
+            status = 1
+            try:
+                _capture(folder, points, report)
+                status = 0
+            finally:
+                os._exit(status)
+        os.close(report)
+        if os.read(self._report, 1) != b"+":
+            raise CertificateError("the captures did not start; guest.log says why")
+
+    def stop(self) -> dict[str, dict[str, int]]:
+        """End all captures.
+
+        Returns:
+            By capture: packets ``captured`` and ``dropped``.
+
+        Raises:
+            CertificateError: the capturing process had ended before.
+        """
+        os.kill(self._pid, signal.SIGTERM)
+        with os.fdopen(self._report, "rb") as report:
+            text = report.read()
+        os.waitpid(self._pid, 0)
+        if not text:
+            raise CertificateError("the captures ended before the run did; guest.log says why")
+        counts: dict[str, dict[str, int]] = json.loads(text)
+        return counts
+
+
+def _capture(folder: Path, points: list[CapturePoint], report: int) -> None:
+    """Empty the rings until SIGTERM, then once more after the last blocks have been handed over."""
+    awake, waker = os.pipe()
+    os.set_blocking(waker, False)
+    signal.set_wakeup_fd(waker)
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    rings: dict[str, _Ring] = {}
+    for point in points:
+        with point.node.namespace.entered():
+            rings[point.name] = _Ring(point.interface, folder / f"{point.name}.pcap")
+    poll = select.poll()
+    poll.register(awake, select.POLLIN)
+    by_descriptor = {ring.socket.fileno(): ring for ring in rings.values()}
+    for descriptor in by_descriptor:
+        poll.register(descriptor, select.POLLIN)
+    os.write(report, b"+")
+    stopping = False
+    while not stopping:
+        for descriptor, _ in poll.poll():
+            if descriptor == awake:
+                stopping = True
+            else:
+                by_descriptor[descriptor].empty()
+    time.sleep(2 * _RETIRE_MS / 1000)
+    for ring in rings.values():
+        ring.empty()
+    os.write(report, json.dumps({name: ring.close() for name, ring in rings.items()}).encode())

@@ -1,0 +1,130 @@
+"""Mininet links and interfaces made through netlink, with the options and the disciplines of Mininet's TCLink.
+
+Options an interface takes: ``ip`` ("10.0.0.1/30"), ``bw`` (Mbit/s), ``delay`` and ``jitter`` ("5ms"), ``loss``
+(percent), ``max_queue_size`` (packets), ``mtu`` (bytes). Any other option of TCLink is refused: it would have no effect
+here. The disciplines are TCLink's (HTB ``5:`` where there is a rate, netem ``10:`` below it), so both builders give one
+network.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mininet.link import Intf, Link
+
+from testbed.errors import ScenarioError
+from testbed.netlink import ethtool, link, tc
+from testbed.quantities import parse_duration
+
+DEFAULT_MTU = 1500
+HTB_BURST_BYTES = 15 * 1024  # TCLink's "burst 15k"
+DEFAULT_QUEUE_PACKETS = 1000  # netem's own default limit
+_INTERNAL = {"moveIntfFn", "mtu", "port"}
+
+
+def planned_netem(delay: str | None, jitter: str | None, loss: float | None, queue: int | None) -> tc.Netem | None:
+    """The netem discipline that an interface's options ask for; None where they ask for none."""
+    if delay is None and jitter is None and loss is None and queue is None:
+        return None
+    return tc.Netem(
+        delay_ns=round(parse_duration(delay or 0) * 1e9),
+        jitter_ns=round(parse_duration(jitter or 0) * 1e9),
+        loss=(loss or 0.0) / 100,
+        limit=DEFAULT_QUEUE_PACKETS if queue is None else queue,
+    )
+
+
+class NetlinkIntf(Intf):  # type: ignore[misc]  # mininet has no types
+    """One end of a link."""
+
+    index: int
+
+    def config(  # noqa: PLR0917 - Mininet's signature
+        self,
+        mac: str | None = None,
+        ip: str | None = None,
+        bw: float | None = None,
+        delay: str | None = None,
+        jitter: str | None = None,
+        loss: float | None = None,
+        max_queue_size: int | None = None,
+        up: bool = True,  # noqa: FBT001, FBT002 - Mininet's
+        **options: Any,
+    ) -> dict[str, Any]:
+        """Address, disciplines, offloads off, up: one message to the kernel.
+
+        Raises:
+            ScenarioError: an option that this link cannot honour.
+            NetlinkError: the kernel refused.
+        """
+        unknown = sorted(set(options) - _INTERNAL)
+        if unknown:
+            raise ScenarioError(
+                f"{self.node.name}:{self.name}: link option {unknown[0]!r} would have no effect; remove it"
+            )
+        kernel = self.node.namespace.kernel
+        self.index = link.links(kernel)[self.name].index
+        ethtool.disable_offloads(self.node.namespace.control, self.name)
+        requests = []
+        if mac is not None:
+            requests.append(link.set_link(self.index, mac=mac))
+        if ip is not None:
+            self.ip, prefix = ip.split("/")
+            self.prefixLen = int(prefix)
+            requests.append(link.add_address(self.index, self.ip, self.prefixLen))
+        requests += self._disciplines(bw, delay, jitter, loss, max_queue_size)
+        if up:
+            requests.append(link.set_link(self.index, up=True))
+        kernel.send(requests)
+        return {}
+
+    def _disciplines(
+        self, bw: float | None, delay: str | None, jitter: str | None, loss: float | None, queue: int | None
+    ) -> list[Any]:
+        requests = []
+        parent = tc.TC_H_ROOT
+        if bw is not None:
+            requests += tc.add_htb(self.index, round(bw * 1_000_000 / 8), HTB_BURST_BYTES)
+            parent = tc.handle(5, 1)
+        netem = planned_netem(delay, jitter, loss, queue)
+        if netem is not None:
+            requests.append(tc.add_netem(self.index, parent, netem))
+        return requests
+
+    def ifconfig(self, *args: str) -> str:
+        """Mininet's ``up`` and ``down``."""
+        if args in (("up",), ("down",)):
+            self.node.namespace.kernel.send([link.set_link(self.index, up=args == ("up",))])
+            return ""
+        result: str = super().ifconfig(*args)
+        return result
+
+
+class NetlinkLink(Link):  # type: ignore[misc]
+    """A veth pair, each end born in its node's namespace."""
+
+    def __init__(self, node1: Any, node2: Any, **params: Any) -> None:
+        self.mtu: int = params.get("mtu", DEFAULT_MTU)
+        params["intf"] = NetlinkIntf  # Mininet passes its own default down
+        super().__init__(node1, node2, **params)
+
+    def makeIntfPair(  # noqa: N802, PLR0917 - Mininet's name and signature
+        self,
+        intfname1: str,
+        intfname2: str,
+        addr1: str | None = None,
+        addr2: str | None = None,
+        node1: Any = None,
+        node2: Any = None,
+        deleteIntfs: bool = True,  # noqa: FBT001, FBT002, N803, ARG002 - Mininet's
+    ) -> None:
+        """Make the pair; nothing of that name can be there, the namespaces are new."""
+        node1.namespace.kernel.send(
+            [
+                link.add_veth(
+                    link.End(intfname1, node1.namespace.fd, addr1),
+                    link.End(intfname2, node2.namespace.fd, addr2),
+                    mtu=self.mtu,
+                )
+            ]
+        )

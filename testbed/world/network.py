@@ -1,0 +1,203 @@
+"""Builds a Mininet network from a routed topology, and reads back from the kernel that it is what was planned."""
+
+from __future__ import annotations
+
+import importlib.util
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # mininet still imports distutils
+    from mininet.link import TCLink
+    from mininet.net import Mininet
+
+from testbed.errors import CertificateError, ScenarioError
+from testbed.netlink import ethtool, link, tc
+from testbed.world.link import DEFAULT_MTU, NetlinkLink, planned_netem
+from testbed.world.routed import RoutedTopo
+
+if TYPE_CHECKING:
+    from testbed.world.node import NamespaceNode
+
+DELAY_TOLERANCE_NS = 64  # one tick of the packet scheduler: what stock tc's rounding may cost
+RATE_TOLERANCE = 1  # bytes per second: rounding of Mbit/s
+LINK_BUILDERS = {"netlink": NetlinkLink, "stock": TCLink}
+
+
+def topology_class(path: str, name: str) -> type[RoutedTopo]:
+    """The topology ``name`` of a Mininet custom file.
+
+    Raises:
+        ScenarioError: no such topology there, or one without roles.
+    """
+    spec = importlib.util.spec_from_file_location(f"topology_{Path(path).stem}", path)
+    if spec is None or spec.loader is None:
+        raise ScenarioError(f"{path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    classes = getattr(module, "topos", {})
+    if name not in classes:
+        raise ScenarioError(f"{path}: no topology {name!r} in its 'topos' (there: {', '.join(classes) or 'none'})")
+    found = classes[name]
+    if not isinstance(found, type) or not issubclass(found, RoutedTopo):
+        raise ScenarioError(f"{path}: topology {name!r} is not a testbed.world.routed.RoutedTopo, so it has no roles")
+    return found
+
+
+def load_topology(path: str, name: str, parameters: dict[str, Any]) -> RoutedTopo:
+    """Make a topology with its parameters.
+
+    Raises:
+        ScenarioError: no such topology, or a parameter that does not fit.
+    """
+    return topology_class(path, name)(**parameters)
+
+
+def build(topology: RoutedTopo, *, links: str = "netlink", congestion_control: dict[str, str]) -> Mininet:
+    """Build and configure the network.
+
+    Args:
+        topology: what to build.
+        links: ``netlink``, or ``stock`` for Mininet's own TCLink.
+        congestion_control: by node name, for clients and servers.
+
+    Raises:
+        NetlinkError: the kernel refused something.
+    """
+    network = Mininet(topo=topology, link=LINK_BUILDERS[links], controller=None, build=False)
+    network.build()
+    if links == "stock":
+        for interface in _interfaces(network):
+            _adopt(interface)
+    _fix_neighbours(network, topology)
+    for name, algorithm in congestion_control.items():
+        network[name].namespace.set_sysctls({"net/ipv4/tcp_congestion_control": algorithm})
+    return network
+
+
+def _adopt(interface: Any) -> None:
+    """What stock TCLink leaves to do: its index, and the offloads that it leaves on."""
+    namespace = interface.node.namespace
+    interface.index = link.links(namespace.kernel)[interface.name].index
+    ethtool.disable_offloads(namespace.control, interface.name)
+
+
+def _interfaces(network: Mininet) -> list[Any]:
+    return [interface for node in network.hosts for interface in node.intfList()]
+
+
+def _fix_neighbours(network: Mininet, topology: RoutedTopo) -> None:
+    """Permanent neighbour entries both ways in every segment: no first packet waits for ARP."""
+    for segment in topology.segments:
+        ends = ((segment.left, segment.left_interface), (segment.right, segment.right_interface))
+        for (near, near_interface), (far, far_interface) in (ends, ends[::-1]):
+            ours, theirs = network[near].intf(near_interface), network[far].intf(far_interface)
+            network[near].namespace.kernel.send([link.add_neighbour(ours.index, segment.address(far), theirs.MAC())])
+
+
+def change_loss(network: Mininet, first: str, second: str, loss: float) -> None:
+    """Change the loss (a probability) on the link between two nodes, both ways; its delay stays.
+
+    Raises:
+        CertificateError: an end of the link has no netem discipline to change.
+    """
+    for near, far in ((first, second), (second, first)):
+        kernel = network[near].namespace.kernel
+        for interface, _ in network[near].connectionsTo(network[far]):
+            found = [each for each in tc.qdiscs(kernel) if each.index == interface.index and each.netem is not None]
+            if not found or found[0].netem is None:
+                raise CertificateError(f"{near}:{interface.name} has no netem discipline, so its loss cannot change")
+            kernel.send([tc.change_netem(found[0], replace(found[0].netem, loss=loss))])
+
+
+def read_back(network: Mininet, topology: RoutedTopo, congestion_control: dict[str, str]) -> dict[str, Any]:
+    """Compare what the kernel has with what the topology asked for.
+
+    Returns:
+        What was checked, as counts, for the validity certificate.
+
+    Raises:
+        CertificateError: the first difference, with the planned and the actual value.
+    """
+    checked = {"interfaces": 0, "netem": 0, "rates": 0, "congestion_control": 0}
+    planned = _planned_options(topology)
+    for node in network.hosts:
+        state = _NodeState(node)
+        for interface in node.intfList():
+            state.check_interface(interface.name)
+            options = planned[node.name, interface.name]
+            checked["interfaces"] += 1
+            checked["netem"] += state.check_netem(interface.name, options)
+            checked["rates"] += state.check_rate(interface.name, options)
+    for name, algorithm in congestion_control.items():
+        actual = network[name].namespace.sysctl("net/ipv4/tcp_congestion_control")
+        _same(f"{name}: congestion control", algorithm, actual)
+        checked["congestion_control"] += 1
+    return checked
+
+
+def _planned_options(topology: RoutedTopo) -> dict[tuple[str, str], dict[str, Any]]:
+    planned = {}
+    for _, _, info in topology.iterLinks(withInfo=True):
+        for number in ("1", "2"):
+            planned[info["node" + number], info["intfName" + number]] = info["params" + number]
+    return planned
+
+
+def _same(what: str, planned: object, actual: object) -> None:
+    if planned != actual:
+        raise CertificateError(f"{what}: planned {planned}, the kernel has {actual}")
+
+
+def _close(what: str, planned: int, actual: int, tolerance: int) -> None:
+    if abs(planned - actual) > tolerance:
+        raise CertificateError(f"{what}: planned {planned}, the kernel has {actual}")
+
+
+class _NodeState:
+    """What the kernel says of one node."""
+
+    def __init__(self, node: NamespaceNode) -> None:
+        self._node = node
+        self._links = link.links(node.namespace.kernel)
+        self._qdiscs = tc.qdiscs(node.namespace.kernel)
+
+    def check_interface(self, name: str) -> None:
+        where = f"{self._node.name}:{name}"
+        actual = self._links[name]
+        _same(f"{where}: MTU", DEFAULT_MTU, actual.mtu)
+        _same(f"{where}: up", True, actual.up)  # noqa: FBT003 - the planned value
+        active = ethtool.active_offloads(self._node.namespace.control, name)
+        _same(f"{where}: active offloads", [], active)
+
+    def check_netem(self, name: str, options: dict[str, Any]) -> int:
+        """1 where a netem discipline was planned and is there as planned, 0 where none was planned."""
+        where = f"{self._node.name}:{name}"
+        index = self._links[name].index
+        found = [qdisc.netem for qdisc in self._qdiscs if qdisc.index == index and qdisc.netem is not None]
+        planned = planned_netem(*(options.get(key) for key in ("delay", "jitter", "loss", "max_queue_size")))
+        if planned is None:
+            _same(f"{where}: netem", [], found)
+            return 0
+        if not found:
+            raise CertificateError(f"{where}: planned {planned}, but the kernel has no netem there")
+        actual = found[0]
+        _close(f"{where}: delay in ns", planned.delay_ns, actual.delay_ns, DELAY_TOLERANCE_NS)
+        _close(f"{where}: jitter in ns", planned.jitter_ns, actual.jitter_ns, DELAY_TOLERANCE_NS)
+        _same(f"{where}: queue limit", planned.limit, actual.limit)
+        _close(f"{where}: loss in parts per billion", round(planned.loss * 1e9), round(actual.loss * 1e9), 100)
+        return 1
+
+    def check_rate(self, name: str, options: dict[str, Any]) -> int:
+        """1 where a rate was planned and is there as planned, 0 where none was planned."""
+        where = f"{self._node.name}:{name}"
+        rates = tc.htb_rates(self._node.namespace.kernel, self._links[name].index)
+        if options.get("bw") is None:
+            _same(f"{where}: HTB classes", [], rates)
+            return 0
+        if not rates:
+            raise CertificateError(f"{where}: planned {options['bw']} Mbit/s, but the kernel has no rate limit there")
+        _close(f"{where}: rate in bytes per second", round(options["bw"] * 125_000), rates[0].rate, RATE_TOLERANCE)
+        return 1

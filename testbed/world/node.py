@@ -1,0 +1,163 @@
+"""Mininet nodes that are a network namespace first and a shell only when somebody asks for one.
+
+Stock Mininet starts an interactive shell for every node and configures it by typing. Here a node is configured through
+netlink; ``cmd``, ``popen`` and the other shell methods of Mininet's Node still work and start the shell on first use.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import traceback
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from mininet.node import Node
+
+from testbed.netlink import link
+from testbed.world.namespace import Namespace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_EVERYWHERE = {
+    "net/ipv6/conf/all/disable_ipv6": "1",
+    "net/ipv6/conf/default/disable_ipv6": "1",
+}
+_HOST = {"net/ipv4/tcp_no_metrics_save": "1"}  # a flow must not inherit its predecessor's congestion window
+_ROUTER = {"net/ipv4/ip_forward": "1", "net/ipv4/icmp_ratelimit": "0"}
+
+
+class NamespaceNode(Node):  # type: ignore[misc]  # mininet has no types
+    """A Mininet Node configured through netlink.
+
+    Node options on top of Mininet's:
+        role: ``client``, ``server``, ``router`` or ``box``.
+        routes: list of (network, prefix length, gateway), all strings or integers.
+        sysctls: kernel parameters by path below /proc/sys.
+    """
+
+    inNamespace: bool  # noqa: N815 - Mininet's
+    sysctls: dict[str, str] = {}  # noqa: RUF012 - overridden as a whole, never changed
+
+    def __init__(self, name: str, inNamespace: bool = True, **params: Any) -> None:  # noqa: FBT001, FBT002, N803 - Mininet's
+        super().__init__(name, inNamespace, **params)
+
+    def startShell(self, mnopts: str | None = None) -> None:  # noqa: N802, ARG002 - Mininet's name, called by its constructor
+        """Make the namespace; the shell waits until it is needed."""
+        self.namespace = Namespace()
+
+    @property
+    def pid(self) -> int:
+        """Process id of the node's shell, which is started if need be (Mininet attaches to it)."""
+        self._need_shell()
+        pid: int = self.shell.pid
+        return pid
+
+    @pid.setter
+    def pid(self, value: int | None) -> None:
+        """Mininet's constructor and shell start-up assign it; the shell itself knows better."""
+
+    def _need_shell(self) -> None:
+        if self.shell is None and not self._starting:
+            self._starting = True
+            in_namespace: bool = self.inNamespace
+            self.inNamespace = False  # it enters ours instead of making its own
+            try:
+                super().startShell()
+            finally:
+                self.inNamespace = in_namespace
+                self._starting = False
+
+    _starting = False
+
+    def _popen(self, cmd: Sequence[str], **params: Any) -> subprocess.Popen[bytes]:
+        params.setdefault("preexec_fn", self.namespace.enter)
+        return subprocess.Popen(cmd, **params)
+
+    def cmd(self, *args: Any, **kwargs: Any) -> Any:
+        """As Mininet's, with the shell started first."""
+        self._need_shell()
+        return super().cmd(*args, **kwargs)
+
+    def sendCmd(self, *args: Any, **kwargs: Any) -> Any:  # noqa: N802 - Mininet's name
+        """As Mininet's, with the shell started first."""
+        self._need_shell()
+        return super().sendCmd(*args, **kwargs)
+
+    def config(self, routes: Sequence[tuple[str, int, str]] = (), lo: str = "up", **params: Any) -> dict[str, Any]:
+        """Bring the loopback up, write the kernel parameters, add the routes."""
+        del lo
+        kernel = self.namespace.kernel
+        state = link.links(kernel)
+        kernel.send([link.set_link(state["lo"].index, up=True)])
+        self.namespace.set_sysctls(_EVERYWHERE | self.sysctls | params.get("sysctls", {}))
+        kernel.send([link.add_route(network, prefix, gateway) for network, prefix, gateway in routes])
+        return {}
+
+    def spawn(self, argv: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
+        """Start a program in the node. No shell is involved."""
+        return subprocess.Popen(argv, preexec_fn=self.namespace.enter, **options)  # noqa: PLW1509 - single-threaded
+
+    def fork(self, body: Callable[[], int]) -> int:
+        """Run ``body`` in a child process in the node; return its process id. ``body`` returns the exit status."""
+        pid = os.fork()
+        if not pid:
+            _run_child(self.namespace, body)
+        return pid
+
+    def terminate(self) -> None:
+        """End the shell, if there is one, and let go of the namespace."""
+        if self.shell is not None:
+            super().terminate()
+        self.namespace.close()
+
+
+def _run_child(namespace: Namespace, body: Callable[[], int]) -> NoReturn:
+    status = 1
+    try:
+        namespace.enter()
+        status = body()
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else 0
+    except BaseException:  # noqa: BLE001 - the child ends here whatever happened; its traceback is what is left of it
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+class Client(NamespaceNode):
+    """A vantage point."""
+
+    sysctls = _HOST
+
+
+class Server(NamespaceNode):
+    """An origin."""
+
+    sysctls = _HOST
+
+
+class Router(NamespaceNode):
+    """One IP hop."""
+
+    sysctls = _ROUTER
+
+
+class Box(NamespaceNode):
+    """A middlebox: a bridge between its two ports, invisible at the IP layer. Port 0 faces the subscriber."""
+
+    def config(self, routes: Sequence[tuple[str, int, str]] = (), lo: str = "up", **params: Any) -> dict[str, Any]:
+        """Bridge the two ports."""
+        super().config(routes, lo, **params)
+        kernel = self.namespace.kernel
+        kernel.send([link.add_link("bridge", "bridge")])
+        state = link.links(kernel)
+        ports = [state[str(interface)].index for interface in self.intfList()]
+        kernel.send(
+            [link.set_link(state["bridge"].index, up=True)]
+            + [link.set_link(port, master=state["bridge"].index, up=True) for port in ports]
+        )
+        return {}

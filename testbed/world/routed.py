@@ -1,0 +1,294 @@
+"""A Mininet Topo whose every hop is an IP hop: roles, parameters with units, addresses, routes, planned delays.
+
+A topology file defines a subclass, lists its parameters in ``parameters`` and builds from them in ``construct``.
+Addresses and routes follow by themselves: every pair of nodes that share a segment gets a /30, a middlebox is not a
+node at this layer, and every router knows the shortest way to every client and server.
+Works under ``mn --custom`` too, where parameters come as text from the command line.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from mininet.topo import Topo
+
+from testbed.errors import ScenarioError
+from testbed.quantities import parse_duration, parse_rate
+from testbed.world.node import Box, Client, Router, Server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+INFRASTRUCTURE = "10.0.0.0/8"
+
+
+class ParameterError(ScenarioError):
+    """A topology parameter cannot be used. ``parameter`` is its name, ``problem`` what is wrong."""
+
+    def __init__(self, parameter: str, problem: str) -> None:
+        super().__init__(f"topology parameter {parameter}: {problem}")
+        self.parameter = parameter
+        self.problem = problem
+
+
+def parse_count(value: object) -> int:
+    """A whole number of zero or more; raises ValueError."""
+    if isinstance(value, bool) or not isinstance(value, int | str) or not str(value).isdecimal():
+        raise ValueError(f"expected a whole number, got {value!r}")
+    return int(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a topology.
+
+    Attributes:
+        default: as a user would write it.
+        parse: text to value; raises ValueError with what was expected.
+        about: one line of help, with the source where the default has one.
+    """
+
+    default: Any
+    parse: Callable[[object], Any]
+    about: str
+
+
+def delay(default: str, about: str) -> Parameter:
+    """A parameter that is a time, kept in seconds."""
+    return Parameter(default, parse_duration, about)
+
+
+def rate(default: str, about: str) -> Parameter:
+    """A parameter that is a rate, kept in bit/s."""
+    return Parameter(default, parse_rate, about)
+
+
+def count(default: int, about: str) -> Parameter:
+    """A parameter that is a whole number."""
+    return Parameter(default, parse_count, about)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Two IP neighbours and the layer-2 nodes between them."""
+
+    left: str
+    left_interface: str
+    right: str
+    right_interface: str
+    network: ipaddress.IPv4Network
+
+    def address(self, node: str) -> str:
+        """The node's address in this segment."""
+        hosts = list(self.network.hosts())
+        return str(hosts[0] if node == self.left else hosts[1])
+
+
+class RoutedTopo(Topo):  # type: ignore[misc]  # mininet has no types
+    """See the module. Subclasses set ``parameters`` and override ``construct``."""
+
+    parameters: ClassVar[dict[str, Parameter]] = {}
+
+    def build(self, **given: Any) -> None:
+        """Parse the parameters, construct, address and route.
+
+        Raises:
+            ParameterError: an unknown parameter or a value that does not fit.
+        """
+        unknown = sorted(set(given) - set(self.parameters))
+        if unknown:
+            known = ", ".join(self.parameters) or "none"
+            raise ParameterError(unknown[0], f"unknown parameter (known: {known})")
+        values = {}
+        for name, parameter in self.parameters.items():
+            try:
+                values[name] = parameter.parse(given.get(name, parameter.default))
+            except ValueError as error:
+                raise ParameterError(name, str(error)) from error
+        self.segments: list[Segment] = []
+        self.construct(**values)
+        self._address()
+        self._route()
+
+    def construct(self, **values: Any) -> None:
+        """Add nodes and links; the values are parsed (seconds, bit/s)."""
+        raise NotImplementedError
+
+    # What a topology file calls.
+
+    def add_client(self, name: str, *, line: str, network: str) -> str:
+        """A vantage point on a line; its access segment is numbered from ``network``."""
+        return str(self.addHost(name, cls=Client, role="client", line=line, network=network, ip=None))
+
+    def add_server(self, name: str, *, network: str) -> str:
+        """An origin; its segment is numbered from ``network``."""
+        return str(self.addHost(name, cls=Server, role="server", network=network, ip=None))
+
+    def add_router(self, name: str) -> str:
+        """An IP hop."""
+        return str(self.addHost(name, cls=Router, role="router", ip=None))
+
+    def add_box(self, name: str, *, line: str, kind: str) -> str:
+        """A middlebox place on a line; ``kind`` says which (``tspu``, ``blocker``). Link its subscriber side first."""
+        return str(self.addHost(name, cls=Box, role="box", line=line, kind=kind, ip=None))
+
+    def connect(self, first: str, second: str, *, delay_s: float = 0.0, **options: Any) -> None:
+        """A link with the same delay each way. A box's own ports add none, so its captures show arrivals.
+
+        Options:
+            up, down: rates in bit/s, from first to second and back, with ``queue`` packets of buffer each.
+        """
+        interfaces = self._next_interface(first), self._next_interface(second)
+        sides = []
+        for node, rate_bps in ((first, options.get("up")), (second, options.get("down"))):
+            side: dict[str, Any] = {}
+            if self.role(node) != "box":
+                side["delay"] = f"{delay_s * 1000:.6f}ms"
+                if rate_bps is not None:
+                    side["bw"] = rate_bps / 1e6
+                    side["max_queue_size"] = options["queue"]
+            sides.append(side)
+        self.addLink(
+            first, second, intfName1=interfaces[0], intfName2=interfaces[1], params1=sides[0], params2=sides[1]
+        )
+
+    def _next_interface(self, node: str) -> str:
+        return f"eth{len(self.ports.get(node, {}))}"
+
+    # What others ask.
+
+    def role(self, node: str) -> str:
+        """The role of a node."""
+        return str(self.nodeInfo(node)["role"])
+
+    def with_role(self, role: str) -> list[str]:
+        """Names of the nodes in a role, in the order they were added."""
+        return [name for name in self.nodes(sort=False) if self.role(name) == role]
+
+    def client_of(self, line: str) -> str:
+        """The vantage point of a line. Raises KeyError."""
+        for name in self.with_role("client"):
+            if self.nodeInfo(name)["line"] == line:
+                return name
+        raise KeyError(line)
+
+    def address_of(self, leaf: str) -> str:
+        """The address of a client or server."""
+        return next(segment.address(leaf) for segment in self.segments if leaf in (segment.left, segment.right))
+
+    def path(self, start: str, end: str) -> list[str]:
+        """The nodes of the shortest way from start to end, both included, boxes too."""
+        before: dict[str, str] = {start: start}
+        queue = deque([start])
+        while queue:
+            node = queue.popleft()
+            for neighbour in self._neighbours(node):
+                if neighbour not in before:
+                    before[neighbour] = node
+                    queue.append(neighbour)
+        route = [end]
+        while route[-1] != start:
+            route.append(before[route[-1]])
+        return route[::-1]
+
+    def delay_s(self, start: str, end: str) -> float:
+        """The planned one-way delay along ``path``, without serialisation."""
+        nodes = self.path(start, end)
+        return sum(self._delay(a, b) for a, b in itertools.pairwise(nodes))
+
+    def rtt_s(self, start: str, end: str) -> float:
+        """The planned round-trip time without serialisation."""
+        return self.delay_s(start, end) + self.delay_s(end, start)
+
+    def _delay(self, source: str, target: str) -> float:
+        for info in self._links_of(source):
+            other = info["node2"] if info["node1"] == source else info["node1"]
+            if other == target:
+                side = info["params1"] if info["node1"] == source else info["params2"]
+                return parse_duration(side.get("delay", 0))
+        raise KeyError((source, target))
+
+    # Addresses and routes.
+
+    def _links_of(self, node: str) -> list[dict[str, Any]]:
+        return [info for a, b, info in self.iterLinks(withInfo=True) if node in (a, b)]
+
+    def _neighbours(self, node: str) -> Iterator[str]:
+        for info in self._links_of(node):
+            yield info["node2"] if info["node1"] == node else info["node1"]
+
+    def _across(self, node: str, info: dict[str, Any]) -> tuple[str, str]:
+        """The IP neighbour at the far end of a link, seen through boxes, and its interface there."""
+        while True:
+            far, interface = (
+                (info["node2"], info["intfName2"]) if info["node1"] == node else (info["node1"], info["intfName1"])
+            )
+            if self.role(far) != "box":
+                return far, interface
+            links = self._links_of(far)
+            if len(links) != 2:  # noqa: PLR2004 - a bridge has two ports
+                raise ScenarioError(f"middlebox {far} has {len(links)} links; it stands on a line and needs two")
+            info = links[1] if links[0] is info else links[0]
+            node = far
+
+    def _address(self) -> None:
+        pools: dict[str, Iterator[ipaddress.IPv4Network]] = {}
+        seen: set[frozenset[tuple[str, str]]] = set()
+        for node in self.nodes(sort=False):
+            if self.role(node) == "box":
+                continue
+            for info in self._links_of(node):
+                near = info["intfName1"] if info["node1"] == node else info["intfName2"]
+                far, far_interface = self._across(node, info)
+                ends = frozenset({(node, near), (far, far_interface)})
+                if ends in seen:
+                    continue
+                seen.add(ends)
+                wanted = [self.nodeInfo(end).get("network") for end in (node, far)]
+                pool = next((network for network in wanted if network), INFRASTRUCTURE)
+                subnets = pools.setdefault(pool, ipaddress.IPv4Network(pool).subnets(new_prefix=30))
+                segment = Segment(node, near, far, far_interface, next(subnets))
+                self.segments.append(segment)
+                self._write_address(node, near, segment)
+                self._write_address(far, far_interface, segment)
+
+    def _write_address(self, node: str, interface: str, segment: Segment) -> None:
+        for info in self._links_of(node):
+            for number in ("1", "2"):
+                if info["node" + number] == node and info["intfName" + number] == interface:
+                    info["params" + number]["ip"] = f"{segment.address(node)}/{segment.network.prefixlen}"
+
+    def _route(self) -> None:
+        leaves = self.with_role("client") + self.with_role("server")
+        neighbours: dict[str, list[Segment]] = {}
+        for segment in self.segments:
+            neighbours.setdefault(segment.left, []).append(segment)
+            neighbours.setdefault(segment.right, []).append(segment)
+        for leaf in leaves:
+            home = neighbours[leaf][0]
+            self.nodeInfo(leaf)["routes"] = [("0.0.0.0", 0, home.address(_other(home, leaf)))]  # noqa: S104 - default route
+            self._route_to(leaf, home, neighbours)
+
+    def _route_to(self, leaf: str, home: Segment, neighbours: dict[str, list[Segment]]) -> None:
+        """Tell every router the next hop towards a leaf, breadth first from the leaf."""
+        seen = {leaf}
+        queue = deque([leaf])
+        while queue:
+            node = queue.popleft()
+            for segment in neighbours[node]:
+                other = _other(segment, node)
+                if other in seen or self.role(other) != "router":
+                    continue
+                seen.add(other)
+                queue.append(other)
+                if node != leaf:
+                    route = (str(home.network.network_address), home.network.prefixlen, segment.address(node))
+                    self.nodeInfo(other).setdefault("routes", []).append(route)
+
+
+def _other(segment: Segment, node: str) -> str:
+    return segment.right if segment.left == node else segment.left

@@ -1,0 +1,123 @@
+"""One access line at work: its transfers one after the other, each in the words of the plan.
+
+Runs in a child process inside the client's network namespace. What it measures goes to measurements.jsonl; a transfer
+that fails is a result, not an error.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from testbed.records.jsonl import LineWriter
+from testbed.traffic.connection import TransferError
+from testbed.traffic.curl import curl
+from testbed.traffic.fetch import fetch
+from testbed.traffic.log import TransferLog
+from testbed.traffic.replay import announce_to, load_variant, replay
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["Vantage"]
+
+_REPLAY_PORT = 20_000
+HTTPS = 443
+
+
+@dataclass(frozen=True, slots=True)
+class Vantage:
+    """What a line's transfers need to know.
+
+    Attributes:
+        address: of the client.
+        names: DNS name to address.
+        start_ns: start of the run.
+        output: the run directory as the guest sees it.
+        ca: certificate authority, PEM.
+        replay_server: address (None where the scenario has none), and the Unix socket that takes announcements.
+        progress: file descriptor that a line of JSON is written to before and after each transfer.
+    """
+
+    address: str
+    names: dict[str, str]
+    start_ns: int
+    output: Path
+    ca: Path
+    replay_server: tuple[str | None, Path]
+    progress: int
+
+    def run(self, transfers: list[dict[str, Any]]) -> int:
+        """Do the transfers in order; return 0."""
+        writer = LineWriter(self.output / "measurements.jsonl")
+        for number, transfer in enumerate(transfers):
+            self._wait_until(transfer["at_s"])
+            self._report("begins", transfer)
+            log = TransferLog(writer, transfer=transfer["id"], side="client", start_ns=self.start_ns)
+            error = None
+            try:
+                self._do(transfer, number, log)
+            except TransferError as failure:
+                error = str(failure)
+            log.event("finished", ok=error is None, error=error)
+            self._report("ends", transfer)
+        writer.close()
+        return 0
+
+    def _do(self, transfer: dict[str, Any], number: int, log: TransferLog) -> None:
+        key_log = self.output / "tls-secrets.txt"
+        timeout_s = transfer["timeout_s"]
+        match transfer["kind"]:
+            case "fetch" | "record":
+                address = (self._resolve(transfer["sni"]), HTTPS)
+                recording = fetch(
+                    transfer["sni"],
+                    address,
+                    transfer["path"],
+                    ca=self.ca,
+                    key_log=key_log,
+                    timeout_s=timeout_s,
+                    log=log,
+                )
+                if transfer["kind"] == "record":
+                    recording.save(self.output / "recordings" / transfer["recording"])
+            case "curl":
+                url = f"https://{transfer['sni']}{transfer['path']}"
+                curl(url, ca=self.ca, key_log=key_log, timeout_s=timeout_s, log=log)
+            case "replay":
+                self._replay(transfer, number, log)
+
+    def _replay(self, transfer: dict[str, Any], number: int, log: TransferLog) -> None:
+        path = self.output / "recordings" / transfer["recording"]
+        if not path.exists():
+            raise TransferError(f"the recording {transfer['recording']} was not made")
+        variant = load_variant(path, direction=transfer["direction"], inverted=transfer["inverted"])
+        server, control = self.replay_server
+        if server is None:
+            raise TransferError("the scenario has no replay server")
+        replay(
+            variant,
+            server,
+            announce=announce_to(control, self.address, transfer),
+            local_port=_REPLAY_PORT + number,
+            timeout_s=transfer["timeout_s"],
+            log=log,
+            count="down" if transfer["direction"] == "download" else "none",
+        )
+
+    def _resolve(self, name: str) -> str:
+        if name not in self.names:
+            raise TransferError(f"{name} has no address in this scenario")
+        return self.names[name]
+
+    def _wait_until(self, at_s: float) -> None:
+        remaining = at_s - (time.time_ns() - self.start_ns) / 1e9
+        if remaining > 0:
+            time.sleep(remaining)
+
+    def _report(self, state: str, transfer: dict[str, Any]) -> None:
+        t = (time.time_ns() - self.start_ns) / 1e9
+        os.write(self.progress, json.dumps({"state": state, "transfer": transfer["id"], "t": t}).encode() + b"\n")

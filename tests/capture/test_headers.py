@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+import ipaddress
+import struct
+from typing import TYPE_CHECKING, Any
+
+import dpkt
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from testbed.capture import read_capture
+from tests.capture.frames import (
+    ACK,
+    CLIENT,
+    CLIENT_6,
+    SERVER,
+    SERVER_6,
+    START_US,
+    Stamped,
+    client_hello,
+    ethernet,
+    options,
+    pcap,
+    tcp,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+V4 = tcp(seq=5, ack=6, payload=b"hello")
+V6 = tcp(CLIENT_6, SERVER_6, seq=5, ack=6, payload=b"hello")
+COOKED = bytes(14)
+COOKED_2 = bytes(18)
+
+
+@pytest.mark.parametrize(
+    ("link_type", "frame", "client"),
+    [
+        (1, ethernet(V4), CLIENT),
+        (1, ethernet(V6), CLIENT_6),
+        (1, ethernet(V4, vlans=(5,)), CLIENT),
+        (1, ethernet(V6, vlans=(5, 6)), CLIENT_6),
+        (101, V4, CLIENT),
+        (101, V6, CLIENT_6),
+        (228, V4, CLIENT),
+        (229, V6, CLIENT_6),
+        (0, b"\x02\0\0\0" + V4, CLIENT),
+        (0, b"\x1e\0\0\0" + V6, CLIENT_6),
+        (113, COOKED + b"\x08\x00" + V4, CLIENT),
+        (113, COOKED + b"\x86\xdd" + V6, CLIENT_6),
+        (276, b"\x08\x00" + COOKED_2 + V4, CLIENT),
+        (276, b"\x86\xdd" + COOKED_2 + V6, CLIENT_6),
+        (1, ethernet(V4) + b"\0" * 13, CLIENT),  # padding of a short frame is no payload
+    ],
+)
+def test_tcp_is_found_under_every_link_layer(
+    tmp_path: Path, link_type: int, frame: bytes, client: tuple[str, int]
+) -> None:
+    path = tmp_path / "one.pcap"
+    path.write_bytes(pcap([Stamped(START_US, frame)], link_type=link_type))
+    (flow,) = read_capture(path).flows
+    assert flow.a == client
+    assert (flow.seq[0], flow.ack[0], flow.payload[0]) == (5, 6, 5)
+
+
+def extension(kind: int, following: int) -> bytes:
+    size = {44: 8, 51: 12}.get(kind, 16)
+    length = 1
+    return bytes([following, length]) + bytes(size - 2)
+
+
+@pytest.mark.parametrize("kinds", [(0,), (0, 60), (43, 44), (51,), (0, 43, 60, 44, 51)])
+def test_ipv6_extension_headers_are_walked(tmp_path: Path, kinds: tuple[int, ...]) -> None:
+    chain = b"".join(extension(kind, following) for kind, following in zip(kinds, (*kinds[1:], 6), strict=True))
+    packet = V6[:4] + struct.pack("!HB", len(V6) - 40 + len(chain), kinds[0]) + V6[7:40] + chain + V6[40:]
+    path = tmp_path / "one.pcap"
+    path.write_bytes(pcap([Stamped(START_US, packet)], link_type=101))
+    (flow,) = read_capture(path).flows
+    assert (flow.seq[0], flow.payload[0]) == (5, 5)
+
+
+UDP = V4[:9] + b"\x11" + V4[10:]
+LATER_FRAGMENT = V4[:6] + struct.pack("!H", 185) + V4[8:]
+LONG_HEADER = V4[:32] + b"\xf0" + V4[33:]
+SHORT_HEADER = V4[:32] + b"\x40" + V4[33:]
+
+
+@pytest.mark.parametrize(
+    ("packet", "reason"),
+    [
+        (UDP, "not TCP"),
+        (LATER_FRAGMENT, "later fragment"),
+        (V4[:12], "cut before the end of the IP header"),
+        (V4[:30], "cut before the end of the TCP header"),
+        (LONG_HEADER, "impossible header lengths"),
+        (SHORT_HEADER, "impossible header lengths"),
+        (b"\x00" * 40, "not IP"),
+        (b"", "not IP"),
+    ],
+)
+def test_what_is_not_tcp_is_counted_with_the_reason(tmp_path: Path, packet: bytes, reason: str) -> None:
+    path = tmp_path / "one.pcap"
+    path.write_bytes(pcap([Stamped(START_US, packet)], link_type=101))
+    capture = read_capture(path)
+    assert capture.flows == ()
+    assert capture.notes.skipped == {reason: 1}
+    assert "no TCP packets" in capture.notes.remarks
+
+
+def test_an_unknown_link_type_is_not_ip(tmp_path: Path) -> None:
+    path = tmp_path / "one.pcap"
+    path.write_bytes(pcap([Stamped(START_US, V4)], link_type=147))
+    assert read_capture(path).notes.skipped == {"not IP": 1}
+
+
+def test_a_short_snap_length_keeps_lengths_of_the_wire(tmp_path: Path) -> None:
+    frame = ethernet(tcp(payload=bytes(1400), tcp_options=options(timestamps=True, sacks=((9, 12),))))
+    path = tmp_path / "snap.pcap"
+    path.write_bytes(pcap([Stamped(START_US, frame[:96], length=len(frame))]))
+    (flow,) = read_capture(path).flows
+    assert flow.payload.tolist() == [1400]
+    assert flow.sack_count.tolist() == [1]
+
+
+def test_options_cut_off_by_the_snap_length_are_absent(tmp_path: Path) -> None:
+    frame = ethernet(tcp(payload=bytes(1400), tcp_options=options(timestamps=True, sacks=((9, 12),))))
+    path = tmp_path / "snap.pcap"
+    path.write_bytes(pcap([Stamped(START_US, frame[:70], length=len(frame))]))
+    (flow,) = read_capture(path).flows
+    assert (flow.timestamps.tolist(), flow.sack_count.tolist()) == ([True], [0])
+
+
+def test_an_ip_length_of_zero_takes_the_length_of_the_record(tmp_path: Path) -> None:
+    packet = V4[:2] + b"\0\0" + V4[4:]
+    path = tmp_path / "tso.pcap"
+    path.write_bytes(pcap([Stamped(START_US, packet, length=40 + 70000)], link_type=101))
+    (flow,) = read_capture(path).flows
+    assert flow.payload.tolist() == [70000]
+
+
+def test_the_server_name_is_read_from_the_client_hello(tmp_path: Path) -> None:
+    frames = [
+        ethernet(tcp(seq=1, flags=2)),
+        ethernet(tcp(seq=2, payload=client_hello("ABS.twimg.com"))),
+        ethernet(tcp((CLIENT[0], 2), SERVER, payload=client_hello("example.org")[:60])),
+    ]
+    path = tmp_path / "hello.pcap"
+    path.write_bytes(pcap([Stamped(START_US + i, frame) for i, frame in enumerate(frames)]))
+    assert [flow.server_name for flow in read_capture(path).flows] == ["abs.twimg.com", None]
+
+
+@given(cut=st.integers(0, 200), noise=st.binary(max_size=30))
+def test_a_damaged_client_hello_gives_no_name_or_the_right_one(
+    tmp_path_factory: pytest.TempPathFactory, cut: int, noise: bytes
+) -> None:
+    payload = client_hello("abs.twimg.com")[:cut] + noise
+    path = tmp_path_factory.mktemp("hello") / "hello.pcap"
+    path.write_bytes(pcap([Stamped(START_US, tcp(payload=payload))], link_type=101))
+    (flow,) = read_capture(path).flows
+    whole = payload.startswith(client_hello("abs.twimg.com"))
+    assert flow.server_name == "abs.twimg.com" if whole else True
+
+
+addresses = st.sampled_from([(CLIENT, SERVER), (SERVER, CLIENT), (CLIENT_6, SERVER_6), (SERVER_6, CLIENT_6)])
+sequence_numbers = st.integers(0, 2**32 - 1)
+segments = st.builds(
+    lambda ends, **fields: tcp(*ends, **fields),
+    addresses,
+    seq=sequence_numbers,
+    ack=sequence_numbers,
+    flags=st.integers(0, 255),
+    window=st.integers(0, 65535),
+    payload=st.binary(max_size=40),
+    tcp_options=st.one_of(
+        st.builds(
+            options,
+            mss=st.none() | st.integers(1, 65535),
+            timestamps=st.booleans(),
+            sacks=st.lists(st.tuples(sequence_numbers, sequence_numbers), max_size=2).map(tuple),
+        ),
+        st.binary(max_size=40).map(lambda data: data + b"\0" * (-len(data) % 4)),
+    ),
+)
+
+
+def dpkt_options(segment: Any) -> tuple[int, bool, list[tuple[int, int]]]:
+    """Read options with dpkt, up to the first malformed one or the end mark."""
+    mss, timestamps, sacks = 0, False, None
+    data = segment.opts
+    for option in dpkt.tcp.parse_opts(data):
+        if option is None or option[0] == 0:
+            break
+        kind, body = option
+        if kind != 1:
+            if data[1] < 2 or len(data) < data[1]:
+                break
+            data = data[data[1] :]
+        else:
+            data = data[1:]
+        if kind == 2 and len(body) == 2:
+            mss = struct.unpack("!H", body)[0]
+        timestamps |= kind == 8
+        if kind == 5 and body and len(body) % 8 == 0 and sacks is None:
+            sacks = [struct.unpack_from("!II", body, at) for at in range(0, len(body), 8)]
+    return mss, timestamps, sacks or []
+
+
+@given(packets=st.lists(segments, min_size=1, max_size=30))
+def test_headers_agree_with_dpkt(tmp_path_factory: pytest.TempPathFactory, packets: list[bytes]) -> None:
+    path = tmp_path_factory.mktemp("random") / "random.pcap"
+    path.write_bytes(pcap([Stamped(START_US + i, ethernet(packet)) for i, packet in enumerate(packets)]))
+    capture = read_capture(path)
+    assert sum(len(flow) for flow in capture.flows) == len(packets)
+    for flow in capture.flows:
+        blocks = iter(zip(flow.sack_start.tolist(), flow.sack_end.tolist(), strict=True))
+        for row, index in enumerate(flow.index.tolist()):
+            layer = dpkt.ethernet.Ethernet(ethernet(packets[index])).data
+            segment = layer.data
+            mss, timestamps, sacks = dpkt_options(segment)
+            sender = flow.a if flow.from_a[row] else flow.b
+            assert sender == (str(ipaddress.ip_address(layer.src)), segment.sport)
+            assert flow.seq[row] % 2**32 == segment.seq
+            assert not segment.flags & ACK or flow.ack[row] % 2**32 == segment.ack
+            assert (flow.flags[row] & 0xFF, flow.window[row]) == (segment.flags, segment.win)
+            assert (flow.payload[row], flow.mss[row], flow.timestamps[row]) == (len(segment.data), mss, timestamps)
+            read = [next(blocks) for _ in range(flow.sack_count[row])]
+            if segment.flags & ACK:
+                assert [(start % 2**32, end % 2**32) for start, end in read] == sacks
+        assert next(blocks, None) is None
+
+
+def test_columns_are_aligned_with_rows_taken_in_any_order() -> None:
+    from testbed.capture.packets import ragged_rows  # noqa: PLC0415
+
+    count = np.array([2, 0, 3, 1], np.uint8)
+    items = np.array([10, 11, 30, 31, 32, 40])
+    assert items[ragged_rows(count, np.array([2, 0]))].tolist() == [30, 31, 32, 10, 11]

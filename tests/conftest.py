@@ -1,0 +1,62 @@
+"""Runs in a guest, shared by the tests that look at them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from testbed.engine.kernel import kernel_info
+from testbed.engine.run import run_plan
+from testbed.records.run import RunDirectory
+from testbed.scenario import library
+from testbed.scenario.plan import make_plan
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run directory and its manifest."""
+
+    path: Path
+    manifest: dict[str, Any]
+
+    @property
+    def records(self) -> RunDirectory:
+        return RunDirectory.open(self.path)
+
+    def transfer(self, line: str, name: str) -> dict[str, Any]:
+        return next(each for each in self.manifest["transfers"] if (each["line"], each["name"]) == (line, name))
+
+
+Runner = Callable[..., FinishedRun]
+
+
+@pytest.fixture(scope="session")
+def run_scenario(tmp_path_factory: pytest.TempPathFactory) -> Runner:
+    """Run 2021-03-10 with settings: ``run_scenario("date=2021-04-03", seed=2, command=[…])``."""
+    kernel = kernel_info()
+    if kernel.path is None:
+        pytest.skip("the guest's kernel is not built; run: testbed kernel build")
+
+    def run(
+        *settings: str, seed: int | None = None, command: list[str] | None = None, silence_s: float = 120.0
+    ) -> FinishedRun:
+        path = tmp_path_factory.mktemp("run") / "run"
+        plan = make_plan(
+            library.find("scenarios", "2021-03-10"), list(settings), seed=seed, engine="virtual", command=command
+        )
+        manifest = run_plan(plan, kernel, path, silence_s=silence_s, progress=lambda _: None)
+        return FinishedRun(path, manifest)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def first_day(run_scenario: Runner) -> FinishedRun:
+    """The first day as the scenario has it."""
+    return run_scenario()

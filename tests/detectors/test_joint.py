@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from testbed.detectors.coarse_refill import COARSE_AGREEMENT, fit_coarse_refill
+from testbed.detectors.conformance import fit_bucket
+from testbed.detectors.delivery import fates
+from testbed.detectors.joint import JointDetector
+from testbed.detectors.observation import Ending, Observation, Role, Transfer
+from testbed.detectors.verdict import Mechanism, Outcome, Verdict
+from tests.detectors.build import LUMP_PERIOD_S, bottleneck_flow, flow_transfer, observation, steady, transfer
+
+YES, NO, OPEN = Outcome.THROTTLED, Outcome.NOT_THROTTLED, Outcome.INCONCLUSIVE
+
+
+def captured(name: str, role: Role = Role.TARGET, **bottleneck: float | str | bool) -> Transfer:
+    flow, _ = bottleneck_flow(**bottleneck)  # type: ignore[arg-type]
+    return flow_transfer(name, flow, role=role, started_s=0.0 if role is Role.TARGET else 60.0)
+
+
+def judge(target: Transfer, control: Transfer) -> Verdict:
+    return JointDetector().detect(observation(target, control))
+
+
+FAST = captured("c", Role.CONTROL, kind="none", rate_bps=5e6)
+
+
+def test_a_policed_target_beside_a_free_control_is_throttled() -> None:
+    verdict = judge(captured("t", kind="police", rate_bps=140e3, depth_bytes=16_384, packets=300), FAST)
+    assert (verdict.outcome, verdict.mechanism, verdict.content_specific) == (YES, Mechanism.POLICING, True)
+    assert verdict.rate_bps == pytest.approx(140e3, rel=0.1)
+
+
+def test_a_meter_that_is_filled_in_lumps_is_recognised_with_its_period() -> None:
+    flow, _ = bottleneck_flow(kind="coarse", rate_bps=112e3, depth_bytes=19_500, packets=300)
+    found = fates(flow_transfer("t", flow))
+    assert found is not None
+    continuous, lumps = fit_bucket(found), fit_coarse_refill(found)
+    assert continuous is not None
+    assert lumps is not None
+    assert lumps.agreement > max(COARSE_AGREEMENT, continuous.agreement)
+    assert lumps.period_s == pytest.approx(LUMP_PERIOD_S, rel=0.05)
+    verdict = judge(flow_transfer("t", flow), FAST)
+    assert (verdict.outcome, verdict.mechanism) == (YES, Mechanism.POLICING)
+    assert verdict.rate_bps == pytest.approx(112e3, rel=0.1)
+
+
+@pytest.mark.parametrize("kind", ["police", "queue", "none"])
+def test_other_losses_do_not_look_filled_in_lumps(kind: str) -> None:
+    flow, _ = bottleneck_flow(kind=kind, packets=600, loss=0.1 if kind == "none" else 0.0)
+    found = fates(flow_transfer("t", flow))
+    assert found is not None
+    lumps, continuous = fit_coarse_refill(found), fit_bucket(found)
+    assert continuous is not None
+    assert lumps is None or lumps.agreement < max(COARSE_AGREEMENT, continuous.agreement)
+
+
+def test_a_shaped_target_beside_a_free_control_is_throttled() -> None:
+    verdict = judge(captured("t", kind="queue", rate_bps=500e3, depth_bytes=1e6, packets=600), FAST)
+    assert (verdict.outcome, verdict.mechanism) == (YES, Mechanism.SHAPING)
+    assert verdict.rate_bps == pytest.approx(500e3, rel=0.1)
+
+
+def test_packets_lost_at_random_on_the_target_alone_are_throttling_by_loss() -> None:
+    verdict = judge(captured("t", kind="none", rate_bps=500e3, loss=0.3), FAST)
+    assert (verdict.outcome, verdict.mechanism) == (YES, Mechanism.LOSS)
+
+
+@pytest.mark.parametrize("kind", ["police", "queue", "none"])
+def test_a_line_that_limits_both_alike_is_no_throttling(kind: str) -> None:
+    verdict = judge(captured("t", kind=kind), captured("c", Role.CONTROL, kind=kind, seed=9))
+    assert verdict.outcome is NO
+
+
+@pytest.mark.parametrize(
+    ("target", "mechanism"),
+    [
+        (captured("t", kind="none", rate_bps=500e3), Mechanism.APP_LIMITED),  # a slow server
+        (captured("t", kind="none", rate_bps=500e3, loss=0.02), Mechanism.LOSS),
+        (transfer("t", [], []), Mechanism.BLOCKED),
+        (transfer("t", [0.2, 0.4], [8000, 8384], ending=Ending.TIMEOUT, ended_s=20.0), Mechanism.FROZEN),
+    ],
+)
+def test_other_reasons_to_be_slow_are_named_and_are_no_throttling(target: Transfer, mechanism: Mechanism) -> None:
+    verdict = judge(target, FAST)
+    assert (verdict.outcome, verdict.mechanism) == (NO, mechanism)
+
+
+def test_a_control_that_failed_leaves_it_open() -> None:
+    broken = transfer("c", [], [], role=Role.CONTROL, started_s=60.0)
+    assert judge(captured("t", kind="police"), broken).outcome is OPEN
+
+
+@pytest.mark.parametrize(("target_bps", "outcome"), [(140e3, YES), (1.2e6, NO)])
+def test_without_packets_only_the_contrast_and_a_steady_rate_speak(target_bps: float, outcome: Outcome) -> None:
+    verdict = judge(
+        steady("t", rate_bps=target_bps, duration_s=20),
+        steady("c", rate_bps=2e6, duration_s=20, role=Role.CONTROL),
+    )
+    assert (verdict.outcome, verdict.mechanism) == (outcome, None)
+
+
+def test_without_packets_a_slow_unsteady_target_is_open() -> None:
+    uneven = transfer("t", np.cumsum([0.01] * 100 + [1.0, 0.01, 0.01] * 20).tolist(), [1448] * 160)
+    assert judge(uneven, steady("c", rate_bps=5e6, duration_s=5, role=Role.CONTROL)).outcome is OPEN
+
+
+def test_no_control_no_verdict() -> None:
+    assert JointDetector().detect(Observation(source="x", transfers=(captured("t", kind="police"),))).outcome is OPEN

@@ -1,0 +1,421 @@
+"""Observations from captures, tables, OONI, ndt7 and runs."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from testbed.detectors.observation import Direction, Ending, Observation, Role
+from testbed.detectors.observation_json import observation_to_json
+from testbed.detectors.observe import observe
+from testbed.detectors.sources.run import split_by_subject
+from testbed.detectors.sources.tables import speeds_from_csv
+from testbed.detectors.subjects import pairs
+from testbed.errors import InputError, RecordError
+from tests.capture.frames import (
+    ACK,
+    CLIENT,
+    FIN,
+    RST,
+    SERVER,
+    START_US,
+    SYN,
+    Stamped,
+    client_hello,
+    options,
+    pcap,
+    tcp,
+)
+from tests.detectors.build import observation, steady
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RTT_US = 100_000
+
+
+def connection(
+    *,
+    at_server: bool,
+    name: str = "abs.twimg.com",
+    port: int = 40000,
+    start_us: int = 0,
+    end: int = FIN,
+    up: bool = False,
+) -> list[Stamped]:
+    """Return a fetch of ten packets, as a capture at one end sees it."""
+    client, mss = (CLIENT[0], port), options(mss=1460)
+    half = RTT_US // 2
+    sender, receiver = (client, SERVER) if up else (SERVER, client)
+    base, other = (600, 2) if up else (1, 600)
+
+    def at(time_us: int, frame: bytes, *, from_server: bool) -> Stamped:
+        shift = (0 if from_server else half) if at_server else (half if from_server else 0)
+        return Stamped(START_US + start_us + time_us + shift, frame)
+
+    hello = client_hello(name).ljust(599, b"\0")
+    isn = port * 7919  # initial numbers differ between connections
+    packets = [
+        at(0, tcp(client, SERVER, seq=isn, flags=SYN, tcp_options=mss), from_server=False),
+        at(half, tcp(SERVER, client, seq=isn, ack=isn + 1, flags=SYN | ACK, tcp_options=mss), from_server=True),
+        at(RTT_US, tcp(client, SERVER, seq=isn + 1, ack=isn + 1), from_server=False),
+        at(RTT_US + 1, tcp(client, SERVER, seq=isn + 1, ack=isn + 1, payload=hello), from_server=False),
+    ]
+    base, other = isn + base, isn + other
+    for number in range(10):
+        sent = RTT_US * 2 + number * 1000
+        payload = tcp(sender, receiver, seq=base + number * 1000, ack=other, payload=bytes(1000))
+        packets.append(at(sent, payload, from_server=not up))
+        answer = tcp(receiver, sender, seq=other, ack=base + (number + 1) * 1000)
+        packets.append(at(sent + half, answer, from_server=up))
+    closing = tcp(sender, receiver, seq=base + 10_000, ack=other, flags=ACK | end)
+    packets.append(at(RTT_US * 4, closing, from_server=not up))
+    return sorted(packets, key=lambda packet: packet.t_us)
+
+
+def write(path: Path, packets: list[Stamped]) -> Path:
+    path.write_bytes(pcap(packets, link_type=101))
+    return path
+
+
+@pytest.mark.parametrize("at_server", [True, False])
+@pytest.mark.parametrize("up", [True, False])
+def test_a_capture_tells_direction_end_and_times(tmp_path: Path, at_server: bool, up: bool) -> None:  # noqa: FBT001
+    path = write(tmp_path / "one.pcap", connection(at_server=at_server, up=up))
+    (found,) = observe([path]).transfers
+    assert found.direction is (Direction.UP if up else Direction.DOWN)
+    assert (found.sender_flow is not None) == (at_server != up)
+    assert (found.receiver_flow is not None) == (at_server == up)
+    assert (found.server_name, found.ending) == ("abs.twimg.com", Ending.COMPLETE)
+    assert found.connect_s == pytest.approx(RTT_US / 1e6)
+    assert found.total_bytes == (10_599 if up else 10_000)
+
+
+def test_a_connection_captured_at_both_ends_is_one_transfer(tmp_path: Path) -> None:
+    paths = [
+        write(tmp_path / "server.pcap", connection(at_server=True)),
+        write(tmp_path / "client.pcap", connection(at_server=False)),
+    ]
+    (found,) = observe(paths).transfers
+    assert found.sender_flow is not None
+    assert found.receiver_flow is not None
+
+
+def test_one_file_given_twice_is_one_transfer(tmp_path: Path) -> None:
+    path = write(tmp_path / "one.pcap", connection(at_server=True))
+    assert len(observe([path, path]).transfers) == 1
+
+
+def test_without_a_handshake_the_answers_tell_where_the_capture_was_taken(tmp_path: Path) -> None:
+    for at_server in (True, False):
+        path = write(tmp_path / f"{at_server}.pcap", connection(at_server=at_server)[4:])
+        (found,) = observe([path]).transfers
+        assert (found.sender_flow is not None) == at_server
+
+
+@pytest.mark.parametrize(("flag", "ending"), [(FIN, Ending.COMPLETE), (RST, Ending.RESET), (0, Ending.UNKNOWN)])
+def test_the_last_flags_tell_the_ending(tmp_path: Path, flag: int, ending: Ending) -> None:
+    path = write(tmp_path / "one.pcap", connection(at_server=True, end=flag))
+    assert observe([path]).transfers[0].ending is ending
+
+
+def test_roles_come_from_server_names_suffixes_and_file_names(tmp_path: Path) -> None:
+    mixed = connection(at_server=True) + connection(at_server=True, name="example.com", port=2, start_us=10**6)
+    paths = [
+        write(tmp_path / "mixed.pcap", mixed),
+        write(tmp_path / "other.pcap", connection(at_server=True, name="a.b", port=3)),
+    ]
+    observed = observe(paths, targets=["twimg.com"], controls=["example.com", "other.pcap"])
+    assert [item.role for item in observed.transfers] == [Role.TARGET, Role.CONTROL, Role.CONTROL]
+    assert observed.transfers[1].started_s == pytest.approx(1.0)
+    assert {item.role for item in observe(paths, targets=["img.com"]).transfers} == {Role.UNKNOWN}
+
+
+def test_a_clock_that_jumps_back_is_remarked_and_held(tmp_path: Path) -> None:
+    packets = connection(at_server=True)
+    packets[12:] = [Stamped(packet.t_us - 10**7, packet.frame) for packet in packets[12:]]
+    observed = observe([write(tmp_path / "jump.pcap", packets)])
+    assert any("jumps back" in note for note in observed.notes)
+    assert (np.diff(observed.transfers[0].times_s) >= 0).all()
+
+
+def test_packets_captured_twice_are_counted_once_and_retransmissions_stay(tmp_path: Path) -> None:
+    packets = connection(at_server=True)
+    once = observe([write(tmp_path / "once.pcap", packets)])
+    twice = observe([write(tmp_path / "twice.pcap", [copy for packet in packets for copy in (packet, packet)])])
+    assert any(f"{len(packets)} packets captured twice" in note for note in twice.notes)
+    assert once.transfers[0].sender_flow is not None
+    assert twice.transfers[0].sender_flow is not None
+    assert len(twice.transfers[0].sender_flow) == len(packets)
+    assert np.array_equal(twice.transfers[0].sender_flow.seq, once.transfers[0].sender_flow.seq)
+    again = [Stamped(packet.t_us + 5000, packet.frame) for packet in packets]
+    late = observe([write(tmp_path / "late.pcap", sorted([*packets, *again], key=lambda packet: packet.t_us))])
+    assert not any("twice" in note for note in late.notes)
+
+
+def test_the_control_nearest_in_time_that_moved_data_is_paired() -> None:
+    def control(name: str, started_s: float, duration_s: float = 1.0) -> Any:
+        return steady(name, rate_bps=1e6, duration_s=duration_s, role=Role.CONTROL, started_s=started_s)
+
+    broken = type(control("x", 0))(
+        id="broken", role=Role.CONTROL, times_s=np.zeros(0), bytes=np.zeros(0, np.int64), started_s=9.9
+    )
+    target = steady("t", rate_bps=1e5, duration_s=1, started_s=10)
+    found = pairs(observation(control("far", 0), broken, target, control("near", 12)))
+    assert [(first.id, second.id) for first, second in found] == [("t", "near")]
+
+
+def test_a_plain_table_is_read_with_its_units(tmp_path: Path) -> None:
+    path = tmp_path / "speeds.csv"
+    path.write_text(
+        "time,target_kbps,control_mbps,group\n"
+        "2021-03-10T00:00:00,110,5,AS1\n"
+        "1615334400,120.5,6,AS2\n"
+        "2021-03-10,,6,AS2\n"
+        "2021-03-10,-3,6,AS2\n"
+        "2021-03-10,nan,6,AS2\n"
+        "never,3,6,AS2\n"
+    )
+    table, remarks = speeds_from_csv([path])
+    assert table.times_s.tolist() == [1615334400.0, 1615334400.0]
+    assert table.target_bps.tolist() == [110e3, 120.5e3]
+    assert table.controls_bps["control"].tolist() == [5e6, 6e6]
+    assert table.group.tolist() == ["AS1", "AS2"]
+    assert remarks[0].startswith("4 rows left out: speeds.csv line 4")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("a,b\n1,2\n", "expected columns time and target_bps"), ("", "expected columns"), ("\x80\x81", "cannot be read")],
+)
+def test_a_table_that_is_none_is_refused(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_bytes(content.encode("latin-1"))
+    with pytest.raises(InputError, match=message):
+        observe([path])
+
+
+def ooni(**keys: Any) -> dict[str, Any]:
+    return {"input": "https://twitter.com/", "measurement_start_time": "2022-02-27 00:00:00", "test_keys": keys}
+
+
+def event(operation: str, t: float, *, t0: float = 0.0, size: int = 0, failure: str | None = None) -> dict[str, Any]:
+    return {
+        "operation": operation,
+        "t0": t0,
+        "t": t,
+        "num_bytes": size,
+        "failure": failure,
+        "transaction_id": 1,
+        "address": "104.244.42.65:443",
+        "proto": "tcp",
+        "tags": [],
+    }
+
+
+# the shape of the fact sheet's sample of 27 February 2022: the handshake starves and times out
+STARVED = [
+    event("connect", 0.1),
+    event("tls_handshake_start", 0.15, t0=0.15),
+    event("write", 0.15, size=281),
+    event("read", 5.785, t0=0.2, size=517),
+    event("read", 5.786, t0=5.785, size=507),
+    event("read", 9.466, t0=5.8, size=848),
+    event("read", 10.16, t0=9.5, failure="generic_timeout_error"),
+]
+
+
+def test_an_ooni_measurement_becomes_a_transfer(tmp_path: Path) -> None:
+    path = tmp_path / "ooni.jsonl"
+    names = [{"transaction_id": 1, "server_name": "twitter.com"}]
+    document = json.dumps(ooni(network_events=STARVED, tls_handshakes=names))
+    path.write_text(f"{document}\n{document}\n")
+    first, second = observe([path], targets=["twitter.com"]).transfers
+    assert (first.role, first.server_name, first.ending) == (Role.TARGET, "twitter.com", Ending.TIMEOUT)
+    assert first.bytes.tolist() == [517, 1024, 1872]
+    assert first.times_s[-1] == pytest.approx(9.466)
+    assert first.connect_s == pytest.approx(0.1)
+    assert first.handshake_s is None
+    assert second.id != first.id
+
+
+def test_oonis_speed_samples_go_on_where_its_events_end(tmp_path: Path) -> None:
+    events = [event("read", 1.0, size=1000)] + [
+        event("bytes_received_cumulative", time, size=size) for time, size in ((0.5, 500), (2.0, 9000), (3.0, 20000))
+    ]
+    path = tmp_path / "one.json"
+    path.write_text(json.dumps(ooni(network_events=events)))
+    (found,) = observe([path]).transfers
+    assert found.bytes.tolist() == [1000, 9000, 20000]
+
+
+def ndt7() -> dict[str, Any]:
+    def kernel(second: int) -> dict[str, Any]:
+        names = ("BusyTime", "RWndLimited", "SndBufLimited", "ElapsedTime")
+        times = dict.fromkeys(names, second * 1_000_000)
+        counts = {
+            "BytesSent": second * 1000,
+            "BytesRetrans": 10,
+            "BytesAcked": second * 990,
+            "BytesReceived": 7 * second,
+        }
+        return {"TCPInfo": {**times, **counts, "RTT": 30_000, "MinRTT": 20_000, "DeliveryRate": 1000}}
+
+    return {
+        "Download": {
+            "ServerMeasurements": [kernel(second) for second in (1, 2, 3)],
+            "ClientMeasurements": [{"AppInfo": {"ElapsedTime": 1_500_000, "NumBytes": 900}}, {"AppInfo": None}],
+        },
+        "Upload": {"ServerMeasurements": [kernel(second) for second in (1, 2)], "ClientMeasurements": None},
+    }
+
+
+def test_an_ndt7_result_becomes_a_download_with_tcp_info_and_an_upload(tmp_path: Path) -> None:
+    path = tmp_path / "ndt7.json"
+    path.write_text(json.dumps(ndt7()))
+    down, up = observe([path]).transfers
+    assert (down.direction, down.times_s.tolist(), down.bytes.tolist()) == (Direction.DOWN, [1.5], [900])
+    assert down.tcp_info is not None
+    assert down.tcp_info.rtt_s.tolist() == [0.03] * 3
+    assert down.tcp_info.delivery_rate_bps.tolist() == [8000.0] * 3
+    assert (up.direction, up.bytes.tolist(), up.tcp_info) == (Direction.UP, [7, 14], None)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "not JSON"),
+        ("{}", "no OONI measurement"),
+        ('{"Download": {"ServerMeasurements": [{"TCPInfo": {"ElapsedTime": "x"}}]}}', "ElapsedTime is 'x'"),
+        (json.dumps(ooni(network_events=[{"operation": "read"}])), "t is absent"),
+        (json.dumps(ooni(network_events="x")), "network_events is 'x', expected a list"),
+    ],
+)
+def test_measurements_that_contradict_their_format_are_refused(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "bad.json"
+    path.write_text(content)
+    with pytest.raises(InputError, match=message):
+        observe([path])
+
+
+def test_an_observation_file_is_read_back_and_mixed_with_captures(tmp_path: Path) -> None:
+    saved = tmp_path / "saved.json"
+    saved.write_text(observation_to_json(observation(steady("saved", rate_bps=1e6, duration_s=1))))
+    both = observe([saved, write(tmp_path / "one.pcap", connection(at_server=True))])
+    assert [item.id for item in both.transfers] == ["saved", "one.pcap#0"]
+    with pytest.raises(InputError, match="two transfers are called 'saved'"):
+        observe([saved, saved])
+
+
+def test_nothing_and_absent_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nothing to observe"):
+        observe([])
+    for name in ("absent.json", "absent.pcap", "absent.csv"):
+        with pytest.raises(InputError, match="absent"):
+            observe([tmp_path / name])
+
+
+def run_directory(path: Path) -> Path:
+    """Write a run of one line: a throttled and a free fetch of one server, and a control elsewhere that failed."""
+    (path / "captures").mkdir(parents=True)
+    asked = [
+        ("mobile/01-kremlin.ru", "kremlin.ru", "control"),
+        ("mobile/02-example.com", "example.com", "control"),
+        ("mobile/03-abs.twimg.com", "abs.twimg.com", "target"),
+    ]
+    transfers = [
+        {
+            "id": i,
+            "name": n,
+            "kind": "fetch",
+            "sni": n,
+            "direction": "download",
+            "line": "mobile",
+            "role": r,
+            "size": 10000,
+        }
+        for i, n, r in asked
+    ]
+    (path / "manifest.json").write_text('{"format": 1, "state": "complete"}')
+    (path / "plan.json").write_text(json.dumps({"phases": [{"lines": [{"transfers": transfers}]}]}))
+    records: list[dict[str, Any]] = []
+    for place, (name, _, _) in enumerate(asked):
+        base = {"transfer": name, "side": "client"}
+        remote = ["203.0.113.2" if place == 0 else SERVER[0], 443]
+        start = 10.0 * place
+        records.append(base | {"t": start, "event": "started", "remote": remote})
+        if place == 0:
+            records.append(base | {"t": start + 5, "event": "finished", "ok": False, "error": "timed out"})
+            continue
+        local = [CLIENT[0], 40000 + place]
+        records.append(base | {"t": start + 0.1, "event": "connected", "local": local, "remote": remote})
+        records.append(base | {"t": start + 0.3, "event": "handshake"})
+        times = [start + 0.5, start + 0.6, start + (0.7 if place == 1 else 9)]
+        records.append(base | {"t": start + 0.5, "event": "bytes", "times": times, "totals": [4000, 8000, 10000]})
+        records.append(base | {"t": times[-1], "event": "finished", "ok": True, "error": None})
+    (path / "measurements.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    packets = [
+        packet
+        for place, (_, name, _) in enumerate(asked[1:], start=1)
+        for packet in connection(at_server=True, name=name, port=40000 + place, start_us=10_000_000 * place)
+    ]
+    write(path / "captures" / "origin-server.pcap", packets)
+    write(path / "captures" / "mobile-tspu-inside.pcap", packets[:5])
+    (path / "truth.jsonl").write_text("this is not for detectors\n")
+    return path
+
+
+def test_a_run_gives_what_clients_saw_and_never_the_truth(tmp_path: Path) -> None:
+    failed, control, target = observe([run_directory(tmp_path / "run")]).transfers
+    assert (failed.role, failed.total_bytes, failed.ending, failed.ended_s) == (Role.CONTROL, 0, Ending.TIMEOUT, 5.0)
+    assert (target.role, target.direction, target.server_name) == (Role.TARGET, Direction.DOWN, "abs.twimg.com")
+    assert target.times_s.tolist() == pytest.approx([0.5, 0.6, 9.0])
+    assert target.connect_s == pytest.approx(0.1)
+    assert target.handshake_s == pytest.approx(0.2)
+    assert target.sender_flow is not None
+    assert target.sender_flow.server_name == "abs.twimg.com"
+    assert control.goodput_bps == pytest.approx(10_000 * 8 / 0.7)
+
+
+def test_each_transfer_of_a_run_is_judged_beside_controls_at_its_server(tmp_path: Path) -> None:
+    subjects = dict(split_by_subject(observe([run_directory(tmp_path / "run")])))
+    rivals = {
+        name: [item.id for item in part.transfers if item.role is Role.CONTROL and item.id != name]
+        for name, part in subjects.items()
+    }
+    assert rivals["mobile/03-abs.twimg.com"] == ["mobile/02-example.com"]
+    assert rivals["mobile/02-example.com"] == []
+    assert [part.transfers[0].role for part in subjects.values()] == [Role.TARGET] * 3
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RecordError, match="a run directory"):
+        observe([tmp_path])
+    with pytest.raises(InputError, match="observed alone"):
+        observe([tmp_path, tmp_path / "x.pcap"])
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("plan.json", "{}"),
+        ("plan.json", "[]"),
+        ("plan.json", "{"),
+        ("measurements.jsonl", '{"t": 1}\n'),
+        ("measurements.jsonl", '{"transfer": "mobile/02-example.com", "side": "client", "event": "started"}\n'),
+    ],
+)
+def test_a_run_that_contradicts_its_format_is_refused(tmp_path: Path, name: str, content: str) -> None:
+    path = run_directory(tmp_path / "run")
+    (path / name).write_text(content)
+    with pytest.raises(RecordError, match="run"):
+        observe([path])
+
+
+def test_an_empty_observation_file_is_an_observation(tmp_path: Path) -> None:
+    path = tmp_path / "empty.json"
+    path.write_text(observation_to_json(Observation(source="x")))
+    assert observe([path]).transfers == ()

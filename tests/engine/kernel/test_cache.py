@@ -1,0 +1,101 @@
+"""Kernels are kept in the user's cache folder, whole or not at all."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from testbed.engine.kernel.cache import CachedKernel, StoredInfo, cache_folder, cached_kernels, locked
+
+
+def info(*, recipe: str = "0123", built: str = "2021-03-10T00:00:00+00:00") -> StoredInfo:
+    return StoredInfo(
+        recipe=recipe,
+        version="6.12.117-testbed",
+        source="linux-source-6.12 6.12.117-1",
+        compiler="gcc 12.2.0",
+        options=["CONFIG_NET=y"],
+        files=1,
+        size_bytes=6,
+        built=built,
+    )
+
+
+def finished(folder: Path, stored: StoredInfo) -> CachedKernel:
+    folder.mkdir(parents=True)
+    program = folder / "linux.new"
+    program.write_text("kernel")
+    program.chmod(0o755)
+    kernel = CachedKernel(folder)
+    kernel.store(program, stored)
+    return kernel
+
+
+def test_it_lies_under_xdg_cache_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere/cache")
+    assert cache_folder() == Path("/somewhere/cache/throttling-testbed/kernel")
+
+
+@pytest.mark.parametrize("value", [None, "", "relative/path"])
+def test_it_lies_under_the_home_folder_otherwise(monkeypatch: pytest.MonkeyPatch, value: str | None) -> None:
+    monkeypatch.setenv("HOME", "/home/someone")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    if value is not None:
+        monkeypatch.setenv("XDG_CACHE_HOME", value)
+    assert cache_folder() == Path("/home/someone/.cache/throttling-testbed/kernel")
+
+
+def test_a_finished_kernel_is_read_back(tmp_path: Path) -> None:
+    kernel = finished(tmp_path / "a", info())
+    assert kernel.stored() == info()
+    assert sorted(file.name for file in kernel.folder.iterdir()) == ["info.json", "linux"]
+
+
+@pytest.mark.parametrize("lost", ["linux", "info.json"])
+def test_half_a_kernel_counts_as_none(tmp_path: Path, lost: str) -> None:
+    kernel = finished(tmp_path / "a", info())
+    (kernel.folder / lost).unlink()
+    assert kernel.stored() is None
+
+
+def test_a_spoilt_description_counts_as_none(tmp_path: Path) -> None:
+    kernel = finished(tmp_path / "a", info())
+    (kernel.folder / "info.json").write_text("{")
+    assert kernel.stored() is None
+
+
+def test_kernels_of_one_recipe_come_oldest_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    newer = finished(cache_folder() / "a", info(built="2021-03-12T00:00:00+00:00"))
+    older = finished(cache_folder() / "b", info(built="2021-03-11T00:00:00+00:00"))
+    finished(cache_folder() / "c", info(recipe="4567"))
+    assert cached_kernels("0123") == [older, newer]
+
+
+def test_the_lock_is_free_again_after_the_block(tmp_path: Path) -> None:
+    waited: list[str] = []
+    for _ in range(2):
+        with locked(tmp_path / "lock", when_waiting=lambda: waited.append("")):
+            pass
+    assert not waited
+
+
+def test_a_second_builder_waits(tmp_path: Path) -> None:
+    holder = "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.flock(f, fcntl.LOCK_EX); print(flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", holder, tmp_path / "lock"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        waited: list[str] = []
+
+        def release() -> None:
+            waited.append("waiting")
+            process.communicate(b"\n")
+
+        with locked(tmp_path / "lock", when_waiting=release):
+            pass
+    assert waited == ["waiting"]

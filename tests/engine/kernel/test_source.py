@@ -1,0 +1,85 @@
+"""The source is found among what is installed; the patches fit it."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from testbed.engine.kernel.recipe import load_recipe
+from testbed.engine.kernel.source import find_source, require_source, unpack_command
+from testbed.errors import MissingError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def install(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).write_bytes(b"\0" * 10)
+
+
+@pytest.mark.parametrize(
+    ("installed", "chosen"),
+    [
+        (["linux-source-6.12.tar.xz"], (6, 12)),
+        (["linux-source-6.9.tar.xz", "linux-source-6.12.tar.xz", "linux-source-6.14.tar.xz"], (6, 12)),
+        (["linux-source-6.9.tar.xz", "linux-source-6.14.tar.xz"], (6, 14)),
+        (["linux-source-6.1.tar.xz", "linux-source-6.6.tar.xz"], (6, 6)),
+        (["linux-source-7.0.tar.xz"], (7, 0)),
+    ],
+)
+def test_the_version_written_for_is_preferred_then_the_newest(
+    tmp_path: Path, installed: list[str], chosen: tuple[int, int]
+) -> None:
+    install(tmp_path, *installed)
+    source = find_source(tmp_path)
+    assert source is not None
+    assert source.release == chosen
+
+
+@pytest.mark.parametrize(
+    "installed",
+    [[], ["linux-source-6.1.tar.xz"], ["linux-source-6.12"], ["linux-patch-6.12-rt.patch.xz"]],
+    ids=["nothing", "too old", "not a tarball", "not a source"],
+)
+def test_a_source_that_is_missing_names_the_command_that_installs_it(tmp_path: Path, installed: list[str]) -> None:
+    install(tmp_path, *installed)
+    with pytest.raises(MissingError, match=r"sudo apt-get install linux-source-6\.12"):
+        require_source(tmp_path)
+
+
+def test_the_identity_does_not_depend_on_where_or_when_it_was_installed(tmp_path: Path) -> None:
+    identities = set()
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        folder.mkdir()
+        install(folder, "linux-source-6.12.tar.xz")
+        identities.add(require_source(folder).identity)
+    assert len(identities) == 1
+
+
+def test_unpacking_keeps_to_what_is_compiled(tmp_path: Path) -> None:
+    install(tmp_path, "linux-source-6.12.tar.xz")
+    command = unpack_command(require_source(tmp_path), tmp_path)
+    assert "linux-source-6.12/net" in command
+    assert not [word for word in command if "gpu" in word or "arch/arm" in word]
+
+
+def test_the_patches_apply_to_the_installed_source(tmp_path: Path) -> None:
+    source = find_source()
+    if source is None:
+        pytest.skip("no Linux source is installed")
+    patches = load_recipe().patches
+    files = [line.removeprefix("--- a/") for _, text in patches for line in text.splitlines() if line[:6] == "--- a/"]
+    members = [f"{source.folder_name}/{file}" for file in files]
+    subprocess.run(
+        # The files lie in the first half of the tarball: --occurrence stops tar once it has them all.
+        ["tar", "-xf", source.archive, "-C", tmp_path, "--strip-components=1", "--occurrence", *members],
+        check=True,
+    )
+    for name, text in patches:
+        applied = subprocess.run(
+            ["patch", "-p1", "--fuzz=0"], input=text, cwd=tmp_path, text=True, capture_output=True, check=False
+        )
+        assert applied.returncode == 0, f"{name}: {applied.stdout}"

@@ -1,0 +1,99 @@
+"""Guests that hang, crash or are stopped: a clear error, records kept and marked, nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from testbed.engine.guest import _quoted
+from testbed.errors import GuestError, RecordError
+
+if TYPE_CHECKING:
+    from tests.conftest import Runner
+
+NO_RECORDINGS = "recordings=[]"
+
+
+def processes_below(folder: Path) -> list[int]:
+    """Processes whose command line names the run directory."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal() and int(entry.name) != os.getpid():
+            try:
+                command = (entry / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if str(folder).encode() in command:
+                found.append(int(entry.name))
+    return found
+
+
+def test_a_hung_guest_is_ended_and_the_error_says_what_it_did(run_scenario: Runner) -> None:
+    """A program that spins never lets virtual time pass."""
+    with pytest.raises(GuestError, match="said nothing for 3 s and was ended; it was last running the command"):
+        run_scenario(NO_RECORDINGS, command=[sys.executable, "-c", "while True: pass"], silence_s=3.0)
+
+
+def test_a_command_that_does_not_exist_is_named(run_scenario: Runner) -> None:
+    with pytest.raises(GuestError, match="'/no/such/program' cannot be run"):
+        run_scenario(NO_RECORDINGS, command=["/no/such/program"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_killed_run_leaves_no_process_and_readable_records(
+    run_scenario: Runner,  # noqa: ARG001 - skips where there is no kernel
+    tmp_path: Path,
+    number: signal.Signals,
+) -> None:
+    folder = tmp_path / "run"
+    with subprocess.Popen(
+        [sys.executable, "-m", "testbed.cli", "run", "2021-03-10", "-o", str(folder)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as command:
+        assert command.stderr is not None
+        for line in command.stderr:
+            if "emulated" in line:
+                break
+        assert len(processes_below(folder)) >= 2
+        command.send_signal(number)
+        command.communicate(timeout=60)
+    deadline = time.monotonic() + 10
+    while processes_below(folder) and time.monotonic() < deadline:
+        pass
+    assert processes_below(folder) == []
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["state"] == ("incomplete" if number is signal.SIGTERM else "running")
+    for text in (folder / "truth.jsonl").read_text().splitlines():
+        json.loads(text)
+
+
+def test_a_run_never_overwrites(run_scenario: Runner, tmp_path: Path) -> None:  # noqa: ARG001 - needs the kernel
+    (tmp_path / "precious").touch()
+    result = subprocess.run(
+        [sys.executable, "-m", "testbed.cli", "run", "2021-03-10", "-o", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 2
+    assert "runs are never overwritten" in result.stderr
+
+
+@pytest.mark.parametrize("path", ['/a"b', "/a\nb"])
+def test_a_path_that_no_kernel_command_line_can_hold_is_refused(path: str) -> None:
+    with pytest.raises(RecordError, match="choose another"):
+        _quoted(path)
+
+
+def test_a_path_with_spaces_is_quoted() -> None:
+    assert _quoted("/my runs/a") == '"/my runs/a"'

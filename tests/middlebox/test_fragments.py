@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scapy.layers.inet import IP
+from scapy.layers.inet import fragment as scapy_fragment
+from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment
+from scapy.layers.inet6 import fragment6 as scapy_fragment6
+
+from testbed.middlebox.events import Event, HelloSeen, PacketDropped, PacketHeld, PacketInjected, event_name
+from testbed.middlebox.fragments import FragmentBuffer, joined
+from testbed.middlebox.packet import Direction, Packet
+from tests.middlebox.build import Box, Connection, client_hello, profile
+
+UP = Direction.UP
+HELLO = client_hello("twitter.com")
+
+
+def pieces_of(whole: Packet, size: int = 104) -> list[Packet]:
+    return [Packet.parse(bytes(each), UP) for each in scapy_fragment(IP(whole.data), size)]  # type: ignore[no-untyped-call]
+
+
+def hold_all(pieces: list[Packet]) -> list[Packet]:
+    buffer = FragmentBuffer()
+    complete: list[Packet] = []
+    for piece in pieces:
+        assert not complete
+        complete = buffer.hold(piece, 0)[1]
+    return complete
+
+
+@given(st.randoms(use_true_random=False), st.sampled_from([8, 104, 256]))
+def test_fragments_in_any_order_make_up_the_datagram(random: object, size: int) -> None:
+    whole = Connection().up(HELLO)
+    pieces = pieces_of(whole, size)[:45]
+    if len(pieces_of(whole, size)) > 45:
+        return
+    random.shuffle(pieces)  # type: ignore[attr-defined]
+    again = joined(hold_all(pieces))
+    assert (again.payload, again.key, again.malformed, again.is_fragment) == (HELLO, whole.key, None, False)
+    assert again.data == whole.data[:6] + b"\0\0" + whole.data[8:10] + again.data[10:12] + whole.data[12:]
+
+
+def test_ipv6_fragments_make_up_the_datagram() -> None:
+    whole = Connection("2001:db8::1", "2001:db8::2").up(HELLO)
+    layers = IPv6(whole.data)
+    del layers.plen
+    layers.nh = 44
+    layers.payload = IPv6ExtHdrFragment(id=7) / layers.payload
+    pieces = [Packet.parse(bytes(each), UP) for each in scapy_fragment6(layers, 256)]  # type: ignore[no-untyped-call]
+    assert joined(hold_all(pieces)).data == whole.data
+
+
+def test_an_incomplete_datagram_stays_held() -> None:
+    assert hold_all(pieces_of(Connection().up(HELLO))[:-1]) == []
+    assert hold_all(pieces_of(Connection().up(HELLO))[1:]) == []
+
+
+def test_where_fragments_overlap_the_first_counts() -> None:
+    pieces = pieces_of(Connection().up(b"A" * 60), 40)
+    second = pieces[1]
+    forged = Packet.parse(second.data[:20] + b"B" * len(second.body), UP)
+    assert joined(hold_all([second, forged, pieces[0]])).payload == b"A" * 60
+    assert joined(hold_all([forged, second, pieces[0]])).payload == b"A" * 20 + b"B" * 40
+
+
+def test_more_than_45_fragments_are_refused() -> None:
+    buffer = FragmentBuffer()
+    pieces = pieces_of(Connection().up(bytes(1400)), 24)
+    assert len(pieces) > 46
+    events = [event for piece in pieces for event in buffer.hold(piece, 0)[0]]
+    assert [event_name(event) for event in events[:46]] == ["packet_held"] * 45 + ["packet_dropped"]
+
+
+def test_waiting_fragments_are_bounded_in_time_and_number() -> None:
+    buffer = FragmentBuffer()
+    piece = pieces_of(Connection().up(HELLO))[0]
+    for number in range(5000):
+        buffer.hold(piece._replace(ip_id=number), number)
+    assert len(buffer._waiting) <= 1024
+    buffer.hold(piece, 31 * 10**9)
+    assert len(buffer._waiting) == 1
+
+
+def send_in_fragments(policy: str) -> tuple[Box, list[Event]]:
+    box = Box(profile(inspection__fragments=policy)).connect()
+    pieces = pieces_of(box.connection.up(HELLO))
+    first, *others = pieces
+    return box, box.send(first, *(Packet.parse(each.data[:8] + b"\x20" + each.data[9:], UP) for each in others))
+
+
+@pytest.mark.parametrize(
+    ("policy", "seen", "throttled"),
+    [("pass", False, False), ("drop", False, False), ("hold", False, False), ("reassemble", True, True)],
+)
+def test_policies_differ_in_whether_the_hello_is_found(policy: str, *, seen: bool, throttled: bool) -> None:
+    box, events = send_in_fragments(policy)
+    assert any(isinstance(event, HelloSeen) for event in events) is seen
+    assert box.throttles() is throttled
+
+
+def test_dropped_fragments_are_told() -> None:
+    _, events = send_in_fragments("drop")
+    assert len(events) > 3
+    assert {event_name(event) for event in events} == {"packet_dropped"}
+
+
+@pytest.mark.parametrize("policy", ["hold", "reassemble"])
+def test_held_fragments_come_out_with_the_ttl_of_the_first(policy: str) -> None:
+    _, events = send_in_fragments(policy)
+    held = [event for event in events if isinstance(event, PacketHeld)]
+    injected = [event for event in events if isinstance(event, PacketInjected)]
+    assert len(held) == len(injected) > 3
+    assert {IP(event.data).ttl for event in injected} == {64}
+    for event in injected:
+        again = IP(event.data)
+        expected = again.chksum
+        del again.chksum
+        assert IP(bytes(again)).chksum == expected
+    assert not any(isinstance(event, PacketDropped) for event in events)

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from testbed.middlebox.packet import ACK, SYN, Direction
+from testbed.middlebox.readers import DatagramReader, PacketReader, StreamReader
+from testbed.middlebox.recognise import TCP_RECOGNISERS, Hello, Outcome
+from tests.middlebox.build import CHANGE_CIPHER_SPEC, MSS, Connection, client_hello, padded, split_record
+
+UP = Direction.UP
+RECOGNISERS = list(TCP_RECOGNISERS.items())
+HELLO = client_hello("twitter.com")
+
+
+def stream_reader(*, joins_records: bool = False) -> tuple[StreamReader, Connection]:
+    reader, connection = StreamReader(RECOGNISERS, joins_records=joins_records), Connection()
+    reader.syn(connection.packet(UP, SYN))
+    return reader, connection
+
+
+def name_after(payloads: list[bytes], *, joins_records: bool = False) -> str | None:
+    reader, connection = stream_reader(joins_records=joins_records)
+    results = [reader.read(connection.packet(UP, ACK, payload)).result for payload in payloads]
+    return next((result.name for result in results if isinstance(result, Hello)), None)
+
+
+def test_a_packet_stands_alone() -> None:
+    reader, connection = PacketReader(RECOGNISERS), Connection()
+    assert reader.read(connection.up(HELLO)).result.name == "twitter.com"
+    assert reader.read(connection.up(HELLO[:200])) == ("", Outcome.NOT_THIS)
+    assert reader.read(connection.up(HELLO[200:])) == ("", Outcome.NOT_THIS)
+    assert reader.read(connection.up(CHANGE_CIPHER_SPEC)) == ("tls", Outcome.VALID)
+
+
+@given(st.lists(st.integers(1, len(HELLO) - 1), max_size=6))
+def test_a_stream_finds_the_hello_whatever_the_cuts(cuts: list[int]) -> None:
+    bounds = [0, *sorted(set(cuts)), len(HELLO)]
+    assert name_after([HELLO[a:b] for a, b in itertools.pairwise(bounds)]) == "twitter.com"
+
+
+@given(st.permutations(range(6)))
+def test_a_stream_finds_the_hello_in_any_order_of_segments(order: list[int]) -> None:
+    reader, connection = stream_reader()
+    size = -(-len(HELLO) // 6)
+    packets = [connection.packet(UP, ACK, HELLO[at : at + size]) for at in range(0, len(HELLO), size)]
+    results = [reader.read(packets[index]).result for index in order]
+    assert [result.name for result in results if isinstance(result, Hello)] == ["twitter.com"]
+
+
+def test_a_hello_of_two_full_packets_is_found() -> None:
+    long = padded(HELLO, 1800)
+    assert name_after([long[:MSS], long[MSS:]]) == "twitter.com"
+
+
+def test_a_hello_after_another_record_is_found_in_the_next_packet_only() -> None:
+    assert name_after([CHANGE_CIPHER_SPEC, HELLO]) == "twitter.com"
+    assert name_after([CHANGE_CIPHER_SPEC + HELLO]) is None
+
+
+@pytest.mark.parametrize("at", [1, 3, 4, 40, 200])
+def test_records_are_joined_only_on_demand(at: int) -> None:
+    split = split_record(HELLO, at)
+    assert name_after([split], joins_records=True) == "twitter.com"
+    assert name_after([split[: at + 5], split[at + 5 :]], joins_records=True) == "twitter.com"
+    assert name_after([split]) is None
+
+
+def test_a_stream_that_never_ends_becomes_unknown() -> None:
+    reader, connection = stream_reader()
+    endless = b"GET /" + bytes(20_000)
+    outcomes = [reader.read(connection.up(endless[at : at + MSS])).result for at in range(0, len(endless), MSS)]
+    assert outcomes[0] is Outcome.NEED_MORE
+    assert outcomes[-1] is Outcome.NOT_THIS
+
+
+def test_a_hello_that_comes_with_the_syn_is_found() -> None:
+    reader, connection = StreamReader(RECOGNISERS, joins_records=False), Connection()
+    both = connection.packet(UP, SYN, HELLO[:100])
+    reader.syn(both)
+    assert reader.read(both).result is Outcome.NEED_MORE
+    assert isinstance(reader.read(connection.packet(UP, ACK, HELLO[100:])).result, Hello)
+
+
+def test_directions_are_streams_of_their_own() -> None:
+    reader, connection = stream_reader()
+    assert reader.read(connection.up(HELLO[:100])).result is Outcome.NEED_MORE
+    assert isinstance(reader.read(connection.down(HELLO)).result, Hello)
+    assert isinstance(reader.read(connection.up(HELLO[100:])).result, Hello)
+
+
+def test_datagrams_of_the_server_are_taken_for_answers() -> None:
+    reader = DatagramReader([("quic", lambda _: Outcome.NEED_MORE)])
+    connection = Connection()
+    assert reader.read(connection.down(b"x")) == ("", Outcome.VALID)
+    assert reader.read(connection.up(b"x")) == ("", Outcome.NEED_MORE)

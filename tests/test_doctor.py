@@ -1,0 +1,111 @@
+"""The doctor finds what is missing and names the command that mends it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from testbed import doctor
+from testbed.doctor import Check, diagnose, format_checks
+
+
+def test_whatever_can_be_mended_has_a_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(doctor, "_ROOT_FOLDERS", ())
+    monkeypatch.setattr(doctor, "find_source", lambda: None)
+    failed = [check for check in diagnose() if not check.ok and check.name not in {"machine", "landlock"}]
+    assert {"nft", "mnexec", "gcc", "kernel", "linux source"} <= {check.name for check in failed}
+    assert not [check.name for check in failed if not check.remedy]
+
+
+def test_build_tools_are_not_required_once_the_kernel_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    for built in (True, False):
+        monkeypatch.setattr(doctor, "check_kernel", lambda built=built: Check("kernel", ok=built, found=""))
+        required = {check.name: check.required for check in diagnose()}
+        assert required["gcc"] is not built
+        assert required["linux source"] is not built
+        assert required["nft"]
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "ok"), [("Linux", "x86_64", True), ("Linux", "aarch64", False), ("Darwin", "x86_64", False)]
+)
+def test_only_linux_on_x86_64_will_do(system: str, machine: str, *, ok: bool) -> None:
+    assert doctor.check_architecture(system, machine).ok is ok
+
+
+@pytest.mark.parametrize(("version", "ok"), [((3, 10, 9), False), ((3, 11, 0), True), ((3, 13, 1), True)])
+def test_python_must_be_new_enough(version: tuple[int, int, int], *, ok: bool) -> None:
+    assert doctor.check_python(version).ok is ok
+
+
+def test_a_program_outside_the_users_path_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    program = tmp_path / "nft"
+    program.touch(mode=0o755)
+    monkeypatch.setenv("PATH", "/nonexistent")
+    monkeypatch.setattr(doctor, "_ROOT_FOLDERS", (str(tmp_path),))
+    assert doctor.check_program("nft", "nftables") == Check("nft", ok=True, found=str(program))
+
+
+def test_a_missing_program_names_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_ROOT_FOLDERS", ())
+    check = doctor.check_program("nosuchprogram", "some-package")
+    assert not check.ok
+    assert check.remedy == "sudo apt-get install some-package"
+
+
+def test_a_missing_python_package_names_the_command() -> None:
+    assert doctor.check_package("no-such-package").remedy == "pip install no-such-package"
+
+
+def test_the_packages_are_those_of_the_project() -> None:
+    names = {check.name for check in doctor.check_packages()}
+    assert "mininet" in names
+    assert "pytest" not in names
+
+
+def test_the_guests_memory_goes_where_there_is_room(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(doctor, "GUEST_MEMORY_BYTES", 1)
+    assert doctor.check_memory([Path("/nonexistent"), tmp_path]).found == str(tmp_path)
+
+
+def test_too_little_room_is_told_with_the_amount(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(doctor, "GUEST_MEMORY_BYTES", 2**62)
+    check = doctor.check_memory([tmp_path])
+    assert not check.ok
+    assert "MB free" in check.found
+
+
+def test_a_folder_mounted_noexec_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    real = os.statvfs(tmp_path)
+    noexec = os.statvfs_result((*real[:8], real.f_flag | os.ST_NOEXEC, real[9], real.f_fsid))
+    monkeypatch.setattr(os, "statvfs", lambda _: noexec)
+    assert doctor.check_memory([tmp_path]).found == f"{tmp_path} is mounted noexec"
+
+
+@pytest.mark.parametrize(("version", "ok"), [(0, False), (1, True), (6, True)])
+def test_runs_do_without_landlock(version: int, *, ok: bool) -> None:
+    check = doctor.check_landlock(version)
+    assert check.ok is ok
+    assert not check.required
+
+
+def test_the_table_says_what_is_missing_and_how_much() -> None:
+    checks = [
+        Check("curl", ok=True, found="/usr/bin/curl"),
+        Check("nft", ok=False, found="not found", remedy="sudo apt-get install nftables"),
+        Check("gcc", ok=False, found="not found", remedy="sudo apt-get install gcc", required=False),
+    ]
+    assert format_checks(checks).splitlines() == [
+        "ok       curl  /usr/bin/curl",
+        "MISSING  nft   not found; mend with: sudo apt-get install nftables",
+        "absent   gcc   not found (runs do without it)",
+        "1 missing",
+    ]
+
+
+def test_the_table_says_when_nothing_is_missing() -> None:
+    assert format_checks([Check("curl", ok=True, found="")]).endswith("everything is there")

@@ -1,0 +1,119 @@
+"""Russian access lines in March 2021: subscriber, ISP with TSPU and blocker, backbone, servers abroad and at home.
+
+    client ─ r1 ─ … ─ rN ─┐                              ┌─ university (replay server)
+                          ├─ backbone ─ border ─ transit ┼─ origin     (the web outside)
+    client ─ r1 ─ … ─ rN ─┘      │
+                                 └─ gateway ─ state      (kremlin.ru, behind Rostelecom's gateway)
+
+The TSPU stands after the line's hop ``box_after_hop`` where the line has one, the ISP's own blocking device after hop
+``blocker_after_hop``: within the first five hops and at hops 5 to 8, Xue et al., IMC 2021, section 6.4.
+
+    mn --custom topologies/russia2021.py --topo russia2021,hops=6 --link tc --controller none
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any, ClassVar
+
+from testbed.world.routed import Parameter, ParameterError, RoutedTopo, count, delay, rate
+
+SUBSCRIBERS = "100.64.0.0/10"  # the TSPU stands before the carrier's NAT: shared address space, RFC 6598
+ABROAD = "198.51.100.0/24"  # documentation addresses, RFC 5737
+AT_HOME = "203.0.113.0/24"
+
+DEFAULT_LINES = [
+    {"name": "mobile", "kind": "mobile", "tspu": True},
+    {"name": "landline", "kind": "landline", "tspu": True},
+    {"name": "rostelecom", "kind": "landline", "tspu": False},
+]
+LINE_KINDS = ("mobile", "landline")
+
+
+def parse_lines(value: object) -> list[dict[str, Any]]:
+    """Lines as a list of mappings with ``name``, ``kind`` and ``tspu``."""
+    if not isinstance(value, list) or not value:
+        raise ValueError("expected a list of lines, each with name, kind and tspu")
+    names = set()
+    for line in value:
+        if not isinstance(line, dict) or set(line) != {"name", "kind", "tspu"}:
+            raise ValueError(f"expected a line with name, kind and tspu, got {line!r}")
+        if not isinstance(line["name"], str) or not line["name"].isalnum() or line["name"] in names:
+            raise ValueError(f"expected a name of letters and digits that no other line has, got {line['name']!r}")
+        if line["kind"] not in LINE_KINDS:
+            raise ValueError(f"line {line['name']}: expected a kind of {' or '.join(LINE_KINDS)}, got {line['kind']!r}")
+        if not isinstance(line["tspu"], bool):
+            message = f"line {line['name']}: expected tspu to be true or false, got {line['tspu']!r}"
+            raise ValueError(message)  # noqa: TRY004 - what a parameter does not take is a ValueError, whatever its type
+        names.add(line["name"])
+    return value
+
+
+class Russia2021(RoutedTopo):
+    """See the module."""
+
+    parameters: ClassVar[dict[str, Parameter]] = {
+        "lines": Parameter(DEFAULT_LINES, parse_lines, "the access lines: name, kind (mobile, landline), tspu"),
+        "hops": count(7, "routers between a subscriber and the backbone"),
+        "box_after_hop": count(3, "the TSPU stands after this hop (IMC 2021 §6.4: within the first five)"),
+        "blocker_after_hop": count(6, "the ISP's own blocker stands after this hop (IMC 2021 §6.4: hops 5 to 8)"),
+        "mobile_down": rate("20 Mbit/s", "access rate of mobile lines, to the subscriber"),
+        "mobile_up": rate("5 Mbit/s", "access rate of mobile lines, from the subscriber"),
+        "landline_down": rate("60 Mbit/s", "access rate of landlines, to the subscriber"),
+        "landline_up": rate("30 Mbit/s", "access rate of landlines, from the subscriber"),
+        "queue": count(200, "buffer of the access link, each way, in packets"),
+        "mobile_delay": delay("15 ms", "one-way delay of a mobile access link"),
+        "landline_delay": delay("2 ms", "one-way delay of a landline's access link"),
+        "hop_delay": delay("0.5 ms", "one-way delay between the ISP's routers"),
+        "backbone_delay": delay("4 ms", "one-way delay between the ISP and the backbone, and to the border"),
+        "abroad_delay": delay("68 ms", "one-way delay over the border to servers abroad (RTT 190 ms: IMC 2021 Fig. 5)"),
+    }
+
+    def construct(self, **values: Any) -> None:
+        """Lines, backbone, servers."""
+        self._check_places(values)
+        backbone, border, transit = (self.add_router(name) for name in ("backbone", "border", "transit"))
+        for line in values["lines"]:
+            self._add_line(line, backbone, values)
+        self.connect(backbone, border, delay_s=values["backbone_delay"])
+        self.connect(border, transit, delay_s=values["abroad_delay"])
+        for name in ("origin", "university"):
+            self.connect(transit, self.add_server(name, network=ABROAD), delay_s=0.0005)
+        gateway = self.add_router("gateway")
+        self.connect(backbone, gateway, delay_s=values["hop_delay"])
+        self.connect(gateway, self.add_server("state", network=AT_HOME), delay_s=0.0005)
+
+    def _check_places(self, values: dict[str, Any]) -> None:
+        for place in ("box_after_hop", "blocker_after_hop"):
+            if not 1 <= values[place] < values["hops"]:
+                problem = f"expected 1 to {values['hops'] - 1} (one less than hops), got {values[place]}"
+                raise ParameterError(place, problem)
+
+    def _add_line(self, line: dict[str, Any], backbone: str, values: dict[str, Any]) -> None:
+        name, kind = line["name"], line["kind"]
+        client = self.add_client(name, line=name, network=SUBSCRIBERS)
+        hops = [self.add_router(f"{name}-r{hop}") for hop in range(1, values["hops"] + 1)]
+        self.connect(
+            client,
+            hops[0],
+            delay_s=values[f"{kind}_delay"],
+            up=values[f"{kind}_up"],
+            down=values[f"{kind}_down"],
+            queue=values["queue"],
+        )
+        for hop, (near, far) in enumerate(itertools.pairwise(hops), start=1):
+            previous = near
+            if line["tspu"] and hop == values["box_after_hop"]:
+                previous = self._pass_box(previous, f"{name}-tspu", name, "tspu", values["hop_delay"])
+            if hop == values["blocker_after_hop"]:
+                previous = self._pass_box(previous, f"{name}-blocker", name, "blocker", values["hop_delay"])
+            self.connect(previous, far, delay_s=values["hop_delay"])
+        self.connect(hops[-1], backbone, delay_s=values["backbone_delay"])
+
+    def _pass_box(self, previous: str, box: str, line: str, kind: str, delay_s: float) -> str:
+        self.add_box(box, line=line, kind=kind)
+        self.connect(previous, box, delay_s=delay_s)
+        return box
+
+
+topos = {"russia2021": Russia2021}
