@@ -9,7 +9,7 @@ RUN ?= results/runs/$(NAME)-$(shell date +%Y%m%dT%H%M%S)
 ARGS ?=
 
 KERNEL_PACKAGES = bc binutils bison flex gcc libc6-dev linux-source-6.12 make patch python3 xz-utils
-PACKAGES = ca-certificates curl ethtool iproute2 libnetfilter-queue-dev libnfnetlink-dev mininet nftables nginx-light \
+PACKAGES = ca-certificates curl ethtool iproute2 iputils-ping libnetfilter-queue-dev libnfnetlink-dev mininet nftables nginx-light \
 	openssl python3-dev python3-venv tcpdump
 
 BIN = $(VENV)/bin

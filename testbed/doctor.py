@@ -41,6 +41,7 @@ GUEST_PROGRAM_PACKAGES = {
     "nft": "nftables",
     "nginx": "nginx-light",
     "openssl": "openssl",
+    "ping": "iputils-ping",
     "tc": "iproute2",
     "tcpdump": "tcpdump",
 }

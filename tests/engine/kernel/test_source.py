@@ -71,7 +71,8 @@ def test_the_patches_apply_to_the_installed_source(tmp_path: Path) -> None:
     if source is None:
         pytest.skip("no Linux source is installed")
     patches = load_recipe().patches
-    files = [line.removeprefix("--- a/") for _, text in patches for line in text.splitlines() if line[:6] == "--- a/"]
+    lines = [line for _, text in patches for line in text.splitlines()]
+    files = sorted({line.removeprefix("--- a/") for line in lines if line.startswith("--- a/")})
     members = [f"{source.folder_name}/{file}" for file in files]
     subprocess.run(
         # The files lie in the first half of the tarball: --occurrence stops tar once it has them all.
