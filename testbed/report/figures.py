@@ -85,12 +85,12 @@ def _throughput(run: RunDirectory, replays: list[dict[str, Any]]) -> Figure:
                 if (replay["line"], replay["direction"]) == (line, direction):
                     _plot_throughput(axes, run, replay)
             axes.set_yscale("log", nonpositive="clip")
-            axes.set_ylim(bottom=_FLOOR_KBPS)
             axes.axhspan(130, 150, color="0.5", alpha=0.25, lw=0)
             axes.set_title(f"{line}, {direction}", fontsize=9)
         row[0].set_ylabel("payload, kbit/s")
     for axes in grid[-1]:
         axes.set_xlabel("seconds since SYN")
+    grid[0][0].set_ylim(bottom=_FLOOR_KBPS)  # of all panels, once they have their data: it ends autoscaling
     grid[0][0].legend(fontsize=8, frameon=False)
     figure.text(0.995, 0.0, "grey: 130–150 kbit/s, Xue et al. 2021", ha="right", va="top", fontsize=7, color="0.4")
     figure.tight_layout()
