@@ -158,6 +158,7 @@ def _add_detect(commands: Any) -> None:
         metavar="NAME",
         help="a detector, or exec:PROGRAM; repeatable (default: all)",
     )
+    detect.add_argument("--all", action="store_true", help="also list detectors that cannot judge any of it, row by row")
     detect.add_argument("--json", action="store_true", help="print one JSON list")
     detect.set_defaults(command=_detect)
     observe.set_defaults(command=_observe)
@@ -275,7 +276,7 @@ def _detect(arguments: argparse.Namespace) -> int:
         print(json.dumps(policing_rows_json(files)))
         return 0
     rows = detect(arguments.paths, arguments.detector, targets=arguments.target, controls=arguments.control)
-    print(json.dumps(detection_rows_json(rows)) if arguments.json else format_table(rows))
+    print(json.dumps(detection_rows_json(rows)) if arguments.json else format_table(rows, everything=arguments.all))
     return 0
 
 

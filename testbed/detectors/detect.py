@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -11,7 +12,7 @@ from testbed.detectors.observe import observe
 from testbed.detectors.policing import CUTOFFS, SegmentRow, segment_rows
 from testbed.detectors.registry import detector_names, load_detector
 from testbed.detectors.sources.run import split_by_subject
-from testbed.detectors.verdict import Verdict, verdict_to_json
+from testbed.detectors.verdict import Outcome, Verdict, verdict_to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -73,15 +74,15 @@ def detect_observation(observation: Observation, detectors: Iterable[str] = ()) 
     return [load_detector(name).detect(observation) for name in (tuple(detectors) or detector_names())]
 
 
-def format_table(rows: Sequence[DetectionRow], *, why_width: int = _WHY_WIDTH) -> str:
-    """Return rows as a text table: subject, detector, verdict, rate, mechanism, and why."""
+def format_table(rows: Sequence[DetectionRow], *, everything: bool = False, why_width: int = _WHY_WIDTH) -> str:
+    """Return rows as a text table: subject, detector, verdict, rate, mechanism, and why.
+
+    A detector that could judge none of several subjects is left out of the table and named below it, with its reason.
+    ``everything`` keeps those rows.
+    """
+    idle = {} if everything else _without_verdict(rows)
     head = ("subject", "detector", "verdict", "kbit/s", "mechanism", "why")
-    cells = [head]
-    for row in rows:
-        verdict = row.verdict
-        why = verdict.why if len(verdict.why) <= why_width else f"{verdict.why[: why_width - 1]}…"
-        rate = "" if verdict.rate_bps is None else f"{verdict.rate_bps / 1e3:.0f}"
-        cells.append((row.subject, verdict.detector, str(verdict.outcome), rate, verdict.mechanism or "", why))
+    cells = [head, *(_cells(row, why_width) for row in rows if row.verdict.detector not in idle)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(head))]
     lines = []
     previous = ""
@@ -93,7 +94,38 @@ def format_table(rows: Sequence[DetectionRow], *, why_width: int = _WHY_WIDTH) -
             for name, cell, width in zip(head, shown, widths, strict=True)
         ]
         lines.append("  ".join(padded).rstrip())
+    if idle:
+        lines += ["", "inconclusive on everything:"]
+        lines += [f"  {name:{max(map(len, idle))}}  {_shortened(why, why_width)}" for name, why in idle.items()]
     return "\n".join(lines)
+
+
+def _cells(row: DetectionRow, why_width: int) -> tuple[str, ...]:
+    verdict = row.verdict
+    rate = "" if verdict.rate_bps is None else f"{verdict.rate_bps / 1e3:.0f}"
+    why = _shortened(verdict.why, why_width)
+    return (row.subject, verdict.detector, str(verdict.outcome), rate, verdict.mechanism or "", why)
+
+
+def _shortened(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def _without_verdict(rows: Sequence[DetectionRow]) -> dict[str, str]:
+    """Return the detectors that were inconclusive on each of several subjects, with the reason that they gave most often.
+
+    What they said of subjects that another detector calls throttled goes first: there a reader misses them.
+    """
+    throttled = {row.subject for row in rows if row.verdict.outcome is Outcome.THROTTLED}
+    by_detector: dict[str, list[DetectionRow]] = {}
+    for row in rows:
+        by_detector.setdefault(row.verdict.detector, []).append(row)
+    idle = {}
+    for name, given in by_detector.items():
+        if len(given) > 1 and all(row.verdict.outcome is Outcome.INCONCLUSIVE for row in given):
+            missed = [row for row in given if row.subject in throttled] or given
+            idle[name] = Counter(row.verdict.why for row in missed).most_common(1)[0][0]
+    return idle
 
 
 def detection_rows_json(rows: Sequence[DetectionRow]) -> list[dict[str, JsonValue]]:

@@ -18,7 +18,7 @@ from testbed.detectors.ks import SIGNIFICANCE, ks_test, resampling_ratio
 from testbed.detectors.samples import slice_speeds
 from testbed.detectors.subjects import pairs
 from testbed.detectors.verdict import Outcome, Verdict, inconclusive
-from testbed.detectors.wehe import NOMINAL_S, RATIO, SLICES
+from testbed.detectors.wehe import RATIO, SLICES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -165,8 +165,9 @@ class PopulationDetector:
         """Judge the population: enough positives, all tests together differ, and they crowd at a rate."""
         tests = []
         for target, control in pairs(observation):
-            width_s = max(control.duration_s, NOMINAL_S) / SLICES
-            tests.append(PopulationTest(*(slice_speeds(item, width_s=width_s) for item in (target, control))))
+            if control.duration_s:
+                width_s = control.duration_s / SLICES
+                tests.append(PopulationTest(*(slice_speeds(item, width_s=width_s) for item in (target, control))))
         tests = [test for test in tests if (test.original > 0).any() and (test.control > 0).any()]
         if not tests:
             return inconclusive(self.name, "the rule needs many pairs of a target and a control that moved data")

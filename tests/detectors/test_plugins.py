@@ -172,6 +172,24 @@ def test_the_table_names_a_subject_once_and_cuts_long_reasons() -> None:
     assert table[3].endswith("x" * 19 + "…")
 
 
+def verdict_row(subject: str, detector: str, outcome: Outcome, why: str) -> DetectionRow:
+    return DetectionRow("here", subject, Verdict(detector=detector, outcome=outcome, why=why))
+
+
+def test_a_detector_without_any_verdict_is_named_below_the_table_with_its_reason() -> None:
+    rows = [
+        verdict_row("gateway", "able", Outcome.NOT_THROTTLED, "no loss"),
+        verdict_row("gateway", "unable", Outcome.INCONCLUSIVE, "no data"),
+        verdict_row("twitter", "able", Outcome.THROTTLED, "bucket"),
+        verdict_row("twitter", "unable", Outcome.INCONCLUSIVE, "too short"),
+    ]
+    above, _, below = format_table(rows).partition("inconclusive on everything:")
+    assert "unable" not in above
+    assert below.split() == ["unable", "too", "short"]
+    assert "unable" in format_table(rows, everything=True).splitlines()[2]
+    assert "inconclusive on everything" not in format_table(rows[:2])
+
+
 def test_rows_become_json_with_every_field_of_the_verdict() -> None:
     (value,) = detection_rows_json([row("a", rate_bps=1.0)])
     assert json.loads(json.dumps(value)) == {
