@@ -7,9 +7,13 @@ Decimal prefixes only (1 kbit/s = 1000 bit/s, 1 kB = 1000 bytes); 1 KiB = 1024 b
 from __future__ import annotations
 
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
+from typing import TYPE_CHECKING
 
-__all__ = ["format_rate", "format_size", "parse_duration", "parse_rate", "parse_size"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["format_rate", "parse_duration", "parse_rate", "parse_share", "parse_size"]
 
 _RATE_BPS = {"bit/s": 1, "kbit/s": 1_000, "Mbit/s": 1_000_000, "Gbit/s": 1_000_000_000, "B/s": 8, "kB/s": 8_000}
 _SIZE_BYTES = {"B": 1, "kB": 1_000, "MB": 1_000_000, "KiB": 1_024, "MiB": 1_048_576}
@@ -22,10 +26,11 @@ _DURATION_NS = {
     "h": 3_600_000_000_000,
     "d": 86_400_000_000_000,
 }
-_PATTERN = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z/]*)\s*")
+_SHARE = {"%": Decimal("0.01")}
+_PATTERN = re.compile(r"\s*([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([A-Za-z/%]*)\s*")
 
 
-def _parse(text: object, units: dict[str, int], what: str) -> Decimal:
+def _parse(text: object, units: Mapping[str, int | Decimal], what: str) -> Decimal:
     if text in (0, "0") and not isinstance(text, bool):
         return Decimal(0)
     wanted = f"a {what} such as {_example(units)}"
@@ -38,24 +43,28 @@ def _parse(text: object, units: dict[str, int], what: str) -> Decimal:
     if unit not in units:
         given = f"the unit {unit!r} is unknown" if unit else "the unit is missing"
         raise ValueError(f"expected {wanted}, got {text!r}: {given} (units: {', '.join(units)})")
-    try:
-        return Decimal(number) * units[unit]
-    except InvalidOperation as error:
-        raise ValueError(f"expected {wanted}, got {text!r}") from error
+    return Decimal(number) * units[unit]
 
 
-def _example(units: dict[str, int]) -> str:
-    return {"bit/s": "'140 kbit/s'", "B": "'383 kB'", "ns": "'95 ms'"}[next(iter(units))]
+def _whole(text: object, units: dict[str, int], what: str) -> int:
+    amount = _parse(text, units, what)
+    if amount != int(amount):
+        raise ValueError(f"expected a {what} of whole {next(iter(units))}, got {text!r}")
+    return int(amount)
+
+
+def _example(units: Mapping[str, int | Decimal]) -> str:
+    return {"bit/s": "'140 kbit/s'", "B": "'383 kB'", "ns": "'95 ms'", "%": "'2 %'"}[next(iter(units))]
 
 
 def parse_rate(text: object) -> int:
     """Bits per second. Raises ValueError with what was expected."""
-    return int(_parse(text, _RATE_BPS, "rate"))
+    return _whole(text, _RATE_BPS, "rate")
 
 
 def parse_size(text: object) -> int:
     """Bytes. Raises ValueError with what was expected."""
-    return int(_parse(text, _SIZE_BYTES, "size"))
+    return _whole(text, _SIZE_BYTES, "size")
 
 
 def parse_duration(text: object) -> float:
@@ -63,19 +72,18 @@ def parse_duration(text: object) -> float:
     return float(_parse(text, _DURATION_NS, "duration") / 1_000_000_000)
 
 
+def parse_share(text: object) -> float:
+    """A share from 0 to 1, written in percent. Raises ValueError with what was expected."""
+    share = _parse(text, _SHARE, "share")
+    if share > 1:
+        raise ValueError(f"expected at most '100 %', got {text!r}")
+    return float(share)
+
+
 def format_rate(rate_bps: float) -> str:
     """A rate in the unit that leaves one to three digits before the point."""
+    rounded = float(f"{rate_bps:.3g}")
     for unit, scale in (("Gbit/s", 1e9), ("Mbit/s", 1e6), ("kbit/s", 1e3)):
-        if rate_bps >= scale:
-            return f"{rate_bps / scale:.3g} {unit}" if rate_bps < 100 * scale else f"{rate_bps / scale:.0f} {unit}"
+        if rounded >= scale:
+            return f"{rounded / scale:.12g} {unit}"
     return f"{rate_bps:.0f} bit/s"
-
-
-def format_size(size_bytes: float) -> str:
-    """A size in bytes, kB or MB."""
-    for unit, scale in (("MB", 1e6), ("kB", 1e3)):
-        if size_bytes >= scale:
-            return (
-                f"{size_bytes / scale:.3g} {unit}" if size_bytes < 100 * scale else f"{size_bytes / scale:.0f} {unit}"
-            )
-    return f"{size_bytes:.0f} B"

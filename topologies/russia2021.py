@@ -16,7 +16,7 @@ from __future__ import annotations
 import itertools
 from typing import Any, ClassVar
 
-from testbed.world.routed import Parameter, ParameterError, RoutedTopo, count, delay, rate
+from testbed.world.routed import Parameter, ParameterError, RoutedTopo, count, delay, rate, share
 
 SUBSCRIBERS = "100.64.0.0/10"  # the TSPU stands before the carrier's NAT: shared address space, RFC 6598
 ABROAD = "198.51.100.0/24"  # documentation addresses, RFC 5737
@@ -62,10 +62,14 @@ class Russia2021(RoutedTopo):
         "landline_down": rate("60 Mbit/s", "access rate of landlines, to the subscriber"),
         "landline_up": rate("30 Mbit/s", "access rate of landlines, from the subscriber"),
         "queue": count(200, "buffer of the access link, each way, in packets"),
+        "access_loss": share("0 %", "share of packets that an access link loses, each way"),
         "mobile_delay": delay("15 ms", "one-way delay of a mobile access link"),
         "landline_delay": delay("2 ms", "one-way delay of a landline's access link"),
         "hop_delay": delay("0.5 ms", "one-way delay between the ISP's routers"),
         "backbone_delay": delay("4 ms", "one-way delay between the ISP and the backbone, and to the border"),
+        "border_rate": rate("0 bit/s", "rate over the border, each way, shared by all lines; 0: no limit"),
+        "border_queue": count(100, "buffer at the border, each way, in packets"),
+        "origin_rate": rate("0 bit/s", "rate of the origin's own link, each way; 0: no limit"),
         "abroad_delay": delay("68 ms", "one-way delay over the border to servers abroad (RTT 190 ms: IMC 2021 Fig. 5)"),
     }
 
@@ -76,9 +80,11 @@ class Russia2021(RoutedTopo):
         for line in values["lines"]:
             self._add_line(line, backbone, values)
         self.connect(backbone, border, delay_s=values["backbone_delay"])
-        self.connect(border, transit, delay_s=values["abroad_delay"])
-        for name in ("origin", "university"):
-            self.connect(transit, self.add_server(name, network=ABROAD), delay_s=0.0005)
+        limit = {"up": values["border_rate"], "down": values["border_rate"], "queue": values["border_queue"]}
+        self.connect(border, transit, delay_s=values["abroad_delay"], **limit)
+        for name, rate_bps in (("origin", values["origin_rate"]), ("university", 0)):
+            server = self.add_server(name, network=ABROAD)
+            self.connect(transit, server, delay_s=0.0005, up=rate_bps, down=rate_bps, queue=values["queue"])
         gateway = self.add_router("gateway")
         self.connect(backbone, gateway, delay_s=values["hop_delay"])
         self.connect(gateway, self.add_server("state", network=AT_HOME), delay_s=0.0005)
@@ -100,6 +106,7 @@ class Russia2021(RoutedTopo):
             up=values[f"{kind}_up"],
             down=values[f"{kind}_down"],
             queue=values["queue"],
+            loss=values["access_loss"],
         )
         for hop, (near, far) in enumerate(itertools.pairwise(hops), start=1):
             previous = near

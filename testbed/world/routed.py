@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from mininet.topo import Topo
 
 from testbed.errors import ScenarioError
-from testbed.quantities import parse_duration, parse_rate
+from testbed.quantities import parse_duration, parse_rate, parse_share
 from testbed.world.node import Box, Client, Router, Server
 
 if TYPE_CHECKING:
@@ -65,6 +65,11 @@ def delay(default: str, about: str) -> Parameter:
 def rate(default: str, about: str) -> Parameter:
     """A parameter that is a rate, kept in bit/s."""
     return Parameter(default, parse_rate, about)
+
+
+def share(default: str, about: str) -> Parameter:
+    """A parameter that is written in percent, kept as a share from 0 to 1."""
+    return Parameter(default, parse_share, about)
 
 
 def count(default: int, about: str) -> Parameter:
@@ -140,7 +145,8 @@ class RoutedTopo(Topo):  # type: ignore[misc]  # mininet has no types
         """A link with the same delay each way. A box's own ports add none, so its captures show arrivals.
 
         Options:
-            up, down: rates in bit/s, from first to second and back, with ``queue`` packets of buffer each.
+            up, down: rates in bit/s, from first to second and back, with ``queue`` packets of buffer each; 0: no limit.
+            loss: share of packets lost, drawn one by one, each way.
         """
         interfaces = self._next_interface(first), self._next_interface(second)
         sides = []
@@ -148,7 +154,9 @@ class RoutedTopo(Topo):  # type: ignore[misc]  # mininet has no types
             side: dict[str, Any] = {}
             if self.role(node) != "box":
                 side["delay"] = f"{delay_s * 1000:.6f}ms"
-                if rate_bps is not None:
+                if options.get("loss"):
+                    side["loss"] = options["loss"] * 100
+                if rate_bps:
                     side["bw"] = rate_bps / 1e6
                     side["max_queue_size"] = options["queue"]
             sides.append(side)
