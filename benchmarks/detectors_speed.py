@@ -13,8 +13,8 @@ from pathlib import Path
 import dpkt
 
 from testbed.capture import read_capture
+from testbed.detectors.methods.policing import segment_rows
 from testbed.detectors.observe import observe
-from testbed.detectors.policing import segment_rows
 from testbed.detectors.registry import detector_names, load_detector
 from testbed.detectors.sources.run import split_by_subject
 

@@ -1,4 +1,4 @@
-"""Grow the tree of `testbed.detectors.signatures` from the policing lab's captures, and print it.
+"""Grow the tree of `testbed.detectors.methods.signatures` from the policing lab's captures, and print it.
 
 Usage: python benchmarks/detectors_train_signatures.py FOLDER
 The folder holds captures of https://github.com/USC-NSL/policing-detection, data/validation; their names are the labels.
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from testbed.capture import read_capture
-from testbed.detectors.signatures import features, train, walk
+from testbed.detectors.methods.signatures import features, train, walk
 
 LARGE_BUFFER_BYTES = 100_000
 

@@ -304,9 +304,9 @@ def _conformance(arguments: argparse.Namespace) -> int:
 
 def _list(arguments: argparse.Namespace) -> int:
     if arguments.kind == "detectors":
-        from testbed.detectors.registry import detector_names  # noqa: PLC0415
+        from testbed.detectors.registry import detector_names, load_detector  # noqa: PLC0415
 
-        print("\n".join(detector_names()))
+        print("\n".join(f"{name:16} {load_detector(name).summary}" for name in detector_names()))
         return 0
     from testbed.scenario import library  # noqa: PLC0415
 

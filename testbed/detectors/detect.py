@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from testbed.capture import read_capture
+from testbed.detectors.methods.policing import CUTOFFS, SegmentRow, segment_rows
 from testbed.detectors.observe import observe
-from testbed.detectors.policing import CUTOFFS, SegmentRow, segment_rows
 from testbed.detectors.registry import detector_names, load_detector
 from testbed.detectors.sources.run import split_by_subject
 from testbed.detectors.verdict import Outcome, Verdict, verdict_to_json
@@ -112,7 +112,7 @@ def _shortened(text: str, width: int) -> str:
 
 
 def _without_verdict(rows: Sequence[DetectionRow]) -> dict[str, str]:
-    """Return the detectors that were inconclusive on each of several subjects, with the reason that they gave most often.
+    """Return the detectors that were inconclusive on each of several subjects, with the reason given most often.
 
     What they said of subjects that another detector calls throttled goes first: there a reader misses them.
     """

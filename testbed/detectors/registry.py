@@ -66,7 +66,7 @@ def load_detector(name: str) -> Detector:
         return ExecDetector(name.removeprefix(PROGRAM_PREFIX))
     if name in _BUILT_IN:
         module, _, attribute = _BUILT_IN[name].partition(":")
-        make = cast("Callable[[], Detector]", getattr(import_module(f"testbed.detectors.{module}"), attribute))
+        make = cast("Callable[[], Detector]", getattr(import_module(f"testbed.detectors.methods.{module}"), attribute))
         return make()
     for point in entry_points(group=ENTRY_POINTS, name=name):
         return _load_foreign(point.name, point.load)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from testbed.detectors.bocpd import BocpdDetector, Prior, run_lengths
+from testbed.detectors.methods.bocpd import BocpdDetector, Prior, run_lengths
 from testbed.detectors.verdict import Outcome
 from tests.detectors.build import DAY_S, MARCH_10_S, observation, speeds
 

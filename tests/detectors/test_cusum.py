@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from testbed.detectors.cusum import Alarm, CusumDetector, OoniCusumDetector, State, cusum, state_changes
+from testbed.detectors.methods.cusum import Alarm, CusumDetector, OoniCusumDetector, State, cusum, state_changes
 from testbed.detectors.verdict import Outcome
 from tests.detectors.build import DAY_S, MARCH_10_S, observation, speeds
 

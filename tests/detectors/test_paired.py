@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from scipy import integrate
 
-from testbed.detectors.glasnost import GlasnostDetector, differentiates, noise
 from testbed.detectors.ks import ks_test, resampling_ratio
+from testbed.detectors.methods.glasnost import GlasnostDetector, differentiates, noise
+from testbed.detectors.methods.ooni import OoniDetector
+from testbed.detectors.methods.replay import ReplayDetector
+from testbed.detectors.methods.wehe import Statistics, client_rule, compare, research_rule, server_rule
+from testbed.detectors.methods.wehe_area import normalised_area
 from testbed.detectors.observation import Ending, Observation, Role, Transfer
-from testbed.detectors.ooni import OoniDetector
 from testbed.detectors.registry import load_detector
-from testbed.detectors.replay import ReplayDetector
 from testbed.detectors.verdict import Mechanism, Outcome
-from testbed.detectors.wehe import Statistics, client_rule, compare, research_rule, server_rule
-from testbed.detectors.wehe_area import normalised_area
 from tests.detectors.build import observation, steady, transfer
 
 YES, NO, OPEN = Outcome.THROTTLED, Outcome.NOT_THROTTLED, Outcome.INCONCLUSIVE

@@ -9,15 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from testbed.detectors.anderson import AndersonDetector, falls
-from testbed.detectors.crowd import DATA_SET_RULE, PAGE_RULE, RATIO_RULE, CrowdDetector, CrowdRule
 from testbed.detectors.daily import DailySeries, daily_series
 from testbed.detectors.delivery import Fates
-from testbed.detectors.diffprobe import DiffProbeDetector, delays_differ, losses_differ
-from testbed.detectors.observation import Observation, Role
-from testbed.detectors.pelt import PeltDetector, change_points
-from testbed.detectors.verdict import Outcome
-from testbed.detectors.wehe_population import (
+from testbed.detectors.methods.anderson import AndersonDetector, falls
+from testbed.detectors.methods.crowd import DATA_SET_RULE, PAGE_RULE, RATIO_RULE, CrowdDetector, CrowdRule
+from testbed.detectors.methods.diffprobe import DiffProbeDetector, delays_differ, losses_differ
+from testbed.detectors.methods.pelt import PeltDetector, change_points
+from testbed.detectors.methods.wehe_population import (
     PopulationDetector,
     PopulationTest,
     find_delay,
@@ -25,7 +23,9 @@ from testbed.detectors.wehe_population import (
     is_positive,
     rate_peaks,
 )
-from testbed.detectors.wehey import WeheyDetector, common_policer, per_client_queue
+from testbed.detectors.methods.wehey import WeheyDetector, common_policer, per_client_queue
+from testbed.detectors.observation import Observation, Role
+from testbed.detectors.verdict import Outcome
 from tests.detectors.build import DAY_S, MARCH_10_S, bottleneck_flow, flow_transfer, observation, speeds, steady
 
 YES, NO, OPEN = Outcome.THROTTLED, Outcome.NOT_THROTTLED, Outcome.INCONCLUSIVE

@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from testbed.detectors.crowd import DATA_SET_RULE, PAGE_RULE, RATIO_RULE, CrowdDetector, CrowdRule, shares
+from testbed.detectors.methods.crowd import DATA_SET_RULE, PAGE_RULE, RATIO_RULE, CrowdDetector, CrowdRule, shares
 from testbed.detectors.observation import Observation, SpeedTable
 from testbed.detectors.observe import observe
 from testbed.detectors.sources.tables import speeds_from_csv

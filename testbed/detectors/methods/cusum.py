@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from testbed.detectors.crowd import RATIO_RULE
 from testbed.detectors.daily import daily_medians
+from testbed.detectors.methods.crowd import RATIO_RULE
 from testbed.detectors.verdict import Outcome, Verdict, inconclusive
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ import ruptures
 from scipy import stats
 
 from testbed.detectors.ks import SIGNIFICANCE, ks_test, resampling_ratio
+from testbed.detectors.methods.wehe import RATIO, SLICES
 from testbed.detectors.samples import slice_speeds
 from testbed.detectors.subjects import pairs
 from testbed.detectors.verdict import Outcome, Verdict, inconclusive
-from testbed.detectors.wehe import RATIO, SLICES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from testbed.detectors.conformance import MIN_LOSSES, MIN_PASSES, SLACK_PACKETS, BucketFit
+from testbed.detectors.methods.conformance import MIN_LOSSES, MIN_PASSES, SLACK_PACKETS, BucketFit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

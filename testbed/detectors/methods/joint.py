@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from testbed.detectors.coarse_refill import COARSE_AGREEMENT, fit_coarse_refill
-from testbed.detectors.conformance import AGREEMENT, QUEUE_SHARE, BucketFit, fit_bucket, queue_share
 from testbed.detectors.delivery import Fates, fates
+from testbed.detectors.methods.coarse_refill import COARSE_AGREEMENT, fit_coarse_refill
+from testbed.detectors.methods.conformance import AGREEMENT, QUEUE_SHARE, BucketFit, fit_bucket, queue_share
 from testbed.detectors.observation import CLOCK_S, Ending
 from testbed.detectors.samples import slice_speeds
 from testbed.detectors.subjects import pairs
