@@ -158,7 +158,7 @@ def _add_detect(commands: Any) -> None:
         metavar="NAME",
         help="a detector, or exec:PROGRAM; repeatable (default: all)",
     )
-    detect.add_argument("--all", action="store_true", help="also list detectors that cannot judge any of it, row by row")
+    detect.add_argument("--all", action="store_true", help="list detectors that can judge none of it, too")
     detect.add_argument("--json", action="store_true", help="print one JSON list")
     detect.set_defaults(command=_detect)
     observe.set_defaults(command=_observe)
