@@ -1,48 +1,78 @@
-"""Grow the tree of `testbed.detectors.methods.signatures` from the policing lab's captures, and print it.
+"""Grow the tree of `testbed.detectors.methods.signatures` from runs of ours, test it on other seeds, and print it.
 
-Usage: python benchmarks/detectors_train_signatures.py FOLDER
-The folder holds captures of https://github.com/USC-NSL/policing-detection, data/validation; their names are the labels.
+The paper's two classes: a flow that filled a buffer of its own (the narrowest link of its path has one, and nobody else
+is there), and a flow that met a limit from outside (a policer, or a border that others have filled already).
+
+    python benchmarks/detectors_train_signatures.py
 """
 
 from __future__ import annotations
 
-import re
 import sys
+import tempfile
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
-from testbed.capture import read_capture
 from testbed.detectors.methods.signatures import features, train, walk
+from testbed.detectors.observe import observe
+from testbed.engine.kernel import ensure_kernel, kernel_info
+from testbed.engine.run import run_plan
+from testbed.scenario import library
+from testbed.scenario.plan import make_plan
 
-LARGE_BUFFER_BYTES = 100_000
+TRAINED_ON, TESTED_ON = (21, 22, 23), (31, 32, 33)
+_P = "network.parameters."
+_OWN = [
+    ("censors={}", f"{_P}mobile_down={rate}", f"{_P}landline_down={rate}", f"{_P}queue={queue}")
+    for rate in ("1 Mbit/s", "2 Mbit/s", "4 Mbit/s")
+    for queue in (60, 250)
+]
+_OUTSIDE = [
+    ("lines.1.tspu=true",),
+    ("lines.1.tspu=true", "meter=coarse_refill"),
+    ("lines.1.tspu=true", f"{_P}abroad_delay=30 ms"),
+    ("lines.1.tspu=true", f"{_P}mobile_down=2 Mbit/s", f"{_P}landline_down=2 Mbit/s"),
+    ("censors={}", f"{_P}border_rate=3 Mbit/s", f"{_P}border_queue=15"),
+]
 
 
-def label(name: str) -> bool | None:
-    """Return whether the flow filled a buffer of its own, or None where the condition is mixed."""
-    if "XT=1" in name or "LOSS=0%" not in name:
-        return None
-    if "PCIR=" in name:
-        return False
-    buffer = re.search(r"SBC=(\d+)", name)
-    return True if buffer and int(buffer.group(1)) >= LARGE_BUFFER_BYTES else None
+def flows(settings: tuple[str, ...], seed: int) -> list[tuple[float, float]]:
+    """Features of each target's flow in one run, where it has samples enough."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "run"
+        plan = make_plan(
+            library.find("scenarios", "confounders/pairs"), list(settings), seed=seed, engine="virtual", command=None
+        )
+        run_plan(plan, kernel_info(), folder, silence_s=300, progress=lambda _: None)
+        targets = [each for each in observe([folder]).transfers if each.role == "target" and each.sender_flow]
+        found = [features(each.sender_flow) for each in targets if each.sender_flow is not None]
+        return [each for each in found if each is not None]
 
 
-def main(folder: Path) -> None:
-    """Train on every second capture, test on the others, and print the tree grown from all."""
-    rows = []
-    for path in sorted(folder.glob("*.pcap*")):
-        known = label(path.name)
-        flow = max(read_capture(path).flows, key=lambda item: int(item.payload.sum()))
-        found = features(flow) if known is not None else None
-        if known is not None and found is not None:
-            rows.append((*found, known))
-    values, labels = np.array([row[:2] for row in rows]), np.array([row[2] for row in rows])
-    tree = train(values[::2], labels[::2], least=2)
-    guessed = [walk(tree, (first, second)) >= 1 / 2 for first, second in values[1::2]]
-    print(f"{len(rows)} flows; right on {np.mean(guessed == labels[1::2]):.0%} of the half not trained on")
-    print(train(values, labels, least=2))
+def main() -> None:
+    """Run, train, test, print."""
+    ensure_kernel(progress=lambda text: print(text, file=sys.stderr))
+    cells = [
+        (settings, seed, own)
+        for own, group in ((True, _OWN), (False, _OUTSIDE))
+        for settings in group
+        for seed in (*TRAINED_ON, *TESTED_ON)
+    ]
+    with ProcessPoolExecutor() as pool:
+        results = pool.map(flows, [cell[0] for cell in cells], [cell[1] for cell in cells])
+        rows = [(*values, own, seed) for (_, seed, own), found in zip(cells, results, strict=True) for values in found]
+    values = np.array([row[:2] for row in rows])
+    labels = np.array([row[2] for row in rows])
+    known = np.array([row[3] in TRAINED_ON for row in rows])
+    tree = train(values[known], labels[known])
+    guessed = np.array([walk(tree, (first, second)) >= 1 / 2 for first, second in values[~known]])
+    own = labels[~known]
+    print(f"{known.sum()} flows to train on, {len(own)} of other seeds to test on")
+    print(f"own buffer: {np.mean(guessed[own]):.0%} right; limit from outside: {np.mean(~guessed[~own]):.0%} right")
+    print(tree)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main()
