@@ -37,6 +37,7 @@ _SETTLE_S = 5  # the agent sets up before t = 0, in emulated time
 _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031
 _GRACE_S = 5.0
+_STATE = ".guest"
 _UNQUOTABLE = '"\n\0'
 
 
@@ -59,18 +60,18 @@ class Guest:
     def __init__(
         self, kernel: Path, folder: Path, *, start_ns: int, seed: int, virtual: bool, silence_s: float
     ) -> None:
-        self._folder = folder
+        self._folder = folder = folder.resolve()
         self._silence_s = silence_s
         self._doing = "booting"
-        self._state = folder / ".guest"
+        arguments = _arguments(folder, start_ns=start_ns, seed=seed, virtual=virtual)
+        memory_folder = _memory_folder()
+        self._state = folder / _STATE
         self._state.mkdir()
         to_guest_read, self._to_guest = os.pipe()
         self._from_guest, from_guest_write = os.pipe()
         fcntl.fcntl(from_guest_write, _F_SETPIPE_SZ, _PIPE_BYTES)
-        command = _command_line(
-            kernel, folder, line=(to_guest_read, from_guest_write), start_ns=start_ns, seed=seed, virtual=virtual
-        )
-        self._memory = Path(tempfile.mkdtemp(prefix="testbed-", dir=_memory_folder()))
+        line = ["ssl=null", f"ssl0=fd:{to_guest_read},fd:{from_guest_write}"]
+        self._memory = Path(tempfile.mkdtemp(prefix="testbed-", dir=memory_folder))
         environment = {"PATH": os.environ.get("PATH", ""), "HOME": str(self._state), "TMPDIR": str(self._memory)}
 
         def confine() -> None:
@@ -79,7 +80,8 @@ class Guest:
 
         with (folder / "guest.log").open("wb") as log:
             self._process = subprocess.Popen(
-                command,
+                [str(kernel), *line, *arguments],
+                cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -162,13 +164,11 @@ class Guest:
             return
 
 
-def _command_line(
-    kernel: Path, folder: Path, *, line: tuple[int, int], start_ns: int, seed: int, virtual: bool
-) -> list[str]:
+def _arguments(folder: Path, *, start_ns: int, seed: int, virtual: bool) -> list[str]:
     """The kernel's arguments; what it does not know and has a ``=`` becomes the environment of init."""
     package = Path(testbed.__file__).resolve().parent
     environment = {
-        "TESTBED_OUTPUT": str(folder.resolve()),
+        "TESTBED_OUTPUT": str(folder),
         "TESTBED_PYTHON": sys.executable,
         "PYTHONPATH": str(package.parent),
         "PYTHONHASHSEED": "0",
@@ -178,11 +178,10 @@ def _command_line(
     }
     clock = ["time-travel=inf-cpu", f"time-travel-start={start_ns - _SETTLE_S * 1_000_000_000}"] if virtual else []
     return [
-        str(kernel),
         f"mem={MEMORY_MIB}M",
         "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro",
-        "con=null", "con0=null,fd:1", "ssl=null", f"ssl0=fd:{line[0]},fd:{line[1]}",
-        f"uml_dir={_quoted(str(folder / '.guest'))}/", "umid=guest",
+        "con=null", "con0=null,fd:1",
+        f"uml_dir={_STATE}/", "umid=guest",  # relative to the run directory: it becomes the name of a socket
         "quiet", "norandmaps", f"emulation_seed={seed}", *clock,
         *(f"{name}={_quoted(value)}" for name, value in environment.items()),
         "init=/bin/sh", "--", _quoted(str(package / "world" / "boot.sh")),
