@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import yaml
 from testbed.errors import ScenarioError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 __all__ = ["Document", "Key"]
@@ -47,26 +48,18 @@ class Document:
     @classmethod
     def parse(cls, name: str, text: bytes | str) -> Document:
         """As ``load``, from text."""
-        try:
-            loader = yaml.SafeLoader(text)
+        document = cls(name, {})
+        with _refusals(name):
+            loader = _Loader(text)
             node = loader.get_single_node()
-            document = cls(name, {})
             if not isinstance(node, yaml.MappingNode):
                 raise ScenarioError(f"{name}:1: expected a mapping of keys to values")
             document._note(node, ())
             document.data = loader.construct_document(node)
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            where = f"{name}:{mark.line + 1}" if mark else name
-            raise ScenarioError(f"{where}: not YAML: {getattr(error, 'problem', None) or error}") from error
-        except RecursionError as error:
-            raise ScenarioError(f"{name}: nested too deeply") from error
         return document
 
     def _note(self, node: yaml.Node, key: Key) -> None:
         place = f"{self.name}:{node.start_mark.line + 1}"
-        if key in self.places:
-            raise ScenarioError(f"{place}: an alias (*name) is not supported here; write the value out")
         self.places[key] = place
         if isinstance(node, yaml.MappingNode):
             seen: set[str] = set()
@@ -98,10 +91,8 @@ class Document:
         if match is None:
             raise ScenarioError(f"--set {assignment!r}: expected key=value, as in date=2021-03-11T09:00Z")
         path, text = match.groups()
-        try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ScenarioError(f"--set {assignment!r}: the value is not YAML") from error
+        with _refusals(f"--set {assignment!r}"):
+            value = _Loader(text).get_single_data()
         *parents, last = path.split(".")
         target: Any = self.data
         key: Key = ()
@@ -110,10 +101,43 @@ class Document:
             key = (*key, step)
             if isinstance(target, dict) and target.get(step) is None:
                 target[step] = {}
+                self.places[key] = f"--set {assignment}"
             target = target[step]
         step = _step(target, last, assignment)
         target[step] = value
-        self.places[*key, step] = f"--set {assignment}"
+        key = (*key, step)
+        self.places = {known: place for known, place in self.places.items() if known[: len(key)] != key}
+        self.places[key] = f"--set {assignment}"
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader; every refusal names its line."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            problem = "an alias (*name) is not supported here; write the value out"
+            raise yaml.MarkedYAMLError(None, None, problem, self.peek_event().start_mark)  # type: ignore[no-untyped-call]
+        return super().compose_node(parent, index)
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: FBT001, FBT002 - PyYAML's signature
+        try:
+            return super().construct_object(node, deep=deep)
+        except (ValueError, LookupError, AttributeError) as error:  # whatever comes of a value that is not of its tag
+            problem = f"{node.value!r} is no {node.tag.split(':')[-1]}: {error}"
+            raise yaml.MarkedYAMLError(None, None, problem, node.start_mark) from error
+
+
+@contextlib.contextmanager
+def _refusals(name: str) -> Iterator[None]:
+    """Turn what the loader says into an error with its place."""
+    try:
+        yield
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{name}:{mark.line + 1}" if mark else name
+        raise ScenarioError(f"{where}: not YAML: {getattr(error, 'problem', None) or error}") from error
+    except RecursionError as error:
+        raise ScenarioError(f"{name}: nested too deeply") from error
 
 
 def _step(target: Any, name: str, assignment: str) -> str | int:

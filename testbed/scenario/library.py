@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import testbed
@@ -37,8 +38,9 @@ def find(kind: str, name: str) -> Path:
     suffix = _SUFFIXES[kind]
     if name.endswith(suffix):
         path = Path(name)
-        if path.is_file():
-            return path
+        with contextlib.suppress(OSError):  # a name too long for a file, or in a folder that may not be entered
+            if path.is_file():
+                return path
     known = names(kind)
     wanted = name.removesuffix(suffix).removeprefix(f"{kind}/")
     matches = [each for each in known if each == wanted or each.split("/")[-1] == wanted]

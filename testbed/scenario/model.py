@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 __all__ = ["Fetch", "Line", "Outage", "Recording", "Replay", "Scenario", "load_scenario"]
 
 _MOST_MESSAGES = 8
+_LONGEST_VALUE = 60
+_FIRST_INSTANT = datetime(1971, 1, 1, tzinfo=UTC)  # the guest boots a little before, and no clock begins before 1970
+_LAST_INSTANT = datetime(2262, 1, 1, tzinfo=UTC)  # Linux counts nanoseconds since 1970 in 63 bits
+_LONGEST_S = 20 * 86_400  # poll(2) waits 2**31 ms at most
 PUBLISHED_OBJECT = "383 kB"  # the image from abs.twimg.com, Xue et al., IMC 2021, section 5
 
 
@@ -40,7 +44,17 @@ def _instant(value: object) -> datetime:
         value = datetime(value.year, value.month, value.day, tzinfo=UTC)
     if not isinstance(value, datetime):
         raise ValueError(f"expected an instant such as 2021-03-10T09:00Z, got {value!r}")  # noqa: TRY004
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    instant = value.replace(tzinfo=value.tzinfo or UTC)
+    if not _FIRST_INSTANT <= instant < _LAST_INSTANT:
+        raise ValueError(f"expected an instant from {_FIRST_INSTANT:%Y} to {_LAST_INSTANT:%Y}, got {value}")
+    return instant.astimezone(UTC)
+
+
+def _seconds(value: object) -> float:
+    seconds = parse_duration(value)
+    if seconds > _LONGEST_S:
+        raise ValueError(f"expected at most {_LONGEST_S // 86_400} d, got {value!r}")
+    return seconds
 
 
 Instant = Annotated[
@@ -50,7 +64,7 @@ Instant = Annotated[
 ]
 Seconds = Annotated[
     float,
-    BeforeValidator(parse_duration),
+    BeforeValidator(_seconds),
     WithJsonSchema({"type": ["string", "integer"], "description": "a duration with its unit, such as 95 ms; or 0"}),
 ]
 Bytes = Annotated[
@@ -103,7 +117,7 @@ class _Measurement(_Strict):
     role: Role
     lines: list[LineName] | None = None
     at: Seconds = 0.0
-    timeout: Seconds = 120.0
+    timeout: Seconds = Field(default=120.0, gt=0)
 
 
 class Fetch(_Measurement):
@@ -207,10 +221,17 @@ def _messages(error: ValidationError, document: Document) -> list[str]:
             text = "unknown key; remove it or correct its spelling (docs/reference/scenario.md lists the keys)"
         elif problem["type"] == "missing":
             text = "this key is missing"
+        elif problem["type"] != "value_error":
+            text = f"{text.replace('Input should be', 'expected')}, got {_shortened(problem['input'])}"
         messages.append(f"{document.place(key)}: {'.'.join(map(str, key))}: {text}")
     if len(messages) > _MOST_MESSAGES:
         messages[_MOST_MESSAGES:] = [f"… and {len(messages) - _MOST_MESSAGES} more"]
     return messages
+
+
+def _shortened(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
 
 
 def _data_key(location: tuple[str | int, ...]) -> Key:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from testbed.errors import ScenarioError
@@ -11,7 +12,7 @@ from testbed.middlebox.dataplane import live_obstacle
 from testbed.scenario import library
 from testbed.scenario.model import Fetch, Replay, Scenario, load_scenario
 from testbed.scenario.profiles import profile_for
-from testbed.world.network import load_topology, topology_class
+from testbed.world.network import topology_class
 from testbed.world.routed import ParameterError, RoutedTopo
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ __all__ = ["Plan", "make_plan"]
 
 FORMAT = 1
 _BOX_KINDS = ("tspu", "blocker")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class _Resolver:
         self._scenario = scenario
         self._document = document
         self._seed = seed
-        self._topology_file = self._find_topology()
+        self._topology_file, self._topology_class = self._find_topology()
         self._parameters = self._topology_parameters()
         self._topology = self._load_topology()
         self._check_lines()
@@ -76,9 +78,10 @@ class _Resolver:
     def _error(self, key: tuple[str | int, ...], text: str) -> ScenarioError:
         return ScenarioError(f"{self._document.place(key)}: {'.'.join(map(str, key))}: {text}")
 
-    def _find_topology(self) -> Path:
+    def _find_topology(self) -> tuple[Path, type[RoutedTopo]]:
         try:
-            return library.find("topologies", self._scenario.network.topology)
+            path = library.find("topologies", self._scenario.network.topology)
+            return path, topology_class(str(path), path.stem)
         except ScenarioError as error:
             raise self._error(("network", "topology"), str(error)) from error
 
@@ -87,14 +90,13 @@ class _Resolver:
         given = self._scenario.network.parameters
         if "lines" in given:
             raise self._error(("network", "parameters", "lines"), "the lines stand at the top of the scenario")
-        found = topology_class(str(self._topology_file), self._topology_file.stem)
-        if "lines" not in found.parameters:
+        if "lines" not in self._topology_class.parameters:
             return dict(given)
         return {**given, "lines": [line.model_dump() for line in self._scenario.lines]}
 
     def _load_topology(self) -> RoutedTopo:
         try:
-            return load_topology(str(self._topology_file), self._topology_file.stem, self._parameters)
+            return self._topology_class(**self._parameters)
         except ParameterError as error:
             key = ("lines",) if error.parameter == "lines" else ("network", "parameters", error.parameter)
             raise self._error(key, error.problem) from error
@@ -121,7 +123,7 @@ class _Resolver:
             "title": scenario.title,
             "seed": self._seed,
             "engine": engine,
-            "start_ns": round(scenario.date.timestamp()) * 1_000_000_000,
+            "start_ns": (scenario.date - _EPOCH) // timedelta(microseconds=1) * 1000,
             "topology": {
                 "file": str(self._topology_file.resolve()),
                 "name": self._topology_file.stem,
@@ -245,7 +247,9 @@ class _Resolver:
         plans: dict[str, dict[str, Any]] = {}
         for index, recording in recordings:
             key = ("recordings", index)
-            self._check_name(key, recording.sni, names)
+            if recording.name in {each.name for _, each in recordings[:index]}:
+                raise self._error((*key, "name"), f"another recording is called {recording.name!r} already")
+            self._check_name((*key, "sni"), recording.sni, names)
             node = self._client((*key, "line"), recording.line)
             transfer = {
                 "id": f"{recording.line}/record-{recording.name}", "line": recording.line, "kind": "record",
@@ -313,6 +317,9 @@ class _Resolver:
         for index, outage in enumerate(self._scenario.outages):
             if frozenset(outage.link) not in pairs:
                 raise self._error(("outages", index, "link"), f"no link between {' and '.join(outage.link)}")
+            boxes = [end for end in outage.link if self._topology.role(end) == "box"]
+            if boxes:
+                raise self._error(("outages", index, "link"), f"{boxes[0]} is a middlebox; choose another link to fail")
             for at_s, loss in ((outage.begins, 1.0), (outage.until, 0.0)):
                 changes.append({"at_s": at_s, "link": list(outage.link), "loss": loss, "about": outage.about})
         return changes

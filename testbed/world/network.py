@@ -30,13 +30,16 @@ def topology_class(path: str, name: str) -> type[RoutedTopo]:
     """The topology ``name`` of a Mininet custom file.
 
     Raises:
-        ScenarioError: no such topology there, or one without roles.
+        ScenarioError: the file cannot be run, or has no such topology, or one without roles.
     """
     spec = importlib.util.spec_from_file_location(f"topology_{Path(path).stem}", path)
     if spec is None or spec.loader is None:
         raise ScenarioError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # the user's code: whatever it raises
+        raise ScenarioError(f"{path} cannot be loaded: {type(error).__name__}: {error}") from error
     classes = getattr(module, "topos", {})
     if name not in classes:
         raise ScenarioError(f"{path}: no topology {name!r} in its 'topos' (there: {', '.join(classes) or 'none'})")

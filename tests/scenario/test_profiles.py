@@ -1,0 +1,93 @@
+"""Censor profiles by name, by family and date, and from the user's own file."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from testbed.errors import ScenarioError
+from testbed.scenario import library
+from testbed.scenario.profiles import load_profile, profile_for
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FIRST_DAY = datetime(2021, 3, 10, 9, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("name", library.names("profiles"))
+def test_every_packaged_profile_loads_with_its_evidence(name: str) -> None:
+    loaded = load_profile(name)
+    assert loaded.profile.name == name
+    assert loaded.evidence
+
+
+@pytest.mark.parametrize(
+    ("instant", "line", "expected"),
+    [
+        ("2021-03-10T06:59Z", "mobile", None),
+        ("2021-03-10T09:00Z", "mobile", "ru-tw-2021a"),
+        ("2021-03-10T09:00Z", "landline", "ru-tw-2021a"),
+        ("2021-03-11T09:00Z", "landline", "ru-tw-2021b"),
+        ("2021-04-03T00:00Z", "landline", "ru-tw-2021c"),
+        ("2021-05-18T00:00Z", "mobile", "ru-tw-2021d"),
+        ("2021-05-18T00:00Z", "landline", None),
+    ],
+)
+def test_date_and_line_select_the_profile_of_a_family(instant: str, line: str, expected: str | None) -> None:
+    chosen = profile_for("ru-tw-2021", datetime.fromisoformat(instant), line)
+    assert (chosen.profile.name if chosen else None) == expected
+
+
+def test_a_profile_by_name_is_taken_whatever_the_date() -> None:
+    chosen = profile_for("ru-tw-2021c", datetime(1999, 1, 1, tzinfo=UTC), "mobile")
+    assert chosen is not None
+    assert chosen.profile.name == "ru-tw-2021c"
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("ru-tw-2020", "no censor profile or family 'ru-tw-2020'; there are: .*ru-tw-2021a"),
+        ("nosuch.yaml", "no profile 'nosuch.yaml'; there are: .*ru-tw-2021a"),
+    ],
+)
+def test_an_unknown_profile_is_refused_with_those_that_there_are(name: str, problem: str) -> None:
+    with pytest.raises(ScenarioError, match=problem):
+        profile_for(name, FIRST_DAY, "mobile")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("colour: red\n", "{path}:2: colour: a value needs its grade and source"),
+        ("meter:\n  token_bucket:\n    rate_bps: {value: 140, grade: guess}\n", "rate_bps: unknown grade 'guess'"),
+        ("meter:\n  token_bucket:\n    rate_bps: {value: fast, grade: assumption}\n", "{path}:4: meter.token_bucket."),
+        ("placement:\n  hops: {value: 3, grade: assumption}\n", "{path}:3: placement.hops: unknown key"),
+        ("rules:\n- 5\n", "{path}:3: rules.0"),
+    ],
+)  # fmt: skip
+def test_an_error_in_the_users_own_profile_has_file_line_and_key(tmp_path: Path, text: str, problem: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("based_on: ru-tw-2021a\n" + text)
+    with pytest.raises(ScenarioError, match=re.escape(problem.format(path=path))):
+        load_profile(str(path))
+
+
+def test_a_users_profile_changes_what_it_is_based_on(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("based_on: ru-tw-2021a\nmeter: {token_bucket: {rate_bps: {value: 280000, grade: assumption}}}\n")
+    base, mine = load_profile("ru-tw-2021a").plain, load_profile(str(path)).plain
+    assert mine["meter"]["token_bucket"]["rate_bps"] == 280_000
+    assert mine["rules"] == base["rules"]
+
+
+def test_profiles_based_on_each_other_are_refused(tmp_path: Path) -> None:
+    one, other = tmp_path / "one.yaml", tmp_path / "other.yaml"
+    one.write_text(f"based_on: {other}\n")
+    other.write_text(f"based_on: {one}\n")
+    with pytest.raises(ScenarioError, match="based on each other in a circle"):
+        load_profile(str(one))
