@@ -18,6 +18,7 @@ from testbed.records.capture_file import Frame, read_frames
 from testbed.records.pcapng import write_pcapng
 from testbed.records.run import FORMAT, RunDirectory
 from testbed.records.transfers import summarise_transfers
+from testbed.world.lateness import LATE_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["run_plan"]
 
 _FULL_DISK_BYTES = 1 << 20
+_LATE_VIRTUAL_S = 1e-5  # each look at the guest's clock moves it on by 256 ns; a packet in user space costs some looks
 Progress = Callable[[dict[str, Any]], None]
 
 
@@ -59,7 +61,7 @@ def run_plan(plan: Plan, kernel: KernelInfo, folder: Path, *, silence_s: float, 
         manifest["state"] = "complete"
         run.write_manifest(manifest)
         certificate = report["certificate"]
-        certificate["agreement"] = _finish_captures(run, plan)
+        certificate["agreement"] = _finish_captures(run, plan, certificate["boxes"])
         manifest["transfers"] = summarise_transfers(plan.data, run.measurements(), run.truth())
         manifest["certificate"] = certificate
         manifest["problems"] = _problems(certificate)
@@ -147,7 +149,7 @@ def _write_down_what_is_there(run: RunDirectory, manifest: dict[str, Any]) -> No
         return  # the disk is full or gone: the first manifest, which says "running", stays
 
 
-def _finish_captures(run: RunDirectory, plan: Plan) -> dict[str, Any]:
+def _finish_captures(run: RunDirectory, plan: Plan, boxes: dict[str, Any]) -> dict[str, Any]:
     """Compare each box's log with its captures, then write the captures as pcapng.
 
     Raises:
@@ -164,10 +166,18 @@ def _finish_captures(run: RunDirectory, plan: Plan) -> dict[str, Any]:
         inside, outside = (folder / f"{box}-{side}.pcap" for side in ("inside", "outside"))
         subscriber = plan.topology.address_of(plan.topology.client_of(plan.topology.nodeInfo(box)["line"]))
         captures = read_box_captures(inside, outside, subscriber)
-        found = compare(captures, run.truth(box))
+        found = compare(
+            captures,
+            run.truth(box),
+            start_ns=plan.data["start_ns"],
+            until_ns=boxes[box]["stopped_ns"],
+            late_s=_LATE_VIRTUAL_S if plan.data["engine"] == "virtual" else LATE_S,
+        )
         agreements[box] = {
-            "dropped": found.dropped, "logged": found.logged, "only_captures": len(found.only_captures),
-            "only_log": len(found.only_log), "unexplained": len(found.unexplained),
+            "dropped": found.dropped, "logged": found.logged, "delayed": found.delayed, "held": found.held,
+            "rewritten": found.rewritten, "injected": found.injected, "only_captures": len(found.only_captures),
+            "only_log": len(found.only_log), "unexplained": len(found.unexplained), "mistimed": found.mistimed,
+            "worst_s": found.worst_s,
         }  # fmt: skip
         for side, path, frames in (("inside", inside, captures.inside), ("outside", outside, captures.outside)):
             comments = {number: f"dropped by {box}" for where, number in found.entry_frames if where == side}
@@ -207,6 +217,11 @@ def _problems(certificate: dict[str, Any]) -> list[str]:
         if found["only_captures"] or found["only_log"] or found["unexplained"]:
             problems.append(
                 f"the log of {name} and the captures beside it disagree: {found['only_captures']} drops only in the "
-                f"captures, {found['only_log']} only in the log, {found['unexplained']} packets from nowhere"
+                f"captures, {found['only_log']} entries only in the log, {found['unexplained']} packets from nowhere"
+            )
+        if found["mistimed"]:
+            problems.append(
+                f"{found['mistimed']} packets left {name} at another time than its log says, the worst by "
+                f"{found['worst_s'] * 1000:.3f} ms"
             )
     return problems

@@ -7,6 +7,13 @@
 One flower filter a flow and direction carries the decision: pass, or ``tc police`` with the profile's rate and burst.
 Ingress is where tc counts the IP length alone. A packet over the limit is not dropped in silence: it is redirected to
 a dummy link, the drop port, where the box reads it, so the log names every dropped packet and not only their number.
+
+Flower sees no ports in IP fragments: those of a decided flow are queued all the same, and one that begins a datagram of
+a policed flow is metered by the inspector's bucket instead of the kernel's (`fragments: pass` only).
+
+Shapers are not here. Linux has them at egress (tbf, HTB), but they drop in silence and tell no packet's delay; the box
+keeps a shaped packet in its queue until the model's departure instead. `testbed.middlebox.shaper` says how far the two
+agree.
 """
 
 from __future__ import annotations
@@ -17,29 +24,15 @@ from typing import TYPE_CHECKING
 
 from testbed.errors import CertificateError
 from testbed.middlebox.packet import Direction, FlowKey
-from testbed.middlebox.shaper import ShaperSpec
+from testbed.middlebox.ruleset import DECIDED
 from testbed.netlink import NetlinkSocket, link, tc
 
 if TYPE_CHECKING:
     from testbed.middlebox.meters import TokenBucketSpec
-    from testbed.middlebox.profile import Profile
 
-__all__ = ["DROP_PORTS", "MARKS", "Dataplane", "live_obstacle"]
+__all__ = ["DROP_PORTS", "Dataplane"]
 
 DROP_PORTS = {Direction.UP: "drop-up", Direction.DOWN: "drop-down"}
-MARKS = {Direction.UP: 2, Direction.DOWN: 3}
-_DECIDED = 1
-_RULESET = """
-table bridge box {{
-  chain inspect {{
-    type filter hook forward priority 0; policy accept;
-    meta mark {decided} accept
-    meta l4proto != tcp meta l4proto != udp accept
-    iifname "{inside}" meta mark set {up} queue num 0
-    iifname "{outside}" meta mark set {down} queue num 0
-  }}
-}}
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,39 +41,27 @@ class _Decision:
 
     key: FlowKey
     policed: bool
-
-
-def live_obstacle(profile: Profile) -> str | None:
-    """Why the live box cannot be this censor; None where it can.
-
-    It passes packets and drops them. Packets that are held, delayed, rewritten or made anew exist in the pure box and
-    in the capture adapter (``testbed inspect``) only. A profile that holds IP fragments is taken: the network makes
-    none, and if a program does, the box ends the run.
-    """
-    if profile.action.kind not in {"throttle", "drop"}:
-        return f"the live box cannot carry out the action {profile.action.kind!r}"
-    if isinstance(profile.meter, ShaperSpec):
-        return "the live box has no shaper"
-    return None
+    without_flags: int = 0
 
 
 class Dataplane:
     """Filters and rules on the two ports of a box. Used from inside the box's network namespace.
 
     Args:
-        inside: name of the port that faces the subscriber.
-        outside: name of the other one.
+        ports: by direction, the name of the port where packets come in.
+        sees: the directions that the box sees.
     """
 
-    def __init__(self, inside: str, outside: str) -> None:
+    def __init__(self, ports: dict[Direction, str], sees: frozenset[Direction]) -> None:
         self._kernel = NetlinkSocket()
-        self._names = {Direction.UP: inside, Direction.DOWN: outside}
+        self._names = ports
+        self._sees = [direction for direction in ports if direction in sees]
         self._decisions: dict[int, _Decision] = {}
         self._ports: dict[Direction, int] = {}
         self._drop_ports: dict[Direction, int] = {}
 
-    def set_up(self) -> None:
-        """Add the hooks, the drop ports and the queue.
+    def set_up(self, rules: str) -> None:
+        """Add the hooks, the drop ports and the nft rules.
 
         Raises:
             NetlinkError: the kernel refused a link or a discipline.
@@ -95,21 +76,15 @@ class Dataplane:
             [link.set_link(index, up=True) for index in self._drop_ports.values()]
             + [tc.add_clsact(index) for index in self._ports.values()]
         )
-        rules = _RULESET.format(
-            decided=_DECIDED,
-            inside=self._names[Direction.UP],
-            outside=self._names[Direction.DOWN],
-            up=MARKS[Direction.UP],
-            down=MARKS[Direction.DOWN],
-        )
         result = subprocess.run(["nft", "-f", "-"], input=rules, text=True, capture_output=True, check=False)
         if result.returncode != 0:
             raise CertificateError(f"nft refused the box's rules: {result.stderr.strip()}")
 
-    def let_pass(self, flow: int, key: FlowKey) -> None:
-        """Keep a flow in the kernel and let it pass."""
-        accept = [tc.skbedit_mark(_DECIDED, tc.TC_ACT_OK)]
-        self._install(flow, key, dict.fromkeys(Direction, accept), policed=False)
+    def let_pass(self, flow: int, key: FlowKey, *, without_flags: int) -> None:
+        """Keep a flow in the kernel and let it pass; TCP packets that have one of the flags are queued still."""
+        chain = [tc.skbedit_mark(DECIDED, tc.TC_ACT_OK)]
+        decision = _Decision(key, policed=False, without_flags=without_flags)
+        self._install(flow, decision, dict.fromkeys(self._sees, chain))
 
     def police(self, flow: int, key: FlowKey, spec: TokenBucketSpec, directions: frozenset[Direction]) -> None:
         """Keep a flow in the kernel and police it; each direction has its own bucket.
@@ -120,18 +95,18 @@ class Dataplane:
         rate = spec.rate_bps // 8
         ticks = spec.start(0).burst_ticks
         chains = {}
-        for direction in Direction:
+        for direction in self._sees:
             if direction in directions:
                 chains[direction] = [
-                    tc.skbedit_mark(_DECIDED, tc.TC_ACT_PIPE),
+                    tc.skbedit_mark(DECIDED, tc.TC_ACT_PIPE),
                     tc.police(rate, ticks, exceed=tc.TC_ACT_PIPE, conform=tc.TC_ACT_OK),
                     tc.redirect(self._drop_ports[direction]),
                 ]
             else:
-                chains[direction] = [tc.skbedit_mark(_DECIDED, tc.TC_ACT_OK)]
-        self._install(flow, key, chains, policed=True)
+                chains[direction] = [tc.skbedit_mark(DECIDED, tc.TC_ACT_OK)]
+        self._install(flow, _Decision(key, policed=True), chains)
         for direction in directions:
-            actual = self._filter(direction, flow)
+            actual = self._filter(flow, direction)
             if actual is None or actual.rate != rate:
                 raise CertificateError(
                     f"flow {flow}: tc police was asked for {rate} bytes per second, the kernel has {actual}"
@@ -141,9 +116,13 @@ class Dataplane:
         """Whether a flow is in the kernel's hands."""
         return flow in self._decisions
 
+    def polices(self, flow: int) -> bool:
+        """Whether the kernel meters a flow."""
+        return flow in self._decisions and self._decisions[flow].policed
+
     def idle_s(self, flow: int) -> float | None:
         """Seconds since the kernel last saw a packet of the flow, in steps of 10 ms; None if it saw none."""
-        idle = [state.idle_s for direction in Direction if (state := self._filter(direction, flow)) is not None]
+        idle = [state.idle_s for direction in self._sees if (state := self._filter(flow, direction)) is not None]
         return min((each for each in idle if each is not None), default=None)
 
     def forget(self, flow: int) -> None:
@@ -151,8 +130,8 @@ class Dataplane:
         decision = self._decisions.pop(flow, None)
         if decision is not None:
             self._kernel.send(
-                tc.delete_flow_filter(self._ports[direction], flow, _match(decision.key, direction))
-                for direction in Direction
+                tc.delete_flow_filter(self._ports[direction], flow, _match(decision, direction))
+                for direction in self._sees
             )
 
     def policed_drops(self) -> int:
@@ -161,20 +140,19 @@ class Dataplane:
             state.drops for index in self._ports.values() for state in tc.flow_filters(self._kernel, index).values()
         )
 
-    def _filter(self, direction: Direction, flow: int) -> tc.FilterState | None:
-        return tc.flow_filters(self._kernel, self._ports[direction]).get(flow)
+    def _filter(self, flow: int, direction: Direction) -> tc.FilterState | None:
+        return tc.flow_filter(self._kernel, self._ports[direction], flow, _match(self._decisions[flow], direction))
 
-    def _install(
-        self, flow: int, key: FlowKey, chains: dict[Direction, list[tuple[str, bytes]]], *, policed: bool
-    ) -> None:
+    def _install(self, flow: int, decision: _Decision, chains: dict[Direction, list[tuple[str, bytes]]]) -> None:
         self._kernel.send(
-            tc.add_flow_filter(self._ports[direction], flow, _match(key, direction), chain)
+            tc.add_flow_filter(self._ports[direction], flow, _match(decision, direction), chain)
             for direction, chain in chains.items()
         )
-        self._decisions[flow] = _Decision(key, policed)
+        self._decisions[flow] = decision
 
 
-def _match(key: FlowKey, direction: Direction) -> tc.FlowMatch:
+def _match(decision: _Decision, direction: Direction) -> tc.FlowMatch:
+    key = decision.key
     inside, outside = (key.inside, key.inside_port), (key.outside, key.outside_port)
     source, destination = (inside, outside) if direction is Direction.UP else (outside, inside)
     return tc.FlowMatch(
@@ -183,4 +161,5 @@ def _match(key: FlowKey, direction: Direction) -> tc.FlowMatch:
         destination=destination[0],
         source_port=source[1],
         destination_port=destination[1],
+        without_flags=decision.without_flags,
     )

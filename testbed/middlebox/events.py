@@ -235,7 +235,7 @@ def event_from_json(record: dict[str, Any], *, start_ns: int = 0) -> Event:
 
     Args:
         record: one object of the log.
-        start_ns: as given to `event_to_json`. Nanoseconds survive for 100 days after it (2**53 ns).
+        start_ns: as given to `event_to_json`. Nanoseconds survive for 26 days after it (2**51 ns).
 
     Raises:
         ValueError: the object is no event, or lacks a field.

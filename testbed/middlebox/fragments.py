@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from testbed.middlebox.actions import packet_dropped
 from testbed.middlebox.craft import joined_datagram, with_ttl
-from testbed.middlebox.events import Event, PacketHeld, PacketInjected
+from testbed.middlebox.events import Event, PacketHeld, PacketInjected, PacketRewritten
 from testbed.middlebox.packet import Direction, Packet
 
-__all__ = ["FragmentBuffer", "joined", "released"]
+__all__ = ["FragmentBuffer", "joined", "released", "sent_whole"]
 
 _MOST_FRAGMENTS = 45  # CP22
 # Assumptions: Linux keeps fragments for 30 s, and something has to bound the memory.
@@ -92,6 +92,22 @@ def released(pieces: list[Packet], now_ns: int) -> list[Event]:
         )
         for piece in pieces
     ]
+
+
+def sent_whole(rewritten: PacketRewritten) -> PacketInjected:
+    """What becomes of a rewritten datagram that came in fragments: they stay held, and it is sent in one piece."""
+    packet = Packet.parse(rewritten.data, rewritten.direction)
+    return PacketInjected(
+        t_ns=rewritten.t_ns,
+        flow=rewritten.flow,
+        direction=rewritten.direction,
+        flags=packet.flags,
+        seq=packet.seq,
+        ack=packet.ack,
+        payload_length=packet.payload_length,
+        data=rewritten.data,
+        reason=rewritten.reason,
+    )
 
 
 def joined(pieces: list[Packet]) -> Packet:

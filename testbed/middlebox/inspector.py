@@ -21,12 +21,13 @@ from testbed.middlebox.events import (
     HelloSeen,
     InspectionEnded,
     PacketDropped,
+    PacketRewritten,
     RuleMatched,
 )
 from testbed.middlebox.flows import Flow, FlowTable
-from testbed.middlebox.fragments import FragmentBuffer, joined, released
+from testbed.middlebox.fragments import FragmentBuffer, joined, released, sent_whole
 from testbed.middlebox.opening import opener, reason_not_to_inspect
-from testbed.middlebox.packet import ACK, FIN, RST, SYN, TCP, UDP, Direction, Packet, address_text
+from testbed.middlebox.packet import ACK, FIN, RST, SYN, TCP, UDP, Direction, FlowKey, Packet, address_text
 from testbed.middlebox.readers import DatagramReader, Named, PacketReader, Reader, Reading, StreamReader
 from testbed.middlebox.recognise import TCP_RECOGNISERS, UDP_RECOGNISERS, Hello, Outcome
 from testbed.middlebox.rules import Match, RuleSet
@@ -90,6 +91,26 @@ class Inspector:
     def evicted(self) -> int:
         """How many flows were forgotten because the table was full."""
         return self._flows.evicted
+
+    @property
+    def protocols(self) -> frozenset[int]:
+        """IP protocols whose flows the box follows."""
+        return self._protocols
+
+    @property
+    def minded_flags(self) -> int:
+        """TCP flags that change what the box remembers of a flow, even of one that it has decided to leave alone."""
+        return self._clearing | (SYN if self._handshake_timeouts else 0)
+
+    def flow(self, key: FlowKey) -> int | None:
+        """The number of the flow that has this five-tuple; None if none is remembered."""
+        flow = self._flows.get(key)
+        return None if flow is None else flow.id
+
+    def leaves_alone(self, key: FlowKey) -> bool:
+        """Whether a live box need not see more of a flow than its packets with `minded_flags`."""
+        flow = self._flows.get(key)
+        return flow is not None and flow.action is None and not flow.inspections_left and not flow.in_handshake
 
     def inspect(self, packet: Packet, now_ns: int) -> list[Event]:
         """Let one packet through the box.
@@ -180,6 +201,8 @@ class Inspector:
         inspected = self.inspect(joined(pieces), now_ns) if policy == "reassemble" else []
         if any(isinstance(event, PacketDropped) for event in inspected):
             return events + inspected
+        if any(isinstance(event, PacketRewritten) for event in inspected):
+            return events + [sent_whole(event) if isinstance(event, PacketRewritten) else event for event in inspected]
         return events + inspected + released(pieces, now_ns)
 
     def _forget_idle(self, flow: Flow) -> FlowForgotten:

@@ -70,6 +70,7 @@ from testbed.middlebox.packet import Direction
 from testbed.middlebox.recognise import PROTOCOLS, TCP_RECOGNISERS
 from testbed.middlebox.rules import NAME_KINDS, RULE_KINDS, Rule
 from testbed.middlebox.section import ProfileError, Section
+from testbed.middlebox.shaper import ShaperSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -264,6 +265,11 @@ def _check_action(profile: Profile) -> None:
     recognisers = set(profile.trigger.recognisers)
     if action.kind in {"reset", "rewrite", "block_page"} and recognisers and not recognisers & set(TCP_RECOGNISERS):
         raise ProfileError("action.kind", f"{action.kind} is for TCP, but the recognisers are for UDP")
+    waits = action.kind == "delay" or isinstance(profile.meter, ShaperSpec)
+    if profile.inspection.fragments == "reassemble" and waits:
+        raise ProfileError(
+            "inspection.fragments", "reassemble: fragments cannot wait where the whole datagram was judged"
+        )
     if action.kind == "block_page" and "http" not in profile.trigger.names_from:
         raise ProfileError("action.kind", "a block page answers an HTTP request; add http to trigger.names_from")
 

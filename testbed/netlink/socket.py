@@ -138,6 +138,19 @@ class NetlinkSocket:
                     raise NetlinkError(code or errno.EIO, what, _explanation(flags, content))
                 bodies.append(content)
 
+    def get(self, kind: int, body: bytes, *, what: str) -> bytes:
+        """Ask for one object; return the body of the answer.
+
+        Raises:
+            NetlinkError: the kernel refused, or has no such object.
+        """
+        self._socket.send(self._encode(Request(kind, body, what=what), 0))
+        answer, flags, _, content = next(self._receive())
+        if answer == NLMSG_ERROR:
+            code = -struct.unpack_from("=i", content)[0]
+            raise NetlinkError(code or errno.EIO, what, _explanation(flags, content))
+        return content
+
     def _encode(self, request: Request, flags: int) -> bytes:
         self._sequence += 1
         length = _HEADER.size + len(request.body)

@@ -6,6 +6,7 @@ Rates are bytes per second, times nanoseconds, sizes bytes. The kernel's own uni
 
 from __future__ import annotations
 
+import errno
 import socket
 import struct
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from testbed.netlink.socket import (
     NLM_F_CREATE,
     NLM_F_EXCL,
+    NetlinkError,
     NetlinkSocket,
     Request,
     attribute,
@@ -32,6 +34,7 @@ TCA_NETEM_LATENCY64, TCA_NETEM_JITTER64 = 10, 11
 TCA_FLOWER_ACT, TCA_FLOWER_KEY_ETH_TYPE, TCA_FLOWER_KEY_IP_PROTO = 3, 8, 9
 TCA_FLOWER_KEY_IPV4_SRC, TCA_FLOWER_KEY_IPV6_SRC = 10, 14
 TCA_FLOWER_KEY_TCP_SRC, TCA_FLOWER_KEY_UDP_SRC = 18, 20
+TCA_FLOWER_KEY_TCP_FLAGS, TCA_FLOWER_KEY_TCP_FLAGS_MASK = 71, 72
 TCA_ACT_KIND, TCA_ACT_OPTIONS, TCA_ACT_STATS = 1, 2, 4
 TCA_STATS_BASIC, TCA_STATS_QUEUE = 1, 3
 TCA_POLICE_TBF, TCA_POLICE_RATE, TCA_POLICE_RESULT, TCA_POLICE_TM = 1, 2, 5, 6
@@ -130,13 +133,17 @@ def add_clsact(index: int) -> Request:
 
 @dataclass(frozen=True, slots=True)
 class FlowMatch:
-    """One direction of a flow, as a flower filter matches it. Addresses are packed, four or sixteen bytes."""
+    """One direction of a flow, as a flower filter matches it. Addresses are packed, four or sixteen bytes.
+
+    ``without_flags``: TCP flags of which a packet must have none.
+    """
 
     protocol: int
     source: bytes
     destination: bytes
     source_port: int
     destination_port: int
+    without_flags: int = 0
 
 
 def skbedit_mark(mark: int, control: int) -> tuple[str, bytes]:
@@ -182,6 +189,10 @@ def _match(match: FlowMatch) -> bytes:
     address = TCA_FLOWER_KEY_IPV6_SRC if _is_ipv6(match) else TCA_FLOWER_KEY_IPV4_SRC
     port = TCA_FLOWER_KEY_TCP_SRC if match.protocol == socket.IPPROTO_TCP else TCA_FLOWER_KEY_UDP_SRC
     every_bit = b"\xff" * len(match.source)
+    flags = b""
+    if match.protocol == socket.IPPROTO_TCP and match.without_flags:
+        flags = attribute(TCA_FLOWER_KEY_TCP_FLAGS, bytes(2))
+        flags += attribute(TCA_FLOWER_KEY_TCP_FLAGS_MASK, struct.pack(">H", match.without_flags))
     return (
         attribute(TCA_FLOWER_KEY_ETH_TYPE, struct.pack("=H", ether_type))
         + attribute(TCA_FLOWER_KEY_IP_PROTO, struct.pack("=B", match.protocol))
@@ -191,6 +202,7 @@ def _match(match: FlowMatch) -> bytes:
         + attribute(address + 3, every_bit)
         + attribute(port, struct.pack(">H", match.source_port))
         + attribute(port + 1, struct.pack(">H", match.destination_port))
+        + flags
     )
 
 
@@ -298,6 +310,19 @@ def flow_filters(kernel: NetlinkSocket, index: int) -> dict[int, FilterState]:
         if number and TCA_FLOWER_ACT in options:
             found[number] = _decode_filter(number, options[TCA_FLOWER_ACT])
     return found
+
+
+def flow_filter(kernel: NetlinkSocket, index: int, number: int, match: FlowMatch) -> FilterState | None:
+    """One flow filter on a link's ingress, however many there are beside it; None if it is not there."""
+    header = _filter_header(index, number, match) + attribute(TCA_KIND, b"flower\0")
+    try:
+        body = kernel.get(RTM_GETTFILTER, header, what=f"read filter {number} of link {index}")
+    except NetlinkError as error:
+        if error.code == errno.ENOENT:
+            return None
+        raise
+    options = attributes(attributes(body[_TCMSG.size :])[TCA_OPTIONS])
+    return _decode_filter(number, options[TCA_FLOWER_ACT])
 
 
 def _decode_filter(number: int, chain: bytes) -> FilterState:

@@ -1,50 +1,31 @@
-"""The box's log against the captures on both sides of it: two independent witnesses of every dropped packet.
+"""The box's log against the captures on both sides of it: two independent witnesses of every packet's fate.
 
-What entered the box and did not leave it was dropped; the log must name the same packets. A packet is known by its
-direction, five-tuple, IP identification, sequence number and length, and the n-th of several alike by its place.
+Every IPv4 packet that entered the box must come out of the other side, bit by bit, at the same instant: unless the log
+says that it was dropped, delayed, held or rewritten. Nothing else may come out, but what the log says was injected or
+rewritten. Between an entry of the log and a packet stand direction, five-tuple (where the log has the flow), IP
+identification, sequence number, length and time.
+
+The box's end is the end of the comparison: what came later, or waited then, is left out.
 """
 
 from __future__ import annotations
 
-import struct
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from testbed.records.capture_file import Frame, datagram, read_frames
+from testbed.records.crossings import BoxCaptures, Crossing, Identity, crossing, read_box_captures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
-__all__ = ["Agreement", "BoxCaptures", "compare", "read_box_captures"]
+__all__ = ["Agreement", "BoxCaptures", "Identity", "compare", "read_box_captures"]
 
-_IPV4 = struct.Struct("!BBHHHBBH4s4s")
-_TCP = 6
-_IPV4_VERSION = 4
-
-
-class Identity(NamedTuple):
-    """What makes a packet itself, on both sides of a box."""
-
-    upwards: bool
-    inside: str
-    inside_port: int
-    outside: str
-    outside_port: int
-    ip_id: int
-    seq: int
-    length: int
-
-
-@dataclass(frozen=True, slots=True)
-class BoxCaptures:
-    """The frames on both sides of a box, with the identity of each TCP packet; other frames have none."""
-
-    inside: list[Frame]
-    outside: list[Frame]
-    inside_identities: list[Identity | None]
-    outside_identities: list[Identity | None]
+_NS_PER_S = 1_000_000_000
+_FOREVER_NS = 1 << 63
+# The clock of the guest counts in steps of 256 ns (TIMER_MULTIPLIER, arch/um): two steps of earliness are none.
+_EARLY_NS = 512
+_FATES = frozenset({"packet_dropped", "packet_delayed", "packet_held", "packet_rewritten"})
 
 
 @dataclass(slots=True)
@@ -52,109 +33,223 @@ class Agreement:
     """What the comparison found.
 
     Attributes:
-        dropped: packets that entered and did not leave, by the captures.
+        dropped: packets that entered and did not leave, by the captures, but for those held or rewritten.
         logged: packets that the log says were dropped.
-        only_captures, only_log: where the two differ; empty when they agree.
-        unexplained: packets that left the box without having entered it.
+        delayed, held, rewritten, injected: packets of which the log says so.
+        only_captures, only_log: drops in one of them only; in ``only_log`` also what else the captures lack.
+        unexplained: packets that left the box without having entered it, and no entry says why.
+        mistimed: packets that left at another time than at that of their arrival or, if delayed, departure.
+        worst_s: the largest distance from that time.
         entry_frames: where each dropped packet entered: (side, frame number).
     """
 
     dropped: int = 0
     logged: int = 0
+    delayed: int = 0
+    held: int = 0
+    rewritten: int = 0
+    injected: int = 0
     only_captures: list[Identity] = field(default_factory=list)
     only_log: list[Identity] = field(default_factory=list)
     unexplained: list[Identity] = field(default_factory=list)
+    mistimed: int = 0
+    worst_s: float = 0.0
     entry_frames: list[tuple[str, int]] = field(default_factory=list)
 
     @property
     def agrees(self) -> bool:
-        """Whether log and captures name the same packets."""
-        return not (self.only_captures or self.only_log or self.unexplained)
+        """Whether log and captures say the same of every packet."""
+        return not (self.only_captures or self.only_log or self.unexplained or self.mistimed)
 
 
-def read_box_captures(inside: Path, outside: Path, subscriber: str) -> BoxCaptures:
-    """Read both sides of a box that stands on the line of ``subscriber`` (an address).
+class _Record(NamedTuple):
+    """One packet event of the log."""
 
-    Raises:
-        CaptureError: a file cannot be read.
-    """
-    sides = []
-    for path in (inside, outside):
-        with path.open("rb") as file:
-            sides.append(list(read_frames(file)))
-    address = bytes(map(int, subscriber.split(".")))
-    identities = [[_identity(frame, address) for frame in frames] for frames in sides]
-    return BoxCaptures(sides[0], sides[1], identities[0], identities[1])
+    event: str
+    t_ns: int
+    upwards: bool
+    ends: tuple[str, int, str, int] | None  # None where the log has no flow
+    fields: dict[str, Any]
 
 
-def _identity(frame: Frame, subscriber: bytes) -> Identity | None:
-    packet = datagram(frame)
-    if packet is None or len(packet) < 40 or packet[0] >> 4 != _IPV4_VERSION:  # noqa: PLR2004 - two bare headers
-        return None
-    first, _, length, ip_id, _, _, protocol, _, source, destination = _IPV4.unpack_from(packet)
-    if protocol != _TCP:
-        return None
-    start = (first & 0x0F) * 4
-    source_port, destination_port, seq = struct.unpack_from("!HHI", packet, start)
-    ends = ((_text(source), source_port), (_text(destination), destination_port))
-    upwards = source == subscriber
-    inside, outside = ends if upwards else ends[::-1]
-    return Identity(upwards, *inside, *outside, ip_id, seq, length)
+@dataclass(slots=True)
+class _Entry:
+    """A packet that entered the box, and the record of what became of it; None: it passed."""
+
+    crossing: Crossing
+    record: _Record | None = None
 
 
-def _text(address: bytes) -> str:
-    return ".".join(map(str, address))
+class _Exit(NamedTuple):
+    """A packet that has to leave the box. ``entry`` is None for one of the box's own making."""
+
+    t_ns: int
+    identity: Identity
+    entry: _Entry | None
 
 
-def compare(captures: BoxCaptures, truth: Iterable[dict[str, Any]]) -> Agreement:
+def compare(
+    captures: BoxCaptures,
+    truth: Iterable[dict[str, Any]],
+    *,
+    start_ns: int = 0,
+    until_ns: int = _FOREVER_NS,
+    late_s: float = 0.02,
+) -> Agreement:
     """Compare the captures of one box with its log.
 
     Args:
         captures: both sides.
         truth: the box's records of truth.jsonl, in order.
+        start_ns: the instant that is their ``t`` = 0.
+        until_ns: when the box ended.
+        late_s: how late a packet may leave; a box in real time needs some.
     """
     result = Agreement()
-    missing: Counter[Identity] = Counter()
-    for side, entered, left, upwards in (
-        ("inside", captures.inside_identities, captures.outside_identities, True),
-        ("outside", captures.outside_identities, captures.inside_identities, False),
-    ):
-        _find_missing(side, entered, left, upwards=upwards, missing=missing, result=result)
-    logged = Counter(_logged(truth))
-    result.dropped, result.logged = sum(missing.values()), sum(logged.values())
-    result.only_captures = sorted((missing - logged).elements())
-    result.only_log = sorted((logged - missing).elements())
+    records = [each for each in _records(truth, start_ns) if each.t_ns < until_ns]
+    entries = [_Entry(each) for each in captures.entered if each.t_ns < until_ns]
+    _join(entries, [each for each in records if each.event in _FATES], result)
+    kinds = Counter(each.event for each in records)
+    result.logged += kinds["packet_dropped"]
+    result.delayed, result.held = kinds["packet_delayed"], kinds["packet_held"]
+    result.rewritten, result.injected = kinds["packet_rewritten"], kinds["packet_injected"]
+    exits = _exits(entries, records)
+    _compare_exits(exits, captures.left, result, until_ns=until_ns, late_ns=round(late_s * _NS_PER_S))
+    _name_dropped(entries, result)
     return result
 
 
-def _find_missing(
-    side: str, entered: list[Identity | None], left: list[Identity | None], *, upwards: bool,
-    missing: Counter[Identity], result: Agreement,
-) -> None:  # fmt: skip
-    """Take away from what entered, in order, what left; the box does not reorder."""
-    waiting: dict[Identity, deque[int]] = {}
-    for number, identity in enumerate(entered, start=1):
-        if identity is not None and identity.upwards == upwards:
-            waiting.setdefault(identity, deque()).append(number)
-    for identity in left:
-        if identity is not None and identity.upwards == upwards:
-            numbers = waiting.get(identity)
-            if numbers:
-                numbers.popleft()
-            else:
-                result.unexplained.append(identity)
-    for identity, numbers in waiting.items():
-        missing[identity] += len(numbers)
-        result.entry_frames.extend((side, number) for number in numbers)
-
-
-def _logged(truth: Iterable[dict[str, Any]]) -> Iterable[Identity]:
+def _records(truth: Iterable[dict[str, Any]], start_ns: int) -> Iterable[_Record]:
     flows: dict[int, tuple[str, int, str, int]] = {}
     for record in truth:
-        if record["event"] == "flow_opened":
+        event = record["event"]
+        if event == "flow_opened":
             flows[record["flow"]] = (
                 record["inside"], record["inside_port"], record["outside"], record["outside_port"],
             )  # fmt: skip
-        elif record["event"] == "packet_dropped":
-            upwards = record["direction"] == "up"
-            yield Identity(upwards, *flows[record["flow"]], record["ip_id"], record["seq"], record["length"])
+        elif event.startswith("packet_"):
+            t_ns = start_ns + round(record["t"] * _NS_PER_S)
+            yield _Record(event, t_ns, record["direction"] == "up", flows.get(record["flow"]), record)
+
+
+def _join(entries: list[_Entry], records: list[_Record], result: Agreement) -> None:
+    """Give each record the packet that it is about: of several alike, the last that came before it."""
+    candidates = _Candidates(entries)
+    held: set[tuple[bool, int]] = set()
+    for record in sorted(records, key=lambda each: each.t_ns):
+        entry = candidates.take(record)
+        datagram = (record.upwards, record.fields["ip_id"])
+        if record.event == "packet_held":
+            held.add(datagram)
+        if entry is not None:
+            entry.record = record
+        elif record.event == "packet_dropped" and datagram in held:
+            result.logged -= 1  # a datagram put together; its fragments have been held, each by a record of its own
+        else:
+            result.only_log.append(_identity_of(record))
+
+
+class _Candidates:
+    """Packets that entered and have no record yet, alike ones together."""
+
+    def __init__(self, entries: list[_Entry]) -> None:
+        self._later: dict[tuple[bool, int, int], deque[_Entry]] = {}
+        self._before: dict[tuple[bool, int, int], list[_Entry]] = {}
+        for entry in entries:
+            identity = entry.crossing.identity
+            key = (identity.upwards, identity.ip_id, identity.length)
+            self._later.setdefault(key, deque()).append(entry)
+
+    def take(self, record: _Record) -> _Entry | None:
+        """The packet of a record. Records must come in the order of time."""
+        key = (record.upwards, record.fields["ip_id"], record.fields["length"])
+        before, later = self._before.setdefault(key, []), self._later.get(key)
+        while later and later[0].crossing.t_ns <= record.t_ns + _EARLY_NS:
+            before.append(later.popleft())
+        for index in range(len(before) - 1, -1, -1):
+            if _is_about(record, before[index].crossing.identity):
+                return before.pop(index)
+        return None
+
+
+def _is_about(record: _Record, identity: Identity) -> bool:
+    return record.ends in {None, identity.ends} and record.fields.get("seq", identity.seq) == identity.seq
+
+
+def _identity_of(record: _Record) -> Identity:
+    fields = record.fields
+    return Identity(
+        record.upwards, *(record.ends or ("", 0, "", 0)), fields["ip_id"], fields.get("seq", 0), fields["length"]
+    )
+
+
+def _exits(entries: list[_Entry], records: list[_Record]) -> dict[tuple[bool, bytes], list[_Exit]]:
+    """What has to come out by the log, alike ones together, in the order of time."""
+    exits: dict[tuple[bool, bytes], list[_Exit]] = {}
+
+    def add(data: bytes, exit_: _Exit) -> None:
+        exits.setdefault((exit_.identity.upwards, data), []).append(exit_)
+
+    for entry in entries:
+        packet, record = entry.crossing, entry.record
+        if record is None:
+            add(packet.data, _Exit(packet.t_ns, packet.identity, entry))
+        elif record.event == "packet_delayed":
+            add(packet.data, _Exit(record.t_ns + record.fields["delay_ns"], packet.identity, entry))
+    for record in records:
+        if record.event in {"packet_injected", "packet_rewritten"}:
+            data = bytes.fromhex(record.fields["data"])
+            identity = crossing(data, record.t_ns, upwards=record.upwards).identity
+            add(data, _Exit(record.t_ns, identity, None))
+    for alike in exits.values():
+        alike.sort(key=lambda each: each.t_ns)
+    return exits
+
+
+def _compare_exits(
+    exits: dict[tuple[bool, bytes], list[_Exit]],
+    left: list[Crossing],
+    result: Agreement,
+    *,
+    until_ns: int,
+    late_ns: int,
+) -> None:
+    """Take what left from what had to leave, in order."""
+    waiting = {key: deque(alike) for key, alike in exits.items()}
+    for packet in left:
+        due = waiting.get((packet.identity.upwards, packet.data))
+        if due:
+            distance_ns = packet.t_ns - due.popleft().t_ns
+            result.mistimed += not -_EARLY_NS <= distance_ns <= late_ns
+            result.worst_s = max(result.worst_s, abs(distance_ns) / _NS_PER_S)
+        elif packet.t_ns < until_ns:
+            result.unexplained.append(packet.identity)
+    for alike in waiting.values():
+        for exit_ in alike:
+            if exit_.t_ns >= until_ns:
+                continue
+            if exit_.entry is None:
+                result.only_log.append(exit_.identity)
+            else:
+                result.only_captures.append(exit_.identity)
+                result.dropped += 1
+                result.entry_frames.append((exit_.entry.crossing.side, exit_.entry.crossing.number))
+    result.only_captures.sort()
+
+
+def _name_dropped(entries: list[_Entry], result: Agreement) -> None:
+    """Count the drops that both witnesses have; one that came out all the same is in the log only."""
+    surplus = Counter(result.unexplained)
+    for entry in entries:
+        if entry.record is None or entry.record.event != "packet_dropped":
+            continue
+        identity = entry.crossing.identity
+        if surplus[identity]:
+            surplus[identity] -= 1
+            result.only_log.append(identity)
+            result.unexplained.remove(identity)
+        else:
+            result.dropped += 1
+            result.entry_frames.append((entry.crossing.side, entry.crossing.number))
+    result.only_log.sort()
+    result.unexplained.sort()

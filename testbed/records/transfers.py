@@ -18,9 +18,11 @@ def summarise_transfers(
     Returns:
         Objects with ``id, name, line, sni, direction, role, kind, ok, bytes, start_s, duration_s, goodput_bps,
         handshake_s, throttled, rule, drops, error``. ``bytes`` are payload bytes in the transfer's direction;
-        ``duration_s`` runs from the client's SYN to the last of them, ``goodput_bps`` is their quotient;
+        ``duration_s`` runs from the client's SYN to the last of them (where the client first does something else, as
+        in an evasion, from its ``download`` event), ``goodput_bps`` is their quotient;
         ``handshake_s`` is the time from connection to the end of the TLS handshake. ``throttled``, ``rule`` and
-        ``drops`` are ground truth. A transfer that never began has ``error`` "did not run".
+        ``drops`` are ground truth of that time. A transfer that never began has ``error`` "did not run". A transfer
+        whose outcome was published has it in ``published``.
     """
     by_transfer: dict[str, list[dict[str, Any]]] = {}
     for record in measurements:
@@ -41,13 +43,16 @@ def _summarise(transfer: dict[str, Any], records: list[dict[str, Any]], flows: _
     times, totals = received_bytes(records, counting)
     started = at["started"]["t"] if "started" in at else None
     finished = at.get("finished")
-    duration_s = None if started is None or not times else times[-1] - started
+    measured_from = at["download"]["t"] if "download" in at else started
+    duration_s = None if measured_from is None or not times else times[-1] - measured_from
     received = totals[-1] if totals else 0
     connected = at.get("connected")
     handshake = at.get("handshake")
-    flow = flows.find(connected) if connected else None
+    flow = flows.find(connected, at.get("download")) if connected else None
+    published = {"published": transfer["published"]} if transfer.get("published") else {}
     return {
         **{key: transfer[key] for key in ("id", "name", "line", "sni", "direction", "role", "kind")},
+        **published,
         "ok": bool(finished and finished["ok"]),
         "bytes": received,
         "start_s": started,
@@ -85,10 +90,12 @@ class _Flows:
         self._by_end: dict[tuple[str, int], list[dict[str, Any]]] = {}
         known: dict[tuple[str, int], dict[str, Any]] = {}
         for record in truth:
+            if not record["flow"]:
+                continue  # of a line, a fragment or a link: no flow's own
             key = (record["box"], record["flow"])
             event = record["event"]
             if event == "flow_opened":
-                flow = {"opened": record["t"], "throttled": False, "rule": None, "drops": 0}
+                flow = {"opened": record["t"], "forgotten": None, "throttled": False, "rule": None, "drops": 0}
                 known[key] = flow
                 self._by_end.setdefault((record["inside"], record["inside_port"]), []).append(flow)
             elif event == "rule_matched":
@@ -97,9 +104,18 @@ class _Flows:
                 known[key]["throttled"] = True
             elif event == "packet_dropped":
                 known[key]["drops"] += 1
+            elif event == "flow_forgotten":
+                known[key]["forgotten"] = record["t"]
 
-    def find(self, connected: dict[str, Any]) -> dict[str, Any] | None:
-        """The flow of a connection: the latest that was opened from that address and port before it was connected."""
+    def find(self, connected: dict[str, Any], download: dict[str, Any] | None) -> dict[str, Any] | None:
+        """The flow of a connection: the latest that was opened from that address and port before it was connected.
+
+        Where a download began later, the one that the box remembered then, or took the download for: a box may forget
+        an idle connection and see a new flow in what follows.
+        """
         flows = self._by_end.get((connected["local"][0], connected["local"][1]), [])
+        if download is not None:
+            flows = [flow for flow in flows if flow["forgotten"] is None or flow["forgotten"] > download["t"]]
+            return next((flow for flow in flows if flow["throttled"]), flows[0] if flows else None)
         earlier = [flow for flow in flows if flow["opened"] <= connected["t"]]
         return earlier[-1] if earlier else None

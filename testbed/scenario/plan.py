@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from testbed.errors import ScenarioError
-from testbed.middlebox.dataplane import live_obstacle
 from testbed.scenario import library
 from testbed.scenario.model import Fetch, Replay, Scenario, load_scenario
 from testbed.scenario.profiles import profile_for
@@ -192,12 +191,6 @@ class _Resolver:
                 raise self._error(("censors", info["kind"]), str(error)) from error
             if chosen is None:
                 continue
-            obstacle = live_obstacle(chosen.profile)
-            if obstacle is not None:
-                raise self._error(
-                    ("censors", info["kind"]),
-                    f"{chosen.profile.name}: {obstacle}; testbed inspect shows what it does to a capture",
-                )
             boxes[node] = {"profile": self._with_meter(chosen.plain), "seed": self._derived_seed(node)}
         return boxes
 

@@ -134,7 +134,7 @@ class World:
     def _box(self, name: str, box: dict[str, Any], report: int) -> int:
         truth = LineWriter(OUTPUT / "truth.jsonl")
         start_ns = self._start_ns
-        community_ids: dict[int, str] = {}
+        community_ids: dict[int, str | None] = {0: None}  # flow 0: fragments, and a whole line
 
         def log(event: Event) -> None:
             record = event_to_json(event, start_ns=start_ns)

@@ -94,8 +94,8 @@ def test_json_has_time_flow_name_and_fields() -> None:
     }
 
 
-@given(st.integers(0, 2**53), st.integers(0, 2**62))
-def test_nanoseconds_survive_for_a_hundred_days(since_start_ns: int, start_ns: int) -> None:
+@given(st.integers(0, 2**51), st.integers(0, 2**62))
+def test_nanoseconds_survive_for_26_days(since_start_ns: int, start_ns: int) -> None:
     event = FlowForgotten(t_ns=start_ns + since_start_ns, flow=1, reason="idle")
     assert event_from_json(event_to_json(event, start_ns=start_ns), start_ns=start_ns) == event
 

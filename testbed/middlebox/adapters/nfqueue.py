@@ -1,7 +1,10 @@
-"""The live box: queued packets to the inspector, verdicts back, decided flows to the kernel, every event to the log.
+"""The live box: queued packets to the inspector, its events carried out, decided flows to the kernel, all of it logged.
 
 Runs in the box's network namespace until it is told to stop. Time is the guest's clock at the packet, which in virtual
 time stands still while this code runs.
+
+What a packet's events say is done in their order; the packet itself goes on after them. So a reset for the server
+overtakes the packet that caused it, and arrives while its sequence number is the one that the server waits for.
 """
 
 from __future__ import annotations
@@ -17,24 +20,25 @@ from typing import TYPE_CHECKING, Any
 
 import netfilterqueue
 
-from testbed.errors import CertificateError
-from testbed.middlebox.dataplane import DROP_PORTS, MARKS, Dataplane
+from testbed.middlebox.adapters.alarm import Alarm
+from testbed.middlebox.adapters.delays import Delays
+from testbed.middlebox.adapters.wires import Wires
+from testbed.middlebox.dataplane import DROP_PORTS, Dataplane
 from testbed.middlebox.events import (
     Event,
     FlowForgotten,
     FlowOpened,
-    InspectionEnded,
     PacketDelayed,
     PacketDropped,
     PacketHeld,
     PacketInjected,
     PacketRewritten,
     ThrottlingStarted,
-    event_name,
 )
 from testbed.middlebox.inspector import Inspector
 from testbed.middlebox.meters import TokenBucketSpec
 from testbed.middlebox.packet import Direction, FlowKey, Packet
+from testbed.middlebox.ruleset import MARKS, rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,14 +70,13 @@ class LiveBox:
     def __init__(self, profile: Profile, *, seed: int, inside: str, outside: str, log: Callable[[Event], None]) -> None:
         self._profile = profile
         self._inspector = Inspector(profile, seed=seed)
-        self._dataplane = Dataplane(inside, outside)
+        self._ports = {Direction.UP: inside, Direction.DOWN: outside}
+        self._dataplane = Dataplane(self._ports, profile.placement.sees)
         self._log = log
         self._keys: dict[int, FlowKey] = {}
+        self._delays = Delays()
         self._stopping = False
-        action = profile.action
-        self._offloads_throttling = (
-            isinstance(profile.meter, TokenBucketSpec) and action.scope == "flow" and action.residual_s is None
-        )
+        self._police = _kernel_policer(profile, self._inspector)
         self.logged_drops = 0
 
     def run(self, ready: Callable[[], None]) -> dict[str, int]:
@@ -84,80 +87,99 @@ class LiveBox:
 
         Returns:
             Counters for the validity certificate: ``queue_dropped`` and ``user_dropped`` of the kernel's queue,
-            ``logged_drops``, ``evicted``.
+            ``logged_drops``, ``evicted``, and ``stopped_ns``: until when the log is complete. Packets that wait then
+            are never sent on.
         """
         awake, waker = os.pipe()
         os.set_blocking(waker, False)
         signal.set_wakeup_fd(waker)  # a poll that nothing else ends would go on after the handler
         signal.signal(signal.SIGTERM, self._stop)
-        self._dataplane.set_up()
+        self._dataplane.set_up(rules(self._profile, self._inspector.protocols, self._ports))
+        self._wires = Wires(self._ports)
+        alarm = Alarm()
         queue = netfilterqueue.NetfilterQueue()
         queue.bind(0, self._on_queued, max_len=_QUEUE_LENGTH, sock_len=_BUFFER_BYTES)
         drop_ports = {_tap(name): direction for direction, name in DROP_PORTS.items()}
-        poll = select.poll()
-        poll.register(awake, select.POLLIN)
-        poll.register(queue.get_fd(), select.POLLIN)
         by_fd = {tap.fileno(): (tap, direction) for tap, direction in drop_ports.items()}
-        for descriptor in by_fd:
+        poll = select.poll()
+        for descriptor in (awake, alarm.fileno(), queue.get_fd(), *by_fd):
             poll.register(descriptor, select.POLLIN)
         ready()
-        now_ns = time.time_ns()
-        while not self._stopping:
-            for descriptor, _ in poll.poll(self._wait_ms(now_ns)):
-                if descriptor in by_fd:
-                    self._read_dropped(*by_fd[descriptor])
-                elif descriptor != awake:
-                    queue.run(block=False)
+        stopped_ns = 0
+        while not stopped_ns:
+            alarm.set(_earliest(self._inspector.next_expiry_ns(), self._delays.next_ns()))
+            ready_fds = {descriptor for descriptor, _ in poll.poll()}
+            if self._stopping:
+                stopped_ns = time.time_ns()
+            if stopped_ns or queue.get_fd() in ready_fds:
+                queue.run(block=False)
+            for descriptor, (tap, direction) in by_fd.items():
+                if stopped_ns or descriptor in ready_fds:
+                    self._read_dropped(tap, direction)
             now_ns = time.time_ns()
+            self._delays.release(now_ns)
             self._expire(now_ns)
-        for tap, direction in by_fd.values():
-            self._read_dropped(tap, direction)
-        counters = _queue_counters() | {"logged_drops": self.logged_drops, "evicted": self._inspector.evicted}
+        counters = _queue_counters() | {
+            "logged_drops": self.logged_drops, "evicted": self._inspector.evicted, "stopped_ns": stopped_ns,
+        }  # fmt: skip
         queue.unbind()
+        alarm.close()
         return counters
 
     def _stop(self, *_: object) -> None:
         self._stopping = True
 
-    def _wait_ms(self, now_ns: int) -> int | None:
-        expiry = self._inspector.next_expiry_ns()
-        if expiry is None:
-            return None
-        return max(0, -(-(expiry - now_ns) // 1_000_000))
-
     def _on_queued(self, queued: Any) -> None:
         direction = _DIRECTION_OF_MARK[queued.get_mark()]
+        self._wires.learn(direction)
         packet = Packet.parse(queued.get_payload(), direction)
-        events = self._inspector.inspect(packet, time.time_ns())
-        is_dropped = False
-        for event in events:
-            self._handle(event, packet)
-            is_dropped = is_dropped or isinstance(event, PacketDropped)
-        if is_dropped:
+        now_ns = time.time_ns()
+        is_kept, departure_ns = False, now_ns
+        for event in self._inspector.inspect(packet, now_ns):
+            self._note(event, packet)
+            if isinstance(event, PacketDropped | PacketHeld):
+                is_kept = True
+            elif isinstance(event, PacketDelayed):
+                departure_ns = now_ns + event.delay_ns
+            elif isinstance(event, PacketRewritten):
+                queued.set_payload(event.data)
+            elif isinstance(event, PacketInjected):
+                self._wires.send(event.direction, event.data)
+        if is_kept:
             queued.drop()
+        elif departure_ns > now_ns:
+            self._delays.add(queued, departure_ns)
         else:
             queued.accept()
+        self._settle(packet.key)
 
-    def _handle(self, event: Event, packet: Packet) -> None:
+    def _note(self, event: Event, packet: Packet) -> None:
         """Log an event and do in the kernel what follows from it."""
         self._log(event)
-        if isinstance(event, PacketHeld | PacketDelayed | PacketInjected | PacketRewritten):
-            raise CertificateError(f"{event_name(event)}: the live box can pass and drop packets, nothing else")
         if isinstance(event, FlowOpened):
             self._keys[event.flow] = packet.key
         elif isinstance(event, ThrottlingStarted):
-            if self._offloads_throttling and isinstance(self._profile.meter, TokenBucketSpec):
+            if self._police is not None:
                 self._dataplane.police(
-                    event.flow, self._keys[event.flow], self._profile.meter, self._profile.action.directions
+                    event.flow, self._keys[event.flow], self._police, self._profile.action.directions
                 )
-        elif isinstance(event, InspectionEnded):
-            if event.reason != "matched":
-                self._dataplane.let_pass(event.flow, self._keys[event.flow])
         elif isinstance(event, FlowForgotten):
-            self._dataplane.forget(event.flow)
-            del self._keys[event.flow]
+            self._forget(event.flow)
         elif isinstance(event, PacketDropped):
             self.logged_drops += 1
+
+    def _settle(self, key: FlowKey) -> None:
+        """Leave a flow to the kernel once the box will leave it alone, and take it back if it no longer would."""
+        flow = self._inspector.flow(key)
+        if flow is None or self._dataplane.polices(flow):
+            return
+        is_left_alone = self._inspector.leaves_alone(key)
+        if is_left_alone == self._dataplane.holds(flow):
+            return
+        if is_left_alone:
+            self._dataplane.let_pass(flow, key, without_flags=self._inspector.minded_flags)
+        else:
+            self._dataplane.forget(flow)
 
     def _read_dropped(self, tap: socket.socket, direction: Direction) -> None:
         """Log what the kernel's policers sent to a drop port."""
@@ -168,7 +190,7 @@ class LiveBox:
                 return
             packet = Packet.parse(frame[_ETHERNET_HEADER:], direction)
             for event in self._inspector.dropped(packet, _timestamp(ancillary)):
-                self._handle(event, packet)
+                self._note(event, packet)
 
     def _expire(self, now_ns: int) -> None:
         """Forget idle flows, after asking the kernel when it last saw those that it holds."""
@@ -179,8 +201,23 @@ class LiveBox:
                     self._inspector.refresh(flow, now_ns - round(idle_s * _NS_PER_S))
         for event in self._inspector.expire(now_ns):
             self._log(event)
-            self._dataplane.forget(event.flow)
-            del self._keys[event.flow]
+            self._forget(event.flow)
+
+    def _forget(self, flow: int) -> None:
+        self._dataplane.forget(flow)
+        del self._keys[flow]
+
+
+def _kernel_policer(profile: Profile, inspector: Inspector) -> TokenBucketSpec | None:
+    """The token bucket that the kernel can be for a flow: nothing else may depend on the packets that it meters."""
+    action = profile.action
+    if action.scope != "flow" or action.residual_s is not None or inspector.minded_flags:
+        return None
+    return profile.meter if isinstance(profile.meter, TokenBucketSpec) else None
+
+
+def _earliest(*instants_ns: int | None) -> int | None:
+    return min((each for each in instants_ns if each is not None), default=None)
 
 
 def _tap(name: str) -> socket.socket:

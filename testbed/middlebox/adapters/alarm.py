@@ -1,0 +1,48 @@
+"""A timer that wakes a poll at an instant, to the nanosecond: the timeout of ``poll`` counts milliseconds."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+import time
+
+__all__ = ["Alarm"]
+
+_CLOEXEC, _NONBLOCK, _ABSOLUTE = os.O_CLOEXEC, os.O_NONBLOCK, 1  # sys/timerfd.h
+_NS_PER_S = 1_000_000_000
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Alarm:
+    """A timerfd on the clock of `time.time_ns`. Python has it from 3.13 on.
+
+    Raises:
+        OSError: the kernel has no timers for files.
+    """
+
+    __slots__ = ("_armed_ns", "_descriptor")
+
+    def __init__(self) -> None:
+        self._descriptor: int = _libc.timerfd_create(time.CLOCK_REALTIME, _CLOEXEC | _NONBLOCK)
+        if self._descriptor < 0:
+            raise OSError(ctypes.get_errno(), "timerfd_create")
+        self._armed_ns: int | None = None
+
+    def fileno(self) -> int:
+        """For poll: readable from the instant on, until the next `set`."""
+        return self._descriptor
+
+    def set(self, instant_ns: int | None) -> None:
+        """Go off at an instant since the epoch, at once if it has passed; None: never."""
+        if instant_ns == self._armed_ns and (instant_ns is None or instant_ns > time.time_ns()):
+            return
+        seconds, nanoseconds = divmod(instant_ns or 0, _NS_PER_S)
+        value = struct.pack("=qqqq", 0, 0, seconds, nanoseconds)
+        if _libc.timerfd_settime(self._descriptor, _ABSOLUTE, value, None):
+            raise OSError(ctypes.get_errno(), "timerfd_settime")
+        self._armed_ns = instant_ns
+
+    def close(self) -> None:
+        """Close the timer."""
+        os.close(self._descriptor)

@@ -1,0 +1,73 @@
+"""Datagrams of the box's own making, put on the wire at the right port.
+
+They go out as if the neighbour on the other side had sent them: the box has no address of its own. They leave the port
+without crossing the bridge, so nothing inspects them again.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+from testbed.errors import CertificateError
+
+if TYPE_CHECKING:
+    from testbed.middlebox.packet import Direction
+
+__all__ = ["Wires"]
+
+_ETH_P_ALL = 0x0003
+_ADDRESS = 6
+_HEADER = 14
+_TYPES = {4: b"\x08\x00", 6: b"\x86\xdd"}  # EtherType by IP version
+_PACKET_OTHERHOST = 3  # linux/if_packet.h: neither to the port itself nor from it: crossing the bridge
+
+
+class Wires:
+    """The two ports of a bridge, to send on.
+
+    The neighbours' Ethernet addresses are learnt from the first frame that crosses the bridge; it has both.
+
+    Args:
+        ports: by direction, the name of the port where packets come in.
+    """
+
+    def __init__(self, ports: dict[Direction, str]) -> None:
+        self._taps = {direction: _socket(name, _ETH_P_ALL) for direction, name in ports.items()}
+        # What goes up leaves by the port where packets from outside come in.
+        self._exits = {direction.opposite: _socket(name, 0) for direction, name in ports.items()}
+        self._heads: dict[Direction, bytes] = {}  # destination and source, by the direction of what is sent
+
+    def learn(self, direction: Direction) -> None:
+        """Take the neighbours' addresses from a packet that has come in this direction, unless they are known."""
+        if self._heads:
+            return
+        while not self._heads:
+            try:
+                frame, address = self._taps[direction].recvfrom(_HEADER)
+            except BlockingIOError:
+                return
+            if address[2] == _PACKET_OTHERHOST and frame[2 * _ADDRESS :] in _TYPES.values():
+                onward, back = frame[: 2 * _ADDRESS], frame[_ADDRESS : 2 * _ADDRESS] + frame[:_ADDRESS]
+                self._heads = {direction: onward, direction.opposite: back}
+        for tap in self._taps.values():
+            tap.close()
+
+    def send(self, direction: Direction, data: bytes) -> None:
+        """Send a datagram in a direction.
+
+        Raises:
+            CertificateError: no frame has crossed the bridge yet, so nobody knows where to.
+        """
+        head = self._heads.get(direction)
+        if head is None:
+            raise CertificateError("a packet was to be injected before any had crossed the box")
+        self._exits[direction].send(head + _TYPES[data[0] >> 4] + data)
+
+
+def _socket(name: str, protocol: int) -> socket.socket:
+    """A raw socket on a link. With protocol 0 it hears nothing."""
+    wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    wire.bind((name, protocol))
+    wire.setblocking(False)  # noqa: FBT003 - the socket module's
+    return wire
