@@ -11,6 +11,8 @@ ARGS ?=
 KERNEL_PACKAGES = bc binutils bison flex gcc libc6-dev linux-source-6.12 make patch python3 xz-utils
 PACKAGES = ca-certificates curl ethtool iproute2 iputils-ping libnetfilter-queue-dev libnfnetlink-dev mininet nftables nginx-light \
 	openssl python3-dev python3-venv tcpdump
+# What tshark reads in captures is compared with what we read.
+DEV_PACKAGES = tshark
 
 BIN = $(VENV)/bin
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
@@ -23,7 +25,7 @@ say = printf '[%4d s] %s\n' $$(( $$(date +%s) - $(SETUP_STARTED) )) $(1) >&2
 
 .DEFAULT_GOAL = help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint bench results setup setup-dev clean packages kernel-packages kernel
+.PHONY: help run test lint bench results setup setup-dev clean packages dev-packages kernel-packages kernel
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand --tabs=12
@@ -70,6 +72,9 @@ kernel-packages:
 packages: kernel-packages
 	@setup/install-packages $(PACKAGES)
 
+dev-packages: packages
+	@setup/install-packages $(DEV_PACKAGES)
+
 $(VENV)/run.stamp: pyproject.toml | packages
 	@$(call say,"python packages: installing")
 	@$(PYTHON) -m venv $(VENV)
@@ -77,7 +82,7 @@ $(VENV)/run.stamp: pyproject.toml | packages
 	@touch $@
 	@$(call say,"python packages: installed")
 
-$(VENV)/dev.stamp: pyproject.toml | packages
+$(VENV)/dev.stamp: pyproject.toml | dev-packages
 	@$(call say,"python packages: installing")
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP_INSTALL) --editable '.[dev]'
