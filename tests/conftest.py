@@ -38,17 +38,18 @@ Runner = Callable[..., FinishedRun]
 
 @pytest.fixture(scope="session")
 def run_scenario(tmp_path_factory: pytest.TempPathFactory) -> Runner:
-    """Run 2021-03-10 with settings: ``run_scenario("date=2021-04-03", seed=2, command=[…])``."""
+    """Run 2021-03-10, or another scenario, with settings: ``run_scenario("date=2021-04-03", seed=2, command=[…])``."""
     kernel = kernel_info()
     if kernel.path is None:
         pytest.skip("the guest's kernel is not built; run: testbed kernel build")
 
     def run(
-        *settings: str, seed: int | None = None, command: list[str] | None = None, silence_s: float = 120.0
-    ) -> FinishedRun:
+        *settings: str, scenario: str = "2021-03-10", seed: int | None = None, command: list[str] | None = None,
+        silence_s: float = 120.0,
+    ) -> FinishedRun:  # fmt: skip
         path = tmp_path_factory.mktemp("run") / "run"
         plan = make_plan(
-            library.find("scenarios", "2021-03-10"), list(settings), seed=seed, engine="virtual", command=command
+            library.find("scenarios", scenario), list(settings), seed=seed, engine="virtual", command=command
         )
         manifest = run_plan(plan, kernel, path, silence_s=silence_s, progress=lambda _: None)
         return FinishedRun(path, manifest)

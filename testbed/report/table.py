@@ -27,18 +27,19 @@ def format_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: f
 
 def transfer_table(manifest: dict[str, Any]) -> str:
     """The transfers of a run, line by line, and below it what the run was."""
-    head = ("line", "transfer", "role", "goodput", "time", "ground truth")
+    published = any("published" in transfer for transfer in manifest["transfers"])
+    head = ("line", "transfer", "role", "goodput", "time", *(("published",) if published else ()), "ground truth")
     rows: list[tuple[str, ...]] = []
     previous = None
     for transfer in manifest["transfers"]:
         if previous not in {None, transfer["line"]}:
             rows.append(("",) * len(head))
-        rows.append(_row(transfer, is_new_line=transfer["line"] != previous))
+        rows.append(_row(transfer, is_new_line=transfer["line"] != previous, published=published))
         previous = transfer["line"]
     return format_table(head, rows, right=frozenset({3, 4})) + "\n\n" + _summary(manifest)
 
 
-def _row(transfer: dict[str, Any], *, is_new_line: bool) -> tuple[str, ...]:
+def _row(transfer: dict[str, Any], *, is_new_line: bool, published: bool) -> tuple[str, ...]:
     goodput = format_rate(transfer["goodput_bps"]) if transfer["goodput_bps"] and transfer["ok"] else "failed"
     duration = f"{transfer['duration_s']:.1f} s" if transfer["duration_s"] is not None else "–"
     return (
@@ -47,6 +48,7 @@ def _row(transfer: dict[str, Any], *, is_new_line: bool) -> tuple[str, ...]:
         transfer["role"],
         goodput,
         duration,
+        *((transfer.get("published", "–"),) if published else ()),
         _truth(transfer),
     )
 

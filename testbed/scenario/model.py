@@ -24,7 +24,7 @@ from testbed.scenario.document import Document, Key
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Fetch", "Line", "Outage", "Recording", "Replay", "Scenario", "load_scenario"]
+__all__ = ["Evade", "Fetch", "Line", "Outage", "Recording", "Replay", "Scenario", "load_scenario"]
 
 _MOST_MESSAGES = 8
 _LONGEST_VALUE = 60
@@ -76,6 +76,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,31}$")]
 LineName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,15}$")]
 Role = Literal["target", "control", "collateral"]
+Outcome = Literal["throttled", "not throttled"]
 
 
 class _Strict(BaseModel):
@@ -142,6 +143,16 @@ class Replay(_Measurement):
         return self
 
 
+class Evade(_Measurement):
+    """One hello brought past the box in a way of `testbed.traffic.evasion`, and a download over the same flow."""
+
+    evade: str
+    sni: Name = "twitter.com"
+    size: Bytes = parse_size("100 kB")
+    options: dict[str, Any] = {}
+    published: Outcome | None = None
+
+
 class Outage(_Strict):
     """A link on which every packet is lost for a while."""
 
@@ -158,17 +169,18 @@ class Outage(_Strict):
 
 
 def _kind_of_measurement(value: Any) -> str | None:
-    if isinstance(value, dict) and ("fetch" in value) != ("replay" in value):
-        return "fetch" if "fetch" in value else "replay"
+    if isinstance(value, dict):
+        kinds = [kind for kind in ("fetch", "replay", "evade") if kind in value]
+        return kinds[0] if len(kinds) == 1 else None
     return None
 
 
 Measurement = Annotated[
-    Annotated[Fetch, Tag("fetch")] | Annotated[Replay, Tag("replay")],
+    Annotated[Fetch, Tag("fetch")] | Annotated[Replay, Tag("replay")] | Annotated[Evade, Tag("evade")],
     Discriminator(
         _kind_of_measurement,
         custom_error_type="measurement_kind",
-        custom_error_message="expected a mapping with exactly one of the keys 'fetch' and 'replay'",
+        custom_error_message="expected a mapping with exactly one of the keys 'fetch', 'replay' and 'evade'",
     ),
 ]
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from testbed.errors import ScenarioError
 from testbed.scenario import library
-from testbed.scenario.model import Fetch, Replay, Scenario, load_scenario
+from testbed.scenario.model import Evade, Fetch, Replay, Scenario, load_scenario
 from testbed.scenario.profiles import profile_for
+from testbed.traffic.evasion import EVASIONS, make_evasion
+from testbed.traffic.options import OptionError, known_options
 from testbed.world.network import topology_class
 from testbed.world.routed import ParameterError, RoutedTopo
 
@@ -156,9 +158,9 @@ class _Resolver:
     def _replay_server(self) -> str | None:
         name = self._scenario.replay_server
         if name is None:
-            replays = [each for each in self._scenario.measurements if isinstance(each, Replay)]
-            if replays:
-                raise self._error(("replay_server",), "this key is missing: a replay needs a server at its far end")
+            for kind, what in ((Replay, "a replay"), (Evade, "an evasion")):
+                if any(isinstance(each, kind) for each in self._scenario.measurements):
+                    raise self._error(("replay_server",), f"this key is missing: {what} needs a server at its far end")
             return None
         if name in self._scenario.origins:
             raise self._error(("replay_server",), f"{name} is an origin; its port 443 is taken: choose another server")
@@ -269,7 +271,9 @@ class _Resolver:
                 self._client(("measurements", index, "lines"), name)
         return plans
 
-    def _transfer(self, index: int, line: str, measurement: Fetch | Replay, names: dict[str, str]) -> dict[str, Any]:
+    def _transfer(
+        self, index: int, line: str, measurement: Fetch | Replay | Evade, names: dict[str, str]
+    ) -> dict[str, Any]:
         timing = {"at_s": measurement.at, "timeout_s": measurement.timeout, "line": line, "role": measurement.role}
         if isinstance(measurement, Fetch):
             self._check_name(("measurements", index, "fetch"), measurement.fetch, names)
@@ -278,6 +282,8 @@ class _Resolver:
                 "kind": "fetch" if measurement.client == "measure" else "curl", "sni": measurement.fetch,
                 "direction": "download", "path": _object_path(measurement.size), "size": measurement.size, **timing,
             }  # fmt: skip
+        if isinstance(measurement, Evade):
+            return {**self._evasion(index, line, measurement), **timing}
         recording = next((each for each in self._scenario.recordings if each.name == measurement.replay), None)
         if recording is None:
             known = ", ".join(each.name for each in self._scenario.recordings) or "none"
@@ -291,6 +297,22 @@ class _Resolver:
             "name": f"replay {recording.name}, {measurement.direction}, {variant}", "kind": "replay",
             "sni": None if measurement.inverted else recording.sni, "direction": measurement.direction,
             "recording": f"{recording.name}.json", "inverted": measurement.inverted, **timing,
+        }  # fmt: skip
+
+    def _evasion(self, index: int, line: str, measurement: Evade) -> dict[str, Any]:
+        key = ("measurements", index)
+        if measurement.evade not in EVASIONS:
+            raise self._error((*key, "evade"), f"no evasion {measurement.evade!r} (there: {', '.join(EVASIONS)})")
+        try:
+            evasion = make_evasion(measurement.evade, measurement.options)
+        except OptionError as error:
+            raise self._error((*key, "options", error.option), error.problem) from error
+        given = ", ".join(f"{name} {value}" for name, value in measurement.options.items())
+        return {
+            "id": f"{line}/{index + 1:02}-{measurement.evade}",
+            "name": f"{measurement.evade} ({given})" if given else measurement.evade, "kind": "evade",
+            "sni": measurement.sni, "direction": "download", "evasion": measurement.evade,
+            "options": known_options(evasion), "size": measurement.size, "published": measurement.published,
         }  # fmt: skip
 
     def _check_name(self, key: tuple[str | int, ...], name: str, names: dict[str, str]) -> None:

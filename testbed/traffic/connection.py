@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import select
 import socket
 import struct
+import termios
+import time
 from typing import TYPE_CHECKING
 
 from testbed.errors import TestbedError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from testbed.traffic.log import TransferLog
 
-__all__ = ["Connection", "TransferError", "connect"]
+__all__ = ["Connection", "TransferError", "accept", "connect"]
 
 TCP_INFO = 11
+# linux/tcp.h
+_TCP_REPAIR, _TCP_REPAIR_QUEUE, _TCP_QUEUE_SEQ = 19, 20, 21
+_REPAIR_ON, _REPAIR_OFF_IN_SILENCE = 1, -1
+_RECEIVE_QUEUE, _SEND_QUEUE = 1, 2
 _TCP_INFO_BYTES = 232
 _TCP_INFO_INTERVAL_S = 0.1
 _RECEIVE_BYTES = 65_536
@@ -58,6 +67,8 @@ class Connection:
 
     Attributes:
         now: when the last call returned, on the log's clock.
+        local: address and port of this end.
+        remote: those of the other end.
     """
 
     def __init__(self, connected: socket.socket, *, deadline: float, log: TransferLog) -> None:
@@ -72,6 +83,8 @@ class Connection:
         self._readable.register(connected, select.POLLIN)
         self._writable.register(connected, select.POLLOUT)
         self.now = log.now()
+        self.local: tuple[str, int] = connected.getsockname()
+        self.remote: tuple[str, int] = connected.getpeername()
 
     def send(self, data: bytes) -> None:
         """Hand all of it to the kernel. Raises TransferError."""
@@ -104,6 +117,41 @@ class Connection:
         self._socket.shutdown(socket.SHUT_WR)
         while self.receive():
             pass
+
+    def wait(self, seconds: float) -> None:
+        """Do nothing for a while. Raises TransferError when the deadline has passed by then."""
+        time.sleep(seconds)
+        self.now = self._log.now()
+        if self.now > self._deadline:
+            raise TransferError("timed out while waiting")
+
+    def send_at_once(self) -> None:
+        """Let every ``send`` leave in a segment of its own, as long as windows allow."""
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def set_ttl(self, ttl: int) -> None:
+        """Time-to-live of the segments that are sent, and sent again, from now on."""
+        self._socket.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
+
+    def sequence_numbers(self) -> tuple[int, int]:
+        """Those of the next byte to send and the next to receive, as a sniffer would learn them from the wire.
+
+        The kernel tells them in its repair mode, which is left at once and without a probe. Takes CAP_NET_ADMIN.
+        """
+        self._socket.setsockopt(socket.IPPROTO_TCP, _TCP_REPAIR, _REPAIR_ON)
+        try:
+            return self._queue_sequence(_SEND_QUEUE), self._queue_sequence(_RECEIVE_QUEUE)
+        finally:
+            self._socket.setsockopt(socket.IPPROTO_TCP, _TCP_REPAIR, _REPAIR_OFF_IN_SILENCE)
+
+    def _queue_sequence(self, queue: int) -> int:
+        self._socket.setsockopt(socket.IPPROTO_TCP, _TCP_REPAIR_QUEUE, queue)
+        return self._socket.getsockopt(socket.IPPROTO_TCP, _TCP_QUEUE_SEQ) % 2**32
+
+    def unacknowledged(self) -> int:
+        """How many bytes were sent, or wait to be, and are not acknowledged."""
+        count: int = struct.unpack("=i", fcntl.ioctl(self._socket, termios.TIOCOUTQ, bytes(4)))[0]
+        return count
 
     def close(self) -> None:
         """Take a last sample and close."""
@@ -154,3 +202,28 @@ def connect(address: tuple[str, int], *, timeout_s: float, log: TransferLog, loc
         raise TransferError(f"connecting failed: {os.strerror(code)}")
     log.event("connected", local=list(connecting.getsockname()), remote=list(address))
     return Connection(connecting, deadline=deadline, log=log)
+
+
+def accept(announce: Callable[[], None], *, port: int, timeout_s: float, log: TransferLog) -> Connection:
+    """Listen on a port, let the peer know, and take its connection; log ``started`` and ``connected``.
+
+    Args:
+        announce: called once the port is open.
+        port: of this end.
+        timeout_s: for the connection and all that is done with it.
+        log: where events and samples go.
+
+    Raises:
+        TransferError: nobody came in time.
+    """
+    deadline = log.now() + timeout_s
+    with socket.create_server(("", port)) as listening:
+        listening.settimeout(timeout_s)
+        log.event("started", local_port=port)
+        announce()
+        try:
+            accepted, remote = listening.accept()
+        except TimeoutError:
+            raise TransferError("timed out while waiting for a connection") from None
+    log.event("connected", local=list(accepted.getsockname()), remote=list(remote))
+    return Connection(accepted, deadline=deadline, log=log)

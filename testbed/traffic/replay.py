@@ -1,8 +1,11 @@
-"""Both ends of a replay: each sends its messages as soon as the messages before them have come.
+"""Both ends of a replay, and the server at the far end of every conversation.
+
+In a replay each end sends its messages as soon as the messages before them have come.
 
 The replaying server listens on port 443 (Censored Planet report, 2021-04-06) and cannot tell one replay from another by
 its bytes, some of which are inverted. The client therefore announces each replay, with its own address and port, on a
-Unix socket inside the guest: not a byte of it crosses the emulated network.
+Unix socket inside the guest: not a byte of it crosses the emulated network. Conversations (`conversation`) are
+announced in the same way.
 """
 
 from __future__ import annotations
@@ -19,6 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 from testbed.records.jsonl import LineWriter
 from testbed.traffic.connection import Connection, TransferError, connect
+from testbed.traffic.conversation import HTTPS, SMALL_WINDOW
+from testbed.traffic.far_end import converse, prepare
 from testbed.traffic.log import TransferLog
 from testbed.traffic.recording import Recording
 
@@ -28,7 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["load_variant", "replay", "serve_replays"]
 
-PORT = 443
+PORT = HTTPS
+_TCP_WINDOW_CLAMP = 10  # linux/tcp.h
 
 
 def load_variant(path: Path, *, direction: str, inverted: bool) -> Recording:
@@ -114,46 +120,68 @@ def serve_replays(
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     announced: dict[tuple[str, int], dict[str, Any]] = {}
+
+    def in_child(transfer: dict[str, Any], part: Callable[[TransferLog], None]) -> None:
+        _fork(
+            lambda: part(
+                TransferLog(LineWriter(measurements), transfer=transfer["id"], side="server", start_ns=start_ns)
+            )
+        )
+
     with (
         socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as orders,
-        socket.create_server(("", PORT), backlog=128) as port,
+        _listen(PORT) as port,
+        _listen(SMALL_WINDOW) as small,
     ):
+        small.setsockopt(socket.IPPROTO_TCP, _TCP_WINDOW_CLAMP, 1)  # the kernel makes it the least that it allows
         orders.bind(str(control))
         orders.listen()
+        listeners = {each.fileno(): each for each in (port, small)}
         poll = select.poll()
-        poll.register(orders, select.POLLIN)
-        poll.register(port, select.POLLIN)
+        for descriptor in (orders.fileno(), *listeners):
+            poll.register(descriptor, select.POLLIN)
         ready()
         while True:
             for descriptor, _ in poll.poll():
                 if descriptor == orders.fileno():
-                    _take_announcement(orders, announced)
+                    _take_announcement(orders, announced, in_child)
                     continue
-                accepted, peer = port.accept()
+                accepted, peer = listeners[descriptor].accept()
                 transfer = announced.pop(peer[:2], None)
                 if transfer is not None:
-                    _serve(accepted, transfer, recordings, measurements, start_ns)
+                    in_child(transfer, _part(accepted, transfer, recordings))
                 accepted.close()
 
 
-def _take_announcement(orders: socket.socket, announced: dict[tuple[str, int], dict[str, Any]]) -> None:
+def _listen(port: int) -> socket.socket:
+    return socket.create_server(("", port), backlog=128, reuse_port=True)
+
+
+def _take_announcement(
+    orders: socket.socket,
+    announced: dict[tuple[str, int], dict[str, Any]],
+    in_child: Callable[[dict[str, Any], Callable[[TransferLog], None]], None],
+) -> None:
+    """Remember who will come for what, or begin at once where the client waits for us."""
     line, _ = orders.accept()
     with line:
         order = json.loads(line.makefile("rb").readline())
         host, port = order["peer"]
-        announced[host, port] = order["transfer"]
+        transfer = order["transfer"]
+        part = prepare(transfer, (host, port)) if "steps" in transfer else None
+        if part is None:
+            announced[host, port] = transfer
+        else:
+            in_child(transfer, part)
         line.sendall(b"+")
 
 
-def _serve(
-    accepted: socket.socket, transfer: dict[str, Any], recordings: Path, measurements: Path, start_ns: int
-) -> None:
-    """Play the server's side in a child process."""
-    if os.fork():
-        return
-    status = 1
-    try:
-        log = TransferLog(LineWriter(measurements), transfer=transfer["id"], side="server", start_ns=start_ns)
+def _part(accepted: socket.socket, transfer: dict[str, Any], recordings: Path) -> Callable[[TransferLog], None]:
+    """The server's part on a connection: the steps of a conversation, or its messages of a recording."""
+    if "steps" in transfer:
+        return lambda log: converse(accepted, transfer, log)
+
+    def play(log: TransferLog) -> None:
         recording = load_variant(
             recordings / transfer["recording"], direction=transfer["direction"], inverted=transfer["inverted"]
         )
@@ -163,6 +191,17 @@ def _serve(
             _play(connection, recording, ours="down", log=log, count="up")
         log.event("played")
         connection.close()
+
+    return play
+
+
+def _fork(body: Callable[[], None]) -> None:
+    """Do something in a child process."""
+    if os.fork():
+        return
+    status = 1
+    try:
+        body()
         status = 0
     except BaseException:  # noqa: BLE001 - the child ends here; its traceback is what is left of it
         traceback.print_exc()

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 from testbed.records.jsonl import LineWriter
 from testbed.traffic.connection import TransferError
 from testbed.traffic.curl import curl
+from testbed.traffic.evasion import evasion_of
 from testbed.traffic.fetch import fetch
 from testbed.traffic.log import TransferLog
+from testbed.traffic.near_end import NearEnd
 from testbed.traffic.replay import announce_to, load_variant, replay
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Vantage"]
 
-_REPLAY_PORT = 20_000
+_CLIENT_PORT = 20_000
 HTTPS = 443
 
 
@@ -89,20 +91,41 @@ class Vantage:
                 curl(url, ca=self.ca, key_log=key_log, timeout_s=timeout_s, log=log)
             case "replay":
                 self._replay(transfer, number, log)
+            case "evade":
+                self._near_end().hold(
+                    evasion_of(transfer["evasion"], transfer["options"]).passage(transfer["sni"]),
+                    transfer=transfer["id"],
+                    port=_CLIENT_PORT + number,
+                    size=transfer["size"],
+                    timeout_s=timeout_s,
+                    log=log,
+                )
+
+    def _near_end(self) -> NearEnd:
+        server, control = self._far_end()
+        return NearEnd(
+            address=self.address,
+            far=server,
+            announce=lambda port, order: announce_to(control, self.address, order)(port),
+        )
+
+    def _far_end(self) -> tuple[str, Path]:
+        server, control = self.replay_server
+        if server is None:
+            raise TransferError("the scenario has no replay server")
+        return server, control
 
     def _replay(self, transfer: dict[str, Any], number: int, log: TransferLog) -> None:
         path = self.output / "recordings" / transfer["recording"]
         if not path.exists():
             raise TransferError(f"the recording {transfer['recording']} was not made")
         variant = load_variant(path, direction=transfer["direction"], inverted=transfer["inverted"])
-        server, control = self.replay_server
-        if server is None:
-            raise TransferError("the scenario has no replay server")
+        server, control = self._far_end()
         replay(
             variant,
             server,
             announce=announce_to(control, self.address, transfer),
-            local_port=_REPLAY_PORT + number,
+            local_port=_CLIENT_PORT + number,
             timeout_s=transfer["timeout_s"],
             log=log,
             count="down" if transfer["direction"] == "download" else "none",

@@ -1,0 +1,152 @@
+"""A conversation between a client and the far end: who opens it, what each side does, in what order.
+
+The far end is told its steps before the first packet, beside the network (`replay.announce_to`): no request crosses
+the emulated wire, so a box sees nothing but what the client means it to see.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "HTTPS",
+    "SMALL_WINDOW",
+    "Bulk",
+    "DatagramPassage",
+    "Give",
+    "Passage",
+    "Step",
+    "Take",
+    "Talk",
+    "bulk",
+    "steps_from_json",
+]
+
+HTTPS = 443
+SMALL_WINDOW = 8443  # the far end's listener there announces the smallest window that Linux has
+
+_APPLICATION_DATA = b"\x17\x03\x03\x40\x00"
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """Receive so many payload bytes."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Give:
+    """Send these bytes."""
+
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """Send so many bytes of an object."""
+
+    count: int
+
+
+Step = Take | Give | Bulk
+
+
+class Talk(Protocol):
+    """What a client can do on an open TCP connection."""
+
+    def send(self, *payloads: bytes) -> None:
+        """Send through the kernel's TCP, each payload in segments of its own."""
+
+    def send_to_die(self, payload: bytes) -> None:
+        """Send with time-to-live 1. The kernel believes it on its way, and sends it again if nobody answers."""
+
+    def segment(self, payload: bytes = b"", *, flags: int = ..., ttl: int = ..., shift: int = 0) -> bytes:
+        """Craft the connection's next segment, ``shift`` bytes off in sequence. The kernel knows nothing of it."""
+
+    def emit(self, *datagrams: bytes) -> None:
+        """Put crafted datagrams on the wire."""
+
+    def receive(self, count: int) -> bytes:
+        """Wait for so many bytes."""
+
+    def settle(self) -> None:
+        """Wait until all that was sent is acknowledged."""
+
+    def wait(self, seconds: float) -> None:
+        """Stay idle."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """How a hello is brought past a box over TCP.
+
+    Attributes:
+        steps: what the far end does before it sends the object.
+        send: what the client does once the connection is open.
+        opens: which end opens the connection; ``both``: at once (simultaneous open, RFC 9293, section 3.5).
+        port: of the far end.
+        patience_s: how much longer than an ordinary conversation this takes.
+    """
+
+    steps: tuple[Step, ...]
+    send: Callable[[Talk], None]
+    opens: Literal["near", "far", "both"] = "near"
+    port: int = HTTPS
+    patience_s: float = 0.0
+
+    def order(self, *, transfer: str, size: int, timeout_s: float) -> dict[str, Any]:
+        """What the far end is told, as plain JSON."""
+        return _order(transfer, (*self.steps, Bulk(size)), "tcp", self.opens, timeout_s + self.patience_s)
+
+
+@dataclass(frozen=True, slots=True)
+class DatagramPassage:
+    """How a hello is brought past a box in UDP datagrams, which the far end takes before it sends the object."""
+
+    datagrams: tuple[bytes, ...]
+
+    def order(self, *, transfer: str, size: int, timeout_s: float) -> dict[str, Any]:
+        """What the far end is told, as plain JSON."""
+        steps = (Take(sum(map(len, self.datagrams))), Bulk(size))
+        return _order(transfer, steps, "udp", "near", timeout_s)
+
+
+def _order(transfer: str, steps: tuple[Step, ...], protocol: str, opens: str, timeout_s: float) -> dict[str, Any]:
+    return {
+        "id": transfer,
+        "steps": [_step_to_json(step) for step in steps],
+        "opens": opens,
+        "protocol": protocol,
+        "timeout_s": timeout_s,
+    }
+
+
+def _step_to_json(step: Step) -> list[Any]:
+    match step:
+        case Take(count):
+            return ["take", count]
+        case Give(payload):
+            return ["give", base64.b64encode(payload).decode()]
+        case Bulk(count):
+            return ["bulk", count]
+
+
+def steps_from_json(plain: list[list[Any]]) -> list[Step]:
+    """The steps of an order."""
+    made: dict[str, Callable[[Any], Step]] = {
+        "take": Take, "give": lambda text: Give(base64.b64decode(text)), "bulk": Bulk,
+    }  # fmt: skip
+    return [made[kind](value) for kind, value in plain]
+
+
+def bulk(size: int) -> bytes:
+    """An object of ``size`` bytes: it begins as a TLS application data record does, the rest looks like nothing."""
+    pattern = bytes((7 * index + 0x80) % 256 for index in range(251))
+    body = pattern * (size // len(pattern) + 1)
+    return (_APPLICATION_DATA + body)[:size]

@@ -1,0 +1,100 @@
+"""A packet for the box alone, before the hello: it passes the box and never reaches the application behind it.
+
+By a low time-to-live (IMC 2021, section 7), a wrong checksum, or a sequence number that the far end has long had. More
+than 100 bytes that are no protocol make the box give up on the flow; a fake hello for another name does not, since the
+box looks at 3 to 15 more packets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING
+
+from testbed.traffic.conversation import Passage, Take
+from testbed.traffic.hello import client_hello
+from testbed.traffic.options import option, server_name, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from testbed.traffic.conversation import Talk
+
+__all__ = ["FakeHello", "FakeRandom", "WrongChecksum", "WrongSequence", "low_ttl", "spoiled"]
+
+_BEHIND_THE_BOX = 6  # it stood within the first five hops: IMC 2021, section 6.4
+_LONG_AGO = 100_000
+_CHECKSUM = slice(36, 38)  # of TCP, behind an IP header without options
+
+
+def low_ttl(about: str = "time-to-live of the fake: past the box, short of the server") -> int:
+    """The option of packets that must die between box and server."""
+    ttl: int = option(_BEHIND_THE_BOX, whole(1, 64), about)
+    return ttl
+
+
+def _noise(size: int) -> bytes:
+    """Bytes that no recogniser takes for a protocol."""
+    return b"\xaa" + Random(size).randbytes(size - 1)  # noqa: S311 - reproducible, not secret
+
+
+def spoiled(segment: bytes) -> bytes:
+    """A segment whose TCP checksum is wrong."""
+    return segment[: _CHECKSUM.start] + bytes(255 - each for each in segment[_CHECKSUM]) + segment[_CHECKSUM.stop :]
+
+
+def _after(fake: Callable[[Talk], bytes], name: str) -> Passage:
+    hello = client_hello(name)
+
+    def send(talk: Talk) -> None:
+        talk.emit(fake(talk))
+        talk.send(hello)
+
+    return Passage(steps=(Take(len(hello)),), send=send)
+
+
+@dataclass(frozen=True, slots=True)
+class FakeHello:
+    """One innocuous hello first."""
+
+    ttl: int = low_ttl()
+    other: str = option("example.org", server_name, "the name in the fake hello")
+
+    def passage(self, name: str) -> Passage:
+        """See `registry.Evasion`."""
+        return _after(lambda talk: talk.segment(client_hello(self.other), ttl=self.ttl), name)
+
+
+@dataclass(frozen=True, slots=True)
+class FakeRandom:
+    """A random packet first."""
+
+    ttl: int = low_ttl()
+    size: int = option(150, whole(1, 1400), "of the random payload, bytes")
+
+    def passage(self, name: str) -> Passage:
+        """See `registry.Evasion`."""
+        return _after(lambda talk: talk.segment(_noise(self.size), ttl=self.ttl), name)
+
+
+@dataclass(frozen=True, slots=True)
+class WrongChecksum:
+    """A random packet whose TCP checksum is wrong: the far end drops it."""
+
+    size: int = option(150, whole(1, 1400), "of the random payload, bytes")
+
+    def passage(self, name: str) -> Passage:
+        """See `registry.Evasion`."""
+        return _after(lambda talk: spoiled(talk.segment(_noise(self.size))), name)
+
+
+@dataclass(frozen=True, slots=True)
+class WrongSequence:
+    """A random packet that claims to be old: the far end acknowledges what it has and drops it."""
+
+    size: int = option(150, whole(1, 1400), "of the random payload, bytes")
+    behind: int = option(_LONG_AGO, whole(2000, 1 << 30), "how far the sequence number lies back")
+
+    def passage(self, name: str) -> Passage:
+        """See `registry.Evasion`."""
+        return _after(lambda talk: talk.segment(_noise(self.size), shift=-self.behind), name)

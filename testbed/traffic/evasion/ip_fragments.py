@@ -1,0 +1,61 @@
+"""The hello in IP fragments (Censored Planet, TSPU, 2022).
+
+The kernel sends the hello with a time-to-live of 1, so that it dies at the first hop, and the same segment goes out in
+fragments that we make. The far end acknowledges those, before the kernel would send again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from testbed.traffic.conversation import Passage, Take
+from testbed.traffic.hello import BROWSER_BYTES, client_hello
+from testbed.traffic.options import option, whole
+
+if TYPE_CHECKING:
+    from testbed.traffic.conversation import Talk
+
+__all__ = ["IpFragments", "fragments"]
+
+_IP_HEADER = 20
+_MORE_FRAGMENTS = 0x2000
+_UNIT = 8  # offsets count in these
+_IDENTIFICATION = 0x7C0D
+
+
+@dataclass(frozen=True, slots=True)
+class IpFragments:
+    """Fragments of IPv4, in order."""
+
+    size: int = option(
+        256, whole(_UNIT, BROWSER_BYTES), "bytes of the datagram's body in a fragment, rounded down to 8"
+    )
+
+    def passage(self, name: str) -> Passage:
+        """See `registry.Evasion`."""
+        hello = client_hello(name)
+
+        def send(talk: Talk) -> None:
+            whole_segment = talk.segment(hello)
+            talk.send_to_die(hello)
+            talk.emit(*fragments(whole_segment, self.size))
+
+        return Passage(steps=(Take(len(hello)),), send=send)
+
+
+def fragments(datagram: bytes, size: int) -> list[bytes]:
+    """An IPv4 datagram without options, cut into fragments of ``size`` bytes of body at most.
+
+    The kernel makes the header's checksum right when it sends them through a raw socket.
+    """
+    size -= size % _UNIT
+    header, body = datagram[:_IP_HEADER], datagram[_IP_HEADER:]
+    pieces = []
+    for at in range(0, len(body), size):
+        piece = body[at : at + size]
+        more = _MORE_FRAGMENTS if at + size < len(body) else 0
+        length = (_IP_HEADER + len(piece)).to_bytes(2, "big")
+        place = _IDENTIFICATION.to_bytes(2, "big") + (more | at // _UNIT).to_bytes(2, "big")
+        pieces.append(header[:2] + length + place + header[8:] + piece)
+    return pieces

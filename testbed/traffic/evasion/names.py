@@ -1,0 +1,79 @@
+"""Hellos in one packet that differ in what name they show: the baseline, and what evades by having another name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from testbed.traffic.conversation import Passage, Take
+from testbed.traffic.hello import client_hello, inverted
+from testbed.traffic.options import option, server_name
+
+__all__ = ["EncryptedHello", "Inverted", "NoName", "OtherName", "Plain", "TrailingDot", "in_one_packet"]
+
+_INNOCUOUS = "example.org"
+
+
+def in_one_packet(payload: bytes) -> Passage:
+    """A connection on which the client sends one packet."""
+    return Passage(steps=(Take(len(payload)),), send=lambda talk: talk.send(payload))
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """No evasion: the hello as browsers send it."""
+
+    def passage(self, name: str) -> Passage:
+        """See `registry.Evasion`."""
+        return in_one_packet(client_hello(name))
+
+
+@dataclass(frozen=True, slots=True)
+class Inverted:
+    """Every bit of the payload turned over: the control of record and replay (IMC 2021, section 5)."""
+
+    def passage(self, name: str) -> Passage:
+        """See `registry.Evasion`."""
+        return in_one_packet(inverted(client_hello(name)))
+
+
+@dataclass(frozen=True, slots=True)
+class NoName:
+    """A hello without server_name."""
+
+    def passage(self, name: str) -> Passage:
+        """See `registry.Evasion`."""
+        del name
+        return in_one_packet(client_hello(None))
+
+
+@dataclass(frozen=True, slots=True)
+class OtherName:
+    """A hello for an unrelated name: also what a box sees of an encrypted proxy."""
+
+    other: str = option(_INNOCUOUS, server_name, "the name in the hello")
+
+    def passage(self, name: str) -> Passage:
+        """See `registry.Evasion`."""
+        del name
+        return in_one_packet(client_hello(self.other))
+
+
+@dataclass(frozen=True, slots=True)
+class TrailingDot:
+    """The same name, fully qualified with a dot at its end (Censored Planet, 2021)."""
+
+    def passage(self, name: str) -> Passage:
+        """See `registry.Evasion`."""
+        return in_one_packet(client_hello(name + "."))
+
+
+@dataclass(frozen=True, slots=True)
+class EncryptedHello:
+    """Encrypted ClientHello: an innocuous outer name, the true one out of sight."""
+
+    outer: str = option(_INNOCUOUS, server_name, "the outer name")
+
+    def passage(self, name: str) -> Passage:
+        """See `registry.Evasion`."""
+        del name
+        return in_one_packet(client_hello(self.outer, hides_name=True))

@@ -1,0 +1,23 @@
+"""The hello in two TCP segments (IMC 2021, section 7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from testbed.traffic.conversation import Passage, Take
+from testbed.traffic.hello import BROWSER_BYTES, client_hello
+from testbed.traffic.options import option, whole
+
+__all__ = ["TcpSplit"]
+
+
+@dataclass(frozen=True, slots=True)
+class TcpSplit:
+    """Two segments, in order, sent with TCP_NODELAY."""
+
+    at: int = option(5, whole(1, BROWSER_BYTES - 1), "bytes of the hello in the first segment")
+
+    def passage(self, name: str) -> Passage:
+        """See `registry.Evasion`."""
+        hello = client_hello(name)
+        return Passage(steps=(Take(len(hello)),), send=lambda talk: talk.send(hello[: self.at], hello[self.at :]))

@@ -1,0 +1,170 @@
+"""The client's side of conversations: kernel sockets, raw datagrams beside them, and what the download was like."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from testbed.middlebox.craft import tcp_segment
+from testbed.middlebox.packet import ACK, PSH
+from testbed.traffic.connection import Connection, TransferError, accept, connect
+from testbed.traffic.conversation import HTTPS, DatagramPassage, Passage, Talk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from testbed.traffic.log import TransferLog
+
+__all__ = ["NearEnd"]
+
+_DEFAULT_TTL = 64
+_POLL_S = 0.005
+_SILENCE_S = 3.0  # after which a download of datagrams is over
+_LARGEST_DATAGRAM = 65_535
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NearEnd:
+    """Where the client is, and how it reaches the far end.
+
+    Attributes:
+        address: the client's.
+        far: address of the far end.
+        announce: tells the far end the order of the conversation that comes from a port.
+    """
+
+    address: str
+    far: str
+    announce: Callable[[int, dict[str, Any]], None]
+
+    def hold(
+        self, passage: Passage | DatagramPassage, *, transfer: str, port: int, size: int, timeout_s: float,
+        log: TransferLog,
+    ) -> float:  # fmt: skip
+        """Hold one conversation and download the object.
+
+        Args:
+            passage: what the conversation is.
+            transfer: its id, for the far end's log.
+            port: the client's, used by no other conversation of the run.
+            size: of the object, bytes.
+            timeout_s: for all of it.
+            log: events ``started``, ``connected``, ``download``, ``bytes``, ``tcp_info``.
+
+        Returns:
+            Goodput of the download, bit/s, from the client's last packet before it to its last byte.
+
+        Raises:
+            TransferError: what the client saw.
+        """
+        order = passage.order(transfer=transfer, size=size, timeout_s=timeout_s)
+        if isinstance(passage, DatagramPassage):
+            return self._exchange_datagrams(passage, order, port, size, log)
+        connection = self._open(passage, order, port, log)
+        try:
+            passage.send(StreamTalk(connection))
+            began = log.now()
+            log.event("download", size=size)
+            _receive(connection, size, log)
+            ended = connection.now
+            connection.drain()
+        finally:
+            connection.close()
+        return size * 8 / (ended - began)
+
+    def _open(self, passage: Passage, order: dict[str, Any], port: int, log: TransferLog) -> Connection:
+        timeout_s = order["timeout_s"]
+        if passage.opens == "far":
+            return accept(lambda: self.announce(port, order), port=port, timeout_s=timeout_s, log=log)
+        self.announce(port, order)
+        return connect((self.far, passage.port), timeout_s=timeout_s, log=log, local_port=port)
+
+    def _exchange_datagrams(
+        self, passage: DatagramPassage, order: dict[str, Any], port: int, size: int, log: TransferLog
+    ) -> float:
+        self.announce(port, order)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
+            datagrams.bind(("", port))
+            datagrams.connect((self.far, HTTPS))
+            log.event("started", remote=[self.far, HTTPS])
+            log.event("connected", local=[self.address, port], remote=[self.far, HTTPS])
+            for datagram in passage.datagrams:
+                datagrams.send(datagram)
+            began = ended = log.now()
+            log.event("download", size=size)
+            datagrams.settimeout(_SILENCE_S)
+            total = 0
+            while total < size:
+                try:
+                    total += len(datagrams.recv(_LARGEST_DATAGRAM))
+                except TimeoutError:
+                    raise TransferError(f"{total} of {size} bytes came; then nothing for {_SILENCE_S:g} s") from None
+                ended = log.now()
+                log.received(ended, total)
+        return size * 8 / (ended - began)
+
+
+def _receive(connection: Connection, size: int, log: TransferLog) -> None:
+    total = 0
+    while total < size:
+        data = connection.receive(size - total)
+        if not data:
+            raise TransferError(f"the far end closed the connection after {total} of {size} bytes")
+        total += len(data)
+        log.received(connection.now, total)
+
+
+class StreamTalk(Talk):
+    """A TCP connection of the kernel's, and a raw socket for what the kernel would not send."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        connection.send_at_once()
+
+    def send(self, *payloads: bytes) -> None:
+        """See `Talk`."""
+        for payload in payloads:
+            self._connection.send(payload)
+
+    def send_to_die(self, payload: bytes) -> None:
+        """See `Talk`."""
+        self._connection.set_ttl(1)
+        self._connection.send(payload)
+        self._connection.set_ttl(_DEFAULT_TTL)
+
+    def segment(
+        self, payload: bytes = b"", *, flags: int = PSH | ACK, ttl: int = _DEFAULT_TTL, shift: int = 0
+    ) -> bytes:
+        """See `Talk`."""
+        (near, near_port), (far, far_port) = self._connection.local, self._connection.remote
+        sequence, acknowledged = self._connection.sequence_numbers()
+        return tcp_segment(
+            src=socket.inet_aton(near), dst=socket.inet_aton(far), sport=near_port, dport=far_port,
+            seq=(sequence + shift) % 2**32, ack=acknowledged, flags=flags, payload=payload, ttl=ttl,
+        )  # fmt: skip
+
+    def emit(self, *datagrams: bytes) -> None:
+        """See `Talk`. The kernel fills in an IP identification of 0."""
+        with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+            for datagram in datagrams:
+                raw.sendto(datagram, (self._connection.remote[0], 0))
+
+    def receive(self, count: int) -> bytes:
+        """See `Talk`. Raises TransferError if the far end closes before."""
+        data = b""
+        while len(data) < count:
+            more = self._connection.receive(count - len(data))
+            if not more:
+                raise TransferError(f"the far end closed the connection; {count - len(data)} bytes are missing")
+            data += more
+        return data
+
+    def settle(self) -> None:
+        """See `Talk`. Raises TransferError if it takes too long."""
+        while self._connection.unacknowledged():
+            self._connection.wait(_POLL_S)
+
+    def wait(self, seconds: float) -> None:
+        """See `Talk`."""
+        self._connection.wait(seconds)

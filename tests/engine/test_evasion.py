@@ -1,0 +1,113 @@
+"""Every evasion once, on a mobile line with a TSPU, beside what was published about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from testbed.errors import ScenarioError
+from testbed.report.table import transfer_table
+from testbed.scenario import library
+from testbed.scenario.model import Evade, load_scenario
+from testbed.scenario.plan import make_plan
+from testbed.traffic.evasion import EVASIONS
+
+if TYPE_CHECKING:
+    from tests.conftest import FinishedRun, Runner
+
+MATRIX = "2021-matrix"
+SCENARIO, _ = load_scenario(library.find("scenarios", MATRIX), [])
+EVADES = [each for each in SCENARIO.measurements if isinstance(each, Evade)]
+PUBLISHED = [number for number, each in enumerate(EVADES) if each.published]
+
+
+@pytest.fixture(scope="module")
+def matrix(run_scenario: Runner) -> FinishedRun:
+    return run_scenario(scenario=MATRIX)
+
+
+def transfer(run: FinishedRun, evasion: str) -> dict[str, Any]:
+    return next(each for each in run.manifest["transfers"] if each["name"] == evasion)
+
+
+def test_the_matrix_is_a_valid_run(matrix: FinishedRun) -> None:
+    assert matrix.manifest["problems"] == []
+    assert all(each["ok"] for each in matrix.manifest["transfers"])
+
+
+def test_the_matrix_has_every_evasion() -> None:
+    assert {each.evade for each in EVADES} == set(EVASIONS)
+
+
+@pytest.mark.parametrize("number", PUBLISHED, ids=[f"{number + 1}-{EVADES[number].evade}" for number in PUBLISHED])
+def test_outcome_is_the_published_one(matrix: FinishedRun, number: int) -> None:
+    found = matrix.manifest["transfers"][number]
+    assert found["published"] == EVADES[number].published
+    assert ("throttled" if found["throttled"] else "not throttled") == EVADES[number].published
+
+
+def test_the_client_sees_what_the_ground_truth_says(matrix: FinishedRun) -> None:
+    for each in matrix.manifest["transfers"]:
+        assert (each["goodput_bps"] < 200_000) == each["throttled"] == bool(each["drops"]), each["name"]
+        assert each["bytes"] == 100_000
+
+
+@pytest.mark.parametrize("evasion", ["tls-split", "tcp-reverse", "wrong-checksum", "wrong-sequence", "ip-fragments"])
+def test_what_hides_the_hello_from_a_box_that_reassembles_nothing_evades(matrix: FinishedRun, evasion: str) -> None:
+    assert not transfer(matrix, evasion)["throttled"]
+
+
+def test_a_split_handshake_does_not_evade_the_boxes_of_2021(matrix: FinishedRun) -> None:
+    assert transfer(matrix, "split-handshake")["throttled"]
+
+
+def test_truth_of_an_idle_flow_is_that_of_its_download(matrix: FinishedRun) -> None:
+    """The hello triggered, so the flow was throttled once; ten minutes later, when it mattered, it was not."""
+    idle = transfer(matrix, "idle")
+    connected = next(
+        each
+        for each in matrix.records.measurements()
+        if each["transfer"] == idle["id"] and each["event"] == "connected"
+    )
+    port = connected["local"][1]
+    truth = list(matrix.records.truth())
+    flows = [each["flow"] for each in truth if each["event"] == "flow_opened" and each["inside_port"] == port]
+    started = [each["flow"] for each in truth if each["event"] == "throttling_started"]
+    assert len(flows) == 2
+    assert flows[0] in started
+    assert flows[1] not in started
+    assert not idle["throttled"]
+    assert idle["duration_s"] < 1
+
+
+def test_the_table_shows_what_was_published(matrix: FinishedRun) -> None:
+    lines = transfer_table(matrix.manifest).splitlines()
+    assert lines[0].split() == ["line", "transfer", "role", "goodput", "time", "published", "ground", "truth"]
+    assert any("quic (version 2)" in line and " – " in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("measurement", "expected"),
+    [
+        ("{evade: teleport, role: target}", r"measurements.0.evade: no evasion 'teleport' \(there: plain, "),
+        ("{evade: tcp-split, role: target, options: {att: 3}}", r"options.att: unknown option \(known: at\)"),
+        ("{evade: plain, role: target, options: {at: 3}}", r"options.at: unknown option \(known: none\)"),
+        ("{evade: tcp-split, role: target, options: {at: 517}}", "options.at: expected a whole number from 1 to 516"),
+        ("{evade: idle, role: target, options: {wait: 610}}", "options.wait: .*the unit is missing"),
+        ("{evade: idle, fetch: example.com, role: target}", "exactly one of the keys"),
+        ("{evade: plain, role: target, published: perhaps}", "published: "),
+        ("{evade: plain, role: target, sni: 'twitter.com\\n'}", "sni: "),
+    ],
+)
+def test_unknown_names_and_options_are_refused(measurement: str, expected: str) -> None:
+    with pytest.raises(ScenarioError, match=expected):
+        make_plan(
+            library.find("scenarios", MATRIX), [f"measurements=[{measurement}]"], seed=None, engine="virtual",
+            command=None,
+        )  # fmt: skip
+
+
+def test_an_evasion_needs_a_far_end() -> None:
+    with pytest.raises(ScenarioError, match=r"replay_server: .*far end"):
+        make_plan(library.find("scenarios", MATRIX), ["replay_server=null"], seed=None, engine="virtual", command=None)
