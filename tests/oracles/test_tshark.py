@@ -62,13 +62,14 @@ def quic_traces() -> dict[int, list[Packet]]:
         for protocols in (1, 6, 14)
     ]
     variants += [each[::-1] for each in variants if len(each) > 1]
-    addresses = {"src": bytes([10, 0, 0, 1]), "dst": bytes([192, 0, 2, 1]), "dport": 443}
     return {
-        port: [
-            Packet.parse(udp_datagram(**addresses, sport=port, payload=payload), Direction.UP) for payload in datagrams
-        ]
+        port: [Packet.parse(_to_server(port, payload), Direction.UP) for payload in datagrams]
         for port, datagrams in enumerate(variants, start=30_000)
     }
+
+
+def _to_server(port: int, payload: bytes) -> bytes:
+    return udp_datagram(src=bytes([10, 0, 0, 1]), dst=bytes([192, 0, 2, 1]), sport=port, dport=443, payload=payload)
 
 
 def names_by_tshark(program: str, path: Path, traces: Iterator[list[Packet]]) -> Names:
