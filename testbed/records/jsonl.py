@@ -1,4 +1,4 @@
-"""JSON lines: one object a line, appended whole, readable up to the last complete line whatever happened."""
+"""JSON lines: one object a line, appended whole; every complete line stays readable whatever happened."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ def read_lines(path: Path, *, complete: bool = True) -> Iterator[dict[str, Any]]
 
     Args:
         path: the file.
-        complete: False where the run died: a last line that was cut short is then left out.
+        complete: False where the run died: lines that were cut short are then left out. On a full disk each of the
+            processes that write may leave one, and the next process goes on in the middle of it.
 
     Raises:
         RecordError: the file is not JSON lines; names the line.
@@ -52,15 +53,14 @@ def read_lines(path: Path, *, complete: bool = True) -> Iterator[dict[str, Any]]
         lines = path.read_bytes().split(b"\n")
     except OSError as error:
         raise RecordError(f"cannot read {path}: {error.strerror}") from error
-    last = len(lines)
     for number, line in enumerate(lines, start=1):
         if not line:
             continue
         try:
             record = json.loads(line)
-        except ValueError as error:
-            if number == last and not complete:
-                return
+        except (ValueError, RecursionError) as error:
+            if not complete:
+                continue
             raise RecordError(f"{path}:{number}: not a JSON object: {error}") from error
         if not isinstance(record, dict):
             raise RecordError(f"{path}:{number}: expected a JSON object, got {type(record).__name__}")

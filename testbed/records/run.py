@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["FORMAT", "RunDirectory"]
 
 FORMAT = 1
+STATES = ("running", "incomplete", "complete")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,9 @@ class RunDirectory:
             run = cls(path)
             run.write_manifest({"format": FORMAT, "state": "running"})
         except OSError as error:
-            raise RecordError(f"cannot write the run directory {path}: {error.strerror}") from error
+            raise RecordError(
+                f"cannot write the run directory {path}: {error.strerror}; choose another folder with -o"
+            ) from error
         return run
 
     @classmethod
@@ -62,20 +65,13 @@ class RunDirectory:
         manifest = run.manifest()
         if manifest.get("format") != FORMAT:
             raise RecordError(f"{path}: run format {manifest.get('format')!r} is unknown (known: {FORMAT})")
+        if manifest.get("state") not in STATES:
+            raise RecordError(f"{path}: state {manifest.get('state')!r} is unknown (known: {', '.join(STATES)})")
         return run
 
     def manifest(self) -> dict[str, Any]:
         """The manifest. Raises RecordError."""
-        path = self.path / "manifest.json"
-        try:
-            manifest = json.loads(path.read_text())
-        except OSError as error:
-            raise RecordError(f"{self.path} is no run directory: {path.name}: {error.strerror}") from error
-        except ValueError as error:
-            raise RecordError(f"{path}: not JSON: {error}") from error
-        if not isinstance(manifest, dict):
-            raise RecordError(f"{path}: expected a JSON object")
-        return manifest
+        return self._object("manifest.json")
 
     def write_manifest(self, manifest: dict[str, Any]) -> None:
         """Replace the manifest as a whole."""
@@ -98,9 +94,20 @@ class RunDirectory:
 
     @property
     def plan(self) -> dict[str, Any]:
-        """The plan that the guest ran."""
-        plan: dict[str, Any] = json.loads((self.path / "plan.json").read_text())
-        return plan
+        """The plan that the guest ran. Raises RecordError."""
+        return self._object("plan.json")
+
+    def _object(self, name: str) -> dict[str, Any]:
+        path = self.path / name
+        try:
+            found = json.loads(path.read_bytes())
+        except OSError as error:
+            raise RecordError(f"{self.path} is no run directory: {name}: {error.strerror}") from error
+        except (ValueError, RecursionError) as error:
+            raise RecordError(f"{path}: not JSON: {error}") from error
+        if not isinstance(found, dict):
+            raise RecordError(f"{path}: expected a JSON object, got {type(found).__name__}")
+        return found
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -95,7 +95,8 @@ class _Flows:
             key = (record["box"], record["flow"])
             event = record["event"]
             if event == "flow_opened":
-                flow = {"opened": record["t"], "forgotten": None, "throttled": False, "rule": None, "drops": 0}
+                flow = {"box": record["box"], "opened": record["t"], "forgotten": None}
+                flow |= {"throttled": False, "rule": None, "drops": 0}
                 known[key] = flow
                 self._by_end.setdefault((record["inside"], record["inside_port"]), []).append(flow)
             elif event == "rule_matched":
@@ -110,6 +111,7 @@ class _Flows:
     def find(self, connected: dict[str, Any], download: dict[str, Any] | None) -> dict[str, Any] | None:
         """The flow of a connection: the latest that was opened from that address and port before it was connected.
 
+        Of several boxes on one line, that of the box that throttled.
         Where a download began later, the one that the box remembered then, or took the download for: a box may forget
         an idle connection and see a new flow in what follows.
         """
@@ -117,5 +119,5 @@ class _Flows:
         if download is not None:
             flows = [flow for flow in flows if flow["forgotten"] is None or flow["forgotten"] > download["t"]]
             return next((flow for flow in flows if flow["throttled"]), flows[0] if flows else None)
-        earlier = [flow for flow in flows if flow["opened"] <= connected["t"]]
-        return earlier[-1] if earlier else None
+        latest = {flow["box"]: flow for flow in flows if flow["opened"] <= connected["t"]}
+        return max(latest.values(), key=lambda flow: flow["throttled"], default=None)

@@ -1,0 +1,128 @@
+"""What each transfer came to, from what its client saw and what the boxes logged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from testbed.records.transfers import received_bytes, summarise_transfers
+from tests.records.build import MEASUREMENTS, TRUTH, box, client, dropped, opened, transfer
+
+PLANNED = {key: transfer()[key] for key in ("id", "name", "line", "sni", "direction", "role", "kind")}
+
+
+def summarise(measurements: list[dict[str, Any]], truth: list[dict[str, Any]], **planned: Any) -> dict[str, Any]:
+    plan = {"phases": [{"lines": [{"transfers": [PLANNED | planned, PLANNED | {"id": "r", "kind": "record"}]}]}]}
+    (summary,) = summarise_transfers(plan, measurements, truth)
+    return summary
+
+
+def test_a_throttled_download_is_summed_up() -> None:
+    summary = summarise(MEASUREMENTS, TRUTH)
+    assert summary == transfer()
+
+
+def test_a_transfer_that_never_began_did_not_run() -> None:
+    summary = summarise([], TRUTH)
+    assert summary["error"] == "did not run"
+    assert (summary["ok"], summary["bytes"], summary["duration_s"], summary["goodput_bps"]) == (False, 0, None, None)
+
+
+def test_a_transfer_of_a_run_that_died_did_not_finish() -> None:
+    summary = summarise(MEASUREMENTS[:3], TRUTH)
+    assert (summary["error"], summary["ok"], summary["bytes"]) == ("did not finish", False, 2000)
+
+
+def test_a_failure_keeps_the_clients_words() -> None:
+    summary = summarise([*MEASUREMENTS[:2], client("finished", 9.0, ok=False, error="timed out")], TRUTH)
+    assert (summary["error"], summary["ok"], summary["throttled"]) == ("timed out", False, True)
+
+
+def test_an_upload_is_measured_where_its_bytes_arrive() -> None:
+    server = client("bytes", 3.0, times=[3.0], totals=[900], side="server")
+    summary = summarise([*MEASUREMENTS, server], TRUTH, direction="upload")
+    assert (summary["bytes"], summary["duration_s"], summary["goodput_bps"]) == (900, 2.0, 3600.0)
+
+
+def test_the_handshake_runs_from_the_connection_to_its_end() -> None:
+    summary = summarise([*MEASUREMENTS, client("handshake", 1.5)], TRUTH)
+    assert summary["handshake_s"] == pytest.approx(0.3)
+
+
+def test_instants_that_curl_told_afterwards_go_before_those_of_the_log() -> None:
+    records = [
+        client("started", 1.0),
+        client("connected", 6.0, t_connected=1.25, local=["100.64.0.1", 20_000]),
+        client("handshake", 6.0, t_handshake=1.75),
+    ]
+    assert summarise(records, [])["handshake_s"] == 0.5
+
+
+def test_what_no_box_saw_is_not_throttled() -> None:
+    summary = summarise(MEASUREMENTS, [])
+    assert (summary["throttled"], summary["rule"], summary["drops"]) == (False, None, 0)
+
+
+@pytest.mark.parametrize(
+    "truth",
+    [
+        [opened(1.1), box("rule_matched", 1.3, rule="twimg.com")],
+        [opened(1.1, inside_port=1), box("rule_matched", 1.3, rule="twimg.com"), box("throttling_started", 1.3)],
+        [opened(1.1, inside="100.64.0.9"), box("throttling_started", 1.3)],
+        [opened(1.3), box("throttling_started", 1.3)],
+        [opened(1.1), opened(1.1, flow=2, inside_port=2), box("throttling_started", 1.3, flow=2)],
+        [opened(1.1), opened(1.1, box="b", inside_port=2), box("throttling_started", 1.3, box="b")],
+    ],
+    ids=["matched only", "other port", "other address", "opened later", "other flow", "same flow number, other box"],
+)
+def test_only_throttling_of_its_own_flow_counts(truth: list[dict[str, Any]]) -> None:
+    assert summarise(MEASUREMENTS, truth)["throttled"] is False
+
+
+def test_of_two_flows_from_one_port_the_later_one_counts() -> None:
+    truth = [opened(0.2), box("throttling_started", 0.3), opened(1.1, flow=2), dropped(1.3, seq=1, ip_id=1, flow=2)]
+    summary = summarise(MEASUREMENTS, truth)
+    assert (summary["throttled"], summary["drops"]) == (False, 1)
+
+
+@pytest.mark.parametrize(
+    ("forgotten", "opened_again", "throttled"), [(None, None, True), (5.0, None, False), (5.0, 9.1, True)]
+)
+def test_of_a_download_that_begins_later_the_flow_that_the_box_then_remembers_counts(
+    forgotten: float | None, opened_again: float | None, *, throttled: bool
+) -> None:
+    truth = [opened(1.1), box("throttling_started", 1.3)]
+    if forgotten is not None:
+        truth.append(box("flow_forgotten", forgotten))
+    if opened_again is not None:
+        truth += [opened(opened_again, flow=2), box("throttling_started", opened_again, flow=2)]
+    records = [*MEASUREMENTS[:2], client("download", 9.0), client("bytes", 11.0, times=[11.0], totals=[500])]
+    summary = summarise(records, truth)
+    assert summary["throttled"] is throttled
+    assert summary["duration_s"] == 2.0
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_two_boxes_on_a_line_the_one_that_throttles_counts(order: int) -> None:
+    """The ISP's blocker stands behind the TSPU and sees the same flow a moment later."""
+    openings = [opened(1.1), opened(1.101, box="mobile-blocker", flow=9)][::order]
+    truth = [*openings, *TRUTH[1:], box("rule_matched", 1.3, box="mobile-blocker", flow=9, rule="other")]
+    summary = summarise(MEASUREMENTS, truth)
+    assert (summary["throttled"], summary["rule"], summary["drops"]) == (True, "twimg.com", 1)
+
+
+def test_an_outage_in_the_log_is_no_flow() -> None:
+    outage = {"t": 0.0, "wall": "", "box": None, "flow": None, "event": "link_failed", "link": ["a", "b"], "about": ""}
+    assert summarise(MEASUREMENTS, [outage, *TRUTH])["throttled"] is True
+
+
+def test_received_bytes_are_those_of_one_side_in_order() -> None:
+    records = [
+        client("bytes", 1.0, times=[1.0, 2.0], totals=[10, 20]),
+        client("bytes", 1.5, times=[1.5], totals=[5], side="server"),
+        client("tcp_info", 1.5, times=[1.5]),
+        client("bytes", 3.0, times=[3.0], totals=[30]),
+    ]
+    assert received_bytes(records, "client") == ([1.0, 2.0, 3.0], [10, 20, 30])
+    assert received_bytes(records, "server") == ([1.5], [5])
