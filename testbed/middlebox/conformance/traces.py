@@ -16,14 +16,19 @@ from testbed.middlebox.conformance.hellos import CHANGE_CIPHER_SPEC, client_hell
 from testbed.middlebox.packet import ACK, PSH, Direction, Packet
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
     from random import Random
 
-__all__ = ["Recipe", "draw_recipe", "packets"]
+    from testbed.middlebox.profile import Profile
+
+__all__ = ["NAMES", "Recipe", "draw_recipe", "interleaved", "names_for", "packets"]
 
 NAMES = ("twitter.com", "abs.twimg.com", "t.co", "reddit.com", "throttletwitter.com", "example.org", "twitter.com.")
 _FIRST = (b"", b"", b"", CHANGE_CIPHER_SPEC, b"\xaa" * 99, b"\xaa" * 101, client_hello("example.org"))
 _AFTER = 30
 _SHORT_TTL = 2
+_AT_A_TIME = 20
+_LITERAL_KINDS = ("exact", "suffix", "substring")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +46,7 @@ class Recipe:
         first: a payload that goes before, empty for none.
         opened_from: who opened the connection.
         sender: who sends the hello.
+        is_http: a plain HTTP request in the hello's place; records and padding do not apply.
     """
 
     name: str
@@ -53,13 +59,23 @@ class Recipe:
     first: bytes
     opened_from: Direction
     sender: Direction
+    is_http: bool = False
 
 
-def draw_recipe(random: Random) -> Recipe:
-    """A recipe by lot; plain ones are frequent enough to be throttled."""
+def names_for(profile: Profile) -> tuple[str, ...]:
+    """Names that a profile's rules match, and the usual ones."""
+    patterns = [pattern for rule in profile.rules if rule.kind in _LITERAL_KINDS for pattern in rule.patterns]
+    return (*NAMES, *(f"www{pattern}" if pattern.startswith(".") else pattern for pattern in patterns))
+
+
+def draw_recipe(random: Random, names: Sequence[str] = NAMES, *, http_share: float = 0.0) -> Recipe:
+    """A recipe by lot, for one of ``names``; plain ones are frequent enough to be throttled.
+
+    ``http_share``: how many of all are plain HTTP requests.
+    """
     often = random.random
     return Recipe(
-        name=random.choice(NAMES),
+        name=random.choice(names),
         cuts=tuple(sorted(random.sample(range(1, 510), random.choice((1, 1, 2, 5))))) if often() < 0.5 else (),  # noqa: PLR2004
         is_reversed=often() < 0.3,  # noqa: PLR2004
         record_cut=random.randrange(1, 500) if often() < 0.2 else 0,  # noqa: PLR2004
@@ -69,6 +85,7 @@ def draw_recipe(random: Random) -> Recipe:
         first=random.choice(_FIRST),
         opened_from=random.choice((Direction.UP, Direction.UP, Direction.UP, Direction.DOWN)),
         sender=random.choice((Direction.UP, Direction.UP, Direction.UP, Direction.DOWN)),
+        is_http=http_share > 0 and often() < http_share,
     )
 
 
@@ -86,11 +103,30 @@ def packets(recipe: Recipe, connection: Connection) -> list[Packet]:
     return trace
 
 
+def interleaved(
+    recipes: Iterable[Recipe], random: Random, *, inside: str = "10.0.0.1", outside: str = "192.0.2.1"
+) -> Iterator[Packet]:
+    """The packets of many recipes, each on a connection of its own, twenty of them at a time."""
+    waiting = (
+        packets(
+            recipe, Connection(inside, outside, inside_port=1024 + index % 60_000, outside_port=443 + index // 60_000)
+        )
+        for index, recipe in enumerate(recipes)
+    )
+    active = list(itertools.islice(waiting, _AT_A_TIME))
+    while active:
+        index = random.randrange(len(active))
+        yield active[index].pop(0)
+        if not active[index]:
+            del active[index]
+            active += itertools.islice(waiting, 1)
+
+
 def _segments(recipe: Recipe) -> list[bytes]:
-    hello = client_hello(recipe.name)
-    if recipe.padded_to:
+    hello = f"GET / HTTP/1.1\r\nHost: {recipe.name}\r\n\r\n".encode() if recipe.is_http else client_hello(recipe.name)
+    if recipe.padded_to and not recipe.is_http:
         hello = padded(hello, recipe.padded_to)
-    if recipe.record_cut:
+    if recipe.record_cut and not recipe.is_http:
         hello = split_record(hello, recipe.record_cut)
     bounds = sorted({0, *(cut for cut in recipe.cuts if cut < len(hello)), *range(MSS, len(hello), MSS), len(hello)})
     return [hello[begin:end] for begin, end in itertools.pairwise(bounds)]

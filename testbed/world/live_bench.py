@@ -1,0 +1,151 @@
+"""A live box between two bare links: packets of a trace through it, each at its time, and what became of them.
+
+    inside ── eth0 box eth1 ── outside
+
+The links' far ends have no addresses and answer nothing, so the box sees the trace and nothing else. A program for the
+guest (``testbed run … -- python -m testbed.world.live_bench``): it leaves the captures of both ports, the box's log and
+its counters in a folder. Not for: real TCP; scenarios have that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import signal
+import socket
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from testbed.errors import CertificateError
+from testbed.middlebox.adapters.nfqueue import LiveBox
+from testbed.middlebox.events import Event, event_to_json
+from testbed.middlebox.profile import Profile
+from testbed.records.capture_file import datagram, read_frames
+from testbed.records.jsonl import LineWriter
+from testbed.world.captures import CapturePoint, Captures
+from testbed.world.link import NetlinkLink
+from testbed.world.node import Box, NamespaceNode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["bench", "command"]
+
+INSIDE_MAC, OUTSIDE_MAC = "02:00:00:00:00:01", "02:00:00:00:00:02"
+_NS_PER_S = 1_000_000_000
+_SO_SNDBUFFORCE, _SEND_BYTES = 32, 1 << 28
+_TYPES = {4: b"\x08\x00", 6: b"\x86\xdd"}  # EtherType by IP version
+
+
+def command(profile: Path, trace: Path, name: str, *, seed: int, inside: str, settle_s: float = 6.0) -> str:
+    """A shell's command that runs the bench in the guest; the results are in folder ``name`` of the run directory."""
+    return (
+        f"$TESTBED_PYTHON -m testbed.world.live_bench {shlex.quote(str(profile))} {shlex.quote(str(trace))} "
+        f"/run/output/{name} --seed {seed} --inside {inside} --settle {settle_s}"
+    )
+
+
+def bench(profile: Profile, trace: Path, folder: Path, *, seed: int, inside: bytes, settle_s: float) -> None:
+    """Send a trace through a live box.
+
+    Args:
+        profile: the censor.
+        trace: a capture of what is to arrive; its times count from its first packet.
+        folder: where ``inside.pcap``, ``outside.pcap``, ``truth.jsonl`` and ``counters.json`` go.
+        seed: of everything that the box draws by lot.
+        inside: packed address of the subscriber; packets from anywhere else come from outside.
+        settle_s: how long the box may go on after the last packet.
+
+    Raises:
+        CertificateError: the box or the captures did not start, or ended early.
+        CaptureError: the trace cannot be read.
+    """
+    ends = {True: NamespaceNode("inside"), False: NamespaceNode("outside")}
+    box = Box("box")
+    for number, (is_inside, mac) in enumerate(((True, INSIDE_MAC), (False, OUTSIDE_MAC))):
+        NetlinkLink(ends[is_inside], box, intfName1="eth0", intfName2=f"eth{number}", addr1=mac)
+    for node in (*ends.values(), box):
+        for interface in node.intfList():
+            interface.config()
+        node.config()
+    folder.mkdir()
+    start_ns = time.time_ns() + _NS_PER_S
+    captures = Captures(folder, [CapturePoint("inside", box, "eth0"), CapturePoint("outside", box, "eth1")])
+    ready, report = os.pipe()
+    pid = box.fork(lambda: _run_box(profile, seed, folder, start_ns, report))
+    if os.read(ready, 1) != b"+":
+        raise CertificateError("the box did not start; guest.log says why")
+    _send(trace, {is_inside: _wire(node) for is_inside, node in ends.items()}, inside, start_ns)
+    time.sleep(settle_s)
+    os.kill(pid, signal.SIGTERM)
+    os.waitpid(pid, 0)
+    counters = {"start_ns": start_ns, "box": json.loads(os.read(ready, 4096)), "captures": captures.stop()}
+    (folder / "counters.json").write_text(json.dumps(counters))
+
+
+def _run_box(profile: Profile, seed: int, folder: Path, start_ns: int, report: int) -> int:
+    truth = LineWriter(folder / "truth.jsonl")
+
+    def log(event: Event) -> None:
+        truth.write({**event_to_json(event, start_ns=start_ns), "box": "box"})
+
+    live = LiveBox(profile, seed=seed, inside="eth0", outside="eth1", log=log)
+    counters = live.run(lambda: _say_ready(report))
+    truth.close()
+    os.write(report, json.dumps(counters).encode())
+    return 0
+
+
+def _say_ready(report: int) -> None:
+    os.write(report, b"+")
+
+
+def _wire(node: NamespaceNode) -> socket.socket:
+    with node.namespace.entered():
+        wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        # No IP layer stands between here and the box, so what it delays still counts as unsent.
+        wire.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, _SEND_BYTES)
+        wire.bind(("eth0", 0))
+    return wire
+
+
+def _send(trace: Path, wires: dict[bool, socket.socket], inside: bytes, start_ns: int) -> None:
+    macs = {True: bytes.fromhex(INSIDE_MAC.replace(":", "")), False: bytes.fromhex(OUTSIDE_MAC.replace(":", ""))}
+    for t_ns, data in _packets(trace):
+        is_up = inside in {data[12:16], data[8:24]}
+        remaining_ns = start_ns + t_ns - time.time_ns()
+        if remaining_ns > 0:
+            time.sleep(remaining_ns / _NS_PER_S)
+        wires[is_up].send(macs[not is_up] + macs[is_up] + _TYPES[data[0] >> 4] + data)
+
+
+def _packets(trace: Path) -> Iterator[tuple[int, bytes]]:
+    with trace.open("rb") as file:
+        first_ns = None
+        for frame in read_frames(file):
+            data = datagram(frame)
+            if data is not None:
+                first_ns = frame.t_ns if first_ns is None else first_ns
+                yield frame.t_ns - first_ns, data
+
+
+def main() -> None:
+    """``live_bench PROFILE.json TRACE.pcap FOLDER --seed N --inside ADDRESS``; the profile is plain JSON."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("profile", type=Path)
+    parser.add_argument("trace", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--inside", required=True)
+    parser.add_argument("--settle", type=float, required=True, help="seconds after the last packet")
+    given = parser.parse_args()
+    profile = Profile.from_dict(json.loads(given.profile.read_text()))
+    inside = socket.inet_pton(socket.AF_INET6 if ":" in given.inside else socket.AF_INET, given.inside)
+    bench(profile, given.trace, given.folder, seed=given.seed, inside=inside, settle_s=given.settle)
+
+
+if __name__ == "__main__":
+    main()
