@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -30,6 +31,11 @@ def test_findings_are_told_as_a_table_and_as_json() -> None:
     lines = as_markdown(findings).splitlines()
     assert lines[0].startswith("| section | situation | published | ours |")
     assert len(lines) == 2 + 3 + 1 + 2 + len(ELSEWHERE)
+
+
+def test_the_reference_page_is_what_the_command_writes() -> None:
+    page = Path(__file__).parents[2] / "docs/reference/conformance.md"
+    assert page.read_text() == as_markdown(run(profile, ROWS))
 
 
 def test_a_difference_is_told() -> None:
