@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import struct
 import sys
 import tempfile
 import time
@@ -23,22 +22,19 @@ from typing import TYPE_CHECKING
 from testbed.engine.kernel import ensure_kernel, kernel_info
 from testbed.engine.run import run_plan
 from testbed.middlebox.conformance.three_way import ThreeWay, compare_three_ways
-from testbed.middlebox.conformance.traces import draw_recipe, interleaved, names_for
+from testbed.middlebox.conformance.traces import draw_recipe, interleaved, names_for, write_trace
 from testbed.scenario import library
 from testbed.scenario.plan import make_plan
 from testbed.scenario.profiles import load_profile
 from testbed.world.live_bench import command
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from testbed.middlebox.packet import Packet
     from testbed.middlebox.profile import Profile
 
 INSIDE = "10.0.0.1"
 GAP_NS = 100_000
 SETTLE_S = 1300  # twice the longest time that a profile remembers an idle flow
-NS_PER_S = 1_000_000_000
 SCENARIO = [
     "lines=[{name: mobile, kind: mobile, tspu: true}]", "censors={}", "captures=[]", "recordings=[]", "outages=[]",
 ]  # fmt: skip
@@ -59,21 +55,12 @@ def trace_for(profile: Profile, hellos: int, seed: int) -> list[Packet]:
     return list(interleaved(recipes, random, inside=INSIDE, outside=server_for(profile)))
 
 
-def write_trace(path: Path, trace: Sequence[Packet]) -> None:
-    """A capture of raw IP, a packet every 100 µs."""
-    with path.open("wb") as file:
-        file.write(struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 65535, 101))
-        for index, packet in enumerate(trace):
-            seconds, nanoseconds = divmod(index * GAP_NS, NS_PER_S)
-            file.write(struct.pack("<IIII", seconds, nanoseconds, len(packet.data), len(packet.data)) + packet.data)
-
-
 def try_profile(name: str, hellos: int, seed: int, folder: Path) -> ThreeWay:
     """Send a profile's share through a live box and compare."""
     loaded = load_profile(name)
     trace = trace_for(loaded.profile, hellos, seed)
     folder.mkdir()
-    write_trace(folder / "trace.pcap", trace)
+    write_trace(folder / "trace.pcap", ((index * GAP_NS, packet) for index, packet in enumerate(trace)))
     (folder / "profile.json").write_text(json.dumps(loaded.plain))
     script = command(
         folder / "profile.json", folder / "trace.pcap", "bench", seed=seed, inside=INSIDE, settle_s=SETTLE_S

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["run_plan"]
 
 _FULL_DISK_BYTES = 1 << 20
-_LATE_VIRTUAL_S = 1e-5  # each look at the guest's clock moves it on by 256 ns; a packet in user space costs some looks
+_LATE_VIRTUAL_S = 1e-4  # each look at the guest's clock moves it on by 256 ns, and a packet in user space costs some
 Progress = Callable[[dict[str, Any]], None]
 
 

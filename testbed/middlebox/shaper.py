@@ -2,6 +2,17 @@
 
 The arithmetic of Linux `tbf` over `bfifo` (net/sched/sch_tbf.c and sch_fifo.c of 6.12), to the nanosecond. A qdisc
 stands at egress, where the kernel counts the link-layer header too: profiles say which length counts.
+
+Measured in virtual time, 1500 packets of tele2-3g-up in bursts and gaps (tests/engine/test_kernel_shaper.py):
+
+    tbf over bfifo     drops the same 283 packets as this model; departures at most 504 ns later: its timer counts in
+                       steps of 256 ns
+    HTB over bfifo     decides 21 packets otherwise, departures up to 95 ms earlier and 139 ms later: HTB sends while
+                       its tokens are not negative and charges afterwards (sch_htb.c), so each burst is longer by a
+                       packet, and what follows waits for it
+    the live box       drops the same packets; departures at most 7 µs later, where many packets come at once
+
+The live box is none of the kernel's two: they drop in silence and tell no packet's delay, and the log has to name both.
 """
 
 from __future__ import annotations

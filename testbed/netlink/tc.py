@@ -30,6 +30,7 @@ CLSACT_HANDLE = 0xFFFF0000
 INGRESS = 0xFFFFFFF2
 TCA_KIND, TCA_OPTIONS, TCA_STATS2 = 1, 2, 7
 TCA_HTB_PARMS, TCA_HTB_INIT = 1, 2
+TCA_TBF_PARMS = 1
 TCA_NETEM_LATENCY64, TCA_NETEM_JITTER64 = 10, 11
 TCA_FLOWER_ACT, TCA_FLOWER_KEY_ETH_TYPE, TCA_FLOWER_KEY_IP_PROTO = 3, 8, 9
 TCA_FLOWER_KEY_IPV4_SRC, TCA_FLOWER_KEY_IPV6_SRC = 10, 14
@@ -85,6 +86,19 @@ def add_htb(index: int, rate: int, burst_bytes: int) -> list[Request]:
         RTM_NEWTCLASS, body, flags=NLM_F_CREATE | NLM_F_EXCL, what=f"limit link {index} to {rate} bytes per second"
     )
     return [root, limit]
+
+
+def add_bfifo(index: int, parent: int, limit_bytes: int) -> Request:
+    """A queue ``20:`` of so many bytes below ``parent``."""
+    options = struct.pack("=I", limit_bytes)
+    return _qdisc(index, parent, handle(0x20), "bfifo", options, what=f"put a queue on link {index}")
+
+
+def add_tbf(index: int, rate: int, ticks: int, limit_bytes: int) -> Request:
+    """A token bucket filter ``6:`` as root, with a queue of so many bytes; ``ticks``: its burst, as in `police`."""
+    parameters = _ratespec(rate) + _ratespec(0) + struct.pack("=III", limit_bytes, ticks, 0)
+    options = attribute(TCA_TBF_PARMS, parameters)
+    return _qdisc(index, TC_H_ROOT, handle(6), "tbf", options, what=f"put a token bucket filter on link {index}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@
 
 The links' far ends have no addresses and answer nothing, so the box sees the trace and nothing else. A program for the
 guest (``testbed run … -- python -m testbed.world.live_bench``): it leaves the captures of both ports, the box's log and
-its counters in a folder. Not for: real TCP; scenarios have that.
+its counters in a folder. In the box's place can stand one of the kernel's own shapers, to compare it with the model.
+Not for: real TCP; scenarios have that.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ import signal
 import socket
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from testbed.errors import CertificateError
 from testbed.middlebox.adapters.nfqueue import LiveBox
 from testbed.middlebox.events import Event, event_to_json
 from testbed.middlebox.profile import Profile
+from testbed.middlebox.shaper import ShaperSpec
+from testbed.netlink import tc
 from testbed.records.capture_file import datagram, read_frames
 from testbed.records.jsonl import LineWriter
 from testbed.world.captures import CapturePoint, Captures
@@ -40,15 +43,19 @@ _SO_SNDBUFFORCE, _SEND_BYTES = 32, 1 << 28
 _TYPES = {4: b"\x08\x00", 6: b"\x86\xdd"}  # EtherType by IP version
 
 
-def command(profile: Path, trace: Path, name: str, *, seed: int, inside: str, settle_s: float = 6.0) -> str:
+def command(
+    profile: Path, trace: Path, name: str, *, seed: int, inside: str, settle_s: float = 6.0, kernel: str = "none"
+) -> str:
     """A shell's command that runs the bench in the guest; the results are in folder ``name`` of the run directory."""
     return (
         f"$TESTBED_PYTHON -m testbed.world.live_bench {shlex.quote(str(profile))} {shlex.quote(str(trace))} "
-        f"/run/output/{name} --seed {seed} --inside {inside} --settle {settle_s}"
+        f"/run/output/{name} --seed {seed} --inside {inside} --settle {settle_s} --kernel {kernel}"
     )
 
 
-def bench(profile: Profile, trace: Path, folder: Path, *, seed: int, inside: bytes, settle_s: float) -> None:
+def bench(
+    profile: Profile, trace: Path, folder: Path, *, seed: int, inside: bytes, settle_s: float, kernel: str
+) -> None:
     """Send a trace through a live box.
 
     Args:
@@ -58,6 +65,8 @@ def bench(profile: Profile, trace: Path, folder: Path, *, seed: int, inside: byt
         seed: of everything that the box draws by lot.
         inside: packed address of the subscriber; packets from anywhere else come from outside.
         settle_s: how long the box may go on after the last packet.
+        kernel: "none", or "tbf" or "htb": what comes from inside is shaped by that discipline of the kernel, with the
+            numbers of the profile's shaper, and there is no live box.
 
     Raises:
         CertificateError: the box or the captures did not start, or ended early.
@@ -74,16 +83,36 @@ def bench(profile: Profile, trace: Path, folder: Path, *, seed: int, inside: byt
     folder.mkdir()
     start_ns = time.time_ns() + _NS_PER_S
     captures = Captures(folder, [CapturePoint("inside", box, "eth0"), CapturePoint("outside", box, "eth1")])
-    ready, report = os.pipe()
-    pid = box.fork(lambda: _run_box(profile, seed, folder, start_ns, report))
-    if os.read(ready, 1) != b"+":
-        raise CertificateError("the box did not start; guest.log says why")
-    _send(trace, {is_inside: _wire(node) for is_inside, node in ends.items()}, inside, start_ns)
+    wires = {is_inside: _wire(node) for is_inside, node in ends.items()}
+    counters: dict[str, Any] = {"start_ns": start_ns}
+    if kernel == "none":
+        ready, report = os.pipe()
+        pid = box.fork(lambda: _run_box(profile, seed, folder, start_ns, report))
+        if os.read(ready, 1) != b"+":
+            raise CertificateError("the box did not start; guest.log says why")
+    else:
+        _shape_in_kernel(box, profile, kernel)
+    _send(trace, wires, inside, start_ns)
     time.sleep(settle_s)
-    os.kill(pid, signal.SIGTERM)
-    os.waitpid(pid, 0)
-    counters = {"start_ns": start_ns, "box": json.loads(os.read(ready, 4096)), "captures": captures.stop()}
+    if kernel == "none":
+        os.kill(pid, signal.SIGTERM)
+        os.waitpid(pid, 0)
+        counters["box"] = json.loads(os.read(ready, 4096))
+    counters["captures"] = captures.stop()
     (folder / "counters.json").write_text(json.dumps(counters))
+
+
+def _shape_in_kernel(box: Box, profile: Profile, kind: str) -> None:
+    """Put the kernel's form of the profile's shaper at the egress of the outer port."""
+    spec = profile.meter
+    if not isinstance(spec, ShaperSpec):
+        raise CertificateError(f"{profile.name} has no shaper")
+    index, rate = box.intf("eth1").index, spec.rate_bps // 8
+    if kind == "tbf":
+        box.namespace.kernel.send([tc.add_tbf(index, rate, spec.start().burst_ticks, spec.queue_bytes)])
+    else:
+        queue = tc.add_bfifo(index, tc.handle(5, 1), spec.queue_bytes)
+        box.namespace.kernel.send([*tc.add_htb(index, rate, spec.burst_bytes), queue])
 
 
 def _run_box(profile: Profile, seed: int, folder: Path, start_ns: int, report: int) -> int:
@@ -141,10 +170,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--inside", required=True)
     parser.add_argument("--settle", type=float, required=True, help="seconds after the last packet")
+    parser.add_argument("--kernel", choices=("none", "tbf", "htb"), required=True)
     given = parser.parse_args()
     profile = Profile.from_dict(json.loads(given.profile.read_text()))
     inside = socket.inet_pton(socket.AF_INET6 if ":" in given.inside else socket.AF_INET, given.inside)
-    bench(profile, given.trace, given.folder, seed=given.seed, inside=inside, settle_s=given.settle)
+    bench(
+        profile, given.trace, given.folder, seed=given.seed, inside=inside, settle_s=given.settle, kernel=given.kernel
+    )
 
 
 if __name__ == "__main__":

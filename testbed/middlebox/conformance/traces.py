@@ -8,26 +8,29 @@ trace has a connection of its own, so that any number of them can be put into on
 from __future__ import annotations
 
 import itertools
+import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from testbed.middlebox.conformance.bench import MSS, Connection
+from testbed.middlebox.conformance.bench import MSS, NS_PER_S, Connection
 from testbed.middlebox.conformance.hellos import CHANGE_CIPHER_SPEC, client_hello, padded, split_record
 from testbed.middlebox.packet import ACK, PSH, Direction, Packet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
     from random import Random
 
     from testbed.middlebox.profile import Profile
 
-__all__ = ["NAMES", "Recipe", "draw_recipe", "interleaved", "names_for", "packets"]
+__all__ = ["NAMES", "Recipe", "draw_recipe", "interleaved", "names_for", "packets", "write_trace"]
 
 NAMES = ("twitter.com", "abs.twimg.com", "t.co", "reddit.com", "throttletwitter.com", "example.org", "twitter.com.")
 _FIRST = (b"", b"", b"", CHANGE_CIPHER_SPEC, b"\xaa" * 99, b"\xaa" * 101, client_hello("example.org"))
 _AFTER = 30
 _SHORT_TTL = 2
 _AT_A_TIME = 20
+_RAW_IP = 101
 _LITERAL_KINDS = ("exact", "suffix", "substring")
 
 
@@ -120,6 +123,16 @@ def interleaved(
         if not active[index]:
             del active[index]
             active += itertools.islice(waiting, 1)
+
+
+def write_trace(path: Path, trace: Iterable[tuple[int, Packet]]) -> None:
+    """Write a capture of raw IP: packets with their times in nanoseconds."""
+    with path.open("wb") as file:
+        file.write(struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 65535, _RAW_IP))
+        for t_ns, packet in trace:
+            seconds, nanoseconds = divmod(t_ns, NS_PER_S)
+            size = len(packet.data)
+            file.write(struct.pack("<IIII", seconds, nanoseconds, size, size) + packet.data)
 
 
 def _segments(recipe: Recipe) -> list[bytes]:
