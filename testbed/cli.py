@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import signal
 import sys
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 os.environ.setdefault("SETUPTOOLS_USE_DISTUTILS", "stdlib" if sys.version_info < (3, 12) else "local")
 
-from testbed.errors import ScenarioError, TestbedError
+from testbed.errors import InputError, ScenarioError, TestbedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+_RUN_KEYS = ("valid", "seed", "emulated_s", "wall_s")
+_TRANSFER_KEYS = (
+    "name", "line", "sni", "direction", "role", "ok", "bytes", "duration_s", "goodput_bps", "handshake_s", "throttled",
+    "rule", "drops", "error",
+)  # fmt: skip
 _SECONDS_BETWEEN_LINES = 2.0  # of progress, where there is no terminal to rewrite a line on
 _EXAMPLES = """\
 examples:
@@ -58,6 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     try:
         status: int = arguments.command(arguments)
+        sys.stdout.flush()
     except TestbedError as error:
         print(f"testbed: {error}", file=sys.stderr)
         return error.exit_status
@@ -65,9 +72,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("testbed: stopped; what was recorded is kept and marked incomplete", file=sys.stderr)
         return 128 + signal.SIGINT
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()
+        return 1
+    except OSError as error:
+        print(f"testbed: {error}", file=sys.stderr)
+        _forget_output()
         return 1
     return status
+
+
+def _forget_output() -> None:
+    """Let what standard output did not take go nowhere; Python would try again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
@@ -115,7 +131,7 @@ def _add_run(commands: Any) -> None:
     run.add_argument("--json", action="store_true", help="print one JSON object")
     run.add_argument(
         "--watchdog",
-        type=float,
+        type=_seconds,
         default=120.0,
         metavar="SECONDS",
         help="end a guest that is silent for so long (default: 120)",
@@ -172,9 +188,11 @@ def _add_detect(commands: Any) -> None:
 def _add_list_and_show(commands: Any) -> None:
     listing = commands.add_parser("list", help="list scenarios, topologies, profiles or detectors")
     listing.add_argument("kind", choices=("scenarios", "topologies", "profiles", "detectors"))
+    listing.add_argument("--json", action="store_true", help="print one JSON list")
     listing.set_defaults(command=_list)
     show = commands.add_parser("show", help="show a scenario, a topology's parameters, or a profile with its evidence")
     show.add_argument("name")
+    show.add_argument("--json", action="store_true", help="print one JSON object")
     show.set_defaults(command=_show)
     schema = commands.add_parser("schema", help="print a JSON Schema, for editors that complete and check YAML")
     schema.add_argument("kind", choices=("scenario", "profile"))
@@ -206,6 +224,16 @@ def _seed(text: str) -> int:
     return int(text)
 
 
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number of seconds, got {text!r}")
+    return seconds
+
+
 def _run(arguments: argparse.Namespace) -> int:
     from testbed.engine.kernel import ensure_kernel, kernel_info  # noqa: PLC0415 - keeps `testbed --help` quick
     from testbed.engine.run import run_plan  # noqa: PLC0415
@@ -228,8 +256,8 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.user_command:
         _pass_output_on(folder)
     if arguments.json:
-        keys = ("valid", "seed", "emulated_s", "wall_s", "transfers")
-        print(json.dumps({"run": str(folder), **{key: manifest[key] for key in keys}}))
+        transfers = [{key: transfer[key] for key in _TRANSFER_KEYS} for transfer in manifest["transfers"]]
+        print(json.dumps({"run": str(folder), **{key: manifest[key] for key in _RUN_KEYS}, "transfers": transfers}))
     elif not arguments.user_command:
         print(transfer_table(manifest))
         print(f"run directory: {folder} (testbed report {folder})")
@@ -297,27 +325,33 @@ def _conformance(arguments: argparse.Namespace) -> int:
         raise ScenarioError(f"nothing was published about a profile {arguments.profile!r} that a box alone can show")
     findings = conformance.run(lambda name: load_profile(name).profile, rows)
     if arguments.output:
-        arguments.output.write_text(conformance.as_markdown(findings))
+        try:
+            arguments.output.write_text(conformance.as_markdown(findings))
+        except OSError as error:
+            raise InputError(
+                f"cannot write {arguments.output}: {error.strerror}; choose another file with -o"
+            ) from error
     print(json.dumps(conformance.as_json(findings)) if arguments.json else conformance.as_markdown(findings))
     return 0 if all(each.agrees for each in findings) else 1
 
 
 def _list(arguments: argparse.Namespace) -> int:
     if arguments.kind == "detectors":
-        from testbed.detectors.registry import detector_names, load_detector  # noqa: PLC0415
+        from testbed.detectors.registry import detector_names  # noqa: PLC0415
 
-        print("\n".join(f"{name:16} {load_detector(name).summary}" for name in detector_names()))
-        return 0
-    from testbed.scenario import library  # noqa: PLC0415
+        names = list(detector_names())
+    else:
+        from testbed.scenario import library  # noqa: PLC0415
 
-    print("\n".join(library.names(arguments.kind)))
+        names = library.names(arguments.kind)
+    print(json.dumps(names) if arguments.json else "\n".join(names))
     return 0
 
 
 def _show(arguments: argparse.Namespace) -> int:
     from testbed.report.show import show  # noqa: PLC0415
 
-    print(show(arguments.name))
+    print(show(arguments.name, as_json=arguments.json))
     return 0
 
 

@@ -23,6 +23,7 @@ from testbed.engine.guest import MEMORY_MIB
 from testbed.engine.kernel import kernel_info
 from testbed.engine.kernel.build import TOOL_PACKAGES
 from testbed.engine.kernel.source import find_source
+from testbed.engine.programs import GUEST_PATH, GUEST_PROGRAM_PACKAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -31,23 +32,6 @@ __all__ = ["Check", "diagnose", "format_checks"]
 
 GUEST_MEMORY_BYTES = MEMORY_MIB * 2**20
 MIN_PYTHON = (3, 11)
-
-# Each program that runs inside the guest, and the Debian package that has it.
-GUEST_PROGRAM_PACKAGES = {
-    "curl": "curl",
-    "ethtool": "ethtool",
-    "ip": "iproute2",
-    "mnexec": "mininet",
-    "nft": "nftables",
-    "nginx": "nginx-light",
-    "openssl": "openssl",
-    "ping": "iputils-ping",
-    "tc": "iproute2",
-    "tcpdump": "tcpdump",
-}
-
-# The guest's programs run as its root. An ordinary user's PATH does not name these folders.
-_ROOT_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +60,7 @@ def diagnose() -> list[Check]:
         check_architecture(platform.system(), platform.machine()),
         check_python(sys.version_info[:3]),
         *check_packages(),
-        *(check_program(name, package) for name, package in GUEST_PROGRAM_PACKAGES.items()),
+        *(check_program(name, package, path=GUEST_PATH) for name, package in GUEST_PROGRAM_PACKAGES.items()),
         *(check_program(name, package, required=not kernel.ok) for name, package in TOOL_PACKAGES.items()),
         check_source(required=not kernel.ok),
         kernel,
@@ -130,11 +114,10 @@ def check_package(name: str) -> Check:
     return Check(name, ok=True, found=version)
 
 
-def check_program(name: str, package: str, *, required: bool = True) -> Check:
-    """One program."""
-    search = os.pathsep.join([os.environ.get("PATH", os.defpath), *_ROOT_FOLDERS])
-    path = shutil.which(name, path=search)
-    return Check(name, path is not None, path or "not found", _unless(path, _apt(package)), required)
+def check_program(name: str, package: str, *, path: str | None = None, required: bool = True) -> Check:
+    """One program, in the folders of ``path`` or else of the user's."""
+    found = shutil.which(name, path=path)
+    return Check(name, found is not None, found or "not found", _unless(found, _apt(package)), required)
 
 
 def check_source(*, required: bool) -> Check:

@@ -14,7 +14,7 @@ from testbed.doctor import Check, diagnose, format_checks
 def test_whatever_can_be_mended_has_a_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(doctor, "_ROOT_FOLDERS", ())
+    monkeypatch.setattr(doctor, "GUEST_PATH", str(tmp_path))
     monkeypatch.setattr(doctor, "find_source", lambda: None)
     failed = [check for check in diagnose() if not check.ok and check.name not in {"machine", "landlock"}]
     assert {"nft", "mnexec", "gcc", "kernel", "linux source"} <= {check.name for check in failed}
@@ -46,12 +46,10 @@ def test_a_program_outside_the_users_path_is_found(monkeypatch: pytest.MonkeyPat
     program = tmp_path / "nft"
     program.touch(mode=0o755)
     monkeypatch.setenv("PATH", "/nonexistent")
-    monkeypatch.setattr(doctor, "_ROOT_FOLDERS", (str(tmp_path),))
-    assert doctor.check_program("nft", "nftables") == Check("nft", ok=True, found=str(program))
+    assert doctor.check_program("nft", "nftables", path=str(tmp_path)) == Check("nft", ok=True, found=str(program))
 
 
-def test_a_missing_program_names_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_ROOT_FOLDERS", ())
+def test_a_missing_program_names_its_package() -> None:
     check = doctor.check_program("nosuchprogram", "some-package")
     assert not check.ok
     assert check.remedy == "sudo apt-get install some-package"

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from testbed.engine.confine import landlock_version
 from testbed.engine.guest import Guest
-from testbed.errors import CaptureError, CertificateError, GuestError, RecordError, TestbedError
+from testbed.engine.programs import require_programs
+from testbed.errors import CaptureError, CertificateError, GuestError, MissingError, RecordError, TestbedError
 from testbed.records.agreement import compare, read_box_captures
 from testbed.records.capture_file import Frame, read_frames
 from testbed.records.pcapng import write_pcapng
@@ -47,15 +48,19 @@ def run_plan(plan: Plan, kernel: KernelInfo, folder: Path, *, silence_s: float, 
         The manifest of the finished run.
 
     Raises:
+        MissingError: the kernel is not built, or the guest would lack a program.
         RecordError: the folder cannot be used.
         InvalidRunError: the run failed; what was recorded is there and marked incomplete.
     """
     began = time.monotonic()
+    if kernel.path is None:
+        raise MissingError("the kernel is not built; run: testbed kernel build")
+    require_programs(plan)
     run = RunDirectory.create(folder)
     manifest = _manifest(plan, kernel)
     try:
         (folder / "plan.json").write_text(json.dumps(plan.data, indent=1))
-        report = _run_guest(plan, kernel, folder, silence_s, progress)
+        report = _run_guest(plan, kernel.path, folder, silence_s, progress)
         guest_s = time.monotonic() - began
         progress({"kind": "progress", "what": "checking the records", "t": report["emulated_s"]})
         manifest["state"] = "complete"
@@ -101,11 +106,9 @@ def _manifest(plan: Plan, kernel: KernelInfo) -> dict[str, Any]:
     }
 
 
-def _run_guest(plan: Plan, kernel: KernelInfo, folder: Path, silence_s: float, progress: Progress) -> dict[str, Any]:
-    if kernel.path is None:
-        raise GuestError("the kernel is not built; run: testbed kernel build")
+def _run_guest(plan: Plan, kernel: Path, folder: Path, silence_s: float, progress: Progress) -> dict[str, Any]:
     with Guest(
-        kernel.path,
+        kernel,
         folder,
         start_ns=plan.data["start_ns"],
         seed=plan.data["seed"],
@@ -136,10 +139,17 @@ def _explain(error: BaseException, folder: Path) -> str:
     text = "stopped by the user" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
     if isinstance(error, OSError):
         text = f"cannot write the run directory {folder}: {error.strerror}"
-    status = os.statvfs(folder)
-    if status.f_bavail * status.f_frsize < _FULL_DISK_BYTES:
+    if _is_full(folder):
         text += f"; the disk that holds {folder} is full: free some space, or choose another folder with -o"
     return text
+
+
+def _is_full(folder: Path) -> bool:
+    try:
+        status = os.statvfs(folder)
+    except OSError:
+        return False  # the folder itself is gone
+    return status.f_bavail * status.f_frsize < _FULL_DISK_BYTES
 
 
 def _write_down_what_is_there(run: RunDirectory, manifest: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from testbed.errors import ScenarioError
 from testbed.middlebox.adapters.pcap import inspect_capture
@@ -21,56 +21,76 @@ if TYPE_CHECKING:
 __all__ = ["inspection_lines", "show"]
 
 
-def show(name: str) -> str:
+def show(name: str, *, as_json: bool = False) -> str:
     """A profile with its evidence, a topology with its parameters, or a scenario with what it resolves to.
 
     Raises:
         ScenarioError: nothing has that name, or it cannot be used.
     """
     if name in library.names("profiles"):
-        return _show_profile(name)
-    if name in library.names("topologies"):
-        return _show_topology(name)
+        found, text = _profile(name), _profile_text
+    elif name in library.names("topologies"):
+        found, text = _topology(name), _topology_text
+    else:
+        found, text = _scenario(name), _scenario_text
+    return json.dumps(found) if as_json else text(found)
+
+
+def _profile(name: str) -> dict[str, Any]:
+    censor = load_profile(name)
+    fields = ("key", "value", "grade", "source", "note")
+    evidence = [{field: getattr(each, field) for field in fields} for each in censor.evidence]
+    return {"name": name, "summary": censor.profile.summary, "evidence": evidence}
+
+
+def _profile_text(found: dict[str, Any]) -> str:
+    rows = [
+        (
+            each["key"],
+            json.dumps(each["value"], ensure_ascii=False),
+            each["grade"],
+            "; ".join(filter(None, (each["source"], each["note"]))),
+        )
+        for each in found["evidence"]
+    ]
+    return f"{found['name']}: {found['summary']}\n\n" + format_table(("key", "value", "grade", "source"), rows)
+
+
+def _topology(name: str) -> dict[str, Any]:
+    found = topology_class(str(library.find("topologies", name)), name)
+    parameters = [
+        {"parameter": key, "default": each.default, "about": each.about} for key, each in found.parameters.items()
+    ]
+    return {"name": name, "parameters": parameters}
+
+
+def _topology_text(found: dict[str, Any]) -> str:
+    rows = [(each["parameter"], json.dumps(each["default"]), each["about"]) for each in found["parameters"]]
+    return format_table(("parameter", "default", "about"), rows)
+
+
+def _scenario(name: str) -> dict[str, Any]:
     try:
         path = library.find("scenarios", name)
     except ScenarioError as error:
         everything = [each for kind in ("scenarios", "topologies", "profiles") for each in library.names(kind)]
         raise ScenarioError(f"nothing is called {name!r}; there are: {', '.join(everything)}") from error
-    return _show_scenario(path)
+    return make_plan(path, [], seed=None, engine="virtual", command=None).data
 
 
-def _show_profile(name: str) -> str:
-    censor = load_profile(name)
-    rows = [
-        (
-            each.key,
-            json.dumps(each.value, ensure_ascii=False),
-            each.grade,
-            "; ".join(filter(None, (each.source, each.note))),
-        )
-        for each in censor.evidence
-    ]
-    return f"{name}: {censor.profile.summary}\n\n" + format_table(("key", "value", "grade", "source"), rows)
-
-
-def _show_topology(name: str) -> str:
-    found = topology_class(str(library.find("topologies", name)), name)
-    rows = [(key, json.dumps(each.default), each.about) for key, each in found.parameters.items()]
-    return format_table(("parameter", "default", "about"), rows)
-
-
-def _show_scenario(path: Path) -> str:
-    plan = make_plan(path, [], seed=None, engine="virtual", command=None)
-    lines = [plan.data["title"], ""]
-    for box, described in plan.data["boxes"].items():
+def _scenario_text(found: dict[str, Any]) -> str:
+    lines = [found["title"], ""]
+    for box, described in found["boxes"].items():
         profile = described["profile"]
-        lines.append(f"{box}: {profile['name']} ({profile['summary']}), meter {profile['meter']['kind']}")
-    lines.append("")
+        meter = f", meter {profile['meter']['kind']}" if "meter" in profile else ""
+        lines.append(f"{box}: {profile['name']} ({profile['summary']}){meter}")
     rows = [
         (each["line"], each["name"], each["role"], f"{each['at_s']:.0f} s" if each["at_s"] else "")
-        for each in plan.transfers
+        for phase in found["phases"]
+        for line in phase["lines"]
+        for each in line["transfers"]
     ]
-    return "\n".join(lines) + format_table(("line", "transfer", "role", "not before"), rows)
+    return "\n".join([*lines, "", format_table(("line", "transfer", "role", "not before"), rows)])
 
 
 def inspection_lines(capture: Path, profile: str, *, seed: int, inside: list[str], as_json: bool) -> Iterator[str]:

@@ -1,0 +1,54 @@
+"""What the guest will not find is missed before anything starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from testbed.engine import programs
+from testbed.engine.programs import GUEST_PATH, require_programs
+from testbed.errors import MissingError
+from testbed.scenario import library
+from testbed.scenario.plan import Plan, make_plan
+
+
+def plan(*settings: str) -> Plan:
+    return make_plan(library.find("scenarios", "2021-03-10"), list(settings), seed=None, engine="virtual", command=None)
+
+
+def test_programs_are_looked_for_where_the_guest_looks() -> None:
+    boot = Path(programs.__file__).parents[1] / "world" / "boot.sh"
+    assert f"\nexport PATH={GUEST_PATH}\n" in boot.read_text()
+
+
+@pytest.mark.parametrize(
+    ("settings", "missing", "packages"),
+    [
+        ((), "curl, nft, nginx, openssl", "curl nftables nginx-light openssl"),
+        (
+            ("measurements=[{fetch: t.co, role: target}]",),
+            "nft, nginx, openssl",
+            "nftables nginx-light openssl",
+        ),
+        (
+            ("network.links=stock",),
+            "curl, ip, mnexec, nft, nginx, openssl, tc",
+            "curl iproute2 mininet nftables nginx-light openssl",
+        ),
+    ],
+)
+def test_only_what_the_plan_runs_is_missed_and_its_packages_are_named_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: tuple[str, ...], missing: str, packages: str
+) -> None:
+    monkeypatch.setattr(programs, "GUEST_PATH", str(tmp_path))
+    with pytest.raises(MissingError) as refusal:
+        require_programs(plan(*settings))
+    assert str(refusal.value) == f"not on this machine: {missing}; run: sudo apt-get install {packages}"
+
+
+def test_what_is_there_is_not_missed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("curl", "nft", "nginx", "openssl"):
+        (tmp_path / name).touch(mode=0o755)
+    monkeypatch.setattr(programs, "GUEST_PATH", str(tmp_path))
+    require_programs(plan())
