@@ -111,7 +111,7 @@ def test_input_that_cannot_be_used_ends_with_status_2_and_says_why(
     ("was", "becomes", "problem"),
     [
         ("title:", "titel:", "titel: unknown key; remove it or correct its spelling"),
-        ("20 s, at: 290 s", "20 s, at: 290", "measurements.12.at: expected a duration such as '95 ms', got 290: the unit"),
+        ("20 s, at: 290 s", "20 s, at: 290", "measurements.12.at: expected a duration such as '95 ms', got 290"),
         ("size: 383 kB", "size: 383 kbit/s", "recordings.0.size: expected a size such as '383 kB', got '383 kbit/s'"),
         ("topology: russia2021", "topology: atlantis", "network.topology: no topology 'atlantis'; there are: "),
         ("tspu: ru-tw-2021", "tspu: nosuch", "censors.tspu: no censor profile or family 'nosuch'; there are: "),
