@@ -63,7 +63,7 @@ def run_plan(plan: Plan, kernel: KernelInfo, folder: Path, *, silence_s: float, 
         report = _run_guest(plan, kernel.path, folder, silence_s, progress)
         guest_s = time.monotonic() - began
         progress({"kind": "progress", "what": "checking the records", "t": report["emulated_s"]})
-        manifest["state"] = "complete"
+        manifest["state"] = "checking"
         run.write_manifest(manifest)
         certificate = report["certificate"]
         certificate["agreement"] = _finish_captures(run, plan, certificate["boxes"])
@@ -80,6 +80,7 @@ def run_plan(plan: Plan, kernel: KernelInfo, folder: Path, *, silence_s: float, 
         if isinstance(error, TestbedError):
             raise type(error)(problem) from error
         raise
+    manifest["state"] = "complete"
     manifest["emulated_s"] = report["emulated_s"]
     manifest["wall_s"] = time.monotonic() - began
     manifest["guest_wall_s"] = guest_s

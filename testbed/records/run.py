@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["FORMAT", "RunDirectory"]
 
 FORMAT = 1
-STATES = ("running", "incomplete", "complete")
+STATES = ("running", "checking", "incomplete", "complete")  # checking: all is recorded, captures are being converted
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class RunDirectory:
         path = self.path / name
         if not path.exists():
             return []
-        complete = self.manifest().get("state") == "complete"
+        complete = self.manifest().get("state") in {"checking", "complete"}
         return [record for record in read_lines(path, complete=complete) if keep(record)]
 
     @property

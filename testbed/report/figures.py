@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
@@ -10,8 +11,7 @@ mpl.use("Agg")  # before pyplot: no screen is needed
 
 import matplotlib.pyplot as plt
 
-from testbed.errors import RecordError
-from testbed.report.series import Segments, segments, series, windowed_throughput
+from testbed.report.series import NotCapturedError, Segments, segments, series, windowed_throughput
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +26,7 @@ __all__ = ["write_figures"]
 _WINDOW_S = 0.5
 _FLOOR_KBPS = 8.0  # a window in which nothing arrived is drawn here
 _FIRST_SECONDS = 6.0  # as much as X21 Fig. 5 shows
+_NOT_FOR_A_FILE_NAME = re.compile("[^A-Za-z0-9-]")
 _TARGET, _CONTROL, _DROPPED = "#c0392b", "#2471a3", "#c0392b"
 _STYLE: dict[Any, Any] = {  # its keys are a type of matplotlib's own
     "figure.dpi": 110, "savefig.dpi": 150, "font.size": 9, "axes.grid": True, "grid.alpha": 0.3,
@@ -48,10 +49,10 @@ def write_figures(run: RunDirectory, transfers: list[dict[str, Any]], folder: Pa
         for transfer in _plotted_in_sequence(replays):
             try:
                 sent = segments(run, transfer)
-            except RecordError:
+            except NotCapturedError:
                 continue  # the scenario asked for no captures at the box
             title = f"Data segments where they enter the box: {transfer['line']}, {transfer['direction']} replay"
-            name = f"sequence-{transfer['line']}-{transfer['direction']}"
+            name = _NOT_FOR_A_FILE_NAME.sub("_", f"sequence-{transfer['line']}-{transfer['direction']}")
             figures[title] = _save(_sequence(sent), folder, name)
     return figures
 
@@ -86,7 +87,7 @@ def _throughput(run: RunDirectory, replays: list[dict[str, Any]]) -> Figure:
                     _plot_throughput(axes, run, replay)
             axes.set_yscale("log", nonpositive="clip")
             axes.axhspan(130, 150, color="0.5", alpha=0.25, lw=0)
-            axes.set_title(f"{line}, {direction}", fontsize=9)
+            axes.set_title(f"{line}, {direction}", fontsize=9, parse_math=False)
         row[0].set_ylabel("payload, kbit/s")
     for axes in grid[-1]:
         axes.set_xlabel("seconds since SYN")

@@ -108,18 +108,16 @@ def _transfers(transfers: list[dict[str, Any]]) -> str:
     rows = []
     previous = None
     for transfer in transfers:
-        truth = "not throttled"
+        truth = escape(transfer["error"] or "not throttled")
         if transfer["throttled"]:
-            cause = f"by rule {escape(transfer['rule'])}, {transfer['drops']} packets dropped"
+            cause = escape(f"by rule {transfer['rule']}, {transfer['drops']} packets dropped")
             truth = f'<span class="throttled">throttled</span> {cause}'
-        elif transfer["error"]:
-            truth = escape(transfer["error"])
         goodput = format_rate(transfer["goodput_bps"]) if transfer["ok"] and transfer["goodput_bps"] else "failed"
         duration = f"{transfer['duration_s']:.1f} s" if transfer["duration_s"] is not None else "–"
         first = ' class="first"' if transfer["line"] != previous else ""
         rows.append(
-            f"<tr{first}><td>{escape(transfer['line'])}</td><td>{escape(transfer['name'])}</td>"
-            f'<td>{escape(transfer["role"])}</td><td class="number">{goodput}</td>'
+            f"<tr{first}>{_cells(transfer['line'], transfer['name'], transfer['role'])}"
+            f'<td class="number">{goodput}</td>'
             f'<td class="number">{duration}</td><td>{truth}</td></tr>'
         )
         previous = transfer["line"]
@@ -128,8 +126,7 @@ def _transfers(transfers: list[dict[str, Any]]) -> str:
 
 def _comparisons(comparisons: list[Comparison]) -> str:
     rows = [
-        f"<tr><td>{escape(each.quantity)}</td><td>{escape(each.published)}</td><td>{escape(each.source)}</td>"
-        f"<td>{escape(each.ours)}</td><td>{_AGREES[each.agrees]}</td></tr>"
+        f"<tr>{_cells(each.quantity, each.published, each.source, each.ours, _AGREES[each.agrees])}</tr>"
         for each in comparisons
     ]
     note = (
@@ -145,17 +142,20 @@ def _certificate(certificate: dict[str, Any]) -> str:
         f"{network['interfaces']} interfaces, {network['netem']} delays, {network['rates']} rates, "
         f"{network['congestion_control']} congestion controls as planned; offloads off"
     )
-    rows = [f"<tr><td>network read back</td><td>{as_planned}</td></tr>"]
+    found = [("network read back", as_planned)]
     for name, counts in certificate["captures"].items():
-        rows.append(
-            f"<tr><td>capture {escape(name)}</td><td>{counts['captured']} packets, {counts['dropped']} lost</td></tr>"
+        found.append((f"capture {name}", f"{counts['captured']} packets, {counts['dropped']} lost"))
+    for box, counts in certificate["agreement"].items():
+        only_one = counts["only_log"] + counts["only_captures"]
+        drops = (
+            f"{counts['logged']} drops in the log, {counts['dropped']} by the captures, {only_one} in one of them only"
         )
-    for box, found in certificate["agreement"].items():
-        rows.append(
-            f"<tr><td>{escape(box)}</td><td>{found['logged']} drops in the log, {found['dropped']} by the captures, "
-            f"{found['only_log'] + found['only_captures']} in one of them only</td></tr>"
-        )
-    return _table(("what", "found"), rows)
+        found.append((box, drops))
+    return _table(("what", "found"), [f"<tr>{_cells(*each)}</tr>" for each in found])
+
+
+def _cells(*texts: str) -> str:
+    return "".join(f"<td>{escape(text)}</td>" for text in texts)
 
 
 def _table(head: Iterable[str], rows: Sequence[str]) -> str:
@@ -165,8 +165,7 @@ def _table(head: Iterable[str], rows: Sequence[str]) -> str:
 
 def _markdown(comparisons: list[Comparison]) -> str:
     lines = ["| quantity | published | source | ours | agrees |", "|---|---|---|---|---|"]
-    lines += [
-        f"| {each.quantity} | {each.published} | {each.source} | {each.ours} | {_AGREES[each.agrees]} |"
-        for each in comparisons
-    ]
+    for each in comparisons:
+        cells = (each.quantity, each.published, each.source, each.ours, _AGREES[each.agrees])
+        lines.append(f"| {' | '.join(escape(cell, quote=False).replace('|', '&#124;') for cell in cells)} |")
     return "\n".join(lines) + "\n"

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from testbed.errors import RecordError
-from testbed.report.series import Series, segments, series, windowed_throughput
+from testbed.report.series import NotCapturedError, Series, segments, series, windowed_throughput
 
 if TYPE_CHECKING:
     from testbed.records.run import RunDirectory
@@ -22,6 +21,7 @@ __all__ = ["Comparison", "compare_with_published"]
 
 _CONVERGED_AFTER_S = 3.0  # X21 Fig. 4: windowed throughput after 3 s
 _WINDOW_S = 1.0
+_PUBLISHED_BYTES = range(383_000, 393_000)  # the image of X21 §5, and what TLS adds to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,42 +58,53 @@ def compare_with_published(run: RunDirectory, transfers: list[dict[str, Any]]) -
             if (direction, "target") in replays and replays[direction, "target"]["throttled"]
         }
         for direction, transfer in throttled.items():
-            rows.append(_converged(run, line, direction, transfer))
+            rows += _converged(run, line, direction, transfer)
         if "download" in throttled:
             rows += _download_rows(run, line, throttled["download"], replays.get(("download", "control")))
     return rows
 
 
-def _converged(run: RunDirectory, line: str, direction: str, transfer: dict[str, Any]) -> Comparison:
+def _converged(run: RunDirectory, line: str, direction: str, transfer: dict[str, Any]) -> list[Comparison]:
     rate = _rate_after(series(run, transfer), _CONVERGED_AFTER_S)
-    return Comparison(
-        f"converged throughput, {direction} replay ({line})",
-        "130–150 kbit/s",
-        "X21 §5",
-        f"{rate / 1000:.0f} kbit/s",
-        130_000 <= round(rate, -3) <= 150_000,  # noqa: PLR2004 - X21 §5
-    )
+    if rate is None:
+        return []
+    return [
+        Comparison(
+            f"converged throughput, {direction} replay ({line})",
+            "130–150 kbit/s",
+            "X21 §5",
+            f"{rate / 1000:.0f} kbit/s",
+            130_000 <= round(rate, -3) <= 150_000,  # noqa: PLR2004 - X21 §5
+        )
+    ]
 
 
 def _download_rows(
     run: RunDirectory, line: str, target: dict[str, Any], control: dict[str, Any] | None
 ) -> list[Comparison]:
     arrivals = series(run, target)
+    rows = []
     _, windows = windowed_throughput(arrivals, _WINDOW_S)
     settled = windows[int(_CONVERGED_AFTER_S / _WINDOW_S) :] / 1000
-    low, high = np.percentile(settled, [5, 95])
+    if settled.size:
+        low, high = np.percentile(settled, [5, 95])
+        rows.append(
+            Comparison(
+                f"windowed throughput after 3 s, download replay ({line})", "mean 122, 5–95 % 87–154 kbit/s",
+                "X21 Fig. 4 (figure)", f"mean {settled.mean():.0f}, 5–95 % {low:.0f}–{high:.0f} kbit/s", None,
+            )
+        )  # fmt: skip
+    if target["bytes"] in _PUBLISHED_BYTES:
+        rows += _durations(line, target, control)
+    return rows + _drop_rows(run, line, target, arrivals)
+
+
+def _durations(line: str, target: dict[str, Any], control: dict[str, Any] | None) -> list[Comparison]:
     rows = [
-        Comparison(
-            f"windowed throughput after 3 s, download replay ({line})",
-            "mean 122, 5–95 % 87–154 kbit/s",
-            "X21 Fig. 4 (figure)",
-            f"mean {settled.mean():.0f}, 5–95 % {low:.0f}–{high:.0f} kbit/s",
-            None,
-        ),
         Comparison(
             f"duration of the 383 kB download replay ({line})", "≈ 23 s", "X21 Fig. 4 (figure)",
             f"{target['duration_s']:.1f} s", None,
-        ),
+        )
     ]  # fmt: skip
     if control is not None:
         faster = target["duration_s"] / control["duration_s"]
@@ -103,16 +114,18 @@ def _download_rows(
                 f"{control['duration_s']:.1f} s, {faster:.1f} times faster", None,
             )
         )  # fmt: skip
-    return rows + _drop_rows(run, line, target, arrivals)
+    return rows
 
 
 def _drop_rows(run: RunDirectory, line: str, target: dict[str, Any], arrivals: Series) -> list[Comparison]:
     try:
         sent = segments(run, target)
-    except RecordError:
+    except NotCapturedError:
         return []  # the scenario asked for no captures at the box
     rtt_s = run.plan["rtt_s"][line][run.plan["replay_server"]]
     gaps = np.diff(arrivals.times_s) / rtt_s
+    if not gaps.size or not sent.dropped.any():
+        return []
     before_first_drop = sent.length[: int(np.argmax(sent.dropped))].sum()
     return [
         Comparison(
@@ -126,10 +139,10 @@ def _drop_rows(run: RunDirectory, line: str, target: dict[str, Any], arrivals: S
     ]  # fmt: skip
 
 
-def _rate_after(arrivals: Series, after_s: float) -> float:
-    """Payload bit/s from the first arrival after ``after_s`` to the last arrival."""
+def _rate_after(arrivals: Series, after_s: float) -> float | None:
+    """Payload bit/s from the first arrival after ``after_s`` to the last arrival; None where all was over by then."""
     begin = int(np.searchsorted(arrivals.times_s, after_s))
-    if begin >= len(arrivals.times_s) - 1:
-        return 0.0
-    duration = arrivals.times_s[-1] - arrivals.times_s[begin]
+    duration = arrivals.times_s[-1] - arrivals.times_s[begin] if begin < len(arrivals.times_s) else 0.0
+    if not duration:
+        return None
     return float((arrivals.totals[-1] - arrivals.totals[begin]) * 8 / duration)

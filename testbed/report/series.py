@@ -18,9 +18,13 @@ if TYPE_CHECKING:
 
     from testbed.records.run import RunDirectory
 
-__all__ = ["Segments", "Series", "segments", "series", "windowed_throughput"]
+__all__ = ["NotCapturedError", "Segments", "Series", "segments", "series", "windowed_throughput"]
 
 Floats = NDArray[np.float64]
+
+
+class NotCapturedError(RecordError):
+    """A run has no captures of what is asked for; its scenario may have asked for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +70,19 @@ def segments(run: RunDirectory, transfer: dict[str, Any]) -> Segments:
     """The data segments of a transfer where they enter the box, and which of them the box dropped.
 
     Raises:
-        RecordError: no box saw the transfer, or the run has no captures beside it.
+        NotCapturedError: no box saw the transfer, or the run has no captures beside it.
     """
     opened, drops = _flow_of(run, transfer)
     downwards = transfer["direction"] == "download"
     path = run.path / "captures" / f"{opened['box']}-{'outside' if downwards else 'inside'}.pcapng"
     if not path.exists():
-        raise RecordError(f"{run.path}: the run has no capture {path.name}")
+        raise NotCapturedError(f"{run.path}: the run has no capture {path.name}")
     inside = (opened["inside"], opened["inside_port"])
     outside = (opened["outside"], opened["outside_port"])
     ends = (*outside, *inside) if downwards else (*inside, *outside)
     rows = _data_segments(path, ends, not_before_ns=round(opened["t"] * 1e9) + run.manifest()["start_ns"])
     if not rows:
-        raise RecordError(f"{path}: no data segment of {transfer['id']}")
+        raise NotCapturedError(f"{path}: no data segment of {transfer['id']}")
     first_t, first_seq = rows[0][0], rows[0][1]
     return Segments(
         times_s=np.array([(t - first_t) / 1e9 for t, *_ in rows]),
@@ -89,20 +93,24 @@ def segments(run: RunDirectory, transfer: dict[str, Any]) -> Segments:
 
 
 def _flow_of(run: RunDirectory, transfer: dict[str, Any]) -> tuple[dict[str, Any], set[tuple[int, int]]]:
-    """The box's record of the flow's opening, and (sequence number, IP identification) of what it dropped."""
+    """The opening of the flow as the box saw it, and (sequence number, IP identification) of what that box dropped.
+
+    Of several boxes, the one that throttled.
+    """
     connected = next((record for record in run.measurements(transfer["id"]) if record["event"] == "connected"), None)
     truth = run.truth()
-    openings = [
-        record
+    latest = {
+        record["box"]: record
         for record in truth
         if connected is not None
         and record["event"] == "flow_opened"
         and [record["inside"], record["inside_port"]] == connected["local"]
         and record["t"] <= connected["t"]
-    ]
-    if not openings:
-        raise RecordError(f"{run.path}: no box saw {transfer['id']}")
-    opened = openings[-1]
+    }
+    if not latest:
+        raise NotCapturedError(f"{run.path}: no box saw {transfer['id']}")
+    throttled = {(record["box"], record["flow"]) for record in truth if record["event"] == "throttling_started"}
+    opened = max(latest.values(), key=lambda record: (record["box"], record["flow"]) in throttled)
     key = (opened["box"], opened["flow"])
     drops = {
         (record["seq"], record["ip_id"])

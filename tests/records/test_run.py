@@ -62,7 +62,7 @@ def test_a_folder_that_cannot_be_written_is_named_with_the_remedy(tmp_path: Path
         ("\udcff", "manifest.json: not JSON"),
         ("{}", r"run format None is unknown \(known: 1\)"),
         ('{"format": 2, "state": "complete"}', "run format 2 is unknown"),
-        ('{"format": 1}', r"state None is unknown \(known: running, incomplete, complete\)"),
+        ('{"format": 1}', r"state None is unknown \(known: running, checking, incomplete, complete\)"),
         ('{"format": 1, "state": ["complete"]}', r"state \['complete'\] is unknown"),
     ],
 )
