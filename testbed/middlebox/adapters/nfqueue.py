@@ -38,6 +38,7 @@ from testbed.middlebox.events import (
 from testbed.middlebox.inspector import Inspector
 from testbed.middlebox.meters import TokenBucketSpec
 from testbed.middlebox.packet import Direction, FlowKey, Packet
+from testbed.middlebox.recognise.quic import load_ciphers
 from testbed.middlebox.ruleset import MARKS, rules
 
 if TYPE_CHECKING:
@@ -96,6 +97,8 @@ class LiveBox:
         signal.signal(signal.SIGTERM, self._stop)
         self._dataplane.set_up(rules(self._profile, self._inspector.protocols, self._ports))
         self._wires = Wires(self._ports)
+        if "quic" in self._profile.trigger.recognisers:
+            load_ciphers()
         alarm = Alarm()
         queue = netfilterqueue.NetfilterQueue()
         queue.bind(0, self._on_queued, max_len=_QUEUE_LENGTH, sock_len=_BUFFER_BYTES)
