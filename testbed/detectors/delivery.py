@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from testbed.capture import Flow
     from testbed.detectors.observation import Transfer
 
-__all__ = ["Fates", "fates"]
+__all__ = ["Drain", "Fates", "drain", "fates"]
 
 HEADER_BYTES: Final = 52  # IPv4 and TCP with timestamps: what a meter of IP lengths counts beside payload
+_BLOCK: Final = 8  # packets over which a drain's rate is taken: acknowledgements come for every second one
+_LEAST_BLOCKS: Final = 4
 _LEAST_MATCHED: Final = 0.3  # of the sender's packets; with fewer, the captures hold different things
 
 
@@ -61,6 +63,46 @@ def fates(transfer: Transfer) -> Fates | None:
         if both is not None:
             return both
     return _inferred(transfer.sender_flow)
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """How fast a queue emptied while packets waited in it.
+
+    Attributes:
+        rate_bps: Median over blocks of packets, bits a second of wire bytes.
+        spread: (90th - 10th percentile) / median: small where nobody else was served in between.
+    """
+
+    rate_bps: float
+    spread: float
+
+
+def drain(found: Fates, *, waited_s: float) -> Drain | None:
+    """Measure the rate at which packets left that had waited for at least ``waited_s`` longer than the fastest.
+
+    Between two of them in a row the server of the queue was never idle, so their distance is its service time. None
+    with too few of them.
+    """
+    known = np.flatnonzero(np.isfinite(found.delays_s))
+    if not len(known):
+        return None
+    arrivals = found.times_s[known] + found.delays_s[known]
+    order = np.argsort(arrivals, kind="stable")
+    arrivals, sizes, delays = arrivals[order], found.sizes[known][order], found.delays_s[known][order]
+    waited = delays - np.percentile(delays, 1) >= waited_s
+    rates = []
+    for run in np.split(np.arange(len(waited)), np.flatnonzero(np.diff(waited)) + 1):
+        if waited[run[0]]:
+            for begin in range(0, len(run) - _BLOCK, _BLOCK):
+                block = run[begin : begin + _BLOCK + 1]
+                elapsed_s = arrivals[block[-1]] - arrivals[block[0]]
+                if elapsed_s > 0:
+                    rates.append(sizes[block[1:]].sum() * 8 / elapsed_s)
+    if len(rates) < _LEAST_BLOCKS:
+        return None
+    low, middle, high = np.percentile(rates, [10, 50, 90])
+    return Drain(rate_bps=float(middle), spread=float((high - low) / middle))
 
 
 def _inferred(flow: Flow) -> Fates:

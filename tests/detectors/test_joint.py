@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -60,6 +62,31 @@ def test_a_shaped_target_beside_a_free_control_is_throttled() -> None:
     verdict = judge(captured("t", kind="queue", rate_bps=500e3, depth_bytes=1e6, packets=600), FAST)
     assert (verdict.outcome, verdict.mechanism) == (YES, Mechanism.SHAPING)
     assert verdict.rate_bps == pytest.approx(500e3, rel=0.1)
+
+
+@pytest.mark.parametrize("depth_bytes", [20_000, 60_000])
+def test_a_shaper_that_also_drops_is_still_a_shaper(depth_bytes: float) -> None:
+    verdict = judge(captured("t", kind="queue", rate_bps=300e3, depth_bytes=depth_bytes, packets=800), FAST)
+    assert (verdict.outcome, verdict.mechanism) == (YES, Mechanism.SHAPING)
+    assert verdict.rate_bps == pytest.approx(300e3, rel=0.1)
+
+
+def late(role: Role, *, rtt_s: float, connect_s: float) -> Transfer:
+    flow, _ = bottleneck_flow(kind="none", rate_bps=600e3 if rtt_s > 1 else 5e6, rtt_s=rtt_s)
+    return replace(flow_transfer(role.value, flow, role=role), connect_s=connect_s)
+
+
+@pytest.mark.parametrize(
+    ("rtt_s", "connect_s", "outcome"),
+    [(1.5, 0.05, YES), (1.5, 1.5, NO), (0.08, 0.05, NO)],
+    ids=["data late, handshake not", "a long path", "not late enough"],
+)
+def test_packets_held_back_on_a_path_of_the_same_length_are_shaping(
+    rtt_s: float, connect_s: float, outcome: Outcome
+) -> None:
+    verdict = judge(late(Role.TARGET, rtt_s=rtt_s, connect_s=connect_s), late(Role.CONTROL, rtt_s=0.05, connect_s=0.05))
+    assert verdict.outcome is outcome
+    assert (verdict.mechanism is Mechanism.SHAPING) is (outcome is YES)
 
 
 def test_packets_lost_at_random_on_the_target_alone_are_throttling_by_loss() -> None:

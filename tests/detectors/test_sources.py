@@ -392,7 +392,7 @@ def test_each_transfer_of_a_run_is_judged_beside_controls_at_its_server(tmp_path
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RecordError, match="a run directory"):
+    with pytest.raises(RecordError, match="no run directory"):
         observe([tmp_path])
     with pytest.raises(InputError, match="observed alone"):
         observe([tmp_path, tmp_path / "x.pcap"])

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from testbed.detectors.delivery import Fates, fates
+from testbed.detectors.delivery import Fates, drain, fates
 from testbed.detectors.methods.coarse_refill import COARSE_AGREEMENT, fit_coarse_refill
 from testbed.detectors.methods.conformance import AGREEMENT, QUEUE_SHARE, BucketFit, fit_bucket, queue_share
 from testbed.detectors.observation import CLOCK_S, Ending
@@ -42,8 +42,10 @@ SILENCE_S: Final = 5.0
 SILENT_SHARE: Final = 0.5
 QUEUE_RTTS: Final = 0.5  # median delay above the least, in least round trips, that makes a queue
 QUEUE_S: Final = 0.05
-STEADY_SPREAD: Final = 0.35  # (90th - 10th percentile) / median of window speeds of a shaper
+STEADY_SPREAD: Final = 0.35  # (90th - 10th percentile) / median of the speeds of windows, or of a queue's drain
 BLIND_SPREAD: Final = 0.6
+HELD_S: Final = 0.1  # by so much the fastest packet must be slower than the control's fastest
+SAME_PATH: Final = 0.2  # relative difference of TCP handshake times on what counts as paths of one length
 WINDOWS: Final = 8
 LOSS_EXCESS: Final = 0.05
 LOSS_Z: Final = 4.0
@@ -58,6 +60,7 @@ class _Evidence:
     found: Fates
     fit: BucketFit | None
     share: float | None
+    least_delay_s: float
     delay_s: float  # median above the least
 
     @property
@@ -97,10 +100,11 @@ class JointDetector:
         mine, theirs = _evidence(target), _evidence(control)
         if mine is None:
             return self._without_packets(target, contrast)
-        return self._explain(target, contrast, mine, theirs)
+        held_s = _held_back_s(target, control, mine, theirs) if theirs is not None else 0.0
+        return self._explain(target, contrast, mine, theirs, held_s=held_s)
 
     def _explain(  # noqa: PLR0911  one return a cause
-        self, target: Transfer, contrast: float, mine: _Evidence, theirs: _Evidence | None
+        self, target: Transfer, contrast: float, mine: _Evidence, theirs: _Evidence | None, *, held_s: float
     ) -> Verdict:
         slower = f"{contrast:.1f} times the control's time"
         excess, z = _loss_excess(mine, theirs)
@@ -120,6 +124,9 @@ class JointDetector:
             return self._not(None, why, contrast)
         if _queued(mine) and not (theirs is not None and _queued(theirs) and theirs.delay_s >= mine.delay_s / 2):
             spread, rate_bps = _steadiness(target)
+            emptied = drain(mine.found, waited_s=QUEUE_S)
+            if emptied is not None and (spread is None or emptied.spread < spread):
+                spread, rate_bps = emptied.spread, emptied.rate_bps
             if spread is not None and spread <= STEADY_SPREAD:
                 why = f"{slower}; a queue of {mine.delay_s * 1e3:.0f} ms empties at a steady rate (spread {spread:.0%})"
                 return self._yes(Mechanism.SHAPING, why, contrast, rate_bps=rate_bps)
@@ -129,6 +136,9 @@ class JointDetector:
                 f"{slower}; {mine.found.loss_share:.0%} of its packets were lost, {excess:.0%} more than the control's"
             )
             return self._yes(Mechanism.LOSS, why, contrast, rate_bps=target.goodput_bps)
+        if held_s >= HELD_S:
+            why = f"{slower}; its packets came {held_s * 1e3:.0f} ms later than the control's, on a path as long"
+            return self._yes(Mechanism.SHAPING, why, contrast, rate_bps=None)
         if mine.found.loss_share > CLEAN_LOSS:
             why = f"{slower}; {mine.found.loss_share:.1%} of packets lost without a pattern"
             return self._not(Mechanism.LOSS, why, contrast)
@@ -206,13 +216,28 @@ def _evidence(transfer: Transfer) -> _Evidence | None:
         if coarse is not None and coarse.agreement >= max(COARSE_AGREEMENT, fit.agreement):
             fit = coarse
     known = found.delays_s[np.isfinite(found.delays_s)]
-    delay_s = float(np.median(known) - np.percentile(known, 1)) if len(known) else 0.0
-    return _Evidence(found, fit, queue_share(found, fit) if fit is not None else None, delay_s)
+    least_s = float(np.percentile(known, 1)) if len(known) else 0.0
+    delay_s = float(np.median(known)) - least_s if len(known) else 0.0
+    return _Evidence(found, fit, queue_share(found, fit) if fit is not None else None, least_s, delay_s)
+
+
+def _held_back_s(target: Transfer, control: Transfer, mine: _Evidence, theirs: _Evidence) -> float:
+    """Return by how much the target's fastest packet was slower than the control's; 0 where the paths may differ.
+
+    One-way delays are comparable only between the same two clocks, so both must have the same ends.
+    """
+    ends = [item.sender_flow.b[0] if item.sender_flow is not None else "" for item in (target, control)]
+    if ends[0] != ends[1] or mine.found.paired != theirs.found.paired:
+        return 0.0
+    if target.connect_s is None or control.connect_s is None:
+        return 0.0
+    if abs(target.connect_s - control.connect_s) > SAME_PATH * control.connect_s:
+        return 0.0
+    return mine.least_delay_s - theirs.least_delay_s
 
 
 def _queued(evidence: _Evidence) -> bool:
-    known = evidence.found.delays_s[np.isfinite(evidence.found.delays_s)]
-    least_s = 0.0 if evidence.found.paired or not len(known) else float(np.percentile(known, 1))
+    least_s = 0.0 if evidence.found.paired else evidence.least_delay_s
     return evidence.delay_s >= max(QUEUE_S, QUEUE_RTTS * least_s)
 
 
