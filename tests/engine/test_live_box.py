@@ -163,22 +163,36 @@ def quic_initials() -> list[Packet]:
     return [*(Packet.parse(each, UP) for each in trace), *(Packet.parse(each, DOWN) for each in answers)]
 
 
-CASES: dict[str, tuple[str, Callable[[], list[Packet]], dict[str, int]]] = {
-    "fragments-held": ("ru-2022-I", fragments_in_any_order, {"packet_held": 51, "packet_injected": 4}),
-    "fragments-first": ("ru-2022-I", fragments_before_anything_else, {"packet_held": 3, "packet_injected": 3}),
-    "fragments-pass": ("ru-tw-2021a", fragments_in_any_order, {"packet_held": 0}),
-    "split-handshake": ("ru-2022-I", split_handshake, {"rule_matched": 0}),
-    "split-handshake-2021": ("ru-tw-2021a", split_handshake, {"rule_matched": 1}),
-    "reopened": ("isp-block-rst", reopened_after_fin, {"flow_opened": 3, "packet_injected": 12}),
-    "opened-outside": ("ru-2022-I", opened_from_outside, {"inspection_ended": 1}),
-    "quic": ("ru-yt-2024-quic", quic_initials, {"rule_matched": 1}),
-    "quic-blocked": ("ru-quic-2022", quic_initials, {"packet_dropped": 31}),
+CASES: dict[str, tuple[dict[str, Any], Callable[[], list[Packet]], dict[str, int]]] = {
+    "fragments-held": (plain_profile("ru-2022-I"), fragments_in_any_order, {"packet_held": 51, "packet_injected": 4}),
+    "fragments-first": (
+        plain_profile("ru-2022-I"),
+        fragments_before_anything_else,
+        {"packet_held": 3, "packet_injected": 3},
+    ),
+    "fragments-pass": (plain_profile("ru-tw-2021a"), fragments_in_any_order, {"packet_held": 0}),
+    "reassembled": (
+        plain_profile("ru-2022-IV", inspection__fragments="reassemble"),
+        fragments_in_any_order,
+        {"packet_dropped": 46},
+    ),
+    "reassembled-and-rewritten": (
+        plain_profile("ru-2022-I", inspection__fragments="reassemble"),
+        fragments_in_any_order,
+        {"packet_rewritten": 30},
+    ),
+    "split-handshake": (plain_profile("ru-2022-I"), split_handshake, {"rule_matched": 0}),
+    "split-handshake-2021": (plain_profile("ru-tw-2021a"), split_handshake, {"rule_matched": 1}),
+    "reopened": (plain_profile("isp-block-rst"), reopened_after_fin, {"flow_opened": 3, "packet_injected": 12}),
+    "opened-outside": (plain_profile("ru-2022-I"), opened_from_outside, {"inspection_ended": 1}),
+    "quic": (plain_profile("ru-yt-2024-quic"), quic_initials, {"rule_matched": 1}),
+    "quic-blocked": (plain_profile("ru-quic-2022"), quic_initials, {"packet_dropped": 31}),
 }
 
 
 @pytest.fixture(scope="module")
 def all_cases(run_scenario: Runner, tmp_path_factory: pytest.TempPathFactory) -> dict[str, ThreeWay]:
-    trials = [(name, plain_profile(used), trace()) for name, (used, trace, _) in CASES.items()]
+    trials = [(name, plain, trace()) for name, (plain, trace, _) in CASES.items()]
     return run_trials(run_scenario, tmp_path_factory.mktemp("cases"), trials, settle_s=LONGEST_MEMORY_S)
 
 

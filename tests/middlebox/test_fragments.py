@@ -100,6 +100,19 @@ def test_policies_differ_in_whether_the_hello_is_found(policy: str, *, seen: boo
     assert box.throttles() is throttled
 
 
+def test_a_datagram_that_is_rewritten_is_sent_in_one_piece() -> None:
+    box = Box(profile("ru-2022-I", inspection__fragments="reassemble")).connect().up(client_hello("twitter.com"))
+    events = box.send(
+        *(piece._replace(direction=Direction.DOWN) for piece in pieces_of(box.connection.down(bytes(400))))
+    )
+    held, sent = [[each for each in events if isinstance(each, cls)] for cls in (PacketHeld, PacketInjected)]
+    assert len(held) > 3
+    assert [(IP(each.data)["TCP"].flags, each.payload_length) for each in sent if isinstance(each, PacketInjected)] == [
+        ("RA", 0)
+    ]
+    assert len(held) + len(sent) == len(events)
+
+
 def test_dropped_fragments_are_told() -> None:
     _, events = send_in_fragments("drop")
     assert len(events) > 3

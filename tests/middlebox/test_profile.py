@@ -109,6 +109,8 @@ IMPOSSIBLE: list[tuple[str, dict[str, Any], str]] = [
     ("tele2-3g-up", {"trigger__address_rules": "hello"}, "trigger.address_rules"),
     ("ru-tw-2021a", {"trigger__ports": [0]}, "trigger.ports"),
     ("ru-tw-2021a", {"placement__sees": []}, "placement.sees"),
+    ("kz-2022", {"inspection__fragments": "reassemble"}, "inspection.fragments"),
+    ("ir-2011", {"inspection__fragments": "reassemble"}, "inspection.fragments"),
 ]
 
 
