@@ -114,7 +114,10 @@ class Connection:
 
     def drain(self) -> None:
         """Say that no more will be sent, and wait until the peer has closed too. Raises TransferError."""
-        self._socket.shutdown(socket.SHUT_WR)
+        try:
+            self._socket.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            raise TransferError(f"closing failed: {error.strerror}") from error
         while self.receive():
             pass
 
@@ -189,8 +192,18 @@ def connect(address: tuple[str, int], *, timeout_s: float, log: TransferLog, loc
     """
     deadline = log.now() + timeout_s
     connecting = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-    connecting.bind(("0.0.0.0", local_port))  # noqa: S104 - a client's source address
-    log.event("started", remote=list(address))
+    try:
+        connecting.bind(("0.0.0.0", local_port))  # noqa: S104 - a client's source address
+        log.event("started", remote=list(address))
+        _finish_connecting(connecting, address, timeout_s)
+        log.event("connected", local=list(connecting.getsockname()), remote=list(address))
+        return Connection(connecting, deadline=deadline, log=log)
+    except BaseException:
+        connecting.close()
+        raise
+
+
+def _finish_connecting(connecting: socket.socket, address: tuple[str, int], timeout_s: float) -> None:
     code = connecting.connect_ex(address)
     if code == errno.EINPROGRESS:
         connected = select.poll()
@@ -198,10 +211,7 @@ def connect(address: tuple[str, int], *, timeout_s: float, log: TransferLog, loc
         _wait(connected, timeout_s, "connecting")
         code = connecting.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if code:
-        connecting.close()
         raise TransferError(f"connecting failed: {os.strerror(code)}")
-    log.event("connected", local=list(connecting.getsockname()), remote=list(address))
-    return Connection(connecting, deadline=deadline, log=log)
 
 
 def accept(announce: Callable[[], None], *, port: int, timeout_s: float, log: TransferLog) -> Connection:

@@ -7,7 +7,6 @@ inter-packet dependency that Xue et al. (IMC 2021, section 5) keep. What TCP mak
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -87,7 +86,9 @@ class Recording:
             plain: dict[str, Any] = json.loads(path.read_text())
             if plain["format"] != FORMAT:
                 raise RecordError(f"{path}: recording format {plain['format']!r} is unknown (known: {FORMAT})")
-            messages = tuple(Message(str(way), base64.b64decode(data)) for way, data in plain["messages"])
+            messages = tuple(
+                Message(str(way), base64.b64decode(data, validate=True)) for way, data in plain["messages"]
+            )
             return cls(str(plain["sni"]), messages)
-        except (OSError, ValueError, KeyError, TypeError, binascii.Error) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise RecordError(f"{path}: not a recording: {error}") from error

@@ -1,0 +1,106 @@
+"""What the tests of clients share: a log to look at, and a server with a certificate for localhost."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import ssl
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from testbed.records.jsonl import LineWriter, read_lines
+from testbed.traffic.log import TransferLog
+from testbed.traffic.origin import CertificateAuthority
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+LOCALHOST = "127.0.0.1"
+
+
+class KeptLog:
+    """A transfer's log, and what it wrote."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.log = TransferLog(LineWriter(path), transfer="t", side="client", start_ns=0)
+
+    def records(self, event: str | None = None) -> list[dict[str, Any]]:
+        self.log.flush()
+        return [each for each in read_lines(self._path) if event in {None, each["event"]}]
+
+    def events(self) -> list[str]:
+        """Names of the events in order, without samples of TCP_INFO."""
+        return [each["event"] for each in self.records() if each["event"] != "tcp_info"]
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> KeptLog:
+    return KeptLog(tmp_path / "measurements.jsonl")
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> CertificateAuthority:
+    """A CA, and beside it ``certificate.pem`` and ``key.pem`` for localhost."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed; run: sudo apt-get install openssl")
+    made = CertificateAuthority(tmp_path_factory.mktemp("ca"))
+    made.issue(["localhost"], made.certificate.parent)
+    return made
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Callable[[socket.socket], None]], int]]:
+    """Start a server that does something with one connection; the port."""
+    threads = []
+
+    def start(answer: Callable[[socket.socket], None]) -> int:
+        listening = socket.create_server((LOCALHOST, 0))
+        listening.settimeout(20)
+
+        def work() -> None:
+            with listening:
+                accepted, _ = listening.accept()
+                accepted.settimeout(20)
+                with accepted:
+                    answer(accepted)
+
+        port: int = listening.getsockname()[1]
+        thread = threading.Thread(target=work)
+        thread.start()
+        threads.append(thread)
+        return port
+
+    yield start
+    for thread in threads:
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+@pytest.fixture
+def serve_https(
+    serve: Callable[[Callable[[socket.socket], None]], int], authority: CertificateAuthority
+) -> Callable[[bytes], int]:
+    """Start a server that takes one request over TLS and answers with given bytes; the port."""
+    folder = authority.certificate.parent
+
+    def start(response: bytes) -> int:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
+
+        def answer(accepted: socket.socket) -> None:
+            try:
+                with context.wrap_socket(accepted, server_side=True) as session:
+                    request = b""
+                    while b"\r\n\r\n" not in request:
+                        request += session.recv(4096)
+                    session.sendall(response)
+            except (ssl.SSLError, OSError):
+                return  # the client did not like us
+
+        return serve(answer)
+
+    return start
