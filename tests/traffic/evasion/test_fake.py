@@ -1,0 +1,72 @@
+"""Packets for the box alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from testbed.middlebox.craft import tcp_segment
+from testbed.middlebox.packet import ACK, FIN, RST
+from testbed.middlebox.recognise import Hello, Outcome
+from testbed.middlebox.recognise.tls import recognise
+from testbed.traffic.evasion.fake import FakeHello, FakeRandom, WrongChecksum, WrongSequence, spoiled
+from testbed.traffic.evasion.injected import InjectedFin, InjectedReset
+from testbed.traffic.hello import client_hello
+from tests.traffic.evasion.talk import ENDS, SEQUENCE, RecordedTalk, played
+
+if TYPE_CHECKING:
+    from testbed.traffic.conversation import Passage
+
+HELLO = client_hello("twitter.com")
+
+
+def order(talk: RecordedTalk) -> list[str]:
+    return [verb for verb, _ in talk.done]
+
+
+def played_fake(passage: Passage) -> RecordedTalk:
+    talk = played(passage)
+    assert order(talk) == ["emit", "send"]
+    assert talk.sent() == [HELLO]
+    return talk
+
+
+def test_a_fake_hello_dies_on_the_way_and_names_somebody_else() -> None:
+    [fake] = played_fake(FakeHello(ttl=4).passage("twitter.com")).emitted()
+    seen = recognise(fake.payload)
+    assert isinstance(seen, Hello)
+    assert (seen.name, fake.ttl, fake.seq) == ("example.org", 4, SEQUENCE)
+
+
+@pytest.mark.parametrize("evasion", [FakeRandom(), WrongChecksum(), WrongSequence()])
+def test_random_packets_are_long_enough_and_no_protocol(evasion: FakeRandom | WrongChecksum | WrongSequence) -> None:
+    [fake] = played_fake(evasion.passage("twitter.com")).emitted()
+    assert len(fake.payload) == 150
+    assert recognise(fake.payload) is Outcome.NOT_THIS
+
+
+def test_what_keeps_the_fake_from_the_server() -> None:
+    low, checksum, sequence = (
+        played_fake(each.passage("twitter.com")).emitted()[0]
+        for each in (FakeRandom(ttl=3), WrongChecksum(), WrongSequence(behind=5000))
+    )
+    assert (low.ttl, checksum.ttl, sequence.ttl) == (3, 64, 64)
+    assert (low.seq, checksum.seq, sequence.seq) == (SEQUENCE, SEQUENCE, SEQUENCE - 5000)
+    assert low.data[36:38] != checksum.data[36:38]
+
+
+def test_spoiling_changes_the_checksum_alone() -> None:
+    segment = tcp_segment(**ENDS, payload=b"x" * 9)  # type: ignore[arg-type]
+    changed = spoiled(segment)
+    assert [index for index in range(len(segment)) if segment[index] != changed[index]] == [36, 37]
+    assert spoiled(changed) == segment
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_injected_packets_carry_nothing_but_the_flag(when: str) -> None:
+    for evasion, flags in ((InjectedReset(when=when), RST), (InjectedFin(when=when), FIN | ACK)):
+        talk = played(evasion.passage("twitter.com"))
+        assert order(talk) == (["emit", "send"] if when == "before" else ["send", "emit"])
+        [packet] = talk.emitted()
+        assert (packet.flags, packet.payload, packet.ttl) == (flags, b"", 6)
