@@ -29,7 +29,7 @@ __all__ = ["main"]
 _RUN_KEYS = ("valid", "seed", "emulated_s", "wall_s")
 _TRANSFER_KEYS = (
     "name", "line", "sni", "direction", "role", "ok", "bytes", "duration_s", "goodput_bps", "handshake_s", "throttled",
-    "rule", "drops", "error",
+    "rule", "drops", "error", "published",
 )  # fmt: skip
 _SECONDS_BETWEEN_LINES = 2.0  # of progress, where there is no terminal to rewrite a line on
 _EXAMPLES = """\
@@ -39,6 +39,7 @@ examples:
   testbed run 2021-03-10 --set meter=coarse_refill -o my-run --json
   testbed run 2021-03-10 -- curl -sSo /dev/null https://twitter.com/383000.bin
   testbed report my-run
+  testbed probe ttl 2021-03-10
   testbed show ru-tw-2021a
   testbed doctor
 """
@@ -49,6 +50,22 @@ examples:
   testbed run 2021-03-10 --set network.parameters.box_after_hop=2
   testbed run 2021-03-10 --engine realtime                 the same kernel at the pace of the wall clock
   testbed run 2021-03-10 -- ./my-detector --out /run/output/verdict.json
+"""
+_PROBE_EXAMPLES = """\
+probes:
+  ttl        between which hops the box stands: hellos that die at one hop after the other
+  domains    which names are acted on: a built-in list, or --names FILE
+  fields     which bytes of a hello must be right: bit inversion, recursively halving
+  timeout    how long an idle flow is remembered, by bisection   (options: longest, precision)
+  budget     how many more packets are looked at, over many flows (options: flows, most)
+  symmetry   whether it matters who opens the connection and who sends the hello
+
+examples:
+  testbed probe ttl 2021-03-10 --set network.parameters.box_after_hop=2
+  testbed probe domains 2021-03-10 --set date=2021-04-03 --names my-names.txt
+  testbed probe timeout 2021-03-10 --set censors.tspu=ru-tw-2022-III --option precision='0.5 s'
+  testbed probe budget 2021-03-10 --line landline --option flows=40 --seed 7
+  testbed probe symmetry 2021-03-10 --json
 """
 
 
@@ -99,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_run(commands)
+    _add_probe(commands)
     _add_report(commands)
     _add_detect(commands)
     _add_list_and_show(commands)
@@ -121,6 +139,34 @@ def _add_run(commands: Any) -> None:
         epilog=_RUN_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    _add_options_of_runs(run)
+    run.set_defaults(command=_run)
+
+
+def _add_probe(commands: Any) -> None:
+    probe = commands.add_parser(
+        "probe",
+        help="find out what a censor does, as researchers did",
+        description="Find out from a client what the censor on a line does, and print it beside what is configured. "
+        "All connections are made in one run on the scenario's network, to its replay server; a client decides by its "
+        "downloads alone. Exit status 1: the answer differs from the configuration.",
+        epilog=_PROBE_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    probe.add_argument("probe", choices=("ttl", "domains", "fields", "timeout", "budget", "symmetry"), metavar="PROBE")
+    _add_options_of_runs(probe)
+    probe.add_argument("--line", help="the line to probe (default: the scenario's first)")
+    probe.add_argument(
+        "--sni", default="twitter.com", metavar="NAME", help="a name that is acted on (default: twitter.com)"
+    )
+    probe.add_argument("--names", type=Path, metavar="FILE", help="for domains: names to try, one a line")
+    probe.add_argument(
+        "--option", action="append", default=[], metavar="KEY=VALUE", dest="options", help="of the probe; repeatable"
+    )
+    probe.set_defaults(command=_probe)
+
+
+def _add_options_of_runs(run: argparse.ArgumentParser) -> None:
     run.add_argument("scenario", help="a scenario file, or the name of a packaged one")
     run.add_argument("--seed", type=_seed, help="same seed, same captures, byte for byte (default: the scenario's)")
     run.add_argument("--engine", choices=("virtual", "realtime"), default="virtual", help="default: virtual")
@@ -136,7 +182,6 @@ def _add_run(commands: Any) -> None:
         metavar="SECONDS",
         help="end a guest that is silent for so long (default: 120)",
     )
-    run.set_defaults(command=_run)
 
 
 def _add_report(commands: Any) -> None:
@@ -186,8 +231,8 @@ def _add_detect(commands: Any) -> None:
 
 
 def _add_list_and_show(commands: Any) -> None:
-    listing = commands.add_parser("list", help="list scenarios, topologies, profiles or detectors")
-    listing.add_argument("kind", choices=("scenarios", "topologies", "profiles", "detectors"))
+    listing = commands.add_parser("list", help="list scenarios, topologies, profiles, detectors or evasions")
+    listing.add_argument("kind", choices=("scenarios", "topologies", "profiles", "detectors", "evasions"))
     listing.add_argument("--json", action="store_true", help="print one JSON list")
     listing.set_defaults(command=_list)
     show = commands.add_parser("show", help="show a scenario, a topology's parameters, or a profile with its evidence")
@@ -256,16 +301,54 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.user_command:
         _pass_output_on(folder)
     if arguments.json:
-        transfers = [{key: transfer[key] for key in _TRANSFER_KEYS} for transfer in manifest["transfers"]]
+        transfers = [
+            {key: transfer[key] for key in _TRANSFER_KEYS if key in transfer} for transfer in manifest["transfers"]
+        ]
         print(json.dumps({"run": str(folder), **{key: manifest[key] for key in _RUN_KEYS}, "transfers": transfers}))
     elif not arguments.user_command:
         print(transfer_table(manifest))
         print(f"run directory: {folder} (testbed report {folder})")
-    if not manifest["valid"]:
-        for problem in manifest["problems"]:
-            _say(f"invalid run: {problem}")
-        return 4
-    return int(manifest["certificate"].get("command_status", 0))
+    return _status(manifest, int(manifest["certificate"].get("command_status", 0)))
+
+
+def _probe(arguments: argparse.Namespace) -> int:
+    from testbed.engine.kernel import ensure_kernel, kernel_info  # noqa: PLC0415
+    from testbed.engine.probe import ProbeRequest, compare, plan_probe, read_findings  # noqa: PLC0415
+    from testbed.engine.run import run_plan  # noqa: PLC0415
+    from testbed.report.probes import probe_table  # noqa: PLC0415
+    from testbed.scenario import library  # noqa: PLC0415
+
+    plan = plan_probe(
+        library.find("scenarios", arguments.scenario),
+        arguments.settings,
+        ProbeRequest.from_words(
+            arguments.probe, arguments.options, line=arguments.line, sni=arguments.sni, names=arguments.names
+        ),
+        seed=arguments.seed,
+        engine=arguments.engine,
+    )
+    ensure_kernel(progress=_say)
+    folder = arguments.output or _new_run_folder(f"{plan.name}-probe-{arguments.probe}", plan.data["seed"])
+    progress = _Progress(len(plan.transfers))
+    manifest = run_plan(plan, kernel_info(), folder, silence_s=arguments.watchdog, progress=progress.show)
+    progress.clear()
+    result = compare(plan, read_findings(plan, folder))
+    if arguments.json:
+        run = {key: manifest[key] for key in _RUN_KEYS}
+        print(json.dumps({"run": str(folder), **run, **result.as_json()}))
+    else:
+        print(probe_table(result.probe, result.found, result.configured, agrees=result.agrees))
+        print(f"run directory: {folder}")
+    return _status(manifest, 0 if result.agrees in {True, None} else 1)
+
+
+def _status(manifest: dict[str, Any], status: int) -> int:
+    """The status of a valid run; that of an invalid one, after saying why."""
+    if manifest["valid"]:
+        return status
+    for problem in manifest["problems"]:
+        _say(f"invalid run: {problem}")
+    return 4
 
 
 def _new_run_folder(name: str, seed: int) -> Path:
@@ -340,6 +423,10 @@ def _list(arguments: argparse.Namespace) -> int:
         from testbed.detectors.registry import detector_names  # noqa: PLC0415
 
         names = list(detector_names())
+    elif arguments.kind == "evasions":
+        from testbed.traffic.evasion import EVASIONS  # noqa: PLC0415
+
+        names = list(EVASIONS)
     else:
         from testbed.scenario import library  # noqa: PLC0415
 

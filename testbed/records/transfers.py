@@ -33,7 +33,7 @@ def summarise_transfers(
         for phase in plan["phases"]
         for line in phase["lines"]
         for transfer in line["transfers"]
-        if transfer["kind"] != "record"
+        if transfer["kind"] not in {"record", "probe"}
     ]
 
 

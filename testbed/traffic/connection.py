@@ -128,6 +128,10 @@ class Connection:
         if self.now > self._deadline:
             raise TransferError("timed out while waiting")
 
+    def hurry(self, seconds: float) -> None:
+        """Move the deadline: from now, so many seconds."""
+        self._deadline = self._log.now() + seconds
+
     def send_at_once(self) -> None:
         """Let every ``send`` leave in a segment of its own, as long as windows allow."""
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

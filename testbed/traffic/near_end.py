@@ -40,7 +40,7 @@ class NearEnd:
 
     def hold(
         self, passage: Passage | DatagramPassage, *, transfer: str, port: int, size: int, timeout_s: float,
-        log: TransferLog,
+        log: TransferLog, download_s: float | None = None,
     ) -> float:  # fmt: skip
         """Hold one conversation and download the object.
 
@@ -51,6 +51,7 @@ class NearEnd:
             size: of the object, bytes.
             timeout_s: for all of it.
             log: events ``started``, ``connected``, ``download``, ``bytes``, ``tcp_info``.
+            download_s: for the download alone, over TCP; a slower one is broken off.
 
         Returns:
             Goodput of the download, bit/s, from the client's last packet before it to its last byte.
@@ -66,6 +67,8 @@ class NearEnd:
             passage.send(StreamTalk(connection))
             began = log.now()
             log.event("download", size=size)
+            if download_s is not None:
+                connection.hurry(download_s)
             _receive(connection, size, log)
             ended = connection.now
             connection.drain()

@@ -19,6 +19,7 @@ from testbed.traffic.evasion import evasion_of
 from testbed.traffic.fetch import fetch
 from testbed.traffic.log import TransferLog
 from testbed.traffic.near_end import NearEnd
+from testbed.traffic.probes import Trials, probe_of
 from testbed.traffic.replay import announce_to, load_variant, replay
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Vantage:
             log = TransferLog(writer, transfer=transfer["id"], side="client", start_ns=self.start_ns)
             error = None
             try:
-                self._do(transfer, number, log)
+                self._do(transfer, number, log, writer)
             except TransferError as failure:
                 error = str(failure)
             log.event("finished", ok=error is None, error=error)
@@ -69,7 +70,7 @@ class Vantage:
         writer.close()
         return 0
 
-    def _do(self, transfer: dict[str, Any], number: int, log: TransferLog) -> None:
+    def _do(self, transfer: dict[str, Any], number: int, log: TransferLog, writer: LineWriter) -> None:
         key_log = self.output / "tls-secrets.txt"
         timeout_s = transfer["timeout_s"]
         match transfer["kind"]:
@@ -100,6 +101,32 @@ class Vantage:
                     timeout_s=timeout_s,
                     log=log,
                 )
+
+            case "probe":
+                self._probe(transfer, log, writer)
+
+    def _probe(self, transfer: dict[str, Any], log: TransferLog, writer: LineWriter) -> None:
+        """Hold a probe's conversations, each logged as a transfer of its own, and log what was found."""
+
+        def begin(number: int) -> tuple[str, TransferLog]:
+            own = {"id": f"{transfer['id']}#{number + 1}"}
+            self._report("begins", own)
+            return own["id"], TransferLog(writer, transfer=own["id"], side="client", start_ns=self.start_ns)
+
+        trials = Trials(
+            self._near_end(),
+            name=transfer["sni"],
+            size=transfer["size"],
+            timeout_s=transfer["timeout_s"],
+            first_port=_CLIENT_PORT,
+            begin=begin,
+        )
+        log.event("started")
+        calibration = trials.calibrate()
+        found: dict[str, Any] = {}
+        if calibration["plain_held_back"]:
+            found = probe_of(transfer["probe"], transfer["options"]).run(trials)
+        log.event("found", conversations=trials.count, **calibration, **found)
 
     def _near_end(self) -> NearEnd:
         server, control = self._far_end()

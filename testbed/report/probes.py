@@ -1,0 +1,108 @@
+"""The answer of a probe as a table, and beside it what is configured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from testbed.quantities import format_rate
+from testbed.report.table import format_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["probe_table"]
+
+_SAYS = {True: "held back", False: "free", None: "–"}
+_BAR = 30
+
+
+def probe_table(probe: str, found: dict[str, Any], configured: dict[str, Any] | None, *, agrees: bool | None) -> str:
+    """A table, the answer in a line, and a line of how it was measured."""
+    lines = []
+    if not found["plain_held_back"]:
+        lines.append("A plain hello is not held back on this line: there is nothing to probe.")
+    else:
+        lines.append(_TABLES[probe](found, configured or {}))
+    if agrees is not None:
+        lines.append("agrees with the configuration" if agrees else "DOES NOT AGREE with the configuration")
+    plain = "failed" if found["plain_bps"] is None else format_rate(found["plain_bps"])
+    lines.append(
+        f"{found['conversations']} connections; control {format_rate(found['control_bps'])}, plain hello {plain}"
+    )
+    return "\n\n".join(lines[:1]) + "\n\n" + "\n".join(lines[1:])
+
+
+def _ttl(found: dict[str, Any], configured: dict[str, Any]) -> str:
+    rows = [(str(each["ttl"]), each["router"] or "?", _SAYS[each["held_back"]]) for each in found["tried"]]
+    table = format_table(("TTL", "hello dies at", "download"), rows, right=frozenset({0}))
+    hop = found["after_hop"]
+    answer = "no box before the far end" if hop is None else f"box between hops {hop} and {hop + 1}"
+    return f"{table}\n\n{answer}; configured: after hop {configured.get('after_hop', '–')}"
+
+
+def _domains(found: dict[str, Any], configured: dict[str, Any]) -> str:
+    expected = configured.get("held_back", {})
+    rows = [(each["name"], _SAYS[each["held_back"]], _SAYS[expected.get(each["name"])]) for each in found["names"]]
+    count = sum(each["held_back"] for each in found["names"])
+    table = format_table(("name", "download", "configured"), rows)
+    return f"{table}\n\n{count} of {len(rows)} names are acted on"
+
+
+def _fields(found: dict[str, Any], configured: dict[str, Any]) -> str:
+    expected = set(configured.get("matters", ()))
+    rows = []
+    for each in found["fields"]:
+        size = each["end"] - each["start"]
+        configured_here = sum(each["start"] <= at < each["end"] for at in expected)
+        rows.append(
+            (each["field"], f"{each['start'] + 1}-{each['end']}", _share(len(each["matters"]), size),
+             _share(configured_here, size))
+        )  # fmt: skip
+    table = format_table(("field", "bytes", "masked", "configured"), rows)
+    return f"{table}\n\n{len(found['matters'])} of {found['bytes']} bytes must be right"
+
+
+def _share(matters: int, size: int) -> str:
+    if not matters:
+        return "held back"
+    return "free" if matters == size else f"free for {matters} of {size} bytes"
+
+
+def _timeout(found: dict[str, Any], configured: dict[str, Any]) -> str:
+    rows = [(f"{each['idle_s']:.1f} s", _SAYS[each["held_back"]]) for each in found["tried"]]
+    table = format_table(("idle for", "download"), rows, right=frozenset({0}))
+    if found["forgets_s"] is None:
+        answer = f"still remembered after {found['remembers_s']:.1f} s"
+    else:
+        answer = f"remembered for {found['remembers_s']:.1f} s, forgotten after {found['forgets_s']:.1f} s"
+    return f"{table}\n\n{answer}; configured: {configured.get('idle_timeout_s', '–')} s"
+
+
+def _budget(found: dict[str, Any], configured: dict[str, Any]) -> str:
+    rows = [
+        (str(each["before"]), f"{each['read']} of {each['flows']}", "█" * round(_BAR * each["read"] / each["flows"]))
+        for each in found["steps"]
+    ]
+    table = format_table(("packets before", "hello read in", ""), rows, right=frozenset({0, 1}))
+    least, most = configured.get("budget_packets", ("–", "–"))
+    answer = f"reads {found['always']} to {found['at_most']} packets after the first"
+    return f"{table}\n\n{answer}; configured: {least} to {most}"
+
+
+def _symmetry(found: dict[str, Any], configured: dict[str, Any]) -> str:
+    expected = configured.get("held_back", [None] * len(found["cases"]))
+    rows = [
+        (each["opened_from"], each["hello_by"], _SAYS[each["held_back"]], _SAYS[wanted])
+        for each, wanted in zip(found["cases"], expected, strict=True)
+    ]
+    return format_table(("opened from", "hello by", "download", "configured"), rows)
+
+
+_TABLES: dict[str, Callable[[dict[str, Any], dict[str, Any]], str]] = {
+    "ttl": _ttl,
+    "domains": _domains,
+    "fields": _fields,
+    "timeout": _timeout,
+    "budget": _budget,
+    "symmetry": _symmetry,
+}
