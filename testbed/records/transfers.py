@@ -9,6 +9,10 @@ if TYPE_CHECKING:
 
 __all__ = ["summarise_transfers"]
 
+_WAYS = {"download": "down", "upload": "up"}
+# What ends a flow is no slowdown. A quota lets nothing pass once it is used up: the freeze of 2025 (CF25, N4P490).
+_ENDING = frozenset({"byte_quota", "block_page", "drop", "reset", "rewrite"})
+
 
 def summarise_transfers(
     plan: dict[str, Any], measurements: Iterable[dict[str, Any]], truth: Iterable[dict[str, Any]]
@@ -17,17 +21,19 @@ def summarise_transfers(
 
     Returns:
         Objects with ``id, name, line, sni, direction, role, kind, ok, bytes, start_s, duration_s, goodput_bps,
-        handshake_s, throttled, rule, drops, error``. ``bytes`` are payload bytes in the transfer's direction;
+        handshake_s, throttled, action, rule, drops, error``. ``bytes`` are payload bytes in the transfer's direction;
         ``duration_s`` runs from the client's SYN to the last of them (where the client first does something else, as
         in an evasion, from its ``download`` event), ``goodput_bps`` is their quotient;
-        ``handshake_s`` is the time from connection to the end of the TLS handshake. ``throttled``, ``rule`` and
-        ``drops`` are ground truth of that time. A transfer that never began has ``error`` "did not run". A transfer
-        whose outcome was published has it in ``published``.
+        ``handshake_s`` is the time from connection to the end of the TLS handshake. ``throttled``, ``action``,
+        ``rule`` and ``drops`` are ground truth of that time: ``action`` is what a box did to the flow or to the whole
+        line (a meter, ``delay``, or a way to end it; None: nothing), ``throttled`` whether that slows it down and does
+        not end it. A transfer that never began has ``error`` "did not run". A transfer whose outcome was published
+        has it in ``published``.
     """
     by_transfer: dict[str, list[dict[str, Any]]] = {}
     for record in measurements:
         by_transfer.setdefault(record["transfer"], []).append(record)
-    flows = _Flows(truth)
+    flows = _Flows(truth, plan.get("boxes", {}))
     return [
         _summarise(transfer, by_transfer.get(transfer["id"], []), flows)
         for phase in plan["phases"]
@@ -49,6 +55,8 @@ def _summarise(transfer: dict[str, Any], records: list[dict[str, Any]], flows: _
     connected = at.get("connected")
     handshake = at.get("handshake")
     flow = flows.find(connected, at.get("download")) if connected else None
+    if times and (flow is None or flow["action"] is None):
+        flow = flows.of_line(transfer, began=measured_from or 0.0, ended=times[-1]) or flow
     published = {"published": transfer["published"]} if transfer.get("published") else {}
     return {
         **{key: transfer[key] for key in ("id", "name", "line", "sni", "direction", "role", "kind")},
@@ -59,11 +67,16 @@ def _summarise(transfer: dict[str, Any], records: list[dict[str, Any]], flows: _
         "duration_s": duration_s,
         "goodput_bps": received * 8 / duration_s if duration_s else None,
         "handshake_s": _instant(handshake) - _instant(connected) if handshake and connected else None,
-        "throttled": flow is not None and flow["throttled"],
+        "throttled": _is_throttled(flow),
+        "action": flow["action"] if flow else None,
         "rule": flow["rule"] if flow else None,
         "drops": flow["drops"] if flow else 0,
         "error": finished["error"] if finished else ("did not run" if started is None else "did not finish"),
     }
+
+
+def _is_throttled(flow: dict[str, Any] | None) -> bool:
+    return flow is not None and flow["action"] is not None and flow["action"] not in _ENDING
 
 
 def _instant(record: dict[str, Any]) -> float:
@@ -84,40 +97,63 @@ def received_bytes(records: Iterable[dict[str, Any]], side: str) -> tuple[list[f
 
 
 class _Flows:
-    """The boxes' flows, by the client's end of the connection."""
+    """The boxes' flows, by the client's end of the connection, and what boxes do to whole lines."""
 
-    def __init__(self, truth: Iterable[dict[str, Any]]) -> None:
+    def __init__(self, truth: Iterable[dict[str, Any]], boxes: dict[str, Any]) -> None:
         self._by_end: dict[tuple[str, int], list[dict[str, Any]]] = {}
+        self._lines: dict[str, dict[str, Any]] = {}
         known: dict[tuple[str, int], dict[str, Any]] = {}
         for record in truth:
+            if record["flow"] == 0 and record["box"] in boxes:
+                self._note_line(record, boxes[record["box"]])
             if not record["flow"]:
                 continue  # of a line, a fragment or a link: no flow's own
             key = (record["box"], record["flow"])
             event = record["event"]
             if event == "flow_opened":
                 flow = {"box": record["box"], "opened": record["t"], "forgotten": None}
-                flow |= {"throttled": False, "rule": None, "drops": 0}
+                flow |= {"action": None, "rule": None, "drops": 0}
                 known[key] = flow
                 self._by_end.setdefault((record["inside"], record["inside_port"]), []).append(flow)
             elif event == "rule_matched":
                 known[key]["rule"] = record["rule"]
             elif event == "throttling_started":
-                known[key]["throttled"] = True
+                known[key]["action"] = record["meter"]
+            elif event == "blocking_started":
+                known[key]["action"] = record["action"]
             elif event == "packet_dropped":
                 known[key]["drops"] += 1
             elif event == "flow_forgotten":
                 known[key]["forgotten"] = record["t"]
 
+    def _note_line(self, record: dict[str, Any], box: dict[str, Any]) -> None:
+        if record["event"] == "throttling_started":
+            self._lines[box["line"]] = {
+                "action": record["meter"],
+                "rule": box["profile"]["rules"][0]["id"],
+                "directions": {name for name in ("up", "down") if record[name] is not None},
+                "drops": [],
+            }
+        elif record["event"] == "packet_dropped" and box["line"] in self._lines:
+            self._lines[box["line"]]["drops"].append(record["t"])
+
+    def of_line(self, transfer: dict[str, Any], *, began: float, ended: float) -> dict[str, Any] | None:
+        """What a box does to all traffic of a transfer's line in its direction; its drops are those of that time."""
+        line = self._lines.get(transfer["line"])
+        if line is None or _WAYS[transfer["direction"]] not in line["directions"]:
+            return None
+        return {**line, "drops": sum(began <= t <= ended for t in line["drops"])}
+
     def find(self, connected: dict[str, Any], download: dict[str, Any] | None) -> dict[str, Any] | None:
         """The flow of a connection: the latest that was opened from that address and port before it was connected.
 
-        Of several boxes on one line, that of the box that throttled.
+        Of several boxes on one line, that of the box that acted.
         Where a download began later, the one that the box remembered then, or took the download for: a box may forget
         an idle connection and see a new flow in what follows.
         """
         flows = self._by_end.get((connected["local"][0], connected["local"][1]), [])
         if download is not None:
             flows = [flow for flow in flows if flow["forgotten"] is None or flow["forgotten"] > download["t"]]
-            return next((flow for flow in flows if flow["throttled"]), flows[0] if flows else None)
+            return next((flow for flow in flows if flow["action"]), flows[0] if flows else None)
         latest = {flow["box"]: flow for flow in flows if flow["opened"] <= connected["t"]}
-        return max(latest.values(), key=lambda flow: flow["throttled"], default=None)
+        return max(latest.values(), key=lambda flow: flow["action"] is not None, default=None)

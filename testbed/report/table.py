@@ -54,6 +54,8 @@ def _row(transfer: dict[str, Any], *, is_new_line: bool, published: bool) -> tup
 
 
 def _truth(transfer: dict[str, Any]) -> str:
+    if transfer["action"] and not transfer["throttled"]:
+        return f"ENDED by {transfer['rule']} ({transfer['action']}), {transfer['drops']} packets dropped"
     if transfer["throttled"]:
         return f"THROTTLED by {transfer['rule']}, {transfer['drops']} packets dropped"
     return transfer["error"] or "not throttled"

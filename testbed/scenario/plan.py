@@ -193,7 +193,9 @@ class _Resolver:
                 raise self._error(("censors", info["kind"]), str(error)) from error
             if chosen is None:
                 continue
-            boxes[node] = {"profile": self._with_meter(chosen.plain), "seed": self._derived_seed(node)}
+            boxes[node] = {
+                "line": info["line"], "profile": self._with_meter(chosen.plain), "seed": self._derived_seed(node),
+            }  # fmt: skip
         return boxes
 
     def _with_meter(self, profile: dict[str, Any]) -> dict[str, Any]:

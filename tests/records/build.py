@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SUBSCRIBER, ORIGIN = "100.64.0.1", "198.51.100.6"
 PORT = 20_000
+FREE = {"throttled": False, "action": None, "rule": None, "drops": 0}
 START_NS = 1_615_366_800_000_000_000
 BOX = "mobile-tspu"
 
@@ -28,7 +29,7 @@ def transfer(**changes: Any) -> dict[str, Any]:
         "id": "mobile/01-image-download-original", "name": "replay image, download, original", "line": "mobile",
         "sni": "abs.twimg.com", "direction": "download", "role": "target", "kind": "replay", "ok": True, "bytes": 2000,
         "start_s": 1.0, "duration_s": 4.0, "goodput_bps": 4000.0, "handshake_s": None, "throttled": True,
-        "rule": "twimg.com", "drops": 1, "error": None,
+        "action": "token_bucket", "rule": "twimg.com", "drops": 1, "error": None,
     } | changes  # fmt: skip
 
 
@@ -64,7 +65,7 @@ MEASUREMENTS = [
 TRUTH = [
     opened(1.1),
     box("rule_matched", 1.3, rule="twimg.com"),
-    box("throttling_started", 1.3),
+    box("throttling_started", 1.3, meter="token_bucket"),
     dropped(2.5, seq=1500, ip_id=7),
 ]
 

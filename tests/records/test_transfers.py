@@ -7,13 +7,20 @@ from typing import Any
 import pytest
 
 from testbed.records.transfers import received_bytes, summarise_transfers
-from tests.records.build import MEASUREMENTS, TRUTH, box, client, dropped, opened, transfer
+from tests.records.build import BOX, MEASUREMENTS, TRUTH, box, client, dropped, opened, transfer
 
 PLANNED = {key: transfer()[key] for key in ("id", "name", "line", "sni", "direction", "role", "kind")}
 
 
-def summarise(measurements: list[dict[str, Any]], truth: list[dict[str, Any]], **planned: Any) -> dict[str, Any]:
-    plan = {"phases": [{"lines": [{"transfers": [PLANNED | planned, PLANNED | {"id": "r", "kind": "record"}]}]}]}
+def summarise(
+    measurements: list[dict[str, Any]],
+    truth: list[dict[str, Any]],
+    *,
+    boxes: dict[str, Any] | None = None,
+    **planned: Any,
+) -> dict[str, Any]:
+    transfers = [PLANNED | planned, PLANNED | {"id": "r", "kind": "record"}]
+    plan = {"boxes": boxes or {}, "phases": [{"lines": [{"transfers": transfers}]}]}
     (summary,) = summarise_transfers(plan, measurements, truth)
     return summary
 
@@ -68,11 +75,19 @@ def test_what_no_box_saw_is_not_throttled() -> None:
     "truth",
     [
         [opened(1.1), box("rule_matched", 1.3, rule="twimg.com")],
-        [opened(1.1, inside_port=1), box("rule_matched", 1.3, rule="twimg.com"), box("throttling_started", 1.3)],
-        [opened(1.1, inside="100.64.0.9"), box("throttling_started", 1.3)],
-        [opened(1.3), box("throttling_started", 1.3)],
-        [opened(1.1), opened(1.1, flow=2, inside_port=2), box("throttling_started", 1.3, flow=2)],
-        [opened(1.1), opened(1.1, box="b", inside_port=2), box("throttling_started", 1.3, box="b")],
+        [
+            opened(1.1, inside_port=1),
+            box("rule_matched", 1.3, rule="twimg.com"),
+            box("throttling_started", 1.3, meter="token_bucket"),
+        ],
+        [opened(1.1, inside="100.64.0.9"), box("throttling_started", 1.3, meter="token_bucket")],
+        [opened(1.3), box("throttling_started", 1.3, meter="token_bucket")],
+        [opened(1.1), opened(1.1, flow=2, inside_port=2), box("throttling_started", 1.3, flow=2, meter="token_bucket")],
+        [
+            opened(1.1),
+            opened(1.1, box="b", inside_port=2),
+            box("throttling_started", 1.3, box="b", meter="token_bucket"),
+        ],
     ],
     ids=["matched only", "other port", "other address", "opened later", "other flow", "same flow number, other box"],
 )
@@ -81,7 +96,12 @@ def test_only_throttling_of_its_own_flow_counts(truth: list[dict[str, Any]]) -> 
 
 
 def test_of_two_flows_from_one_port_the_later_one_counts() -> None:
-    truth = [opened(0.2), box("throttling_started", 0.3), opened(1.1, flow=2), dropped(1.3, seq=1, ip_id=1, flow=2)]
+    truth = [
+        opened(0.2),
+        box("throttling_started", 0.3, meter="token_bucket"),
+        opened(1.1, flow=2),
+        dropped(1.3, seq=1, ip_id=1, flow=2),
+    ]
     summary = summarise(MEASUREMENTS, truth)
     assert (summary["throttled"], summary["drops"]) == (False, 1)
 
@@ -92,15 +112,45 @@ def test_of_two_flows_from_one_port_the_later_one_counts() -> None:
 def test_of_a_download_that_begins_later_the_flow_that_the_box_then_remembers_counts(
     forgotten: float | None, opened_again: float | None, *, throttled: bool
 ) -> None:
-    truth = [opened(1.1), box("throttling_started", 1.3)]
+    truth = [opened(1.1), box("throttling_started", 1.3, meter="token_bucket")]
     if forgotten is not None:
         truth.append(box("flow_forgotten", forgotten))
     if opened_again is not None:
-        truth += [opened(opened_again, flow=2), box("throttling_started", opened_again, flow=2)]
+        truth += [opened(opened_again, flow=2), box("throttling_started", opened_again, flow=2, meter="token_bucket")]
     records = [*MEASUREMENTS[:2], client("download", 9.0), client("bytes", 11.0, times=[11.0], totals=[500])]
     summary = summarise(records, truth)
     assert summary["throttled"] is throttled
     assert summary["duration_s"] == 2.0
+
+
+@pytest.mark.parametrize("action", ["block_page", "drop", "reset", "rewrite"])
+def test_a_flow_that_was_ended_is_not_throttled(action: str) -> None:
+    truth = [opened(1.1), box("rule_matched", 1.3, rule="names"), box("blocking_started", 1.3, action=action)]
+    summary = summarise(MEASUREMENTS, truth)
+    assert (summary["throttled"], summary["action"], summary["rule"]) == (False, action, "names")
+
+
+def test_a_quota_ends_a_flow_and_does_not_slow_it() -> None:
+    summary = summarise(MEASUREMENTS, [opened(1.1), box("throttling_started", 1.3, meter="byte_quota")])
+    assert (summary["throttled"], summary["action"]) == (False, "byte_quota")
+
+
+@pytest.mark.parametrize(
+    ("line", "direction", "throttled", "drops"),
+    [("mobile", "download", True, 1), ("mobile", "upload", False, 0), ("landline", "download", False, 0)],
+)
+def test_what_is_done_to_a_whole_line_is_done_to_its_transfers_in_that_direction(
+    line: str, direction: str, drops: int, *, throttled: bool
+) -> None:
+    truth = [
+        box("throttling_started", 0.5, flow=0, meter="shaper", up=None, down={"rate_bps": 1}),
+        *(dropped(t, seq=1, ip_id=1, flow=0) for t in (0.9, 1.3, 5.1)),
+    ]
+    boxes = {BOX: {"line": "mobile", "profile": {"rules": [{"id": "all-traffic"}]}}}
+    served = client("bytes", 3.0, times=[3.0], totals=[900], side="server")
+    summary = summarise([*MEASUREMENTS, served], truth, boxes=boxes, line=line, direction=direction)
+    assert (summary["throttled"], summary["drops"]) == (throttled, drops)
+    assert (summary["action"], summary["rule"]) == (("shaper", "all-traffic") if throttled else (None, None))
 
 
 @pytest.mark.parametrize("order", [1, -1])

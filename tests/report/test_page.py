@@ -10,7 +10,7 @@ import pytest
 from testbed.errors import RecordError
 from testbed.report.page import _markdown, write_report
 from testbed.report.published import Comparison
-from tests.records.build import MEASUREMENTS, TRUTH, manifest, transfer, write_run
+from tests.records.build import FREE, MEASUREMENTS, TRUTH, manifest, transfer, write_run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,8 +94,8 @@ def test_the_pictures_are_in_the_page_itself(tmp_path: Path) -> None:
         ({}, '<span class="throttled">throttled</span> by rule twimg.com, 1 packets dropped'),
         ({}, "Valid run. scenario made-by-hand, starting 2021-03-10T09:00:00 UTC, seed 7"),
         ({"valid": False, "problems": ["starved"]}, "Invalid run: do not score it.<ul><li>starved</li></ul>"),
-        ({"transfers": [transfer(throttled=False, error="timed out", ok=False)]}, "<td>timed out</td>"),
-        ({"transfers": [transfer(throttled=False)]}, "<td>not throttled</td>"),
+        ({"transfers": [transfer(**FREE, error="timed out", ok=False)]}, "<td>timed out</td>"),
+        ({"transfers": [transfer(**FREE)]}, "<td>not throttled</td>"),
         ({"transfers": [transfer(throttled=False, ok=False, duration_s=None, goodput_bps=None)]},
          '<td class="number">failed</td><td class="number">–</td>'),
         ({}, "<td>capture mobile-tspu-inside</td><td>10 packets, 0 lost</td>"),

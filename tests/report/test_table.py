@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from testbed.report.table import format_table, transfer_table
-from tests.records.build import manifest, transfer
+from tests.records.build import FREE, manifest, transfer
 
 
 def test_columns_are_as_wide_as_their_widest_cell() -> None:
@@ -28,8 +28,9 @@ def test_a_line_is_named_once_and_lines_stand_apart() -> None:
     ("changes", "cells"),
     [
         ({}, "4 kbit/s 4.0 s THROTTLED by twimg.com, 1 packets dropped"),
-        ({"throttled": False}, "4 kbit/s 4.0 s not throttled"),
-        ({"throttled": False, "ok": False, "error": "timed out", "duration_s": None}, "failed – timed out"),
+        ({"throttled": False, "action": "byte_quota"}, "ENDED by twimg.com (byte_quota), 1 packets dropped"),
+        (FREE, "4 kbit/s 4.0 s not throttled"),
+        (FREE | {"ok": False, "error": "timed out", "duration_s": None}, "failed – timed out"),
     ],
 )
 def test_a_transfer_has_its_speed_and_its_ground_truth(changes: dict[str, object], cells: str) -> None:
