@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from testbed.errors import GuestError, ScenarioError
 from testbed.middlebox.conformance.bench import Bench
+from testbed.middlebox.events import RuleMatched
 from testbed.middlebox.packet import Direction
 from testbed.middlebox.profile import Profile
 from testbed.records.run import RunDirectory
@@ -171,7 +172,7 @@ def compare(plan: Plan, found: dict[str, Any]) -> ProbeResult:
 
 
 def _acting_boxes(plan: Plan, line: str, sni: str) -> dict[str, Profile]:
-    """The boxes on a line that hold back a plain hello, nearest first."""
+    """The boxes on a line that act on a plain hello, nearest first."""
     client = plan.topology.client_of(line)
     way = plan.topology.path(client, plan.data["replay_server"])
     profiles = {
@@ -181,8 +182,12 @@ def _acting_boxes(plan: Plan, line: str, sni: str) -> dict[str, Profile]:
 
 
 def _acts(profile: Profile, payload: bytes) -> bool:
-    """Whether the pure box holds back a flow whose client sends this."""
-    return Bench(profile).connect().up(payload).throttles()
+    """Whether the pure box does anything to a flow whose client sends this."""
+    return _has_acted(Bench(profile).connect().up(payload))
+
+
+def _has_acted(bench: Bench) -> bool:
+    return bool(bench.of_type(RuleMatched)) or bench.throttles()
 
 
 def _hop(plan: Plan, boxes: dict[str, Profile], found: dict[str, Any]) -> dict[str, Any]:
@@ -244,7 +249,7 @@ def _symmetry(plan: Plan, boxes: dict[str, Profile], found: dict[str, Any]) -> d
     def acts(profile: Profile, case: dict[str, Any]) -> bool:
         opened_from = Direction.UP if case["opened_from"] == "inside" else Direction.DOWN
         bench = Bench(profile).connect(opened_from)
-        return (bench.up(hello) if case["hello_by"] == "client" else bench.down(hello)).throttles()
+        return _has_acted(bench.up(hello) if case["hello_by"] == "client" else bench.down(hello))
 
     held_back = [any(acts(profile, case) for profile in boxes.values()) for case in found["cases"]]
     return {"held_back": held_back, "agrees": held_back == [case["held_back"] for case in found["cases"]]}

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from testbed.errors import ScenarioError
+from testbed.middlebox.packet import RST, TCP, Direction, Packet
+from testbed.records.capture_file import read_frames
 from testbed.report.table import transfer_table
 from testbed.scenario import library
 from testbed.scenario.model import Evade, load_scenario
@@ -16,15 +18,31 @@ from testbed.traffic.evasion import EVASIONS
 if TYPE_CHECKING:
     from tests.conftest import FinishedRun, Runner
 
-MATRIX = "2021-matrix"
-SCENARIO, _ = load_scenario(library.find("scenarios", MATRIX), [])
-EVADES = [each for each in SCENARIO.measurements if isinstance(each, Evade)]
-PUBLISHED = [number for number, each in enumerate(EVADES) if each.published]
+MATRIX, MATRIX_2022 = "2021-matrix", "2022-tspu"
+
+
+def evades(scenario: str) -> list[Evade]:
+    found, _ = load_scenario(library.find("scenarios", scenario), [])
+    return [each for each in found.measurements if isinstance(each, Evade)]
+
+
+EVADES = evades(MATRIX)
+ROWS = [
+    pytest.param(scenario, number, each, id=f"{scenario}-{number + 1}-{each.evade}")
+    for scenario in (MATRIX, MATRIX_2022)
+    for number, each in enumerate(evades(scenario))
+    if each.published
+]
 
 
 @pytest.fixture(scope="module")
 def matrix(run_scenario: Runner) -> FinishedRun:
     return run_scenario(scenario=MATRIX)
+
+
+@pytest.fixture(scope="module")
+def matrices(matrix: FinishedRun, run_scenario: Runner) -> dict[str, FinishedRun]:
+    return {MATRIX: matrix, MATRIX_2022: run_scenario(scenario=MATRIX_2022)}
 
 
 def transfer(run: FinishedRun, evasion: str) -> dict[str, Any]:
@@ -40,11 +58,30 @@ def test_the_matrix_has_every_evasion() -> None:
     assert {each.evade for each in EVADES} == set(EVASIONS)
 
 
-@pytest.mark.parametrize("number", PUBLISHED, ids=[f"{number + 1}-{EVADES[number].evade}" for number in PUBLISHED])
-def test_outcome_is_the_published_one(matrix: FinishedRun, number: int) -> None:
-    found = matrix.manifest["transfers"][number]
-    assert found["published"] == EVADES[number].published
-    assert ("throttled" if found["throttled"] else "not throttled") == EVADES[number].published
+@pytest.mark.parametrize(("scenario", "number", "row"), ROWS)
+def test_outcome_is_the_published_one(matrices: dict[str, FinishedRun], scenario: str, number: int, row: Evade) -> None:
+    found = matrices[scenario].manifest["transfers"][number]
+    assert found["published"] == row.published
+    assert ("throttled" if found["throttled"] else "not throttled") == row.published
+    assert found["ok"]
+
+
+def test_the_matrix_of_2022_is_a_valid_run(matrices: dict[str, FinishedRun]) -> None:
+    assert matrices[MATRIX_2022].manifest["problems"] == []
+
+
+def test_quic_is_read_in_either_version_and_over_several_datagrams(run_scenario: Runner) -> None:
+    name = "rr1.googlevideo.com"
+    options = ("{}", "{version: 2}", "{datagrams: 3}", "{version: 2, datagrams: 4}")
+    rows = [f"{{evade: quic, role: target, sni: {name}, options: {each}}}" for each in options]
+    rows += ["{evade: quic, role: control, sni: example.org}", f"{{evade: plain, role: control, sni: {name}}}"]
+    run = run_scenario(
+        f"measurements=[{', '.join(rows)}]", "lines=[{name: home, kind: landline, tspu: true}]", "date=2024-09-01",
+        "censors={tspu: ru-yt-2024-quic}", scenario=MATRIX,
+    )  # fmt: skip
+    assert run.manifest["problems"] == []
+    assert [each["throttled"] for each in run.manifest["transfers"]] == [True] * 4 + [False] * 2
+    assert [each["bytes"] < 60_000 for each in run.manifest["transfers"]] == [True] * 4 + [False] * 2
 
 
 def test_the_client_sees_what_the_ground_truth_says(matrix: FinishedRun) -> None:
@@ -60,6 +97,43 @@ def test_what_hides_the_hello_from_a_box_that_reassembles_nothing_evades(matrix:
 
 def test_a_split_handshake_does_not_evade_the_boxes_of_2021(matrix: FinishedRun) -> None:
     assert transfer(matrix, "split-handshake")["throttled"]
+
+
+@pytest.mark.parametrize(
+    ("evasion", "lengths"),
+    [
+        ("plain", [517]),
+        ("tcp-split", [5, 512]),
+        ("tcp-split (at 1)", [1, 516]),
+        ("tcp-split (at 115)", [115, 402]),
+        ("tcp-reverse", [512, 5]),
+        ("small-window", [576, 576, 48]),
+        ("padding", [1448, 152]),
+        ("record-first", [523]),
+        ("tls-split", [522]),
+        ("fake-random", [150, 517]),
+        ("fake-hello", [517, 517]),
+        ("injected-rst", [517, 0]),
+        ("server-hello", []),
+    ],
+)
+def test_the_box_is_passed_by_the_packets_that_were_meant(
+    matrix: FinishedRun, evasion: str, lengths: list[int]
+) -> None:
+    """Payloads from the client at the port that faces it; of bare packets, the RST."""
+    up = [
+        packet for packet in client_packets(matrix, transfer(matrix, evasion)) if packet.payload or packet.flags & RST
+    ]
+    assert [len(packet.payload) for packet in up] == lengths
+
+
+def client_packets(run: FinishedRun, of: dict[str, Any]) -> list[Packet]:
+    seen = [each for each in run.records.measurements() if each["transfer"] == of["id"]]
+    port = next(each["local"][1] for each in seen if each["event"] == "connected")
+    with (run.path / "captures" / "mobile-tspu-inside.pcapng").open("rb") as file:
+        data = [frame.data[14:] for frame in read_frames(file) if frame.data[12:14] == b"\x08\x00"]
+    packets = [Packet.parse(each, Direction.UP) for each in data]
+    return [packet for packet in packets if packet.protocol == TCP and packet.sport == port]
 
 
 def test_truth_of_an_idle_flow_is_that_of_its_download(matrix: FinishedRun) -> None:

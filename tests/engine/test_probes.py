@@ -73,8 +73,10 @@ def test_ttl_finds_the_hop(probe: Prober, settings: list[str], line: str, hop: i
     assert result.configured == {"after_hop": hop, "agrees": True}
 
 
-def test_ttl_finds_a_box_that_drops(probe: Prober) -> None:
-    assert probe("ttl", "censors={tspu: ru-2022-II}").found["after_hop"] == 3
+@pytest.mark.parametrize("profile", ["ru-2022-I", "ru-2022-II", "ru-2022-IV"])
+def test_ttl_finds_boxes_that_block(probe: Prober, profile: str) -> None:
+    result = probe("ttl", f"censors={{tspu: {profile}}}")
+    assert (result.found["after_hop"], result.agrees) == (3, True)
 
 
 def test_ttl_names_the_routers(probe: Prober) -> None:
@@ -159,6 +161,13 @@ def test_symmetry_is_the_published_one(probe: Prober) -> None:
         ("outside", "client"): False,
         ("outside", "server"): False,
     }
+    assert result.agrees
+
+
+def test_symmetry_is_another_with_another_box(probe: Prober) -> None:
+    """The boxes of 2022 read what the client sends."""
+    result = probe("symmetry", "censors={tspu: ru-2022-I}")
+    assert [each["held_back"] for each in result.found["cases"]] == [True, False, False, False]
     assert result.agrees
 
 

@@ -28,7 +28,7 @@ _CONNECTION_ID_PARAMETER = 0x0F
 
 @dataclass(frozen=True, slots=True)
 class Quic:
-    """A client's first flight."""
+    """A client's first flight. Of more than four datagrams, a box with a small budget may not look at the last."""
 
     version: int = option(1, whole(1, 2), "of QUIC: 1 or 2")
     datagrams: int = option(1, whole(1, 8), "over which the hello's CRYPTO frames are spread")
