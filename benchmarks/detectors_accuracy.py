@@ -33,6 +33,46 @@ DETECTORS = (
 PARAMETERS = "network.parameters."
 NO_CENSOR = "censors={}"
 
+# Censors that single the target out as that of 2021 does, and then do something else. Written to a folder for each run.
+_CENSOR = """name: {name}
+family: {name}
+based_on: ru-tw-2021b
+summary: for a benchmark
+valid_from: {{value: null, grade: assumption, source: ""}}
+valid_until: {{value: null, grade: assumption, source: ""}}
+"""
+_METER = """meter:
+  kind: {{value: {kind}, grade: assumption, source: ""}}
+  counts: {{value: ip_length, grade: assumption, source: ""}}
+{others}  {kind}:
+"""
+_ACTION = """meter: null
+action:
+  kind: {{value: {kind}, grade: assumption, source: ""}}
+"""
+
+
+def _censor(section: str, kind: str, **values: object) -> str:
+    """A profile's YAML without its head."""
+    indent = "    " if section is _METER else "  "
+    leaves = [f'{indent}{key}: {{value: {value}, grade: assumption, source: ""}}' for key, value in values.items()]
+    others = "".join(f"  {name}: null\n" for name in ("token_bucket", "coarse_refill") if name != kind)
+    return section.format(kind=kind, others=others) + "\n".join(leaves) + "\n"
+
+
+CENSORS = {
+    "shaper": _censor(_METER, "shaper", rate_bps=140_000, burst_bytes=3000, queue_bytes=30_000),
+    "deep-shaper": _censor(_METER, "shaper", rate_bps=400_000, burst_bytes=3000, queue_bytes=120_000),
+    "no-burst": _censor(_METER, "token_bucket", rate_bps=128_000, burst_bytes=3000),
+    "megabit": _censor(_METER, "token_bucket", rate_bps=1_000_000, burst_bytes=30_000),
+    "random-drop": _censor(_METER, "random_pass", pass_share=0.85),
+    "quota": _censor(_METER, "byte_quota", quota_bytes=16_384),
+    "delay": _censor(_ACTION, "delay", directions="[down]", delay_s=2.0),
+    "reset": _censor(_ACTION, "reset", reset_to="[inside, outside]"),
+    "silence": _censor(_ACTION, "drop", after_packets="[5, 8]"),
+}
+CENSOR = "censor of its own: "
+
 # Section by section what is known to mislead detectors; the settings that make it.
 CONDITIONS: dict[str, tuple[str, ...]] = {
     "throttled: token bucket": (),
@@ -45,6 +85,15 @@ CONDITIONS: dict[str, tuple[str, ...]] = {
     "throttled, Reno": ("congestion_control=reno",),
     "throttled, RTT 550 ms": (f"{PARAMETERS}abroad_delay=250 ms",),
     "throttled, February 2022": ("date=2022-02-27", "censors.tspu=ru-tw-2022-III"),
+    "throttled: shaper with a short queue": (CENSOR + "shaper",),
+    "throttled: shaper with a deep queue": (CENSOR + "deep-shaper",),
+    "throttled, no burst": (CENSOR + "no-burst",),
+    "throttled to 1 Mbit/s": (CENSOR + "megabit",),
+    "throttled: 15 % dropped at random": (CENSOR + "random-drop",),
+    "throttled: every packet 2 s late": (CENSOR + "delay",),
+    "frozen after 16 kB": (CENSOR + "quota",),
+    "reset": (CENSOR + "reset",),
+    "dropped in silence": (CENSOR + "silence",),
     "clean": (NO_CENSOR,),
     "clean, BBR": (NO_CENSOR, "congestion_control=bbr"),
     "clean, RTT 550 ms": (NO_CENSOR, f"{PARAMETERS}abroad_delay=250 ms"),
@@ -82,10 +131,9 @@ def cell(condition: str, seed: int) -> list[Judged]:
     """Run one condition with one seed, and let every detector judge each line of it."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "run"
-        plan = make_plan(
-            library.find("scenarios", "confounders/pairs"), list(CONDITIONS[condition]), seed=seed, engine="virtual",
-            command=None,
-        )  # fmt: skip
+        settings = [_written(setting, Path(name)) for setting in CONDITIONS[condition]]
+        scenario = library.find("scenarios", "confounders/pairs")
+        plan = make_plan(scenario, settings, seed=seed, engine="virtual", command=None)
         manifest = run_plan(plan, kernel_info(), folder, silence_s=300, progress=lambda _: None)
         if not manifest["valid"]:
             raise SystemExit(f"{condition}, seed {seed}: invalid run: {manifest['problems']}")
@@ -96,6 +144,15 @@ def cell(condition: str, seed: int) -> list[Judged]:
             for line in lines
             for detector in DETECTORS
         ]
+
+
+def _written(setting: str, folder: Path) -> str:
+    if not setting.startswith(CENSOR):
+        return setting
+    name = setting.removeprefix(CENSOR)
+    path = folder / f"{name}.yaml"
+    path.write_text(_CENSOR.format(name=name) + CENSORS[name])
+    return f"censors.tspu={path}"
 
 
 def _label(manifest: dict[str, Any], line: str) -> bool:
