@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -61,3 +63,15 @@ def run_scenario(tmp_path_factory: pytest.TempPathFactory) -> Runner:
 def first_day(run_scenario: Runner) -> FinishedRun:
     """The first day as the scenario has it."""
     return run_scenario()
+
+
+@pytest.fixture(scope="session")
+def guest_answers(run_scenario: Runner) -> dict[str, Any]:
+    """What the guest's kernel answered to `tests.world.in_guest`, by question."""
+    run = run_scenario(
+        "recordings=[]", "lines=[{name: mobile, kind: mobile, tspu: true}]", "captures=[]",
+        command=[sys.executable, "-m", "tests.world.in_guest", "/run/output/answers.json"],
+    )  # fmt: skip
+    assert run.manifest["certificate"]["command_status"] == 0, (run.path / "command.stderr").read_text()
+    answers: dict[str, Any] = json.loads((run.path / "answers.json").read_text())
+    return answers

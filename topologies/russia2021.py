@@ -27,6 +27,7 @@ DEFAULT_LINES = [
     {"name": "landline", "kind": "landline", "tspu": True},
     {"name": "rostelecom", "kind": "landline", "tspu": False},
 ]
+MOST_HOPS = 50  # a packet lives for 64, and there are others behind the ISP's
 LINE_KINDS = ("mobile", "landline")
 
 
@@ -90,6 +91,10 @@ class Russia2021(RoutedTopo):
         self.connect(gateway, self.add_server("state", network=AT_HOME), delay_s=0.0005)
 
     def _check_places(self, values: dict[str, Any]) -> None:
+        if values["hops"] > MOST_HOPS:
+            raise ParameterError(
+                "hops", f"expected at most {MOST_HOPS}, or packets die on the way, got {values['hops']}"
+            )
         for place in ("box_after_hop", "blocker_after_hop"):
             if not 1 <= values[place] < values["hops"]:
                 problem = f"expected 1 to {values['hops'] - 1} (one less than hops), got {values[place]}"

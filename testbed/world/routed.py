@@ -17,13 +17,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from mininet.topo import Topo
 
 from testbed.errors import ScenarioError
-from testbed.quantities import parse_duration, parse_rate, parse_share
+from testbed.quantities import format_rate, parse_duration, parse_rate, parse_share
 from testbed.world.node import Box, Client, Router, Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 INFRASTRUCTURE = "10.0.0.0/8"
+# The kernel's HTB counts bytes per second, and the time that its burst takes in units of 64 ns, in 32 bits each.
+_SLOWEST_BPS, _FASTEST_BPS = 1_000, 30_000_000_000
+_LONGEST_DELAY_S = 60
+_MOST_DIGITS = 6
 
 
 class ParameterError(ScenarioError):
@@ -39,7 +43,27 @@ def parse_count(value: object) -> int:
     """A whole number of zero or more; raises ValueError."""
     if isinstance(value, bool) or not isinstance(value, int | str) or not str(value).isdecimal():
         raise ValueError(f"expected a whole number, got {value!r}")
+    if len(str(value)) > _MOST_DIGITS:
+        raise ValueError(f"expected a whole number of at most {_MOST_DIGITS} digits, got {value!r}")
     return int(value)
+
+
+def parse_link_rate(value: object) -> int:
+    """Bit/s that the kernel can limit a link to, or 0; raises ValueError."""
+    rate_bps = parse_rate(value)
+    if rate_bps and not _SLOWEST_BPS <= rate_bps <= _FASTEST_BPS:
+        raise ValueError(
+            f"expected a rate from {format_rate(_SLOWEST_BPS)} to {format_rate(_FASTEST_BPS)}, got {value!r}"
+        )
+    return rate_bps
+
+
+def parse_link_delay(value: object) -> float:
+    """Seconds that a packet may be under way on a link; raises ValueError."""
+    seconds = parse_duration(value)
+    if seconds > _LONGEST_DELAY_S:
+        raise ValueError(f"expected at most {_LONGEST_DELAY_S} s, got {value!r}")
+    return seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +83,12 @@ class Parameter:
 
 def delay(default: str, about: str) -> Parameter:
     """A parameter that is a time, kept in seconds."""
-    return Parameter(default, parse_duration, about)
+    return Parameter(default, parse_link_delay, about)
 
 
 def rate(default: str, about: str) -> Parameter:
     """A parameter that is a rate, kept in bit/s."""
-    return Parameter(default, parse_rate, about)
+    return Parameter(default, parse_link_rate, about)
 
 
 def share(default: str, about: str) -> Parameter:

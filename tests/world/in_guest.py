@@ -1,0 +1,254 @@
+"""What the guest's kernel answers: netlink, namespaces, nodes and a network, tried once; the tests look at the answers.
+
+A program for the guest (``testbed run … -- python -m tests.world.in_guest FILE``). Each function below returns plain
+JSON; an error is answered with its kind and message.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from testbed.errors import TestbedError
+from testbed.netlink import NetlinkError, ethtool, link, tc
+from testbed.scenario import library
+from testbed.world import network
+from testbed.world.namespace import Namespace
+from testbed.world.node import Client, Router
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from testbed.netlink import NetlinkSocket
+
+FLOW = tc.FlowMatch(socket.IPPROTO_TCP, b"\n\0\0\2", b"\n\0\0\1", 443, 50_000)
+FLOW6 = tc.FlowMatch(socket.IPPROTO_UDP, bytes(15) + b"\2", bytes(15) + b"\1", 443, 50_000)
+LINES = [{"name": "mobile", "kind": "mobile", "tspu": True}]
+
+
+class Pair:
+    """Two namespaces and a veth pair between them."""
+
+    def __init__(self) -> None:
+        self.near, self.far = Namespace(), Namespace()
+        ends = link.End("near0", self.near.fd, "02:00:00:00:00:01"), link.End("far0", self.far.fd)
+        self.near.kernel.send([link.add_veth(*ends, mtu=1400)])
+
+    @property
+    def index(self) -> int:
+        return link.links(self.near.kernel)["near0"].index
+
+
+def refusal(attempt: Callable[[], object]) -> dict[str, Any]:
+    """What an attempt was refused with."""
+    try:
+        attempt()
+    except NetlinkError as error:
+        return {"code": error.code, "message": str(error)}
+    except (TestbedError, OSError) as error:
+        return {"kind": type(error).__name__, "message": str(error)}
+    return {"kind": None, "message": "nothing was refused"}
+
+
+def _state(kernel: NetlinkSocket, name: str) -> dict[str, Any]:
+    state = link.links(kernel)[name]
+    return {"name": state.name, "mtu": state.mtu, "up": state.up}
+
+
+def links() -> dict[str, Any]:
+    pair = Pair()
+    made = [_state(pair.near.kernel, "near0"), _state(pair.far.kernel, "far0")]
+    first_there = "near0" in link.links(Namespace().kernel)
+    pair.near.kernel.send([
+        link.add_link("bridge", "bridge"), link.set_link(pair.index, up=True, mac="02:00:00:00:00:09"),
+        link.add_address(pair.index, "10.0.0.1", 30), link.add_address(pair.index, "2001:db8::1", 64),
+    ])  # fmt: skip
+    pair.near.kernel.send([link.add_route("192.0.2.0", 24, "10.0.0.2"), link.add_route("0.0.0.0", 0, "10.0.0.2")])  # noqa: S104
+    pair.near.kernel.send([link.add_neighbour(pair.index, "10.0.0.2", "02:00:00:00:00:07")])
+    with pair.near.entered():
+        shown = {
+            what: subprocess.run(["ip", *what.split()], text=True, capture_output=True, check=True).stdout
+            for what in ("route", "neigh", "-brief address show dev near0", "-brief link show dev near0")
+        }
+    pair.near.kernel.send([link.set_link(pair.index, up=False)])
+    return {
+        "made": made, "first_there": first_there, "shown": shown, "down": _state(pair.near.kernel, "near0"),
+        "kinds": sorted(link.links(pair.near.kernel)),
+    }  # fmt: skip
+
+
+def refusals() -> dict[str, Any]:
+    pair = Pair()
+    kernel, index = pair.near.kernel, pair.index
+    address = link.add_address(index, "10.0.0.1", 30)
+    answers = {
+        "twice": refusal(lambda: kernel.send([link.add_link("near0", "bridge")])),
+        "no such link": refusal(lambda: kernel.send([link.set_link(9999, up=True)])),
+        "no such gateway": refusal(lambda: kernel.send([link.add_route("192.0.2.0", 24, "10.9.9.9")])),
+        "no such kind": refusal(lambda: kernel.send([link.add_link("x", "nonsense")])),
+        "one of three": refusal(lambda: kernel.send([address, address, link.set_link(index, up=True)])),
+        "netem without parent": refusal(lambda: kernel.send([tc.add_netem(index, tc.handle(7, 1), tc.Netem())])),
+        "filter that is not there": refusal(lambda: kernel.send([tc.delete_flow_filter(index, 7, FLOW)])),
+    }
+    return {"answers": answers, "up_all_the_same": _state(kernel, "near0")["up"]}
+
+
+def disciplines() -> dict[str, Any]:
+    pair = Pair()
+    kernel, index = pair.near.kernel, pair.index
+    wanted = tc.Netem(delay_ns=15_000_064, jitter_ns=64_000, loss=0.25, limit=200)
+    kernel.send([*tc.add_htb(index, 625_000, 15_360), tc.add_netem(index, tc.handle(5, 1), wanted)])
+
+    def netem() -> list[dict[str, Any]]:
+        found = [each for each in tc.qdiscs(kernel) if each.netem is not None and each.index == index]
+        return [
+            {"delay_ns": each.netem.delay_ns, "jitter_ns": each.netem.jitter_ns, "loss": each.netem.loss,
+             "limit": each.netem.limit, "handle": each.handle, "parent": each.parent}
+            for each in found if each.netem
+        ]  # fmt: skip
+
+    before = netem()
+    state = next(each for each in tc.qdiscs(kernel) if each.netem is not None)
+    kernel.send([tc.change_netem(state, tc.Netem(delay_ns=1_000_000, loss=1.0, limit=50))])
+    rates = [{"handle": each.handle, "rate": each.rate} for each in tc.htb_rates(kernel, index)]
+    return {"before": before, "after": netem(), "rates": rates, "elsewhere": len(tc.htb_rates(pair.far.kernel, 1))}
+
+
+def filters() -> dict[str, Any]:
+    pair = Pair()
+    kernel, index = pair.near.kernel, pair.index
+    actions = [tc.skbedit_mark(1, tc.TC_ACT_PIPE), tc.police(17_500, 20_000_000, exceed=2, conform=tc.TC_ACT_OK)]
+    kernel.send([
+        tc.add_clsact(index), tc.add_flow_filter(index, 1, FLOW, actions), tc.add_flow_filter(index, 2, FLOW6, actions),
+    ])  # fmt: skip
+    both = {
+        number: {"packets": each.packets, "drops": each.drops, "rate": each.rate, "idle_s": each.idle_s}
+        for number, each in tc.flow_filters(kernel, index).items()
+    }
+    kernel.send([tc.delete_flow_filter(index, 1, FLOW)])
+    return {"both": both, "left": sorted(tc.flow_filters(kernel, index))}
+
+
+def offloads() -> dict[str, Any]:
+    pair = Pair()
+    before = ethtool.active_offloads(pair.near.control, "near0")
+    ethtool.disable_offloads(pair.near.control, "near0")
+    return {
+        "before": before,
+        "after": ethtool.active_offloads(pair.near.control, "near0"),
+        "absent": refusal(lambda: ethtool.disable_offloads(pair.near.control, "nosuch0")),
+    }
+
+
+def _raise() -> int:
+    raise ValueError("on purpose")
+
+
+def _namespace() -> str:
+    return str(Path("/proc/self/ns/net").readlink())
+
+
+def namespaces() -> dict[str, Any]:
+    space, home = Namespace(), _namespace()
+    with space.entered():
+        inside = _namespace()
+    with contextlib.suppress(ValueError), space.entered():
+        _raise()
+    after_error = _namespace()
+    space.set_sysctls({"net/ipv4/ip_forward": "1"})
+    answers = {
+        "differs": inside != home, "back": after_error == home, "forwards": space.sysctl("net/ipv4/ip_forward"),
+        "forwards_outside": Namespace().sysctl("net/ipv4/ip_forward"),
+        "nonsense": refusal(lambda: space.set_sysctls({"net/ipv4/nonsense": "1"})),
+    }  # fmt: skip
+    space.close()
+    return answers
+
+
+def nodes() -> dict[str, Any]:
+    client, router = Client("c"), Router("r")
+    for node in (client, router):
+        node.config(routes=())
+    bodies: dict[str, Callable[[], int]] = {
+        "zero": lambda: 0, "seven": lambda: 7, "exit": lambda: sys.exit(5), "raises": _raise,
+    }  # fmt: skip
+    statuses = {}
+    for name, body in bodies.items():
+        _, status = os.waitpid(client.fork(body), 0)
+        statuses[name] = os.waitstatus_to_exitcode(status)
+    spawned = client.spawn(["readlink", "/proc/self/ns/net"], stdout=subprocess.PIPE)
+    there = spawned.communicate()[0].decode().strip()
+    with client.namespace.entered():
+        expected = _namespace()
+    shell_before = client.shell is not None
+    answers = {
+        "statuses": statuses, "spawned_there": there == expected, "shell_before": shell_before,
+        "cmd": client.cmd("readlink /proc/self/ns/net").strip() == expected, "shell_after": client.shell is not None,
+        "forwards": [node.namespace.sysctl("net/ipv4/ip_forward") for node in (client, router)],
+        "ipv6": client.namespace.sysctl("net/ipv6/conf/all/disable_ipv6"),
+        "lo": link.links(client.namespace.kernel)["lo"].up,
+    }  # fmt: skip
+    for node in (client, router):
+        node.terminate()
+    return answers
+
+
+def networks() -> dict[str, Any]:
+    path = str(library.find("topologies", "russia2021"))
+    parameters = {"lines": LINES, "hops": 2, "box_after_hop": 1, "blocker_after_hop": 1}
+    topology = network.load_topology(path, "russia2021", parameters)
+    control = {"mobile": "bbr", "origin": "cubic"}
+    built = network.build(topology, congestion_control=control)
+
+    def check() -> dict[str, int]:
+        return network.read_back(built, topology, control)
+
+    counts = check()
+    client = built["mobile"]
+    kernel, index = client.namespace.kernel, client.intf("eth0").index
+    as_built = next(each for each in tc.qdiscs(kernel) if each.index == index and each.netem is not None)
+
+    def tampered(*, change: Callable[[], object], undo: Callable[[], object]) -> dict[str, Any]:
+        change()
+        found = refusal(check)
+        undo()
+        return found
+
+    def delay(delay_ns: int, limit: int = 200) -> Callable[[], None]:
+        return lambda: kernel.send([tc.change_netem(as_built, tc.Netem(delay_ns=delay_ns, limit=limit))])
+
+    def sysctl(algorithm: str) -> Callable[[], None]:
+        return lambda: client.namespace.set_sysctls({"net/ipv4/tcp_congestion_control": algorithm})
+
+    def up(*, is_up: bool) -> Callable[[], None]:
+        return lambda: kernel.send([link.set_link(index, up=is_up)])
+
+    right = delay(15_000_000)
+    found = {
+        "delay": tampered(change=delay(15_000_128), undo=right),
+        "queue": tampered(change=delay(15_000_000, 100), undo=right),
+        "control": tampered(change=sysctl("reno"), undo=sysctl("bbr")),
+        "down": tampered(change=up(is_up=False), undo=up(is_up=True)),
+    }
+    network.change_loss(built, "gateway", "state", 1.0)
+    found["loss"] = refusal(check)
+    network.change_loss(built, "gateway", "state", 0.0)
+    again = check()
+    found["loss at a box"] = refusal(lambda: network.change_loss(built, "mobile-tspu", "mobile-r1", 1.0))
+    return {"counts": counts, "again": again, "found": found, "nodes": len(built.hosts)}
+
+
+def main(answers: Path) -> None:
+    """Ask everything; write the answers."""
+    questions = (links, refusals, disciplines, filters, offloads, namespaces, nodes, networks)
+    answers.write_text(json.dumps({each.__name__: each() for each in questions}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,105 @@
+"""A line does its transfers in order; one that fails is a result and the next goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from testbed.records.jsonl import read_lines
+from testbed.traffic.connection import TransferError
+from testbed.world import vantage
+from testbed.world.vantage import Vantage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def progress() -> Iterator[tuple[int, int]]:
+    read, write = os.pipe()
+    yield read, write
+    os.close(read)
+    os.close(write)
+
+
+def transfer(name: str, **changes: Any) -> dict[str, Any]:
+    return {
+        "id": name, "kind": "fetch", "sni": "twitter.com", "path": "/1.bin", "at_s": 0.0, "timeout_s": 5.0,
+        "recording": "a.json", "direction": "download", "inverted": False,
+    } | changes  # fmt: skip
+
+
+def line(folder: Path, progress: int) -> Vantage:
+    return Vantage(
+        address="100.64.0.1", names={"twitter.com": "198.51.100.6"}, start_ns=0, output=folder, ca=Path("ca.pem"),
+        replay_server=(None, folder / "control"), progress=progress,
+    )  # fmt: skip
+
+
+def run(folder: Path, progress: tuple[int, int], transfers: list[dict[str, Any]]) -> dict[str, str | None]:
+    """Errors by transfer, in the order in which they finished."""
+    assert line(folder, progress[1]).run(transfers) == 0
+    finished = [each for each in read_lines(folder / "measurements.jsonl") if each["event"] == "finished"]
+    assert all(each["ok"] is (each["error"] is None) for each in finished)
+    return {each["transfer"]: each["error"] for each in finished}
+
+
+def test_a_transfer_that_fails_does_not_stop_the_next(
+    tmp_path: Path, progress: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetch(*_: object, timeout_s: float, **__: object) -> None:
+        if timeout_s < 5:
+            raise TransferError("timed out while connecting")
+
+    monkeypatch.setattr(vantage, "fetch", fetch)
+    assert run(tmp_path, progress, [transfer("first", timeout_s=1.0), transfer("second")]) == {
+        "first": "timed out while connecting",
+        "second": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"sni": "nosuch.com"}, "nosuch.com has no address in this scenario"),
+        ({"kind": "replay"}, "the recording a.json was not made"),
+    ],
+)
+def test_what_cannot_be_done_is_told_as_the_transfers_error(
+    tmp_path: Path, progress: tuple[int, int], changes: dict[str, Any], error: str
+) -> None:
+    assert run(tmp_path, progress, [transfer("only", **changes)]) == {"only": error}
+
+
+def test_progress_is_a_line_before_and_after_each_transfer(
+    tmp_path: Path, progress: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vantage, "fetch", lambda *_, **__: None)
+    run(tmp_path, progress, [transfer("first"), transfer("second")])
+    reports = [json.loads(text) for text in os.read(progress[0], 65_536).splitlines()]
+    assert [(each["state"], each["transfer"]) for each in reports] == [
+        ("begins", "first"), ("ends", "first"), ("begins", "second"), ("ends", "second"),
+    ]  # fmt: skip
+
+
+def test_a_transfer_waits_for_its_instant_and_not_after_it(
+    tmp_path: Path, progress: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_ns = 0
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        nonlocal now_ns
+        waits.append(seconds)
+        now_ns += round(seconds * 1e9)
+
+    monkeypatch.setattr(time, "time_ns", lambda: now_ns)
+    monkeypatch.setattr(time, "sleep", sleep)
+    monkeypatch.setattr(vantage, "fetch", lambda *_, **__: None)
+    run(tmp_path, progress, [transfer("a", at_s=290.0), transfer("b", at_s=100.0), transfer("c", at_s=290.5)])
+    assert waits == [290.0, 0.5]
