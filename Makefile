@@ -56,6 +56,7 @@ results:  ## make again what results/ publishes
 	@$(MAKE) --no-print-directory --jobs=2 setup
 	@rm -rf results/runs/published-$(NAME)
 	@$(BIN)/testbed run $(SCENARIO) --output results/runs/published-$(NAME)
+	@$(BIN)/testbed detect results/runs/published-$(NAME) >results/runs/published-$(NAME)/detect.txt
 	@$(BIN)/testbed report results/runs/published-$(NAME) --output results/$(NAME)
 
 setup: $(VENV)/run.stamp kernel  ## install packages, the virtual environment and the kernel

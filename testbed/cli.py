@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 os.environ.setdefault("SETUPTOOLS_USE_DISTUTILS", "stdlib" if sys.version_info < (3, 12) else "local")
 
-from testbed.errors import InputError, ScenarioError, TestbedError
+from testbed.errors import InputError, RecordError, ScenarioError, TestbedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -379,6 +379,7 @@ def _detect(arguments: argparse.Namespace) -> int:
         detect,
         detection_rows_json,
         format_table,
+        keep_verdicts,
         policing_rows_json,
     )
 
@@ -387,6 +388,11 @@ def _detect(arguments: argparse.Namespace) -> int:
         print(json.dumps(policing_rows_json(files)))
         return 0
     rows = detect(arguments.paths, arguments.detector, targets=arguments.target, controls=arguments.control)
+    for run in (path for path in arguments.paths if path.is_dir()):
+        try:
+            keep_verdicts(run, rows)
+        except RecordError as error:
+            _say(str(error))  # the verdicts are shown all the same
     print(json.dumps(detection_rows_json(rows)) if arguments.json else format_table(rows, everything=arguments.all))
     return 0
 

@@ -13,6 +13,7 @@ from testbed.detectors.observe import observe
 from testbed.detectors.registry import detector_names, load_detector
 from testbed.detectors.sources.run import split_by_subject
 from testbed.detectors.verdict import Outcome, Verdict, verdict_to_json
+from testbed.records.run import RunDirectory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,7 +21,15 @@ if TYPE_CHECKING:
     from testbed.detectors.observation import Observation
     from testbed.detectors.verdict import JsonValue
 
-__all__ = ["DetectionRow", "detect", "detect_observation", "detection_rows_json", "format_table", "policing_rows_json"]
+__all__ = [
+    "DetectionRow",
+    "detect",
+    "detect_observation",
+    "detection_rows_json",
+    "format_table",
+    "keep_verdicts",
+    "policing_rows_json",
+]
 
 _CAPTURE_NAME_ENDS: Final = (".xz", ".gz", ".pcap", ".pcapng", ".cap")
 _WHY_WIDTH: Final = 90
@@ -67,6 +76,16 @@ def detect(
         for subject, observation in subjects
         for detector in loaded
     ]
+
+
+def keep_verdicts(run: Path, rows: Iterable[DetectionRow]) -> None:
+    """Write the rows of a run into its directory, in place of earlier ones of the same detectors.
+
+    Raises:
+        RecordError: It cannot be written.
+    """
+    records = [{"subject": row.subject, **verdict_to_json(row.verdict)} for row in rows if row.source == str(run)]
+    RunDirectory.open(run).keep_verdicts(records)
 
 
 def detect_observation(observation: Observation, detectors: Iterable[str] = ()) -> list[Verdict]:

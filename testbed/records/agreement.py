@@ -23,8 +23,7 @@ __all__ = ["Agreement", "BoxCaptures", "Identity", "compare", "read_box_captures
 
 _NS_PER_S = 1_000_000_000
 _FOREVER_NS = 1 << 63
-# The clock of the guest counts in steps of 256 ns (TIMER_MULTIPLIER, arch/um): two steps of earliness are none.
-_EARLY_NS = 512
+_EARLY_NS = 1000  # the log has arrivals in whole microseconds
 _FATES = frozenset({"packet_dropped", "packet_delayed", "packet_held", "packet_rewritten"})
 
 

@@ -4,6 +4,7 @@ manifest.json       scenario as resolved, seed, engine, kernel, versions, validi
 truth.jsonl         the boxes' events: ground truth
 measurements.jsonl  what clients (and replaying servers) saw
 captures/*.pcapng   at clients, servers and both sides of each box; TLS secrets embedded; comments on dropped packets
+verdicts.jsonl      what detectors said of it
 plan.json           what the guest was told
 guest.log           what the guest's kernel and programs printed
 """
@@ -84,6 +85,23 @@ class RunDirectory:
     def measurements(self, transfer: str | None = None) -> list[dict[str, Any]]:
         """What clients saw, of all transfers or of one."""
         return self._lines("measurements.jsonl", lambda record: transfer is None or record["transfer"] == transfer)
+
+    def verdicts(self) -> list[dict[str, Any]]:
+        """What detectors said, one verdict on one transfer each."""
+        return self._lines("verdicts.jsonl", lambda _: True)
+
+    def keep_verdicts(self, verdicts: list[dict[str, Any]]) -> None:
+        """Keep verdicts, in place of earlier ones of the same detectors.
+
+        Raises:
+            RecordError: the folder cannot be written.
+        """
+        detectors = {each["detector"] for each in verdicts}
+        kept = [each for each in self.verdicts() if each["detector"] not in detectors] + verdicts
+        try:
+            write_atomically(self.path / "verdicts.jsonl", "".join(json.dumps(each) + "\n" for each in kept))
+        except OSError as error:
+            raise RecordError(f"verdicts cannot be kept in {self.path}: {error.strerror}") from error
 
     def _lines(self, name: str, keep: Any) -> list[dict[str, Any]]:
         path = self.path / name

@@ -13,6 +13,8 @@ from testbed.records.run import RunDirectory, write_atomically
 from testbed.report.figures import write_figures
 from testbed.report.published import Comparison, compare_with_published
 from testbed.report.table import transfer_table
+from testbed.report.verdicts import STYLE as VERDICT_STYLE
+from testbed.report.verdicts import verdict_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -57,7 +59,7 @@ def write_report(path: Path, output: Path) -> list[Path]:
         figures = write_figures(run, transfers, output)
         comparisons = compare_with_published(run, transfers)
         files = {
-            "report.html": _page(manifest, transfers, figures, comparisons, output),
+            "report.html": _page(manifest, run.verdicts(), figures, comparisons, output),
             "table.txt": transfer_table(manifest) + "\n",
             "published.md": _markdown(comparisons),
         }
@@ -70,9 +72,10 @@ def write_report(path: Path, output: Path) -> list[Path]:
 
 
 def _page(
-    manifest: dict[str, Any], transfers: list[dict[str, Any]], figures: dict[str, str],
-    comparisons: list[Comparison], folder: Path,
+    manifest: dict[str, Any], verdicts: list[dict[str, Any]], figures: dict[str, str], comparisons: list[Comparison],
+    folder: Path,
 ) -> str:  # fmt: skip
+    transfers = manifest["transfers"]
     body = [
         f"<h1>{escape(manifest['title'])}</h1>",
         _banner(manifest),
@@ -85,10 +88,12 @@ def _page(
         body.append(f'<img alt="{escape(title)}" src="data:image/svg+xml;base64,{data}">')
     if comparisons:
         body += ["<h2>Beside the published figures</h2>", _comparisons(comparisons)]
+    if judged := verdict_table(transfers, verdicts):
+        body += ["<h2>What detectors said</h2>", judged]
     body += ["<h2>Validity certificate</h2>", _certificate(manifest["certificate"])]
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(manifest["title"])}</title>'
-        f"<style>{_STYLE}</style></head>\n<body>\n" + "\n".join(body) + "\n</body></html>\n"
+        f"<style>{_STYLE}{VERDICT_STYLE}</style></head>\n<body>\n" + "\n".join(body) + "\n</body></html>\n"
     )
 
 

@@ -122,3 +122,18 @@ def test_numbers_and_text_of_a_manifest_survive(tmp_path: Path) -> None:
     run.write_manifest(wanted)
     assert run.manifest() == wanted
     assert json.loads((run.path / "manifest.json").read_text()) == wanted
+
+
+def test_later_verdicts_of_a_detector_replace_its_earlier_ones(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    old, other, new = ({"detector": name, "why": why} for name, why in (("a", "old"), ("b", "old"), ("a", "new")))
+    run.keep_verdicts([old, other])
+    run.keep_verdicts([new])
+    assert run.verdicts() == [other, new]
+
+
+def test_a_folder_that_takes_no_verdicts_says_so(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    (tmp_path / "run/verdicts.jsonl.partial").mkdir()  # in the way, for root too
+    with pytest.raises(RecordError, match="verdicts cannot be kept"):
+        run.keep_verdicts([{"detector": "a"}])

@@ -1,0 +1,54 @@
+"""What detectors said of a run beside the ground truth: a table for the page, right and wrong told apart."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["STYLE", "verdict_table"]
+
+STYLE = """
+.verdicts td, .verdicts th { padding: .15rem .3rem; text-align: center } .verdicts td:first-child { text-align: left }
+.verdicts th { font-weight: 400; writing-mode: vertical-rl; transform: rotate(180deg) }
+.right { background: #e3f1e3 } .wrong { background: #f6cfc9 }
+"""
+_SIGNS = {"throttled": "T", "not throttled": "–", "inconclusive": ""}
+
+
+def verdict_table(transfers: Sequence[dict[str, Any]], verdicts: Sequence[dict[str, Any]]) -> str:
+    """A row a transfer, a column a detector that could judge any of them; a cell's title is the detector's reason.
+
+    Args:
+        transfers: of the manifest, with the ground truth ``throttled``.
+        verdicts: of verdicts.jsonl.
+
+    Returns:
+        HTML; empty where no detector has judged anything.
+    """
+    decided = {each["detector"] for each in verdicts if each["outcome"] != "inconclusive"}
+    detectors = [name for name in dict.fromkeys(each["detector"] for each in verdicts) if name in decided]
+    if not detectors:
+        return ""
+    said = {(each["subject"], each["detector"]): each for each in verdicts}
+    head = "".join(f"<th>{escape(name)}</th>" for name in ("", "truth", *detectors))
+    rows = []
+    for transfer in transfers:
+        truth = "throttled" if transfer["throttled"] else "not throttled"
+        cells = [_cell(said.get((transfer["id"], detector)), truth) for detector in detectors]
+        rows.append(f"<tr><td>{escape(transfer['id'])}</td><td>{_SIGNS[truth]}</td>{''.join(cells)}</tr>")
+    note = (
+        '<p class="note">T: throttled, –: not throttled, empty: inconclusive. Green agrees with the ground truth, red '
+        "does not. The reason is the title of each cell. Detectors never see the truth.</p>"
+    )
+    return f'<table class="verdicts"><tr>{head}</tr>\n' + "\n".join(rows) + "</table>" + note
+
+
+def _cell(verdict: dict[str, Any] | None, truth: str) -> str:
+    if verdict is None:
+        return "<td></td>"
+    outcome = verdict["outcome"]
+    kind = "" if outcome == "inconclusive" else f' class="{"right" if outcome == truth else "wrong"}"'
+    return f'<td{kind} title="{escape(verdict["why"])}">{escape(_SIGNS.get(outcome, outcome))}</td>'
