@@ -235,7 +235,7 @@ def _add_list_and_show(commands: Any) -> None:
     listing.add_argument("kind", choices=("scenarios", "topologies", "profiles", "detectors", "evasions"))
     listing.add_argument("--json", action="store_true", help="print one JSON list")
     listing.set_defaults(command=_list)
-    show = commands.add_parser("show", help="show a scenario, a topology's parameters, or a profile with its evidence")
+    show = commands.add_parser("show", help="show a scenario, a topology, an evasion, or a profile with its evidence")
     show.add_argument("name")
     show.add_argument("--json", action="store_true", help="print one JSON object")
     show.set_defaults(command=_show)

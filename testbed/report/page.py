@@ -110,6 +110,7 @@ def _banner(manifest: dict[str, Any]) -> str:
 
 
 def _transfers(transfers: list[dict[str, Any]]) -> str:
+    published = any("published" in transfer for transfer in transfers)
     rows = []
     previous = None
     for transfer in transfers:
@@ -127,10 +128,12 @@ def _transfers(transfers: list[dict[str, Any]]) -> str:
         rows.append(
             f"<tr{first}>{_cells(transfer['line'], transfer['name'], transfer['role'])}"
             f'<td class="number">{goodput}</td>'
-            f'<td class="number">{duration}</td><td>{truth}</td></tr>'
+            f'<td class="number">{duration}</td>{_cells(transfer.get("published", "–")) if published else ""}'
+            f"<td>{truth}</td></tr>"
         )
         previous = transfer["line"]
-    return _table(("line", "transfer", "role", "goodput", "time", "ground truth"), rows)
+    head = ("line", "transfer", "role", "goodput", "time", *(("published",) if published else ()), "ground truth")
+    return _table(head, rows)
 
 
 def _comparisons(comparisons: list[Comparison]) -> str:

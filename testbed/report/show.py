@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from testbed.errors import ScenarioError
@@ -12,6 +13,7 @@ from testbed.report.table import format_table
 from testbed.scenario import library
 from testbed.scenario.plan import make_plan
 from testbed.scenario.profiles import load_profile
+from testbed.traffic.evasion import EVASIONS
 from testbed.world.network import topology_class
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ __all__ = ["inspection_lines", "show"]
 
 
 def show(name: str, *, as_json: bool = False) -> str:
-    """A profile with its evidence, a topology with its parameters, or a scenario with what it resolves to.
+    """A profile with its evidence, a topology or an evasion with its parameters, a scenario with what it resolves to.
 
     Raises:
         ScenarioError: nothing has that name, or it cannot be used.
@@ -31,6 +33,8 @@ def show(name: str, *, as_json: bool = False) -> str:
         found, text = _profile(name), _profile_text
     elif name in library.names("topologies"):
         found, text = _topology(name), _topology_text
+    elif name in EVASIONS:
+        found, text = _evasion(name), _evasion_text
     else:
         found, text = _scenario(name), _scenario_text
     return json.dumps(found) if as_json else text(found)
@@ -38,8 +42,8 @@ def show(name: str, *, as_json: bool = False) -> str:
 
 def _profile(name: str) -> dict[str, Any]:
     censor = load_profile(name)
-    fields = ("key", "value", "grade", "source", "note")
-    evidence = [{field: getattr(each, field) for field in fields} for each in censor.evidence]
+    columns = ("key", "value", "grade", "source", "note")
+    evidence = [{column: getattr(each, column) for column in columns} for each in censor.evidence]
     return {"name": name, "summary": censor.profile.summary, "evidence": evidence}
 
 
@@ -69,11 +73,24 @@ def _topology_text(found: dict[str, Any]) -> str:
     return format_table(("parameter", "default", "about"), rows)
 
 
+def _evasion(name: str) -> dict[str, Any]:
+    cls = EVASIONS[name]
+    options = [{"option": each.name, "default": each.default, "about": each.metadata["about"]} for each in fields(cls)]
+    return {"name": name, "summary": (cls.__doc__ or "").strip(), "options": options}
+
+
+def _evasion_text(found: dict[str, Any]) -> str:
+    rows = [(each["option"], json.dumps(each["default"]), each["about"]) for each in found["options"]]
+    text = f"{found['name']}: {found['summary']}"
+    return text + "\n\n" + format_table(("option", "default", "about"), rows) if rows else text
+
+
 def _scenario(name: str) -> dict[str, Any]:
     try:
         path = library.find("scenarios", name)
     except ScenarioError as error:
         everything = [each for kind in ("scenarios", "topologies", "profiles") for each in library.names(kind)]
+        everything += EVASIONS
         raise ScenarioError(f"nothing is called {name!r}; there are: {', '.join(everything)}") from error
     return make_plan(path, [], seed=None, engine="virtual", command=None).data
 

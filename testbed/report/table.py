@@ -68,6 +68,10 @@ def _summary(manifest: dict[str, Any]) -> str:
         f"{throttled} of {len(manifest['transfers'])} transfers throttled (ground truth); seed {manifest['seed']}",
         f"{emulated:.0f} emulated seconds in {wall:.1f} s ({emulated / wall:.0f} times real time)",
     ]
+    outcomes = [each for each in manifest["transfers"] if "published" in each]
+    if outcomes:
+        agreeing = sum((each["published"] == "throttled") == each["throttled"] for each in outcomes)
+        lines.insert(1, f"{agreeing} of {len(outcomes)} published outcomes agree")
     drops = sum(found["logged"] for found in manifest["certificate"]["agreement"].values())
     if manifest["valid"]:
         lines.append(

@@ -7,4 +7,10 @@ fetch       our measuring client: TLS and HTTP with every instant noted
 curl        the real curl
 recording   the messages of one TLS session, and their bit-inverted control
 replay      both ends of a replay (Xue et al., IMC 2021, section 5)
+
+conversation  what client and far end do on one connection, agreed beside the network; near_end and far_end do it
+hello         ClientHellos made field by field
+options       of evasions and probes
+evasion       ways past a box, one a file
+probes        how to find out what a box does, one a file
 """

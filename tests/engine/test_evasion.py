@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from testbed.cli import main
 from testbed.errors import ScenarioError
 from testbed.middlebox.packet import RST, TCP, Direction, Packet
 from testbed.records.capture_file import read_frames
@@ -185,3 +186,15 @@ def test_unknown_names_and_options_are_refused(measurement: str, expected: str) 
 def test_an_evasion_needs_a_far_end() -> None:
     with pytest.raises(ScenarioError, match=r"replay_server: .*far end"):
         make_plan(library.find("scenarios", MATRIX), ["replay_server=null"], seed=None, engine="virtual", command=None)
+
+
+def test_the_table_counts_the_published_outcomes_that_agree(matrix: FinishedRun) -> None:
+    count = sum(1 for each in EVADES if each.published)
+    assert f"{count} of {count} published outcomes agree" in transfer_table(matrix.manifest)
+
+
+def test_an_evasion_is_shown_with_its_options(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "fake-random"]) == 0
+    assert "time-to-live of the fake" in capsys.readouterr().out
+    assert main(["list", "evasions"]) == 0
+    assert capsys.readouterr().out.split() == list(EVASIONS)

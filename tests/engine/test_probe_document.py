@@ -1,0 +1,40 @@
+"""What the how-to on probes and evasions shows is what its commands print."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from testbed.cli import main
+from testbed.engine.kernel import kernel_info
+from testbed.traffic.evasion import EVASIONS
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+HOW_TO = (DOCS / "how-to/probe-and-evade.md").read_text()
+SHOWN = re.findall(r"^    testbed ([^\n]+)\n\n```\n(.*?)```", HOW_TO, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize(("command", "shown"), SHOWN, ids=[command for command, _ in SHOWN])
+def test_the_document_shows_what_the_command_prints(
+    command: str, shown: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if kernel_info().path is None:
+        pytest.skip("the guest's kernel is not built; run: testbed kernel build")
+    assert main([*shlex.split(command), "-o", str(tmp_path / "run")]) == 0
+    printed = iter(capsys.readouterr().out.splitlines())
+    for line in shown.splitlines():
+        assert line == "…" or line in printed, line
+
+
+def test_the_document_has_output_to_compare() -> None:
+    assert len(SHOWN) >= 6
+
+
+def test_the_reference_lists_every_evasion_with_its_options() -> None:
+    evasions = (DOCS / "reference/scenario.md").read_text().partition("| options (default) |\n")[2]
+    rows = re.findall(r"^\| `([a-z-]+)` \| [^|]+ \|([^|]*)\|$", evasions, re.MULTILINE)
+    listed = {name: set(re.findall(r"`(\w+)`", options)) for name, options in rows}
+    assert listed == {name: set(cls.__dataclass_fields__) for name, cls in EVASIONS.items()}
