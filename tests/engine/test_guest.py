@@ -62,7 +62,7 @@ def test_a_killed_run_leaves_no_process_and_readable_records(
     ) as command:
         assert command.stderr is not None
         for line in command.stderr:
-            if "emulated" in line:
+            if line.endswith("] running\n"):
                 break
         assert len(processes_below(folder)) >= 2
         command.send_signal(number)
