@@ -39,6 +39,7 @@ __all__ = ["bench", "command"]
 
 INSIDE_MAC, OUTSIDE_MAC = "02:00:00:00:00:01", "02:00:00:00:00:02"
 _NS_PER_S = 1_000_000_000
+_SETTLE_S = 3.0  # links carry packets within a second after they have been set up
 _SO_SNDBUFFORCE, _SEND_BYTES = 32, 1 << 28
 _TYPES = {4: b"\x08\x00", 6: b"\x86\xdd"}  # EtherType by IP version
 
@@ -81,7 +82,7 @@ def bench(
             interface.config()
         node.config()
     folder.mkdir()
-    start_ns = time.time_ns() + _NS_PER_S
+    start_ns = time.time_ns() + round(_SETTLE_S * _NS_PER_S)
     captures = Captures(folder, [CapturePoint("inside", box, "eth0"), CapturePoint("outside", box, "eth1")])
     wires = {is_inside: _wire(node) for is_inside, node in ends.items()}
     counters: dict[str, Any] = {"start_ns": start_ns}

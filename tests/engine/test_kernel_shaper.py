@@ -96,7 +96,7 @@ def test_tbf_drops_the_same_packets_and_lets_go_of_the_others_in_the_same_step_o
 def test_the_live_box_drops_the_same_packets_and_lets_go_of_the_others_in_time(compared: dict[str, Comparison]) -> None:
     found = compared["none"]
     assert found.decided_otherwise == 0
-    assert min(found.differences_ns) >= 0
+    assert min(found.differences_ns) > -1000  # it knows arrivals in whole microseconds
     assert max(found.differences_ns) < 50 * CLOCK_STEP_NS
 
 

@@ -1,7 +1,7 @@
 """The live box: queued packets to the inspector, its events carried out, decided flows to the kernel, all of it logged.
 
-Runs in the box's network namespace until it is told to stop. Time is the guest's clock at the packet, which in virtual
-time stands still while this code runs.
+Runs in the box's network namespace until it is told to stop. A packet's time is its arrival as the kernel has stamped
+it, however long it waited for this code; captures bear the same stamp.
 
 What a packet's events say is done in their order; the packet itself goes on after them. So a reset for the server
 overtakes the packet that caused it, and arrives while its sequence number is the one that the server waits for.
@@ -36,7 +36,7 @@ from testbed.middlebox.events import (
     ThrottlingStarted,
 )
 from testbed.middlebox.inspector import Inspector
-from testbed.middlebox.meters import TokenBucketSpec
+from testbed.middlebox.offload import kernel_policer
 from testbed.middlebox.packet import Direction, FlowKey, Packet
 from testbed.middlebox.recognise.quic import load_ciphers
 from testbed.middlebox.ruleset import MARKS, rules
@@ -55,6 +55,8 @@ _SO_TIMESTAMPNS = 35
 _BUFFER_BYTES = 1 << 22
 _DIRECTION_OF_MARK = {mark: direction for direction, mark in MARKS.items()}
 _NS_PER_S = 1_000_000_000
+_US_PER_S = 1_000_000
+_NS_PER_US = 1000
 
 
 class LiveBox:
@@ -76,8 +78,9 @@ class LiveBox:
         self._log = log
         self._keys: dict[int, FlowKey] = {}
         self._delays = Delays()
+        self._now_ns = 0
         self._stopping = False
-        self._police = _kernel_policer(profile, self._inspector)
+        self._police = kernel_policer(profile)
         self.logged_drops = 0
 
     def run(self, ready: Callable[[], None]) -> dict[str, int]:
@@ -136,7 +139,7 @@ class LiveBox:
         direction = _DIRECTION_OF_MARK[queued.get_mark()]
         self._wires.learn(direction)
         packet = Packet.parse(queued.get_payload(), direction)
-        now_ns = time.time_ns()
+        now_ns = self._arrival_ns(queued)
         is_kept, departure_ns = False, now_ns
         for event in self._inspector.inspect(packet, now_ns):
             self._note(event, packet)
@@ -150,11 +153,17 @@ class LiveBox:
                 self._wires.send(event.direction, event.data)
         if is_kept:
             queued.drop()
-        elif departure_ns > now_ns:
+        elif departure_ns > now_ns and departure_ns > time.time_ns():
             self._delays.add(queued, departure_ns)
         else:
             queued.accept()
         self._settle(packet.key)
+
+    def _arrival_ns(self, queued: Any) -> int:
+        """When the kernel got the packet. Both ports have one clock, and the queue its order."""
+        stamp_ns = round(queued.get_timestamp() * _US_PER_S) * _NS_PER_US
+        self._now_ns = max(self._now_ns, stamp_ns)
+        return self._now_ns
 
     def _note(self, event: Event, packet: Packet) -> None:
         """Log an event and do in the kernel what follows from it."""
@@ -209,14 +218,6 @@ class LiveBox:
     def _forget(self, flow: int) -> None:
         self._dataplane.forget(flow)
         del self._keys[flow]
-
-
-def _kernel_policer(profile: Profile, inspector: Inspector) -> TokenBucketSpec | None:
-    """The token bucket that the kernel can be for a flow: nothing else may depend on the packets that it meters."""
-    action = profile.action
-    if action.scope != "flow" or action.residual_s is not None or inspector.minded_flags:
-        return None
-    return profile.meter if isinstance(profile.meter, TokenBucketSpec) else None
 
 
 def _earliest(*instants_ns: int | None) -> int | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from testbed.errors import CaptureError
 from testbed.middlebox.events import Event, PacketDropped
 from testbed.middlebox.inspector import Inspector
+from testbed.middlebox.offload import arrival_step_ns
 from testbed.middlebox.packet import ACK, SYN, TCP, UDP, Direction, Packet
 from testbed.middlebox.prefix import Prefix
 from testbed.records.capture_file import datagram, read_frames
@@ -60,7 +61,9 @@ def inspect_capture(path: Path, profile: Profile, *, seed: int = 0, inside: Iter
 def inspect_box(
     inner: Path, outer: Path, profile: Profile, *, seed: int = 0, inside: Iterable[str] = ()
 ) -> Iterator[Row]:
-    """Let what arrived at a real box through one of ours: its log and these events must be the same.
+    """Let what arrived at a live box through one of ours: its log and these events must be the same.
+
+    Times count in the steps of `testbed.middlebox.offload.arrival_step_ns`, as they do in a live box.
 
     Args:
         inner: a capture at the box's port to the subscriber. Packets from inside count, as they arrived.
@@ -81,7 +84,7 @@ def inspect_box(
         (each for each in _read(outer, sides) if each.packet.direction is Direction.DOWN),
         key=lambda each: each.t_ns,
     )
-    return _inspect(arrivals, Inspector(profile, seed=seed))
+    return _inspect(arrivals, Inspector(profile, seed=seed), step_ns=arrival_step_ns(profile))
 
 
 class _Arrival(NamedTuple):
@@ -92,10 +95,10 @@ class _Arrival(NamedTuple):
     packet: Packet
 
 
-def _inspect(arrivals: Iterable[_Arrival], inspector: Inspector) -> Iterator[Row]:
+def _inspect(arrivals: Iterable[_Arrival], inspector: Inspector, *, step_ns: int = 1) -> Iterator[Row]:
     now_ns = 0
     for number, t_ns, packet in arrivals:
-        now_ns = max(now_ns, t_ns)  # a capture of several interfaces may step back a little
+        now_ns = max(now_ns, t_ns - t_ns % step_ns)  # a capture of several interfaces may step back a little
         events = inspector.expire(now_ns) + inspector.inspect(packet, now_ns)
         yield Row(number, t_ns, packet, any(isinstance(event, PacketDropped) for event in events), events)
 

@@ -1,0 +1,36 @@
+"""Which of a profile's meters the kernel can be, and how finely that makes time count."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from testbed.middlebox.meters import TokenBucketSpec
+
+if TYPE_CHECKING:
+    from testbed.middlebox.profile import Profile
+
+__all__ = ["arrival_step_ns", "kernel_policer"]
+
+_QUEUE_STEP_NS = 1000
+
+
+def kernel_policer(profile: Profile) -> TokenBucketSpec | None:
+    """The token bucket that ``tc police`` is for each throttled flow; None if the meter has to be in user space.
+
+    The kernel can do nothing but meter: a profile is left to it where no packet of a throttled flow changes what the
+    box remembers of it, but for its idle time, and no other flow has a part in the bucket.
+    """
+    action, flows = profile.action, profile.flows
+    if action.scope != "flow" or action.residual_s is not None:
+        return None
+    if flows.cleared_by or flows.syn_sent_timeout_s is not None or flows.syn_received_timeout_s is not None:
+        return None
+    return profile.meter if isinstance(profile.meter, TokenBucketSpec) else None
+
+
+def arrival_step_ns(profile: Profile) -> int:
+    """In what steps a live box knows when a packet arrived at its meter.
+
+    NFQUEUE tells whole microseconds (NFQA_TIMESTAMP); ``tc police`` looks at a clock of nanoseconds.
+    """
+    return _QUEUE_STEP_NS if kernel_policer(profile) is None else 1
