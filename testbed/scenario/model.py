@@ -148,7 +148,7 @@ class Evade(_Measurement):
 
     evade: str
     sni: Name = "twitter.com"
-    size: Bytes = parse_size("100 kB")
+    size: Bytes = Field(default=parse_size("100 kB"), gt=0)
     options: dict[str, Any] = {}
     published: Outcome | None = None
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 __all__ = [
     "HTTPS",
@@ -23,7 +23,7 @@ __all__ = [
     "Step",
     "Take",
     "Talk",
-    "bulk",
+    "object_pieces",
     "steps_from_json",
 ]
 
@@ -31,6 +31,7 @@ HTTPS = 443
 SMALL_WINDOW = 8443  # the far end's listener there announces the smallest window that Linux has
 
 _APPLICATION_DATA = b"\x17\x03\x03\x40\x00"
+_NOTHING = bytes((7 * index + 0x80) % 256 for index in range(251))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +146,9 @@ def steps_from_json(plain: list[list[Any]]) -> list[Step]:
     return [made[kind](value) for kind, value in plain]
 
 
-def bulk(size: int) -> bytes:
-    """An object of ``size`` bytes: it begins as a TLS application data record does, the rest looks like nothing."""
-    pattern = bytes((7 * index + 0x80) % 256 for index in range(251))
-    body = pattern * (size // len(pattern) + 1)
-    return (_APPLICATION_DATA + body)[:size]
+def object_pieces(size: int, piece_bytes: int) -> Iterator[bytes]:
+    """An object of ``size`` bytes in pieces: it begins as TLS application data does, the rest looks like nothing."""
+    head = _APPLICATION_DATA
+    for at in range(0, size, piece_bytes):
+        yield (head + _NOTHING * (piece_bytes // len(_NOTHING) + 1))[: min(piece_bytes, size - at)]
+        head = b""

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from testbed.traffic.connection import Connection, TransferError
-from testbed.traffic.conversation import HTTPS, Bulk, Give, Step, Take, bulk, steps_from_json
+from testbed.traffic.conversation import HTTPS, Bulk, Give, Step, Take, object_pieces, steps_from_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["converse", "prepare"]
 
+_PIECE_BYTES = 1 << 16
 # Without congestion control a sender must not be faster than the path: 2 Mbit/s, four times what is left of throttled
 # QUIC (ru-yt-2024-quic).
 _DATAGRAM_BYTES = 1200
@@ -84,7 +85,8 @@ def _take_step(connection: Connection, step: Step) -> None:
         case Give(payload):
             connection.send(payload)
         case Bulk(count):
-            connection.send(bulk(count))
+            for piece in object_pieces(count, _PIECE_BYTES):
+                connection.send(piece)
 
 
 def _converse_in_datagrams(datagrams: socket.socket, steps: list[Step], timeout_s: float) -> None:
@@ -98,7 +100,6 @@ def _converse_in_datagrams(datagrams: socket.socket, steps: list[Step], timeout_
                 case Give(payload):
                     datagrams.send(payload)
                 case Bulk(count):
-                    data = bulk(count)
-                    for at in range(0, count, _DATAGRAM_BYTES):
-                        datagrams.send(data[at : at + _DATAGRAM_BYTES])
+                    for piece in object_pieces(count, _DATAGRAM_BYTES):
+                        datagrams.send(piece)
                         time.sleep(_DATAGRAM_INTERVAL_S)

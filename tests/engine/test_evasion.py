@@ -137,6 +137,12 @@ def client_packets(run: FinishedRun, of: dict[str, Any]) -> list[Packet]:
     return [packet for packet in packets if packet.protocol == TCP and packet.sport == port]
 
 
+def test_the_same_seed_gives_the_same_bytes(matrix: FinishedRun, run_scenario: Runner) -> None:
+    again = run_scenario(scenario=MATRIX)
+    for name in ("truth.jsonl", "measurements.jsonl", "captures/mobile-tspu-outside.pcapng"):
+        assert (matrix.path / name).read_bytes() == (again.path / name).read_bytes()
+
+
 def test_truth_of_an_idle_flow_is_that_of_its_download(matrix: FinishedRun) -> None:
     """The hello triggered, so the flow was throttled once; ten minutes later, when it mattered, it was not."""
     idle = transfer(matrix, "idle")
@@ -173,6 +179,10 @@ def test_the_table_shows_what_was_published(matrix: FinishedRun) -> None:
         ("{evade: idle, fetch: example.com, role: target}", "exactly one of the keys"),
         ("{evade: plain, role: target, published: perhaps}", "published: "),
         ("{evade: plain, role: target, sni: 'twitter.com\\n'}", "sni: "),
+        ("{evade: plain, role: target, size: 0 B}", "size: expected greater than 0"),
+        ("{evade: plain, role: target, options: [at]}", "options: "),
+        ("{evade: tcp-split, role: target, options: {at: {at: 1}}}", "options.at: expected a whole number"),
+        ("{evade: [plain], role: target}", "evade: "),
     ],
 )
 def test_unknown_names_and_options_are_refused(measurement: str, expected: str) -> None:

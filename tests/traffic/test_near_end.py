@@ -1,0 +1,123 @@
+"""Both ends of conversations, over the loopback interface: what takes no raw socket."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from testbed.records.jsonl import LineWriter, read_lines
+from testbed.traffic.connection import TransferError
+from testbed.traffic.conversation import Give, Passage, Take
+from testbed.traffic.far_end import converse, prepare
+from testbed.traffic.log import TransferLog
+from testbed.traffic.near_end import NearEnd
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from testbed.traffic.conversation import Talk
+
+HOST = "127.0.0.1"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def new_log(tmp_path: Path) -> Iterator[Callable[[str], TransferLog]]:
+    writers: list[LineWriter] = []
+
+    def make(side: str) -> TransferLog:
+        writers.append(LineWriter(tmp_path / "measurements.jsonl"))
+        return TransferLog(writers[-1], transfer="t", side=side, start_ns=0)
+
+    yield make
+    for writer in writers:
+        writer.close()
+
+
+class FarEnd:
+    """Listens, and holds the conversation that was announced, in a thread."""
+
+    def __init__(self, log: TransferLog) -> None:
+        self._log = log
+        self._listening = socket.create_server((HOST, 0))
+        self.port: int = self._listening.getsockname()[1]
+        self.order: dict[str, Any] = {}
+        self._thread = threading.Thread(target=self._serve)
+
+    def announce(self, port: int, order: dict[str, Any]) -> None:
+        self.order = order
+        part = prepare(order, (HOST, port))
+        if part is not None:
+            self._thread = threading.Thread(target=part, args=(self._log,))
+        self._thread.start()
+
+    def _serve(self) -> None:
+        accepted, _ = self._listening.accept()
+        converse(accepted, self.order, self._log)
+
+    def close(self) -> None:
+        self._thread.join(10)
+        self._listening.close()
+        assert not self._thread.is_alive()
+
+
+def hold(passage: Passage, new_log: Callable[[str], TransferLog], **options: Any) -> float:
+    far = FarEnd(new_log("server"))
+    near = NearEnd(address=HOST, far=HOST, announce=far.announce)
+    log = new_log("client")
+    try:
+        passage = Passage(
+            steps=passage.steps, send=passage.send, opens=passage.opens, port=far.port, patience_s=passage.patience_s
+        )
+        settings: dict[str, Any] = {"size": 50_000, "timeout_s": 5, **options}
+        return near.hold(passage, transfer="t", port=free_port(), log=log, **settings)
+    finally:
+        far.close()
+        log.flush()
+
+
+def test_a_conversation_ends_with_the_object(new_log: Callable[[str], TransferLog], tmp_path: Path) -> None:
+    def send(talk: Talk) -> None:
+        talk.send(b"question")
+        assert talk.receive(6) == b"answer"
+        talk.send(b"thanks")
+        talk.settle()
+
+    passage = Passage(steps=(Take(8), Give(b"answer"), Take(6)), send=send)
+    assert hold(passage, new_log) > 0
+    events = list(read_lines(tmp_path / "measurements.jsonl"))
+    client = [each["event"] for each in events if each["side"] == "client" and each["event"] != "tcp_info"]
+    assert client[:3] == ["started", "connected", "download"]
+    totals = [each["totals"] for each in events if each["event"] == "bytes"]
+    assert totals[-1][-1] == 50_000
+
+
+def test_the_far_end_may_open_the_connection(new_log: Callable[[str], TransferLog]) -> None:
+    passage = Passage(steps=(Take(5),), send=lambda talk: talk.send(b"hello"), opens="far")
+    assert hold(passage, new_log) > 0
+
+
+def test_a_download_that_takes_too_long_is_broken_off(new_log: Callable[[str], TransferLog]) -> None:
+    passage = Passage(steps=(Take(5),), send=lambda talk: talk.send(b"hell"))  # the far end waits for one byte more
+    with pytest.raises(TransferError, match="timed out while waiting for data"):
+        hold(passage, new_log, download_s=0.05)
+
+
+def test_a_far_end_that_closes_early_is_reported(
+    new_log: Callable[[str], TransferLog], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FarEnd, "_serve", lambda self: self._listening.accept()[0].close())
+    with pytest.raises(TransferError, match=r"far end closed the connection after 0 of 50000 bytes|reset"):
+        hold(Passage(steps=(), send=lambda _: None), new_log)
+    with pytest.raises(TransferError, match="3 bytes are missing"):
+        hold(Passage(steps=(), send=lambda talk: [talk.receive(3)].clear()), new_log)
