@@ -25,6 +25,7 @@ __all__ = ["Plan", "make_plan"]
 
 FORMAT = 1
 _BOX_KINDS = ("tspu", "blocker")
+_MOST_OBJECT_BYTES = 128_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -211,9 +212,19 @@ class _Resolver:
         return int.from_bytes(hashlib.sha256(f"{self._seed} {name}".encode()).digest()[:8], "big")
 
     def _origins(self) -> dict[str, dict[str, Any]]:
-        sizes = {each.size for each in self._scenario.measurements if isinstance(each, Fetch)}
-        sizes |= {each.size for each in self._scenario.recordings}
-        objects = {_object_path(size): size for size in sorted(sizes)}
+        sizes: dict[tuple[str | int, ...], int] = {
+            ("measurements", index, "size"): each.size
+            for index, each in enumerate(self._scenario.measurements)
+            if isinstance(each, Fetch)
+        }
+        sizes |= {("recordings", index, "size"): each.size for index, each in enumerate(self._scenario.recordings)}
+        objects = {_object_path(size): size for size in sorted(set(sizes.values()))}
+        if sum(objects.values()) * len(self._scenario.origins) > _MOST_OBJECT_BYTES:
+            raise self._error(
+                max(sizes, key=lambda key: sizes[key]),
+                f"too large: every origin keeps an object of each size in the guest's memory, which has room for "
+                f"{_MOST_OBJECT_BYTES // 1_000_000} MB of them",
+            )
         return {node: {"names": origin.serves, "objects": objects} for node, origin in self._scenario.origins.items()}
 
     def _captures(self) -> list[dict[str, str]]:
