@@ -16,7 +16,7 @@ __all__ = ["LineWriter", "read_lines"]
 
 
 class LineWriter:
-    """Appends objects to a file. Several processes may append to one file: each line is one write.
+    """Appends objects to a file. Several processes may append to one file: each call is one write of whole lines.
 
     Raises:
         OSError: the file cannot be opened or written; a full disk shows here.
@@ -25,12 +25,15 @@ class LineWriter:
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
 
-    def write(self, record: dict[str, Any]) -> None:
-        """Append one object."""
-        line = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace") + b"\n"
-        written = os.write(self._descriptor, line)
-        if written != len(line):
-            raise OSError(f"only {written} of {len(line)} bytes of a record were written; is the disk full?")
+    def write(self, *records: dict[str, Any]) -> None:
+        """Append objects, together."""
+        lines = b"".join(
+            json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace") + b"\n"
+            for record in records
+        )
+        written = os.write(self._descriptor, lines)
+        if written != len(lines):
+            raise OSError(f"only {written} of {len(lines)} bytes of records were written; is the disk full?")
 
     def close(self) -> None:
         """Write what is buffered to the disk and close."""

@@ -136,15 +136,21 @@ class World:
         start_ns = self._start_ns
         community_ids: dict[int, str | None] = {0: None}  # flow 0: fragments, and a whole line
 
-        def log(event: Event) -> None:
+        def entry(event: Event) -> dict[str, Any]:
             record = event_to_json(event, start_ns=start_ns)
             community_id = record.pop("community_id", None) or community_ids[event.flow]
             community_ids[event.flow] = community_id
             head = {"t": record.pop("t"), "wall": iso_time(event.t_ns), "box": name, "flow": record.pop("flow")}
-            truth.write({**head, "community_id": community_id, **record})
+            return {**head, "community_id": community_id, **record}
 
         profile = Profile.from_dict(box["profile"])
-        live = LiveBox(profile, seed=box["seed"], inside="eth0", outside="eth1", log=log)
+        live = LiveBox(
+            profile,
+            seed=box["seed"],
+            inside="eth0",
+            outside="eth1",
+            log=lambda events: truth.write(*map(entry, events)),
+        )
         counters = live.run(lambda: _say_ready(report))
         truth.close()
         os.write(report, json.dumps(counters).encode())

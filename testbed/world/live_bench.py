@@ -119,8 +119,8 @@ def _shape_in_kernel(box: Box, profile: Profile, kind: str) -> None:
 def _run_box(profile: Profile, seed: int, folder: Path, start_ns: int, report: int) -> int:
     truth = LineWriter(folder / "truth.jsonl")
 
-    def log(event: Event) -> None:
-        truth.write({**event_to_json(event, start_ns=start_ns), "box": "box"})
+    def log(events: list[Event]) -> None:
+        truth.write(*({**event_to_json(event, start_ns=start_ns), "box": "box"} for event in events))
 
     live = LiveBox(profile, seed=seed, inside="eth0", outside="eth1", log=log)
     counters = live.run(lambda: _say_ready(report))

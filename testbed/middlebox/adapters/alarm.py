@@ -33,9 +33,12 @@ class Alarm:
         """For poll: readable from the instant on, until the next `set`."""
         return self._descriptor
 
-    def set(self, instant_ns: int | None) -> None:
-        """Go off at an instant since the epoch, at once if it has passed; None: never."""
-        if instant_ns == self._armed_ns and (instant_ns is None or instant_ns > time.time_ns()):
+    def set(self, instant_ns: int | None, *, has_gone_off: bool) -> None:
+        """Go off at an instant since the epoch, at once if it has passed; None: never.
+
+        ``has_gone_off``: it has, since it was last set; what it was set to then is over.
+        """
+        if instant_ns == self._armed_ns and not has_gone_off:
             return
         seconds, nanoseconds = divmod(instant_ns or 0, _NS_PER_S)
         value = struct.pack("=qqqq", 0, 0, seconds, nanoseconds)

@@ -52,7 +52,7 @@ _QUEUE_LENGTH = 65_535
 _ETHERNET_HEADER = 14
 _ETH_P_ALL = 0x0003
 _SO_TIMESTAMPNS = 35
-_BUFFER_BYTES = 1 << 22
+_BUFFER_BYTES = 1 << 26  # what a full queue takes: a burst waits instead of being lost
 _DIRECTION_OF_MARK = {mark: direction for direction, mark in MARKS.items()}
 _NS_PER_S = 1_000_000_000
 _US_PER_S = 1_000_000
@@ -67,15 +67,18 @@ class LiveBox:
         seed: of everything that the box draws by lot.
         inside: name of the port that faces the subscriber.
         outside: name of the other one.
-        log: called with each event, in order.
+        log: called with the events of some packets, in order.
     """
 
-    def __init__(self, profile: Profile, *, seed: int, inside: str, outside: str, log: Callable[[Event], None]) -> None:
+    def __init__(
+        self, profile: Profile, *, seed: int, inside: str, outside: str, log: Callable[[list[Event]], None]
+    ) -> None:
         self._profile = profile
         self._inspector = Inspector(profile, seed=seed)
         self._ports = {Direction.UP: inside, Direction.DOWN: outside}
         self._dataplane = Dataplane(self._ports, profile.placement.sees)
         self._log = log
+        self._unwritten: list[Event] = []
         self._keys: dict[int, FlowKey] = {}
         self._delays = Delays()
         self._now_ns = 0
@@ -112,8 +115,9 @@ class LiveBox:
             poll.register(descriptor, select.POLLIN)
         ready()
         stopped_ns = 0
+        is_due = False
         while not stopped_ns:
-            alarm.set(_earliest(self._inspector.next_expiry_ns(), self._delays.next_ns()))
+            alarm.set(_earliest(self._inspector.next_expiry_ns(), self._delays.next_ns()), has_gone_off=is_due)
             ready_fds = {descriptor for descriptor, _ in poll.poll()}
             if self._stopping:
                 stopped_ns = time.time_ns()
@@ -122,9 +126,12 @@ class LiveBox:
             for descriptor, (tap, direction) in by_fd.items():
                 if stopped_ns or descriptor in ready_fds:
                     self._read_dropped(tap, direction)
-            now_ns = time.time_ns()
-            self._delays.release(now_ns)
-            self._expire(now_ns)
+            is_due = alarm.fileno() in ready_fds
+            if is_due:
+                now_ns = time.time_ns()
+                self._delays.release(now_ns)
+                self._expire(now_ns)
+            self._write_log()
         counters = _queue_counters() | {
             "logged_drops": self.logged_drops, "evicted": self._inspector.evicted, "stopped_ns": stopped_ns,
         }  # fmt: skip
@@ -166,8 +173,8 @@ class LiveBox:
         return self._now_ns
 
     def _note(self, event: Event, packet: Packet) -> None:
-        """Log an event and do in the kernel what follows from it."""
-        self._log(event)
+        """Remember an event for the log, and do in the kernel what follows from it."""
+        self._unwritten.append(event)
         if isinstance(event, FlowOpened):
             self._keys[event.flow] = packet.key
         elif isinstance(event, ThrottlingStarted):
@@ -212,8 +219,13 @@ class LiveBox:
                 if idle_s is not None:
                     self._inspector.refresh(flow, now_ns - round(idle_s * _NS_PER_S))
         for event in self._inspector.expire(now_ns):
-            self._log(event)
+            self._unwritten.append(event)
             self._forget(event.flow)
+
+    def _write_log(self) -> None:
+        if self._unwritten:
+            self._log(self._unwritten)
+            self._unwritten = []
 
     def _forget(self, flow: int) -> None:
         self._dataplane.forget(flow)

@@ -18,7 +18,7 @@ def is_readable(alarm: Alarm, wait_ms: int) -> bool:
 def test_it_goes_off_at_an_instant_and_not_before() -> None:
     alarm = Alarm()
     instant_ns = time.time_ns() + 2_000_000
-    alarm.set(instant_ns)
+    alarm.set(instant_ns, has_gone_off=False)
     assert is_readable(alarm, PATIENCE_MS)
     assert time.time_ns() >= instant_ns
     alarm.close()
@@ -27,17 +27,17 @@ def test_it_goes_off_at_an_instant_and_not_before() -> None:
 def test_an_instant_that_has_passed_sets_it_off_at_once_also_when_it_is_set_again() -> None:
     alarm = Alarm()
     for _ in range(2):
-        alarm.set(1)
+        alarm.set(1, has_gone_off=True)
         assert is_readable(alarm, PATIENCE_MS)
     alarm.close()
 
 
 def test_setting_it_anew_silences_it() -> None:
     alarm = Alarm()
-    alarm.set(1)
+    alarm.set(1, has_gone_off=True)
     assert is_readable(alarm, PATIENCE_MS)
-    alarm.set(time.time_ns() + FAR_NS)
+    alarm.set(time.time_ns() + FAR_NS, has_gone_off=True)
     assert not is_readable(alarm, 0)
-    alarm.set(None)
+    alarm.set(None, has_gone_off=False)
     assert not is_readable(alarm, 0)
     alarm.close()
