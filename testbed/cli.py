@@ -517,29 +517,29 @@ class _Progress:
     def __init__(self, transfers: int) -> None:
         self._transfers = transfers
         self._done = 0
+        self._now = ""
         self._began = time.monotonic()
         self._said = 0.0
         self._is_terminal = sys.stderr.isatty()
 
     def show(self, message: dict[str, Any]) -> None:
         """Show a message of the guest."""
-        if message["kind"] != "progress":
-            return
         wall = time.monotonic() - self._began
         if "what" in message:
-            text = f"[{wall:5.1f} s] {message['what']}"
-        elif message["state"] == "begins":
-            text = (
-                f"[{wall:5.1f} s] emulated {message['t']:6.1f} s, {self._done}/{self._transfers} transfers done, "
-                f"now {message['transfer']}"
-            )
-        else:
-            self._done += 1
-            return
+            self._write(f"[{wall:5.1f} s] {message['what']}", wall)
+        elif message["kind"] in {"progress", "alive"}:
+            self._done += message.get("state") == "ends"
+            if message.get("state") == "begins":
+                self._now = message["transfer"]
+            done = f"{self._done}/{self._transfers} transfers done, now {self._now}"
+            if self._is_terminal or wall - self._said >= _SECONDS_BETWEEN_LINES:
+                self._write(f"[{wall:5.1f} s] emulated {message['t']:6.1f} s, {done}", wall)
+
+    def _write(self, text: str, wall: float) -> None:
+        self._said = wall
         if self._is_terminal:
             print(f"\r\033[K{text[:110]}", end="", file=sys.stderr, flush=True)
-        elif "what" in message or wall - self._said >= _SECONDS_BETWEEN_LINES:
-            self._said = wall
+        else:
             _say(text)
 
     def clear(self) -> None:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from testbed.errors import CertificateError, GuestError, TestbedError
+from testbed.middlebox.adapters.alarm import Alarm
 from testbed.middlebox.adapters.nfqueue import LiveBox
 from testbed.middlebox.events import Event, event_to_json
 from testbed.middlebox.profile import Profile
@@ -41,6 +42,7 @@ OUTPUT = Path("/run/output")
 WORK = Path("/run/testbed")
 _SETTLE_S = 5.0  # links come up within a second; the run starts at a round instant after that
 _COMMAND = "-- COMMAND"  # in the place of a line's name
+_HEARTBEAT_MS = 1000  # of the guest's time
 _POWER_OFF = 0x4321FEDC
 _NGINX_PATIENCE_S = 10.0
 
@@ -220,27 +222,37 @@ class World:
         if phase["command"] is not None:
             self._start_command(phase["command"])
         poll = select.poll()
-        poll.register(self._progress_read, select.POLLIN)
-        poll.register(self._line, select.POLLIN)
+        alarm = Alarm()
+        for source in (self._progress_read, self._line, alarm):
+            poll.register(source, select.POLLIN)
         descriptors = {os.pidfd_open(pid): pid for pid in self._clients}
         for descriptor in descriptors:
             poll.register(descriptor, select.POLLIN)
+        # Transfers end by themselves, so a long one may say that time passes. A command need not: its silence counts.
+        patience_ms = None if phase["command"] is not None else _HEARTBEAT_MS
+        is_due = False
         while self._clients:
-            wait_ms = None
-            if self._link_changes:
-                wait_ms = max(0.0, self._link_changes[0]["at_s"] * 1e9 + self._start_ns - time.time_ns()) / 1e6
-            ready = poll.poll(wait_ms)
-            if not ready and self._link_changes:
-                self._change_link(self._link_changes.pop(0))
+            alarm.set(self._next_change_ns(), has_gone_off=is_due)
+            ready = poll.poll(patience_ms)
+            is_due = alarm.fileno() in {descriptor for descriptor, _ in ready}
+            if not ready:
+                self._line.send("alive", t=(time.time_ns() - self._start_ns) / 1e9)
             for descriptor, _ in ready:
                 if descriptor in descriptors:
                     poll.unregister(descriptor)
                     os.close(descriptor)
                     self._reap(descriptors.pop(descriptor))
+                elif descriptor == alarm.fileno():
+                    self._change_link(self._link_changes.pop(0))
                 elif descriptor == self._progress_read:
                     self._pass_progress_on()
                 else:
                     self._obey()
+        alarm.close()
+
+    def _next_change_ns(self) -> int | None:
+        """When a link will next fail or recover."""
+        return self._start_ns + round(self._link_changes[0]["at_s"] * 1e9) if self._link_changes else None
 
     def _start_line(self, line: dict[str, Any]) -> None:
         node = self._network[line["node"]]

@@ -20,7 +20,7 @@ def test_an_outage_is_in_the_ground_truth_with_its_beginning_and_end(first_day: 
     ]
     begun, ended = (each["t"] for each in changes)
     assert begun == pytest.approx(0.0, abs=0.001)
-    assert ended == pytest.approx(240.0, abs=0.1)  # poll(2) may be late by a thousandth of what it waits, to 100 ms
+    assert ended == pytest.approx(240.0, abs=0.001)
 
 
 def test_records_have_the_emulated_time_twice_and_it_agrees(first_day: FinishedRun) -> None:
