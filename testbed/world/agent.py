@@ -221,33 +221,30 @@ class World:
             self._start_line(line)
         if phase["command"] is not None:
             self._start_command(phase["command"])
-        poll = select.poll()
-        alarm = Alarm()
-        for source in (self._progress_read, self._line, alarm):
-            poll.register(source, select.POLLIN)
-        descriptors = {os.pidfd_open(pid): pid for pid in self._clients}
-        for descriptor in descriptors:
-            poll.register(descriptor, select.POLLIN)
         # Transfers end by themselves, so a long one may say that time passes. A command need not: its silence counts.
         patience_ms = None if phase["command"] is not None else _HEARTBEAT_MS
+        ending = {os.pidfd_open(pid): pid for pid in self._clients}
+        alarm = Alarm()
+        poll = select.poll()
+        for source in (self._progress_read, self._line, alarm, *ending):
+            poll.register(source, select.POLLIN)
         is_due = False
         while self._clients:
             alarm.set(self._next_change_ns(), has_gone_off=is_due)
-            ready = poll.poll(patience_ms)
-            is_due = alarm.fileno() in {descriptor for descriptor, _ in ready}
+            ready = {descriptor for descriptor, _ in poll.poll(patience_ms)}
             if not ready:
                 self._line.send("alive", t=(time.time_ns() - self._start_ns) / 1e9)
-            for descriptor, _ in ready:
-                if descriptor in descriptors:
-                    poll.unregister(descriptor)
-                    os.close(descriptor)
-                    self._reap(descriptors.pop(descriptor))
-                elif descriptor == alarm.fileno():
-                    self._change_link(self._link_changes.pop(0))
-                elif descriptor == self._progress_read:
-                    self._pass_progress_on()
-                else:
-                    self._obey()
+            is_due = alarm.fileno() in ready
+            if is_due:
+                self._change_link(self._link_changes.pop(0))
+            if self._progress_read in ready:
+                self._pass_progress_on()
+            if self._line.fileno() in ready:
+                self._obey()
+            for descriptor in ready & ending.keys():
+                poll.unregister(descriptor)
+                os.close(descriptor)
+                self._reap(ending.pop(descriptor))
         alarm.close()
 
     def _next_change_ns(self) -> int | None:
