@@ -226,7 +226,7 @@ class World:
         ending = {os.pidfd_open(pid): pid for pid in self._clients}
         alarm = Alarm()
         poll = select.poll()
-        for source in (self._progress_read, self._line, alarm, *ending):
+        for source in (self._progress_read, self._line.fileno(), alarm.fileno(), *ending):
             poll.register(source, select.POLLIN)
         is_due = False
         while self._clients:
