@@ -313,7 +313,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _probe(arguments: argparse.Namespace) -> int:
     from testbed.engine.kernel import ensure_kernel, kernel_info  # noqa: PLC0415
-    from testbed.engine.probe import ProbeRequest, compare, plan_probe, read_findings  # noqa: PLC0415
+    from testbed.engine.probe import ProbeRequest, plan_probe, read_findings  # noqa: PLC0415
+    from testbed.engine.probe_check import compare  # noqa: PLC0415
     from testbed.engine.run import run_plan  # noqa: PLC0415
     from testbed.report.probes import probe_table  # noqa: PLC0415
     from testbed.scenario import library  # noqa: PLC0415
@@ -337,9 +338,9 @@ def _probe(arguments: argparse.Namespace) -> int:
         run = {key: manifest[key] for key in _RUN_KEYS}
         print(json.dumps({"run": str(folder), **run, **result.as_json()}))
     else:
-        print(probe_table(result.probe, result.found, result.configured, agrees=result.agrees))
+        print(probe_table(result))
         print(f"run directory: {folder}")
-    return _status(manifest, 0 if result.agrees in {True, None} else 1)
+    return _status(manifest, 0 if result.agrees else 1)
 
 
 def _status(manifest: dict[str, Any], status: int) -> int:

@@ -1,31 +1,24 @@
-"""Probes from plan to answer: one run whose only work is the probe, and what the configuration says about the same.
+"""Probes from a user's words to findings: a plan whose only transfer is the probe, and what its run recorded.
 
-The probe itself runs in the guest and decides by what its client measures. Only here is its answer compared: with the
-profile, and with the pure box where the profile does not say it in a number.
+The probe itself runs in the guest (`traffic.probes`); `probe_check` compares its answer with the configuration.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from testbed.errors import GuestError, ScenarioError
-from testbed.middlebox.conformance.bench import Bench
-from testbed.middlebox.events import RuleMatched
-from testbed.middlebox.packet import Direction
-from testbed.middlebox.profile import Profile
 from testbed.records.run import RunDirectory
 from testbed.scenario.plan import Plan, make_plan
-from testbed.traffic.hello import client_hello, inverted
 from testbed.traffic.options import OptionError, known_options, server_name
 from testbed.traffic.probes import make_probe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["ProbeRequest", "ProbeResult", "compare", "plan_probe", "read_findings"]
+__all__ = ["ProbeRequest", "plan_probe", "read_findings", "read_names"]
 
 # A probe takes the scenario's network and censors; its own measurement takes the place of the others.
 _SETTINGS = ["recordings=[]", "measurements=[{evade: plain, role: target}]", "captures=[box]"]
@@ -96,27 +89,6 @@ def read_names(path: Path) -> list[str]:
     return names
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeResult:
-    """What was found, and what is configured.
-
-    Attributes:
-        found: the guest's findings.
-        configured: the same from the configuration, in a form of each probe's own; None where no box is on the line.
-        agrees: whether they agree; None where there is nothing to compare.
-    """
-
-    probe: str
-    line: str
-    found: dict[str, Any]
-    configured: dict[str, Any] | None
-    agrees: bool | None
-
-    def as_json(self) -> dict[str, Any]:
-        """As plain data."""
-        return asdict(self)
-
-
 def plan_probe(path: Path, settings: list[str], request: ProbeRequest, *, seed: int | None, engine: str) -> Plan:
     """A plan whose only transfer is the probe.
 
@@ -157,109 +129,3 @@ def read_findings(plan: Plan, folder: Path) -> dict[str, Any]:
         reason = events["finished"]["error"] if "finished" in events else "it did not finish"
         raise GuestError(f"the probe found nothing: {reason}; {folder} has what was recorded")
     return {key: value for key, value in events["found"].items() if key not in {"t", "transfer", "side", "event"}}
-
-
-def compare(plan: Plan, found: dict[str, Any]) -> ProbeResult:
-    """Put the configuration beside what was found."""
-    transfer = plan.transfers[0]
-    line, probe = transfer["line"], transfer["probe"]
-    boxes = _acting_boxes(plan, line, transfer["sni"])
-    make_result = partial(ProbeResult, probe, line, found)
-    if not boxes or not found["plain_held_back"]:
-        return make_result(None, found["plain_held_back"] == bool(boxes))
-    configured = _CONFIGURED[probe](plan, boxes, found)
-    return make_result(configured, configured["agrees"])
-
-
-def _acting_boxes(plan: Plan, line: str, sni: str) -> dict[str, Profile]:
-    """The boxes on a line that act on a plain hello, nearest first."""
-    client = plan.topology.client_of(line)
-    way = plan.topology.path(client, plan.data["replay_server"])
-    profiles = {
-        name: Profile.from_dict(plan.data["boxes"][name]["profile"]) for name in way if name in plan.data["boxes"]
-    }
-    return {name: profile for name, profile in profiles.items() if _acts(profile, client_hello(sni))}
-
-
-def _acts(profile: Profile, payload: bytes) -> bool:
-    """Whether the pure box does anything to a flow whose client sends this."""
-    return _has_acted(Bench(profile).connect().up(payload))
-
-
-def _has_acted(bench: Bench) -> bool:
-    return bool(bench.of_type(RuleMatched)) or bench.throttles()
-
-
-def _hop(plan: Plan, boxes: dict[str, Profile], found: dict[str, Any]) -> dict[str, Any]:
-    way = plan.topology.path(plan.topology.client_of(plan.transfers[0]["line"]), plan.data["replay_server"])
-    before = way[: way.index(next(iter(boxes)))]
-    after_hop = sum(plan.topology.role(node) == "router" for node in before)
-    return {"after_hop": after_hop, "agrees": found["after_hop"] == after_hop}
-
-
-def _names(_: Plan, boxes: dict[str, Profile], found: dict[str, Any]) -> dict[str, Any]:
-    held_back = {
-        each["name"]: any(_acts(profile, client_hello(each["name"])) for profile in boxes.values())
-        for each in found["names"]
-    }
-    return {
-        "held_back": held_back,
-        "agrees": all(held_back[each["name"]] == each["held_back"] for each in found["names"]),
-    }
-
-
-def _fields(plan: Plan, boxes: dict[str, Profile], found: dict[str, Any]) -> dict[str, Any]:
-    hello = client_hello(plan.transfers[0]["sni"], size=None)
-    matters = [
-        at
-        for at in range(len(hello))
-        if not any(_acts(profile, inverted(hello, at, at + 1)) for profile in boxes.values())
-    ]
-    return {"matters": matters, "agrees": matters == found["matters"]}
-
-
-def _timeout(plan: Plan, boxes: dict[str, Profile], found: dict[str, Any]) -> dict[str, Any]:
-    idle_s = max(_remembered_s(profile) for profile in boxes.values())
-    precision = plan.transfers[0]["options"]["precision"]
-    longest = plan.transfers[0]["options"]["longest"]
-    if found["forgets_s"] is None:
-        return {"idle_timeout_s": idle_s, "agrees": idle_s >= longest}
-    return {
-        "idle_timeout_s": idle_s,
-        "agrees": found["remembers_s"] - precision <= idle_s <= found["forgets_s"] + precision,
-    }
-
-
-def _remembered_s(profile: Profile) -> float:
-    residual_s = profile.action.residual_s
-    return profile.flows.idle_timeout_s if residual_s is None else residual_s
-
-
-def _budget(_: Plan, boxes: dict[str, Profile], found: dict[str, Any]) -> dict[str, Any]:
-    """The smallest and largest budget drawn; which of them many flows meet is a matter of luck, so ±1 agrees."""
-    least = max(profile.inspection.budget_packets[0] for profile in boxes.values())
-    most = max(profile.inspection.budget_packets[1] for profile in boxes.values())
-    agrees = 0 <= found["always"] - least <= 1 and 0 <= most - found["at_most"] <= 1
-    return {"budget_packets": [least, most], "agrees": agrees}
-
-
-def _symmetry(plan: Plan, boxes: dict[str, Profile], found: dict[str, Any]) -> dict[str, Any]:
-    hello = client_hello(plan.transfers[0]["sni"])
-
-    def acts(profile: Profile, case: dict[str, Any]) -> bool:
-        opened_from = Direction.UP if case["opened_from"] == "inside" else Direction.DOWN
-        bench = Bench(profile).connect(opened_from)
-        return _has_acted(bench.up(hello) if case["hello_by"] == "client" else bench.down(hello))
-
-    held_back = [any(acts(profile, case) for profile in boxes.values()) for case in found["cases"]]
-    return {"held_back": held_back, "agrees": held_back == [case["held_back"] for case in found["cases"]]}
-
-
-_CONFIGURED: dict[str, Callable[[Plan, dict[str, Profile], dict[str, Any]], dict[str, Any]]] = {
-    "ttl": _hop,
-    "domains": _names,
-    "fields": _fields,
-    "timeout": _timeout,
-    "budget": _budget,
-    "symmetry": _symmetry,
-}

@@ -10,26 +10,26 @@ from testbed.report.table import format_table
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from testbed.engine.probe_check import ProbeResult
+
 __all__ = ["probe_table"]
 
 _SAYS = {True: "held back", False: "free", None: "–"}
 _BAR = 30
 
 
-def probe_table(probe: str, found: dict[str, Any], configured: dict[str, Any] | None, *, agrees: bool | None) -> str:
-    """A table, the answer in a line, and a line of how it was measured."""
-    lines = []
-    if not found["plain_held_back"]:
-        lines.append("A plain hello is not held back on this line: there is nothing to probe.")
+def probe_table(result: ProbeResult) -> str:
+    """A table, the answer in a line, whether the configuration says the same, and how it was measured."""
+    found = result.found
+    if found["plain_held_back"]:
+        answer = _TABLES[result.probe](found, result.configured or {})
     else:
-        lines.append(_TABLES[probe](found, configured or {}))
-    if agrees is not None:
-        lines.append("agrees with the configuration" if agrees else "DOES NOT AGREE with the configuration")
+        answer = "A plain hello is not held back on this line: there is nothing to probe."
+    verdict = "agrees with the configuration" if result.agrees else "DOES NOT AGREE with the configuration"
+    configured = f" ({', '.join(result.profiles)})" if result.profiles else ""
     plain = "failed" if found["plain_bps"] is None else format_rate(found["plain_bps"])
-    lines.append(
-        f"{found['conversations']} connections; control {format_rate(found['control_bps'])}, plain hello {plain}"
-    )
-    return "\n\n".join(lines[:1]) + "\n\n" + "\n".join(lines[1:])
+    measured = f"{found['conversations']} connections; control {format_rate(found['control_bps'])}, plain hello {plain}"
+    return f"{answer}\n\n{verdict}{configured}\n{measured}"
 
 
 def _ttl(found: dict[str, Any], configured: dict[str, Any]) -> str:

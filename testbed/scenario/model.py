@@ -20,6 +20,7 @@ from pydantic import (
 from testbed.errors import ScenarioError
 from testbed.quantities import parse_duration, parse_size
 from testbed.scenario.document import Document, Key
+from testbed.traffic.evasion import EVASIONS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -146,7 +147,7 @@ class Replay(_Measurement):
 class Evade(_Measurement):
     """One hello brought past the box in a way of `testbed.traffic.evasion`, and a download over the same flow."""
 
-    evade: str
+    evade: Annotated[str, WithJsonSchema({"type": "string", "enum": list(EVASIONS)})]
     sni: Name = "twitter.com"
     size: Bytes = Field(default=parse_size("100 kB"), gt=0)
     options: dict[str, Any] = {}

@@ -10,13 +10,16 @@ from testbed.cli import main
 from testbed.errors import ScenarioError
 from testbed.middlebox.packet import RST, TCP, Direction, Packet
 from testbed.records.capture_file import read_frames
+from testbed.report.page import write_report
 from testbed.report.table import transfer_table
 from testbed.scenario import library
-from testbed.scenario.model import Evade, load_scenario
+from testbed.scenario.model import Evade, Scenario, load_scenario
 from testbed.scenario.plan import make_plan
 from testbed.traffic.evasion import EVASIONS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.conftest import FinishedRun, Runner
 
 MATRIX, MATRIX_2022 = "2021-matrix", "2022-tspu"
@@ -208,3 +211,15 @@ def test_an_evasion_is_shown_with_its_options(capsys: pytest.CaptureFixture[str]
     assert "time-to-live of the fake" in capsys.readouterr().out
     assert main(["list", "evasions"]) == 0
     assert capsys.readouterr().out.split() == list(EVASIONS)
+
+
+def test_the_page_shows_what_was_published(matrix: FinishedRun, tmp_path: Path) -> None:
+    page = write_report(matrix.path, tmp_path)[0].read_text()
+    assert "<th>published</th>" in page
+    assert page.count("<td>not throttled</td><td>not throttled</td>") == sum(
+        each.published == "not throttled" for each in EVADES
+    )
+
+
+def test_editors_know_the_evasions() -> None:
+    assert set(Scenario.model_json_schema()["$defs"]["Evade"]["properties"]["evade"]["enum"]) == set(EVASIONS)

@@ -11,7 +11,8 @@ import pytest
 
 from testbed.cli import _parser, main
 from testbed.engine.kernel import kernel_info
-from testbed.engine.probe import ProbeRequest, ProbeResult, compare, plan_probe, read_findings, read_names
+from testbed.engine.probe import ProbeRequest, plan_probe, read_findings, read_names
+from testbed.engine.probe_check import ProbeResult, compare
 from testbed.engine.run import run_plan
 from testbed.errors import ScenarioError
 from testbed.report.probes import probe_table
@@ -70,7 +71,8 @@ def probe(tmp_path_factory: pytest.TempPathFactory) -> Prober:
 def test_ttl_finds_the_hop(probe: Prober, settings: list[str], line: str, hop: int) -> None:
     result = probe("ttl", *settings, line=line)
     assert result.found["after_hop"] == hop
-    assert result.configured == {"after_hop": hop, "agrees": True}
+    assert (result.configured, result.agrees) == ({"after_hop": hop}, True)
+    assert result.profiles == ("ru-tw-2021a",)
 
 
 @pytest.mark.parametrize("profile", ["ru-2022-I", "ru-2022-II", "ru-2022-IV"])
@@ -89,7 +91,7 @@ def test_a_line_without_a_box_has_nothing_to_probe(probe: Prober) -> None:
     result = probe("ttl", line="rostelecom")
     assert not result.found["plain_held_back"]
     assert (result.configured, result.agrees) == (None, True)
-    assert "nothing to probe" in probe_table(result.probe, result.found, None, agrees=True)
+    assert "nothing to probe" in probe_table(result)
 
 
 @pytest.mark.parametrize(
@@ -126,6 +128,28 @@ def test_fields_are_the_published_ones(probe: Prober) -> None:
     assert result.found["bytes"] == hello_fields("t.co", size=None)[-1].end
 
 
+def test_fields_show_how_much_of_a_name_a_suffix_needs(probe: Prober) -> None:
+    """*.googlevideo.com: what comes before is free to be anything."""
+    name = "rr1.googlevideo.com"
+    result = probe("fields", "censors={tspu: ru-yt-2024-tcp}", "date=2024-09-01", sni=name, line="landline")
+    [field] = [each for each in result.found["fields"] if each["field"] == "name"]
+    assert field["matters"] == list(range(field["end"] - len(".googlevideo.com"), field["end"]))
+    assert result.agrees
+
+
+def test_domains_find_what_another_box_of_the_line_blocks(probe: Prober, tmp_path: Path) -> None:
+    own = tmp_path / "blocker.yaml"
+    own.write_text(
+        "name: blocker\nfamily: blocker\nbased_on: ru-2022-IV\nsummary: another list\n"
+        "rules:\n  - {id: other, exact: [blocked.example], grade: assumption, source: ''}\n"
+    )
+    result = probe(
+        "domains", f"censors={{tspu: ru-tw-2021a, blocker: {own}}}", names=["blocked.example", "free.example"]
+    )
+    assert [each["held_back"] for each in result.found["names"]] == [True, False]
+    assert result.agrees
+
+
 @pytest.mark.parametrize(("profile", "seconds"), [("ru-tw-2021a", 600), ("ru-tw-2022-III", 480), ("ru-2022-II", 420)])
 def test_timeout_is_found_within_a_second(probe: Prober, profile: str, seconds: float) -> None:
     result = probe("timeout", f"censors={{tspu: {profile}}}")
@@ -150,7 +174,7 @@ def test_budget_is_a_range_over_many_flows(probe: Prober, tmp_path: Path) -> Non
     assert [each["flows"] == each["read"] for each in result.found["steps"]] == [True, True, False, False, False]
     assert result.found["steps"][-1] == {"before": 5, "flows": 15, "read": 0}
     assert (result.found["always"], result.found["at_most"]) == (2, 4)
-    assert result.configured == {"budget_packets": [2, 4], "agrees": True}
+    assert (result.configured, result.agrees) == ({"budget_packets": [2, 4]}, True)
 
 
 def test_symmetry_is_the_published_one(probe: Prober) -> None:

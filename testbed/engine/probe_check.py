@@ -1,0 +1,152 @@
+"""A probe's answer beside what the configuration says about the same: the profile's own numbers, or the pure box asked.
+
+The probe has decided by what its client measured; nothing here was known to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from testbed.middlebox.conformance.bench import Bench
+from testbed.middlebox.events import RuleMatched
+from testbed.middlebox.packet import Direction
+from testbed.middlebox.profile import Profile
+from testbed.traffic.hello import client_hello, inverted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from testbed.scenario.plan import Plan
+
+__all__ = ["ProbeResult", "compare"]
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """What was found, and what is configured.
+
+    Attributes:
+        probe: its name.
+        line: where.
+        profiles: names of the profiles of the line's boxes that act on a plain hello, nearest first.
+        found: the guest's findings.
+        configured: the same from the configuration, in a form of each probe's own; None: there is nothing to probe.
+        agrees: whether they agree.
+    """
+
+    probe: str
+    line: str
+    profiles: tuple[str, ...]
+    found: dict[str, Any]
+    configured: dict[str, Any] | None
+    agrees: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return {**asdict(self), "profiles": list(self.profiles)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """The boxes of the probed line, nearest first; ``acting`` are those that act on a plain hello for ``sni``."""
+
+    sni: str
+    options: dict[str, Any]
+    hops: dict[str, int]
+    boxes: dict[str, Profile]
+    acting: dict[str, Profile]
+
+    @classmethod
+    def of(cls, plan: Plan) -> _Line:
+        transfer = plan.transfers[0]
+        way = plan.topology.path(plan.topology.client_of(transfer["line"]), plan.data["replay_server"])
+        names = [name for name in way if name in plan.data["boxes"]]
+        hops = {name: sum(plan.topology.role(node) == "router" for node in way[: way.index(name)]) for name in names}
+        boxes = {name: Profile.from_dict(plan.data["boxes"][name]["profile"]) for name in names}
+        hello = client_hello(transfer["sni"])
+        acting = {name: profile for name, profile in boxes.items() if _acts([profile], hello)}
+        return cls(transfer["sni"], transfer["options"], hops, boxes, acting)
+
+
+def compare(plan: Plan, found: dict[str, Any]) -> ProbeResult:
+    """Put the configuration beside what the plan's probe found."""
+    transfer = plan.transfers[0]
+    line = _Line.of(plan)
+    configured: dict[str, Any] | None = None
+    agrees = found["plain_held_back"] == bool(line.acting)
+    if line.acting and found["plain_held_back"]:
+        configured, agrees = _CONFIGURED[transfer["probe"]](line, found)
+    profiles = tuple(profile.name for profile in line.acting.values())
+    return ProbeResult(transfer["probe"], transfer["line"], profiles, found, configured, agrees)
+
+
+def _acts(profiles: list[Profile], payload: bytes) -> bool:
+    """Whether one of these boxes does anything to a flow whose client sends this."""
+    return any(_has_acted(Bench(profile).connect().up(payload)) for profile in profiles)
+
+
+def _has_acted(bench: Bench) -> bool:
+    return bool(bench.of_type(RuleMatched)) or bench.throttles()
+
+
+def _hop(line: _Line, found: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    after_hop = line.hops[next(iter(line.acting))]
+    return {"after_hop": after_hop}, found["after_hop"] == after_hop
+
+
+def _names(line: _Line, found: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    profiles = list(line.boxes.values())
+    held_back = {each["name"]: _acts(profiles, client_hello(each["name"])) for each in found["names"]}
+    return {"held_back": held_back}, all(held_back[each["name"]] == each["held_back"] for each in found["names"])
+
+
+def _fields(line: _Line, found: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    hello = client_hello(line.sni, size=None)
+    profiles = list(line.acting.values())
+    matters = [at for at in range(len(hello)) if not _acts(profiles, inverted(hello, at, at + 1))]
+    return {"matters": matters}, matters == found["matters"]
+
+
+def _timeout(line: _Line, found: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    """Within the precision asked for: a flow's last packet passes the box a little before it reaches the client."""
+    idle_s = max(_remembered_s(profile) for profile in line.acting.values())
+    if found["forgets_s"] is None:
+        return {"idle_timeout_s": idle_s}, idle_s >= line.options["longest"]
+    precision = line.options["precision"]
+    agrees = found["remembers_s"] - precision <= idle_s <= found["forgets_s"] + precision
+    return {"idle_timeout_s": idle_s}, agrees
+
+
+def _remembered_s(profile: Profile) -> float:
+    residual_s = profile.action.residual_s
+    return profile.flows.idle_timeout_s if residual_s is None else residual_s
+
+
+def _budget(line: _Line, found: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    """Few flows draw the very ends of the range, so a neighbour of each agrees."""
+    budgets = [profile.inspection.budget_packets for profile in line.acting.values()]
+    least, most = max(each[0] for each in budgets), max(each[1] for each in budgets)
+    agrees = 0 <= found["always"] - least <= 1 and 0 <= most - found["at_most"] <= 1
+    return {"budget_packets": [least, most]}, agrees
+
+
+def _symmetry(line: _Line, found: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    hello = client_hello(line.sni)
+
+    def acts(profile: Profile, case: dict[str, Any]) -> bool:
+        bench = Bench(profile).connect(Direction.UP if case["opened_from"] == "inside" else Direction.DOWN)
+        return _has_acted(bench.up(hello) if case["hello_by"] == "client" else bench.down(hello))
+
+    held_back = [any(acts(profile, case) for profile in line.acting.values()) for case in found["cases"]]
+    return {"held_back": held_back}, held_back == [case["held_back"] for case in found["cases"]]
+
+
+_CONFIGURED: dict[str, Callable[[_Line, dict[str, Any]], tuple[dict[str, Any], bool]]] = {
+    "ttl": _hop,
+    "domains": _names,
+    "fields": _fields,
+    "timeout": _timeout,
+    "budget": _budget,
+    "symmetry": _symmetry,
+}
