@@ -134,12 +134,6 @@ class Dataplane:
                 for direction in self._sees
             )
 
-    def policed_drops(self) -> int:
-        """How many packets the policers of the flows still held have sent to the drop ports."""
-        return sum(
-            state.drops for index in self._ports.values() for state in tc.flow_filters(self._kernel, index).values()
-        )
-
     def _filter(self, flow: int, direction: Direction) -> tc.FilterState | None:
         return tc.flow_filter(self._kernel, self._ports[direction], flow, _match(self._decisions[flow], direction))
 

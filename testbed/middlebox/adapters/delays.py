@@ -24,10 +24,6 @@ class Delays:
         self._heap: list[tuple[int, int, _Queued]] = []
         self._count = 0
 
-    def __len__(self) -> int:
-        """How many packets wait."""
-        return len(self._heap)
-
     def add(self, queued: _Queued, departure_ns: int) -> None:
         """Keep a packet until ``departure_ns``."""
         self._count += 1
