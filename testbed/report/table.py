@@ -40,13 +40,13 @@ def transfer_table(manifest: dict[str, Any]) -> str:
 
 
 def _row(transfer: dict[str, Any], *, is_new_line: bool, published: bool) -> tuple[str, ...]:
-    goodput = format_rate(transfer["goodput_bps"]) if transfer["goodput_bps"] and transfer["ok"] else "failed"
+    goodput = format_rate(transfer["goodput_bps"]) if transfer["goodput_bps"] else "–"
     duration = f"{transfer['duration_s']:.1f} s" if transfer["duration_s"] is not None else "–"
     return (
         transfer["line"] if is_new_line else "",
         transfer["name"],
         transfer["role"],
-        goodput,
+        goodput if transfer["ok"] else "failed",
         duration,
         *((transfer.get("published", "–"),) if published else ()),
         _truth(transfer),

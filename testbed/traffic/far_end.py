@@ -45,7 +45,7 @@ def prepare(order: dict[str, Any], peer: tuple[str, int]) -> Callable[[TransferL
 
     def open_and_converse(log: TransferLog) -> None:
         opening.settimeout(order["timeout_s"])
-        with contextlib.suppress(OSError):
+        with opening, contextlib.suppress(OSError):
             opening.connect(peer)
             converse(opening, order, log)
 
@@ -91,7 +91,7 @@ def _take_step(connection: Connection, step: Step) -> None:
 
 def _converse_in_datagrams(datagrams: socket.socket, steps: list[Step], timeout_s: float) -> None:
     datagrams.settimeout(timeout_s)
-    with contextlib.suppress(OSError):
+    with datagrams, contextlib.suppress(OSError):
         for step in steps:
             match step:
                 case Take(count):

@@ -20,6 +20,7 @@ __all__ = ["NearEnd"]
 
 _DEFAULT_TTL = 64
 _POLL_S = 0.005
+_SHORTEST_S = 1e-6
 _SILENCE_S = 3.0  # after which a download of datagrams is over
 _LARGEST_DATAGRAM = 65_535
 
@@ -74,7 +75,7 @@ class NearEnd:
             connection.drain()
         finally:
             connection.close()
-        return size * 8 / (ended - began)
+        return _rate_bps(size, ended - began)
 
     def _open(self, passage: Passage, order: dict[str, Any], port: int, log: TransferLog) -> Connection:
         timeout_s = order["timeout_s"]
@@ -103,9 +104,16 @@ class NearEnd:
                     total += len(datagrams.recv(_LARGEST_DATAGRAM))
                 except TimeoutError:
                     raise TransferError(f"{total} of {size} bytes came; then nothing for {_SILENCE_S:g} s") from None
+                except OSError as error:
+                    raise TransferError(f"{total} of {size} bytes came; then: {error.strerror}") from error
                 ended = log.now()
                 log.received(ended, total)
-        return size * 8 / (ended - began)
+        return _rate_bps(size, ended - began)
+
+
+def _rate_bps(size: int, seconds: float) -> float:
+    """A small object may have come with what was sent before it: then no time has passed."""
+    return size * 8 / max(seconds, _SHORTEST_S)
 
 
 def _receive(connection: Connection, size: int, log: TransferLog) -> None:

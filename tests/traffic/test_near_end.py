@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from testbed.records.jsonl import LineWriter, read_lines
+from testbed.traffic import far_end, near_end
 from testbed.traffic.connection import TransferError
-from testbed.traffic.conversation import Give, Passage, Take
+from testbed.traffic.conversation import DatagramPassage, Give, Passage, Take
 from testbed.traffic.far_end import converse, prepare
 from testbed.traffic.log import TransferLog
 from testbed.traffic.near_end import NearEnd
@@ -105,6 +106,41 @@ def test_a_conversation_ends_with_the_object(new_log: Callable[[str], TransferLo
 def test_the_far_end_may_open_the_connection(new_log: Callable[[str], TransferLog]) -> None:
     passage = Passage(steps=(Take(5),), send=lambda talk: talk.send(b"hello"), opens="far")
     assert hold(passage, new_log) > 0
+
+
+@pytest.fixture
+def quic_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another port than 443, which takes root."""
+    port = free_port()
+    monkeypatch.setattr(near_end, "HTTPS", port)
+    monkeypatch.setattr(far_end, "HTTPS", port)
+
+
+@pytest.mark.usefixtures("quic_port")
+def test_datagrams_are_answered_with_the_object(new_log: Callable[[str], TransferLog]) -> None:
+    assert exchange(DatagramPassage((b"first", b"second")), new_log, size=5000) > 0
+
+
+@pytest.mark.usefixtures("quic_port")
+def test_lost_datagrams_are_missed(new_log: Callable[[str], TransferLog], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(near_end, "_SILENCE_S", 0.1)
+    monkeypatch.setattr(far_end, "object_pieces", lambda count, piece: [bytes(piece)] * (count // piece - 1))
+    with pytest.raises(TransferError, match=r"3600 of 4800 bytes came; then nothing for 0.1 s"):
+        exchange(DatagramPassage((b"only",)), new_log, size=4800)
+
+
+def exchange(passage: DatagramPassage, new_log: Callable[[str], TransferLog], *, size: int) -> float:
+    far = FarEnd(new_log("server"))
+    near = NearEnd(address=HOST, far=HOST, announce=far.announce)
+    try:
+        return near.hold(passage, transfer="t", port=free_port(), size=size, timeout_s=5, log=new_log("client"))
+    finally:
+        far.close()
+
+
+def test_an_object_that_comes_with_the_hello_takes_no_time(new_log: Callable[[str], TransferLog]) -> None:
+    passage = Passage(steps=(Give(b"hello"),), send=lambda talk: [talk.receive(5)].clear())
+    assert hold(passage, new_log, size=1) > 0
 
 
 def test_a_download_that_takes_too_long_is_broken_off(new_log: Callable[[str], TransferLog]) -> None:
