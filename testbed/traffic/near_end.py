@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["NearEnd"]
 
 _DEFAULT_TTL = 64
-_POLL_S = 0.005
+_POLL_S = 0.02
 _SHORTEST_S = 1e-6
 _SILENCE_S = 3.0  # after which a download of datagrams is over
 _LARGEST_DATAGRAM = 65_535

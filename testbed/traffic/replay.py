@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import select
 import signal
 import socket
 import sys
-import traceback
+import threading
 from typing import TYPE_CHECKING, Any
 
 from testbed.records.jsonl import LineWriter
@@ -118,21 +117,20 @@ def serve_replays(
         Exit status.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     announced: dict[tuple[str, int], dict[str, Any]] = {}
 
-    def in_child(transfer: dict[str, Any], part: Callable[[TransferLog], None]) -> None:
-        _fork(
-            lambda: part(
-                TransferLog(LineWriter(measurements), transfer=transfer["id"], side="server", start_ns=start_ns)
-            )
-        )
-
     with (
+        contextlib.closing(LineWriter(measurements)) as writer,
         socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as orders,
         _listen(PORT) as port,
         _listen(SMALL_WINDOW) as small,
     ):
+
+        def beside(transfer: dict[str, Any], part: Callable[[TransferLog], None]) -> None:
+            """Play a part while we go on listening. A thread: a fork costs the guest more than a whole conversation."""
+            log = TransferLog(writer, transfer=transfer["id"], side="server", start_ns=start_ns)
+            threading.Thread(target=part, args=(log,), daemon=True).start()
+
         small.setsockopt(socket.IPPROTO_TCP, _TCP_WINDOW_CLAMP, 1)  # the kernel makes it the least that it allows
         orders.bind(str(control))
         orders.listen()
@@ -144,13 +142,14 @@ def serve_replays(
         while True:
             for descriptor, _ in poll.poll():
                 if descriptor == orders.fileno():
-                    _take_announcement(orders, announced, in_child)
+                    _take_announcement(orders, announced, beside)
                     continue
                 accepted, peer = listeners[descriptor].accept()
                 transfer = announced.pop(peer[:2], None)
-                if transfer is not None:
-                    in_child(transfer, _part(accepted, transfer, recordings))
-                accepted.close()
+                if transfer is None:
+                    accepted.close()
+                else:
+                    beside(transfer, _part(accepted, transfer, recordings))
 
 
 def _listen(port: int) -> socket.socket:
@@ -160,7 +159,7 @@ def _listen(port: int) -> socket.socket:
 def _take_announcement(
     orders: socket.socket,
     announced: dict[tuple[str, int], dict[str, Any]],
-    in_child: Callable[[dict[str, Any], Callable[[TransferLog], None]], None],
+    beside: Callable[[dict[str, Any], Callable[[TransferLog], None]], None],
 ) -> None:
     """Remember who will come for what, or begin at once where the client waits for us."""
     line, _ = orders.accept()
@@ -172,7 +171,7 @@ def _take_announcement(
         if part is None:
             announced[host, port] = transfer
         else:
-            in_child(transfer, part)
+            beside(transfer, part)
         line.sendall(b"+")
 
 
@@ -193,17 +192,3 @@ def _part(accepted: socket.socket, transfer: dict[str, Any], recordings: Path) -
         connection.close()
 
     return play
-
-
-def _fork(body: Callable[[], None]) -> None:
-    """Do something in a child process."""
-    if os.fork():
-        return
-    status = 1
-    try:
-        body()
-        status = 0
-    except BaseException:  # noqa: BLE001 - the child ends here; its traceback is what is left of it
-        traceback.print_exc()
-    finally:
-        os._exit(status)
