@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 from testbed.engine.kernel import kernel_info
 from testbed.engine.run import run_plan
@@ -18,6 +19,10 @@ from testbed.scenario.plan import make_plan
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+# How long an example takes is the machine's affair: speed is measured in benchmarks/, never tested.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @dataclass(frozen=True)

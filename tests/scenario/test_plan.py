@@ -278,7 +278,7 @@ WORDS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=40)  # a plan takes a third of a second
+@settings(max_examples=40)  # a plan takes a third of a second
 @given(st.lists(st.tuples(KEYS, WORDS), min_size=1, max_size=2))
 def test_any_settings_give_a_plan_or_a_refusal(pairs: list[tuple[str, str]]) -> None:
     with contextlib.suppress(ScenarioError):

@@ -66,7 +66,7 @@ def test_both_ends_play_their_part_and_count_what_they_received(tmp_path: Path) 
     assert server.records("bytes")[-1]["totals"][-1] == SESSION.bytes_in("up")
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.lists(st.builds(Message, st.sampled_from(["up", "down"]), st.binary(min_size=1, max_size=3000)), max_size=8))
 def test_any_session_can_be_replayed(tmp_path_factory: pytest.TempPathFactory, pieces: list[Message]) -> None:
     recording = Recording.of("a", pieces)

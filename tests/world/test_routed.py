@@ -73,7 +73,7 @@ def deliver(topology: RoutedTopo, start: str, destination: str) -> list[str]:
     return way
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.data())
 def test_every_client_reaches_every_server_and_is_reached_from_it(data: st.DataObject) -> None:
     hops = data.draw(st.integers(2, 9))

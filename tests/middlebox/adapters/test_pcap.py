@@ -80,7 +80,7 @@ traces = st.lists(
 
 
 @given(traces, st.integers(0, 100), st.sampled_from(["token_bucket", "coarse_refill"]))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_agrees_with_the_pure_model_on_every_packet(
     tmp_path_factory: pytest.TempPathFactory, trace: list[tuple[int, bool, bytes, int]], seed: int, meter: str
 ) -> None:
@@ -115,7 +115,6 @@ def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
 
 
 @given(st.binary(max_size=200))
-@settings(deadline=None)
 def test_datagrams_of_any_bytes_are_taken(tmp_path_factory: pytest.TempPathFactory, garbage: bytes) -> None:
     packets = [*Connection().handshake(), Packet.parse(garbage, UP), Packet.parse(b"\x45" + garbage, UP)]
     path = write(tmp_path_factory.mktemp("capture") / "a.pcap", packets)
