@@ -450,7 +450,7 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _schema(arguments: argparse.Namespace) -> int:
-    from testbed.middlebox.schema import profile_schema  # noqa: PLC0415
+    from testbed.middlebox.profile.schema import profile_schema  # noqa: PLC0415
     from testbed.scenario.model import Scenario  # noqa: PLC0415
 
     schema = Scenario.model_json_schema() if arguments.kind == "scenario" else profile_schema()

@@ -9,10 +9,11 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from testbed.middlebox.conformance.bench import Bench
+from testbed.middlebox.craft import inverted
 from testbed.middlebox.events import RuleMatched
 from testbed.middlebox.packet import Direction
 from testbed.middlebox.profile import Profile
-from testbed.traffic.hello import client_hello, inverted
+from testbed.traffic.hello import client_hello
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Datagrams made from nothing, with right checksums: what the box injects, and what tests send through it."""
+"""Datagrams made from nothing, with right checksums; and the ways in which hellos are changed byte by byte."""
 
 from __future__ import annotations
 
@@ -6,8 +6,19 @@ from struct import pack
 
 from testbed.middlebox.packet import TCP, UDP
 
-__all__ = ["joined_datagram", "tcp_segment", "udp_datagram", "with_ttl"]
+__all__ = [
+    "CHANGE_CIPHER_SPEC",
+    "inverted",
+    "joined_datagram",
+    "split_record",
+    "tcp_segment",
+    "udp_datagram",
+    "with_ttl",
+]
 
+CHANGE_CIPHER_SPEC = bytes.fromhex("140303000101")
+
+_INVERT = bytes(255 - value for value in range(256))
 _IPV4 = 4
 _DONT_FRAGMENT = 0x4000
 
@@ -50,6 +61,18 @@ def with_ttl(data: bytes, ttl: int) -> bytes:
     size = (data[0] & 0x0F) * 4
     header = data[:8] + bytes([ttl]) + data[9:10] + b"\0\0" + data[12:size]
     return header[:10] + pack("!H", _checksum(header)) + header[12:] + data[size:]
+
+
+def split_record(hello: bytes, at: int) -> bytes:
+    """The same handshake message in two TLS records, the first with ``at`` bytes of it."""
+    header, message = hello[:3], hello[5:]
+    return b"".join(header + len(part).to_bytes(2, "big") + part for part in (message[:at], message[at:]))
+
+
+def inverted(data: bytes, start: int = 0, end: int | None = None) -> bytes:
+    """Bytes with all bits of [start, end) turned over: how Xue et al. (IMC 2021, 6.2) masked fields."""
+    end = len(data) if end is None else end
+    return data[:start] + data[start:end].translate(_INVERT) + data[end:]
 
 
 def joined_datagram(first: bytes, header_size: int, protocol: int, body: bytes) -> bytes:

@@ -10,7 +10,7 @@ from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from testbed.middlebox.actions import Action
+    from testbed.middlebox.enforcement.actions import Action
     from testbed.middlebox.packet import FlowKey
     from testbed.middlebox.readers import Reader
 

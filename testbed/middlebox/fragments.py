@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from testbed.middlebox.actions import packet_dropped
 from testbed.middlebox.craft import joined_datagram, with_ttl
+from testbed.middlebox.enforcement.actions import packet_dropped
 from testbed.middlebox.events import Event, PacketHeld, PacketInjected, PacketRewritten
 from testbed.middlebox.packet import Direction, Packet
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING
 
-from testbed.middlebox.actions import Shape, Throttle, packet_dropped
 from testbed.middlebox.community_id import community_id
 from testbed.middlebox.enforcement import Enforcement
+from testbed.middlebox.enforcement.actions import Shape, Throttle, packet_dropped
 from testbed.middlebox.events import (
     Event,
     FlowForgotten,
@@ -28,9 +28,9 @@ from testbed.middlebox.flows import Flow, FlowTable
 from testbed.middlebox.fragments import FragmentBuffer, joined, released, sent_whole
 from testbed.middlebox.opening import opener, reason_not_to_inspect
 from testbed.middlebox.packet import ACK, FIN, RST, SYN, TCP, UDP, Direction, FlowKey, Packet, address_text
+from testbed.middlebox.profile.rules import Match, RuleSet
 from testbed.middlebox.readers import DatagramReader, Named, PacketReader, Reader, Reading, StreamReader
 from testbed.middlebox.recognise import TCP_RECOGNISERS, UDP_RECOGNISERS, Hello, Outcome
-from testbed.middlebox.rules import Match, RuleSet
 
 if TYPE_CHECKING:
     from testbed.middlebox.profile import Profile

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from testbed.middlebox.meters import TokenBucketSpec
+from testbed.middlebox.enforcement.meters import TokenBucketSpec
 
 if TYPE_CHECKING:
     from testbed.middlebox.profile import Profile

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from testbed.errors import ScenarioError
-from testbed.middlebox.evidence import Statement, merge, plain_values, select_by_date, statements
 from testbed.middlebox.profile import Profile, ProfileError
+from testbed.middlebox.profile.evidence import Statement, merge, plain_values, select_by_date, statements
 from testbed.scenario import library
 from testbed.scenario.document import Document
 

@@ -13,24 +13,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = [
-    "CHANGE_CIPHER_SPEC",
-    "Field",
-    "client_hello",
-    "handshake_message",
-    "hello_fields",
-    "inverted",
-    "split_record",
-]
+__all__ = ["Field", "client_hello", "handshake_message", "hello_fields"]
 
-CHANGE_CIPHER_SPEC = bytes.fromhex("140303000101")
 BROWSER_BYTES = 517  # browsers of 2021 pad to 512 bytes and the record header (RFC 7685)
 
 _HANDSHAKE, _CLIENT_HELLO = b"\x16", b"\x01"
 _CIPHERS = bytes.fromhex("130113021303c02bc02fc02cc030cca9cca8")
 _PADDING = 21
 _ENCRYPTED_CLIENT_HELLO = 0xFE0D
-_INVERT = bytes(255 - value for value in range(256))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +60,6 @@ def hello_fields(name: str | None, *, size: int | None = BROWSER_BYTES, seed: in
             fields.append(Field(field, at, at + len(data)))
         at += len(data)
     return fields
-
-
-def split_record(hello: bytes, at: int) -> bytes:
-    """The same handshake message in two TLS records, the first with ``at`` bytes of it."""
-    header, message = hello[:3], hello[5:]
-    return b"".join(header + len(part).to_bytes(2, "big") + part for part in (message[:at], message[at:]))
-
-
-def inverted(data: bytes, start: int = 0, end: int | None = None) -> bytes:
-    """Bytes with all bits of [start, end) turned over: how Xue et al. (IMC 2021, 6.2) masked fields."""
-    end = len(data) if end is None else end
-    return data[:start] + data[start:end].translate(_INVERT) + data[end:]
 
 
 _Parts = list[tuple[str, bytes]]

@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any
 
 from testbed.errors import CertificateError
 from testbed.middlebox.adapters.nfqueue import LiveBox
+from testbed.middlebox.enforcement.shaper import ShaperSpec
 from testbed.middlebox.events import Event, event_to_json
 from testbed.middlebox.profile import Profile
-from testbed.middlebox.shaper import ShaperSpec
 from testbed.netlink import tc
 from testbed.records.capture_file import datagram, read_frames
 from testbed.records.jsonl import LineWriter

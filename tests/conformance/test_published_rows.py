@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from testbed.middlebox.conformance import ELSEWHERE, ROWS, Row, as_json, as_markdown, run
-from testbed.middlebox.evidence import GRADES
+from testbed.middlebox.profile.evidence import GRADES
 from tests.middlebox.build import profile
 
 

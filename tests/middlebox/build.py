@@ -9,15 +9,10 @@ from typing import Any
 import yaml
 
 from testbed.middlebox.conformance.bench import MSS, NS_PER_S, Bench, Connection
-from testbed.middlebox.conformance.hellos import (
-    CHANGE_CIPHER_SPEC,
-    client_hello,
-    extensions_length_offset,
-    padded,
-    split_record,
-)
-from testbed.middlebox.evidence import merge, plain_values
+from testbed.middlebox.conformance.hellos import client_hello, extensions_length_offset, padded
+from testbed.middlebox.craft import CHANGE_CIPHER_SPEC, split_record
 from testbed.middlebox.profile import Profile
+from testbed.middlebox.profile.evidence import merge, plain_values
 
 __all__ = [
     "CHANGE_CIPHER_SPEC",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from testbed.middlebox.meters import CoarseRefill, CoarseRefillSpec, Meter, TokenBucket
+from testbed.middlebox.enforcement.meters import CoarseRefill, CoarseRefillSpec, Meter, TokenBucket
 from tests.middlebox.build import NS_PER_S, profile
 
 # (send time, delivered, dropped). The first 120-130 kbit between 0.19 and 0.38 s all arrive: 11 packets.

@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from testbed.middlebox.conformance.bench import MSS, Connection
-from testbed.middlebox.conformance.hellos import CHANGE_CIPHER_SPEC
 from testbed.middlebox.conformance.traces import Recipe, draw_recipe, packets
-from testbed.middlebox.craft import udp_datagram
+from testbed.middlebox.craft import CHANGE_CIPHER_SPEC, udp_datagram
 from testbed.middlebox.events import HelloSeen
 from testbed.middlebox.inspector import Inspector
 from testbed.middlebox.packet import Direction, Packet

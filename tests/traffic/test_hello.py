@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from testbed.middlebox.craft import inverted, split_record
 from testbed.middlebox.recognise import Hello
 from testbed.middlebox.recognise.tls import recognise
-from testbed.traffic.hello import client_hello, hello_fields, inverted, split_record
+from testbed.traffic.hello import client_hello, hello_fields
 
 NAMES = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=253)
 

@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, Any
 import netfilterqueue
 
 from testbed.middlebox.adapters.alarm import Alarm
+from testbed.middlebox.adapters.dataplane import DROP_PORTS, Dataplane
 from testbed.middlebox.adapters.delays import Delays
+from testbed.middlebox.adapters.ruleset import MARKS, rules
 from testbed.middlebox.adapters.wires import Wires
-from testbed.middlebox.dataplane import DROP_PORTS, Dataplane
 from testbed.middlebox.events import (
     Event,
     FlowForgotten,
@@ -39,7 +40,6 @@ from testbed.middlebox.inspector import Inspector
 from testbed.middlebox.offload import kernel_policer
 from testbed.middlebox.packet import Direction, FlowKey, Packet
 from testbed.middlebox.recognise.quic import load_ciphers
-from testbed.middlebox.ruleset import MARKS, rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,7 @@ from testbed.middlebox.events import Event, PacketDropped
 from testbed.middlebox.inspector import Inspector
 from testbed.middlebox.offload import arrival_step_ns
 from testbed.middlebox.packet import ACK, SYN, TCP, UDP, Direction, Packet
-from testbed.middlebox.prefix import Prefix
+from testbed.middlebox.profile.prefix import Prefix
 from testbed.records.capture_file import datagram, read_frames
 
 if TYPE_CHECKING:

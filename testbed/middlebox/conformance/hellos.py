@@ -5,9 +5,8 @@ from __future__ import annotations
 import ssl
 from functools import cache
 
-__all__ = ["CHANGE_CIPHER_SPEC", "client_hello", "extensions_length_offset", "inverted", "padded", "split_record"]
+__all__ = ["client_hello", "extensions_length_offset", "padded"]
 
-CHANGE_CIPHER_SPEC = bytes.fromhex("140303000101")
 _PADDING_EXTENSION = 21
 _RANDOM = slice(11, 43)
 
@@ -43,15 +42,3 @@ def padded(hello: bytes, size: int) -> bytes:
         value = int.from_bytes(hello[offset : offset + width], "big") + extra
         grown[offset : offset + width] = value.to_bytes(width, "big")
     return bytes(grown)
-
-
-def split_record(hello: bytes, at: int) -> bytes:
-    """The same handshake message in two TLS records, the first with ``at`` bytes of it."""
-    header, message = hello[:3], hello[5:]
-    return b"".join(header + len(part).to_bytes(2, "big") + part for part in (message[:at], message[at:]))
-
-
-def inverted(data: bytes, offset: int = 0, size: int | None = None) -> bytes:
-    """Bytes with all bits of a part turned over: how X21 scrambled recordings and masked fields."""
-    end = len(data) if size is None else offset + size
-    return data[:offset] + bytes(byte ^ 0xFF for byte in data[offset:end]) + data[end:]

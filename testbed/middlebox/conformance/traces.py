@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from testbed.middlebox.conformance.bench import MSS, NS_PER_S, Connection
-from testbed.middlebox.conformance.hellos import CHANGE_CIPHER_SPEC, client_hello, padded, split_record
+from testbed.middlebox.conformance.hellos import client_hello, padded
+from testbed.middlebox.craft import CHANGE_CIPHER_SPEC, split_record
 from testbed.middlebox.packet import ACK, PSH, Direction, Packet
 
 if TYPE_CHECKING:

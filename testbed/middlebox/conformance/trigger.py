@@ -5,14 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from testbed.middlebox.conformance.bench import Bench, Connection
-from testbed.middlebox.conformance.hellos import (
-    CHANGE_CIPHER_SPEC,
-    client_hello,
-    extensions_length_offset,
-    inverted,
-)
+from testbed.middlebox.conformance.hellos import client_hello, extensions_length_offset
 from testbed.middlebox.conformance.row import FREE, THROTTLED, Check, Row
-from testbed.middlebox.craft import udp_datagram
+from testbed.middlebox.craft import CHANGE_CIPHER_SPEC, inverted, udp_datagram
 from testbed.middlebox.events import InspectionEnded
 from testbed.middlebox.packet import Direction, Packet
 
@@ -101,13 +96,13 @@ def _plain_http(profile: Profile) -> str:
 
 
 def _damaged_field(offset: int, size: int) -> Check:
-    return _after_connecting(inverted(_hello(), offset, size))
+    return _after_connecting(inverted(_hello(), offset, offset + size))
 
 
 def _damaged_tcp_length(profile: Profile) -> str:
     bench = Bench(profile).connect()
     data = bench.connection.up(_hello()).data
-    bench.send(Packet.parse(inverted(data, 32, 1), Direction.UP))  # the data offset of TCP, behind 20 bytes of IP
+    bench.send(Packet.parse(inverted(data, 32, 33), Direction.UP))  # the data offset of TCP, behind 20 bytes of IP
     return _answer(bench)
 
 

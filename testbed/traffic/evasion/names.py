@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from testbed.middlebox.craft import inverted
 from testbed.traffic.conversation import Passage, Take
-from testbed.traffic.hello import client_hello, inverted
+from testbed.traffic.hello import client_hello
 from testbed.traffic.options import option, server_name
 
 __all__ = ["EncryptedHello", "Inverted", "NoName", "OtherName", "Plain", "TrailingDot", "in_one_packet"]

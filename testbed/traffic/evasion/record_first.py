@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from testbed.middlebox.craft import CHANGE_CIPHER_SPEC
 from testbed.traffic.evasion.names import in_one_packet
-from testbed.traffic.hello import CHANGE_CIPHER_SPEC, client_hello
+from testbed.traffic.hello import client_hello
 from testbed.traffic.options import choice, option
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from testbed.middlebox.craft import split_record
 from testbed.traffic.evasion.names import in_one_packet
-from testbed.traffic.hello import BROWSER_BYTES, client_hello, split_record
+from testbed.traffic.hello import BROWSER_BYTES, client_hello
 from testbed.traffic.options import option, whole
 
 if TYPE_CHECKING:

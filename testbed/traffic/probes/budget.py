@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from testbed.traffic.hello import CHANGE_CIPHER_SPEC, client_hello
+from testbed.middlebox.craft import CHANGE_CIPHER_SPEC
+from testbed.traffic.hello import client_hello
 from testbed.traffic.options import option, whole
 from testbed.traffic.probes.trials import in_packets
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from testbed.middlebox.craft import inverted
 from testbed.traffic.evasion.names import in_one_packet
-from testbed.traffic.hello import client_hello, hello_fields, inverted
+from testbed.traffic.hello import client_hello, hello_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable

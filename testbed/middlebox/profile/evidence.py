@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from testbed.middlebox.section import ProfileError
+from testbed.middlebox.profile.section import ProfileError
 
 __all__ = ["GRADES", "Statement", "merge", "plain_values", "select_by_date", "statements"]
 

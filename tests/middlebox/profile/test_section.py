@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from testbed.errors import ScenarioError
-from testbed.middlebox.section import ProfileError, Section
+from testbed.middlebox.profile.section import ProfileError, Section
 
 Reader = Callable[[Section], object]
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from testbed.middlebox.meters import CoarseRefillSpec, TokenBucketSpec
+from testbed.middlebox.enforcement.meters import CoarseRefillSpec, TokenBucketSpec
 from testbed.middlebox.packet import Direction
 from testbed.middlebox.profile import Profile, ProfileError
-from testbed.middlebox.rules import Rule
+from testbed.middlebox.profile.rules import Rule
 from tests.middlebox.build import PROFILES, plain_profile, profile, profile_names
 
 

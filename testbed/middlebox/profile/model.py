@@ -2,7 +2,7 @@
 
 `Profile.from_dict` takes plain data (mappings, lists, numbers, strings) and is strict: an unknown or missing key, a
 value out of range and a combination that cannot be honoured are refused with the dotted key. Files, line numbers and
-the choice by date are the host's business; `testbed.middlebox.evidence` has the pure part of that.
+the choice by date are the host's business; `testbed.middlebox.profile.evidence` has the pure part of that.
 
 A profile file (``profiles/*.yaml``), in which every leaf is ``{value, grade, source}`` (see `evidence`); keys in
 brackets may be left out::
@@ -65,12 +65,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from testbed.middlebox.measures import METERED, ActionSpec, MeterChoice, MeterSpec, read_directions
+from testbed.middlebox.enforcement.shaper import ShaperSpec
 from testbed.middlebox.packet import Direction
+from testbed.middlebox.profile.measures import METERED, ActionSpec, MeterChoice, MeterSpec, read_directions
+from testbed.middlebox.profile.rules import NAME_KINDS, RULE_KINDS, Rule
+from testbed.middlebox.profile.section import ProfileError, Section
 from testbed.middlebox.recognise import PROTOCOLS, TCP_RECOGNISERS
-from testbed.middlebox.rules import NAME_KINDS, RULE_KINDS, Rule
-from testbed.middlebox.section import ProfileError, Section
-from testbed.middlebox.shaper import ShaperSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from testbed.middlebox.evidence import Statement, merge, plain_values, select_by_date, statements
-from testbed.middlebox.section import ProfileError
+from testbed.middlebox.profile.evidence import Statement, merge, plain_values, select_by_date, statements
+from testbed.middlebox.profile.section import ProfileError
 from tests.middlebox.build import graded_profile, plain_profile, profile_names
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
-from testbed.middlebox.actions import Action, Delay, Shape, Throttle
-from testbed.middlebox.blocking import BlockPage, Drop, Reset, Rewrite
-from testbed.middlebox.shaper import ShaperSpec
+from testbed.middlebox.enforcement.actions import Action, Delay, Shape, Throttle
+from testbed.middlebox.enforcement.blocking import BlockPage, Drop, Reset, Rewrite
+from testbed.middlebox.enforcement.shaper import ShaperSpec
 
 if TYPE_CHECKING:
     from random import Random

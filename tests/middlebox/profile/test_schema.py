@@ -6,7 +6,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
-from testbed.middlebox.schema import profile_schema
+from testbed.middlebox.profile.schema import profile_schema
 from tests.middlebox.build import PROFILES, graded_profile, plain_profile, profile_names
 
 VALIDATOR = Draft202012Validator(profile_schema())

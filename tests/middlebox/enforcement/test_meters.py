@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from testbed.middlebox.meters import (
+from testbed.middlebox.enforcement.meters import (
     ByteQuota,
     CoarseRefill,
     CoarseRefillSpec,

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import asdict, dataclass
 
-from testbed.middlebox.meters import reciprocal
+from testbed.middlebox.enforcement.meters import reciprocal
 
 __all__ = ["Shaper", "ShaperSpec"]
 

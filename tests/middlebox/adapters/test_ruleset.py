@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from testbed.middlebox.adapters.ruleset import rules
 from testbed.middlebox.inspector import Inspector
 from testbed.middlebox.packet import Direction
-from testbed.middlebox.ruleset import rules
 from tests.middlebox.build import profile
 
 PORTS = {Direction.UP: "in0", Direction.DOWN: "out0"}

@@ -12,8 +12,7 @@ Flower sees no ports in IP fragments: those of a decided flow are queued all the
 a policed flow is metered by the inspector's bucket instead of the kernel's (`fragments: pass` only).
 
 Shapers are not here. Linux has them at egress (tbf, HTB), but they drop in silence and tell no packet's delay; the box
-keeps a shaped packet in its queue until the model's departure instead. `testbed.middlebox.shaper` says how far the two
-agree.
+keeps a shaped packet in its queue until the model's departure instead. `enforcement.shaper` says how far the two agree.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from testbed.errors import CertificateError
+from testbed.middlebox.adapters.ruleset import DECIDED
 from testbed.middlebox.packet import Direction, FlowKey
-from testbed.middlebox.ruleset import DECIDED
 from testbed.netlink import NetlinkSocket, link, tc
 
 if TYPE_CHECKING:
-    from testbed.middlebox.meters import TokenBucketSpec
+    from testbed.middlebox.enforcement.meters import TokenBucketSpec
 
 __all__ = ["DROP_PORTS", "Dataplane"]
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from testbed.middlebox.rules import Match, Rule, RuleSet
+from testbed.middlebox.profile.rules import Match, Rule, RuleSet
 
 
 def matches(kind: str, pattern: str, name: str) -> bool:

@@ -5,9 +5,9 @@ from random import Random
 
 import pytest
 
-from testbed.middlebox.actions import Delay, Shape, Throttle
-from testbed.middlebox.blocking import BlockPage, Drop, Reset, Rewrite
 from testbed.middlebox.enforcement import Enforcement
+from testbed.middlebox.enforcement.actions import Delay, Shape, Throttle
+from testbed.middlebox.enforcement.blocking import BlockPage, Drop, Reset, Rewrite
 from tests.middlebox.build import profile
 
 SUBSCRIBER, NEIGHBOUR = bytes([10, 0, 0, 1]), bytes([10, 0, 0, 2])

@@ -8,14 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from testbed.middlebox.meters import ByteQuotaSpec, CoarseRefillSpec, RandomPassSpec, TokenBucketSpec
+from testbed.middlebox.enforcement.meters import ByteQuotaSpec, CoarseRefillSpec, RandomPassSpec, TokenBucketSpec
+from testbed.middlebox.enforcement.shaper import ShaperSpec
 from testbed.middlebox.packet import Direction
-from testbed.middlebox.shaper import ShaperSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from testbed.middlebox.section import Section
+    from testbed.middlebox.profile.section import Section
 
 __all__ = ["METERED", "ActionSpec", "MeterChoice", "MeterSpec", "PolicerSpec", "read_directions"]
 

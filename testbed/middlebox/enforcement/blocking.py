@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from testbed.middlebox.actions import packet_dropped
 from testbed.middlebox.craft import tcp_segment
+from testbed.middlebox.enforcement.actions import packet_dropped
 from testbed.middlebox.events import BlockingStarted, Event, PacketInjected, PacketRewritten
 from testbed.middlebox.packet import ACK, FIN, PSH, RST, SYN, Direction, Packet
 
 if TYPE_CHECKING:
-    from testbed.middlebox.measures import ActionSpec
+    from testbed.middlebox.profile.measures import ActionSpec
 
 __all__ = ["BlockPage", "Drop", "Reset", "Rewrite"]
 

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from testbed.middlebox.prefix import Prefix
+from testbed.middlebox.profile.prefix import Prefix
 
 __all__ = ["RULE_KINDS", "Match", "Rule", "RuleSet"]
 

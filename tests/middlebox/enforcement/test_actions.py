@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from random import Random
 
-from testbed.middlebox.actions import Throttle, packet_dropped
+from testbed.middlebox.enforcement.actions import Throttle, packet_dropped
+from testbed.middlebox.enforcement.meters import TokenBucketSpec
 from testbed.middlebox.events import PacketDropped, ThrottlingStarted
-from testbed.middlebox.meters import TokenBucketSpec
 from testbed.middlebox.packet import Direction
 from tests.middlebox.build import Connection
 

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container
     from random import Random
 
-    from testbed.middlebox.measures import PolicerSpec
-    from testbed.middlebox.meters import Meter
-    from testbed.middlebox.shaper import ShaperSpec
+    from testbed.middlebox.enforcement.meters import Meter
+    from testbed.middlebox.enforcement.shaper import ShaperSpec
+    from testbed.middlebox.profile.measures import PolicerSpec
 
 __all__ = ["LENGTHS", "Action", "Delay", "Shape", "Throttle", "packet_dropped"]
 

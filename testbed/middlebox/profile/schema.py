@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from testbed.middlebox.evidence import GRADES
+from testbed.middlebox.profile.evidence import GRADES
+from testbed.middlebox.profile.rules import RULE_KINDS
 from testbed.middlebox.recognise import PROTOCOLS
-from testbed.middlebox.rules import RULE_KINDS
 
 __all__ = ["profile_schema"]
 

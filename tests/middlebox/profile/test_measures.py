@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from testbed.middlebox.measures import ActionSpec, MeterChoice
-from testbed.middlebox.meters import ByteQuotaSpec, RandomPassSpec, TokenBucketSpec
+from testbed.middlebox.enforcement.meters import ByteQuotaSpec, RandomPassSpec, TokenBucketSpec
+from testbed.middlebox.enforcement.shaper import ShaperSpec
 from testbed.middlebox.packet import Direction
-from testbed.middlebox.section import ProfileError, Section
-from testbed.middlebox.shaper import ShaperSpec
+from testbed.middlebox.profile.measures import ActionSpec, MeterChoice
+from testbed.middlebox.profile.section import ProfileError, Section
 
 THROTTLE = {"kind": "throttle", "directions": ["up", "down"], "scope": "flow", "trigger_packet": "passes"}
 DROP = THROTTLE | {"kind": "drop", "after_packets": [5, 8], "residual_s": 420}
