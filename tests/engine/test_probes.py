@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from testbed.cli import _parser, main
+from testbed.cli import main
+from testbed.cli.arguments import make_parser
 from testbed.engine.kernel import kernel_info
 from testbed.engine.probe import ProbeRequest, plan_probe, read_findings, read_names
 from testbed.engine.probe_check import ProbeResult, compare
@@ -210,7 +211,7 @@ def test_the_command_prints_the_table_or_json(tmp_path: Path, capsys: pytest.Cap
 
 def test_the_command_knows_every_probe() -> None:
     for name in PROBES:
-        assert _parser().parse_args(["probe", name, "2021-03-10"]).probe == name
+        assert make_parser().parse_args(["probe", name, "2021-03-10"]).probe == name
 
 
 @pytest.mark.parametrize(

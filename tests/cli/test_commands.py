@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
-from testbed import cli
-from testbed.cli import main
+from testbed.cli import commands, main
 from testbed.doctor import Check
 from testbed.engine.kernel import KernelInfo
 from testbed.records.run import RunDirectory
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import Runner
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[2]
 TWITTER, EXAMPLE = "{fetch: twitter.com, role: target, size: 60 kB}", "{fetch: example.com, role: control, size: 60 kB}"
 SMALL = [
     "--set", "recordings=[]", "--set", "lines=[{name: mobile, kind: mobile, tspu: true}]",
@@ -312,7 +311,7 @@ def test_kernel_info_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
 def test_an_unnamed_run_gets_a_folder_that_is_not_there_yet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "results/runs/a-seed7-1").mkdir(parents=True)
-    assert cli._new_run_folder("a", 7) == Path("results/runs/a-seed7-2")
+    assert commands._new_run_folder("a", 7) == Path("results/runs/a-seed7-2")
 
 
 # Whole runs, pretended.

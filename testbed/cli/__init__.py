@@ -1,0 +1,62 @@
+"""The command line: parses, calls, prints.
+
+Results go to stdout, progress and messages to stderr. Exit statuses: 0 done; 1 found or failed; 2 usage or bad input;
+3 something is missing on this machine; 4 invalid run.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+os.environ.setdefault("SETUPTOOLS_USE_DISTUTILS", "stdlib" if sys.version_info < (3, 12) else "local")
+
+from testbed.cli.arguments import make_parser
+from testbed.cli.commands import run_command
+from testbed.errors import TestbedError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit status."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    given = list(sys.argv[1:] if argv is None else argv)
+    at = given.index("--") if "--" in given else len(given)
+    arguments = make_parser().parse_args(given[:at])
+    arguments.user_command = given[at + 1 :]
+    if at < len(given) and arguments.command is not run_command:
+        print("testbed: only 'testbed run' takes a command after --", file=sys.stderr)
+        return 2
+    try:
+        status: int = arguments.command(arguments)
+        sys.stdout.flush()
+    except TestbedError as error:
+        print(f"testbed: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        print("testbed: stopped; what was recorded is kept and marked incomplete", file=sys.stderr)
+        return 128 + signal.SIGINT
+    except BrokenPipeError:
+        _forget_output()
+        return 1
+    except OSError as error:
+        print(f"testbed: {error}", file=sys.stderr)
+        _forget_output()
+        return 1
+    return status
+
+
+def _forget_output() -> None:
+    """Let what standard output did not take go nowhere; Python would try again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt

@@ -1,0 +1,221 @@
+"""The arguments of every command, with help and examples."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+from typing import Any
+
+from testbed.cli import commands
+
+__all__ = ["make_parser"]
+
+_EXAMPLES = """\
+examples:
+  testbed run scenarios/history/2021-03-10.yaml
+  testbed run 2021-03-10 --set date=2021-03-11T09:00Z --seed 7
+  testbed run 2021-03-10 --set meter=coarse_refill -o my-run --json
+  testbed run 2021-03-10 -- curl -sSo /dev/null https://twitter.com/383000.bin
+  testbed report my-run
+  testbed probe ttl 2021-03-10
+  testbed show ru-tw-2021a
+  testbed doctor
+"""
+_RUN_EXAMPLES = """\
+examples:
+  testbed run 2021-03-10                                   the first day
+  testbed run 2021-03-10 --set date=2021-03-11T09:00Z      *t.co* is exact by now: reddit.com is free
+  testbed run 2021-03-10 --set network.parameters.box_after_hop=2
+  testbed run 2021-03-10 --engine realtime                 the same kernel at the pace of the wall clock
+  testbed run 2021-03-10 -- ./my-detector --out /run/output/verdict.json
+"""
+_PROBE_EXAMPLES = """\
+probes:
+  ttl        between which hops the box stands: hellos that die at one hop after the other
+  domains    which names are acted on: a built-in list, or --names FILE
+  fields     which bytes of a hello must be right: bit inversion, recursively halving
+  timeout    how long an idle flow is remembered, by bisection   (options: longest, precision)
+  budget     how many more packets are looked at, over many flows (options: flows, most)
+  symmetry   whether it matters who opens the connection and who sends the hello
+
+examples:
+  testbed probe ttl 2021-03-10 --set network.parameters.box_after_hop=2
+  testbed probe domains 2021-03-10 --set date=2021-04-03 --names my-names.txt
+  testbed probe timeout 2021-03-10 --set censors.tspu=ru-tw-2022-III --option precision='0.5 s'
+  testbed probe budget 2021-03-10 --line landline --option flows=40 --seed 7
+  testbed probe symmetry 2021-03-10 --json
+"""
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of all commands; ``command`` is the function that carries one out."""
+    parser = argparse.ArgumentParser(
+        prog="testbed",
+        description="Replays throttling with real Linux TCP in virtual time, and knows the fate of every packet.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    adders = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_run(adders)
+    _add_probe(adders)
+    _add_report(adders)
+    _add_detect(adders)
+    _add_list_and_show(adders)
+    _add_inspect(adders)
+    _add_kernel(adders)
+    doctor = adders.add_parser("doctor", help="what is there, what is missing, and the command that mends it")
+    doctor.add_argument("--json", action="store_true", help="print one JSON object")
+    doctor.set_defaults(command=commands.doctor_command)
+    return parser
+
+
+def _add_run(adders: Any) -> None:
+    run = adders.add_parser(
+        "run",
+        help="run a scenario",
+        usage="testbed run [options] SCENARIO [-- COMMAND ...]",
+        description="Run a scenario and print who was throttled. The run directory keeps ground truth, captures and "
+        "measurements. With -- COMMAND, that program runs on the first line's client in place of the scenario's "
+        "measurements; its exit status is passed through.",
+        epilog=_RUN_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_options_of_runs(run)
+    run.set_defaults(command=commands.run_command)
+
+
+def _add_probe(adders: Any) -> None:
+    probe = adders.add_parser(
+        "probe",
+        help="find out what a censor does, as researchers did",
+        description="Find out from a client what the censor on a line does, and print it beside what is configured. "
+        "All connections are made in one run on the scenario's network, to its replay server; a client decides by its "
+        "downloads alone. Exit status 1: the answer differs from the configuration.",
+        epilog=_PROBE_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    probe.add_argument("probe", choices=("ttl", "domains", "fields", "timeout", "budget", "symmetry"), metavar="PROBE")
+    _add_options_of_runs(probe)
+    probe.add_argument("--line", help="the line to probe (default: the scenario's first)")
+    probe.add_argument(
+        "--sni", default="twitter.com", metavar="NAME", help="a name that is acted on (default: twitter.com)"
+    )
+    probe.add_argument("--names", type=Path, metavar="FILE", help="for domains: names to try, one a line")
+    probe.add_argument(
+        "--option", action="append", default=[], metavar="KEY=VALUE", dest="options", help="of the probe; repeatable"
+    )
+    probe.set_defaults(command=commands.probe_command)
+
+
+def _add_options_of_runs(run: argparse.ArgumentParser) -> None:
+    run.add_argument("scenario", help="a scenario file, or the name of a packaged one")
+    run.add_argument("--seed", type=_seed, help="same seed, same captures, byte for byte (default: the scenario's)")
+    run.add_argument("--engine", choices=("virtual", "realtime"), default="virtual", help="default: virtual")
+    run.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="settings", help="change a value; repeatable"
+    )
+    run.add_argument("-o", "--output", type=Path, metavar="DIR", help="run directory (default: in results/runs/)")
+    run.add_argument("--json", action="store_true", help="print one JSON object")
+    run.add_argument(
+        "--watchdog",
+        type=_seconds,
+        default=120.0,
+        metavar="SECONDS",
+        help="end a guest that is silent for so long (default: 120)",
+    )
+
+
+def _add_report(adders: Any) -> None:
+    report = adders.add_parser("report", help="make the HTML page and the figures of a run")
+    report.add_argument("run", type=Path, help="a run directory")
+    report.add_argument("-o", "--output", type=Path, metavar="DIR", help="where to write (default: the run directory)")
+    report.set_defaults(command=commands.report_command)
+
+
+def _add_detect(adders: Any) -> None:
+    detect = adders.add_parser("detect", help="what throttling detectors say of runs, captures and measurements")
+    observe = adders.add_parser("observe", help="write what a detector is given, as JSON, for use elsewhere")
+    for command in (detect, observe):
+        command.add_argument(
+            "paths",
+            nargs="+",
+            type=Path,
+            metavar="RUN_OR_PCAP",
+            help="run directories, captures, CSV, OONI or ndt7 JSON",
+        )
+        command.add_argument(
+            "--target",
+            action="append",
+            default=[],
+            metavar="NAME",
+            help="server name or file that may be throttled; repeatable",
+        )
+        command.add_argument(
+            "--control", action="append", default=[], metavar="NAME", help="one that is not; repeatable"
+        )
+    detect.add_argument(
+        "--detector",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a detector, or exec:PROGRAM; repeatable (default: all)",
+    )
+    detect.add_argument("--all", action="store_true", help="list detectors that can judge none of it, too")
+    detect.add_argument("--json", action="store_true", help="print one JSON list")
+    detect.set_defaults(command=commands.detect_command)
+    observe.set_defaults(command=commands.observe_command)
+    conformance = adders.add_parser("conformance", help="try every published row on the middlebox")
+    conformance.add_argument("--profile", help="only the rows of this profile")
+    conformance.add_argument("--json", action="store_true", help="print one JSON list")
+    conformance.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the table as Markdown")
+    conformance.set_defaults(command=commands.conformance_command)
+
+
+def _add_list_and_show(adders: Any) -> None:
+    listing = adders.add_parser("list", help="list scenarios, topologies, profiles, detectors or evasions")
+    listing.add_argument("kind", choices=("scenarios", "topologies", "profiles", "detectors", "evasions"))
+    listing.add_argument("--json", action="store_true", help="print one JSON list")
+    listing.set_defaults(command=commands.list_command)
+    show = adders.add_parser("show", help="show a scenario, a topology, an evasion, or a profile with its evidence")
+    show.add_argument("name")
+    show.add_argument("--json", action="store_true", help="print one JSON object")
+    show.set_defaults(command=commands.show_command)
+    schema = adders.add_parser("schema", help="print a JSON Schema, for editors that complete and check YAML")
+    schema.add_argument("kind", choices=("scenario", "profile"))
+    schema.set_defaults(command=commands.schema_command)
+
+
+def _add_inspect(adders: Any) -> None:
+    inspect = adders.add_parser("inspect", help="what a censor would have done to a capture, packet by packet")
+    inspect.add_argument("capture", type=Path, help="pcap or pcapng")
+    inspect.add_argument("--profile", required=True, help="a profile, such as ru-tw-2021a")
+    inspect.add_argument(
+        "--inside", action="append", default=[], metavar="PREFIX", help="the subscriber's side; repeatable"
+    )
+    inspect.add_argument("--seed", type=_seed, default=1, help="of what the box draws by lot (default: 1)")
+    inspect.add_argument("--json", action="store_true", help="print one JSON object a line")
+    inspect.set_defaults(command=commands.inspect_command)
+
+
+def _add_kernel(adders: Any) -> None:
+    kernel = adders.add_parser("kernel", help="build the guest's kernel, or say what is built")
+    kernel.add_argument("action", choices=("build", "info"))
+    kernel.add_argument("--json", action="store_true", help="print one JSON object")
+    kernel.set_defaults(command=commands.kernel_command)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) < 1 << 63:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 to 2**63 - 1, got {text!r}")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number of seconds, got {text!r}")
+    return seconds

@@ -1,0 +1,282 @@
+"""What each command does: calls, and prints. No logic of its own.
+
+Imports stand where they are needed, so that `testbed --help` is quick.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from testbed.cli.progress import Progress, say
+from testbed.errors import InputError, RecordError, ScenarioError
+
+if TYPE_CHECKING:
+    import argparse
+
+__all__ = [
+    "conformance_command",
+    "detect_command",
+    "doctor_command",
+    "inspect_command",
+    "kernel_command",
+    "list_command",
+    "observe_command",
+    "probe_command",
+    "report_command",
+    "run_command",
+    "schema_command",
+    "show_command",
+]
+
+_RUN_KEYS = ("valid", "seed", "emulated_s", "wall_s")
+_TRANSFER_KEYS = (
+    "name", "line", "sni", "direction", "role", "ok", "bytes", "duration_s", "goodput_bps", "handshake_s", "throttled",
+    "rule", "drops", "error", "published",
+)  # fmt: skip
+
+
+def run_command(arguments: argparse.Namespace) -> int:
+    """Run a scenario and print who was throttled."""
+    from testbed.engine.kernel import ensure_kernel, kernel_info  # noqa: PLC0415 - keeps `testbed --help` quick
+    from testbed.engine.run import run_plan  # noqa: PLC0415
+    from testbed.report.table import transfer_table  # noqa: PLC0415
+    from testbed.scenario import library  # noqa: PLC0415
+    from testbed.scenario.plan import make_plan  # noqa: PLC0415
+
+    plan = make_plan(
+        library.find("scenarios", arguments.scenario),
+        arguments.settings,
+        seed=arguments.seed,
+        engine=arguments.engine,
+        command=arguments.user_command or None,
+    )
+    ensure_kernel(progress=say)
+    folder = arguments.output or _new_run_folder(plan.name, plan.data["seed"])
+    progress = Progress(len(plan.transfers))
+    manifest = run_plan(plan, kernel_info(), folder, silence_s=arguments.watchdog, progress=progress.show)
+    progress.clear()
+    if arguments.user_command:
+        _pass_output_on(folder)
+    if arguments.json:
+        transfers = [
+            {key: transfer[key] for key in _TRANSFER_KEYS if key in transfer} for transfer in manifest["transfers"]
+        ]
+        print(json.dumps({"run": str(folder), **{key: manifest[key] for key in _RUN_KEYS}, "transfers": transfers}))
+    elif not arguments.user_command:
+        print(transfer_table(manifest))
+        print(f"run directory: {folder} (testbed report {folder})")
+    return _status(manifest, int(manifest["certificate"].get("command_status", 0)))
+
+
+def probe_command(arguments: argparse.Namespace) -> int:
+    """Probe a censor and print what was found beside what is configured."""
+    from testbed.engine.kernel import ensure_kernel, kernel_info  # noqa: PLC0415
+    from testbed.engine.probe import ProbeRequest, plan_probe, read_findings  # noqa: PLC0415
+    from testbed.engine.probe_check import compare  # noqa: PLC0415
+    from testbed.engine.run import run_plan  # noqa: PLC0415
+    from testbed.report.probes import probe_table  # noqa: PLC0415
+    from testbed.scenario import library  # noqa: PLC0415
+
+    plan = plan_probe(
+        library.find("scenarios", arguments.scenario),
+        arguments.settings,
+        ProbeRequest.from_words(
+            arguments.probe, arguments.options, line=arguments.line, sni=arguments.sni, names=arguments.names
+        ),
+        seed=arguments.seed,
+        engine=arguments.engine,
+    )
+    ensure_kernel(progress=say)
+    folder = arguments.output or _new_run_folder(f"{plan.name}-probe-{arguments.probe}", plan.data["seed"])
+    progress = Progress(len(plan.transfers))
+    manifest = run_plan(plan, kernel_info(), folder, silence_s=arguments.watchdog, progress=progress.show)
+    progress.clear()
+    result = compare(plan, read_findings(plan, folder))
+    if arguments.json:
+        run = {key: manifest[key] for key in _RUN_KEYS}
+        print(json.dumps({"run": str(folder), **run, **result.as_json()}))
+    else:
+        print(probe_table(result))
+        print(f"run directory: {folder}")
+    return _status(manifest, 0 if result.agrees else 1)
+
+
+def _status(manifest: dict[str, Any], status: int) -> int:
+    """The status of a valid run; that of an invalid one, after saying why."""
+    if manifest["valid"]:
+        return status
+    for problem in manifest["problems"]:
+        say(f"invalid run: {problem}")
+    return 4
+
+
+def _new_run_folder(name: str, seed: int) -> Path:
+    root = Path("results/runs")
+    number = 1
+    while (folder := root / f"{name}-seed{seed}-{number}").exists():
+        number += 1
+    return folder
+
+
+def _pass_output_on(folder: Path) -> None:
+    for name, stream in (("command.stdout", sys.stdout), ("command.stderr", sys.stderr)):
+        stream.flush()
+        stream.buffer.write((folder / name).read_bytes())
+        stream.flush()
+
+
+def report_command(arguments: argparse.Namespace) -> int:
+    """Make the page and the figures of a run."""
+    from testbed.report.page import write_report  # noqa: PLC0415
+
+    for path in write_report(arguments.run, arguments.output or arguments.run):
+        print(path)
+    return 0
+
+
+def detect_command(arguments: argparse.Namespace) -> int:
+    """Print what detectors say, and keep it in the run directories."""
+    from testbed.detectors.detect import (  # noqa: PLC0415
+        detect,
+        detection_rows_json,
+        format_table,
+        keep_verdicts,
+        policing_rows_json,
+    )
+
+    files = [path for path in arguments.paths if not path.is_dir()]
+    if arguments.json and arguments.detector == ["pd"] and len(files) == len(arguments.paths):
+        print(json.dumps(policing_rows_json(files)))
+        return 0
+    rows = detect(arguments.paths, arguments.detector, targets=arguments.target, controls=arguments.control)
+    for run in (path for path in arguments.paths if path.is_dir()):
+        try:
+            keep_verdicts(run, rows)
+        except RecordError as error:
+            say(str(error))  # the verdicts are shown all the same
+    print(json.dumps(detection_rows_json(rows)) if arguments.json else format_table(rows, everything=arguments.all))
+    return 0
+
+
+def observe_command(arguments: argparse.Namespace) -> int:
+    """Print what a detector is given."""
+    from testbed.detectors.observation_json import observation_to_json  # noqa: PLC0415
+    from testbed.detectors.observe import observe  # noqa: PLC0415
+
+    print(observation_to_json(observe(arguments.paths, targets=arguments.target, controls=arguments.control)))
+    return 0
+
+
+def conformance_command(arguments: argparse.Namespace) -> int:
+    """Try every published row on the middlebox."""
+    from testbed.middlebox import conformance  # noqa: PLC0415
+    from testbed.scenario.profiles import load_profile  # noqa: PLC0415
+
+    rows = [row for row in conformance.ROWS if arguments.profile in {None, row.profile}]
+    if not rows:
+        raise ScenarioError(f"nothing was published about a profile {arguments.profile!r} that a box alone can show")
+    findings = conformance.run(lambda name: load_profile(name).profile, rows)
+    if arguments.output:
+        try:
+            arguments.output.write_text(conformance.as_markdown(findings))
+        except OSError as error:
+            raise InputError(
+                f"cannot write {arguments.output}: {error.strerror}; choose another file with -o"
+            ) from error
+    print(json.dumps(conformance.as_json(findings)) if arguments.json else conformance.as_markdown(findings))
+    return 0 if all(each.agrees for each in findings) else 1
+
+
+def list_command(arguments: argparse.Namespace) -> int:
+    """List what there is of a kind."""
+    summaries: dict[str, str] = {}
+    if arguments.kind == "detectors":
+        from testbed.detectors.registry import detector_names, load_detector  # noqa: PLC0415
+
+        names = list(detector_names())
+        summaries = {} if arguments.json else {name: load_detector(name).summary for name in names}
+    elif arguments.kind == "evasions":
+        from testbed.traffic.evasion import EVASIONS  # noqa: PLC0415
+
+        names = list(EVASIONS)
+    else:
+        from testbed.scenario import library  # noqa: PLC0415
+
+        names = library.names(arguments.kind)
+    lines = [f"{name:16} {summaries[name]}" if name in summaries else name for name in names]
+    print(json.dumps(names) if arguments.json else "\n".join(lines))
+    return 0
+
+
+def show_command(arguments: argparse.Namespace) -> int:
+    """Show one thing by name."""
+    from testbed.report.show import show  # noqa: PLC0415
+
+    print(show(arguments.name, as_json=arguments.json))
+    return 0
+
+
+def schema_command(arguments: argparse.Namespace) -> int:
+    """Print a JSON Schema."""
+    from testbed.middlebox.profile.schema import profile_schema  # noqa: PLC0415
+    from testbed.scenario.model import Scenario  # noqa: PLC0415
+
+    schema = Scenario.model_json_schema() if arguments.kind == "scenario" else profile_schema()
+    print(json.dumps(schema, indent=1))
+    return 0
+
+
+def inspect_command(arguments: argparse.Namespace) -> int:
+    """Print what a censor would have done to a capture."""
+    from testbed.report.show import inspection_lines  # noqa: PLC0415
+
+    for line in inspection_lines(
+        arguments.capture, arguments.profile, seed=arguments.seed, inside=arguments.inside, as_json=arguments.json
+    ):
+        print(line)
+    return 0
+
+
+def kernel_command(arguments: argparse.Namespace) -> int:
+    """Build the guest's kernel, or say what is built."""
+    from testbed.engine.kernel import ensure_kernel, kernel_info  # noqa: PLC0415
+
+    if arguments.action == "build":
+        ensure_kernel(progress=say)
+    info = kernel_info()
+    facts = {
+        "path": str(info.path) if info.path else None, "hash": info.hash, "version": info.version,
+        "source": info.source, "size_bytes": info.size_bytes, "built": info.built, "options": len(info.options),
+    }  # fmt: skip
+    if arguments.json:
+        print(json.dumps(facts))
+    else:
+        print(
+            "\n".join(
+                f"{name:11} {value if value is not None else 'not built: testbed kernel build'}"
+                for name, value in facts.items()
+            )
+        )
+    return 0
+
+
+def doctor_command(arguments: argparse.Namespace) -> int:
+    """Say what this machine has and lacks."""
+    from testbed.doctor import diagnose, format_checks  # noqa: PLC0415
+
+    checks = diagnose()
+    if arguments.json:
+        print(
+            json.dumps(
+                [
+                    {name: getattr(check, name) for name in ("name", "ok", "found", "remedy", "required")}
+                    for check in checks
+                ]
+            )
+        )
+    else:
+        print(format_checks(checks))
+    return 0 if all(check.ok or not check.required for check in checks) else 3
