@@ -177,7 +177,9 @@ def _add_list_and_show(adders: Any) -> None:
     listing.add_argument("kind", choices=("scenarios", "topologies", "profiles", "detectors", "evasions"))
     listing.add_argument("--json", action="store_true", help="print one JSON list")
     listing.set_defaults(command=commands.list_command)
-    show = adders.add_parser("show", help="show a scenario, a topology, an evasion, or a profile with its evidence")
+    show = adders.add_parser(
+        "show", help="show a scenario, topology, evasion, detector, or a profile with its evidence"
+    )
     show.add_argument("name")
     show.add_argument("--json", action="store_true", help="print one JSON object")
     show.set_defaults(command=commands.show_command)

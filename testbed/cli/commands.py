@@ -192,12 +192,10 @@ def conformance_command(arguments: argparse.Namespace) -> int:
 
 def list_command(arguments: argparse.Namespace) -> int:
     """List what there is of a kind."""
-    summaries: dict[str, str] = {}
     if arguments.kind == "detectors":
-        from testbed.detectors.registry import detector_names, load_detector  # noqa: PLC0415
+        from testbed.detectors.registry import detector_names  # noqa: PLC0415
 
         names = list(detector_names())
-        summaries = {} if arguments.json else {name: load_detector(name).summary for name in names}
     elif arguments.kind == "evasions":
         from testbed.traffic.evasion import EVASIONS  # noqa: PLC0415
 
@@ -206,8 +204,7 @@ def list_command(arguments: argparse.Namespace) -> int:
         from testbed.scenario import library  # noqa: PLC0415
 
         names = library.names(arguments.kind)
-    lines = [f"{name:16} {summaries[name]}" if name in summaries else name for name in names]
-    print(json.dumps(names) if arguments.json else "\n".join(lines))
+    print(json.dumps(names) if arguments.json else "\n".join(names))
     return 0
 
 

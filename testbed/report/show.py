@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from testbed.detectors.registry import detector_names, load_detector
 from testbed.errors import ScenarioError
 from testbed.middlebox.adapters.pcap import inspect_capture
 from testbed.middlebox.events import event_to_json
@@ -22,9 +24,11 @@ if TYPE_CHECKING:
 
 __all__ = ["inspection_lines", "show"]
 
+_LONGEST_DEFAULT = 48
+
 
 def show(name: str, *, as_json: bool = False) -> str:
-    """A profile with its evidence, a topology or an evasion with its parameters, a scenario with what it resolves to.
+    """A profile with its evidence, a topology or an evasion with its parameters, a detector, or a resolved scenario.
 
     Raises:
         ScenarioError: nothing has that name, or it cannot be used.
@@ -35,6 +39,8 @@ def show(name: str, *, as_json: bool = False) -> str:
         found, text = _topology(name), _topology_text
     elif name in EVASIONS:
         found, text = _evasion(name), _evasion_text
+    elif name in detector_names():
+        found, text = _detector(name), _detector_text
     else:
         found, text = _scenario(name), _scenario_text
     return json.dumps(found) if as_json else text(found)
@@ -69,7 +75,7 @@ def _topology(name: str) -> dict[str, Any]:
 
 
 def _topology_text(found: dict[str, Any]) -> str:
-    rows = [(each["parameter"], json.dumps(each["default"]), each["about"]) for each in found["parameters"]]
+    rows = [(each["parameter"], _clipped(json.dumps(each["default"])), each["about"]) for each in found["parameters"]]
     return format_table(("parameter", "default", "about"), rows)
 
 
@@ -83,6 +89,20 @@ def _evasion_text(found: dict[str, Any]) -> str:
     rows = [(each["option"], json.dumps(each["default"]), each["about"]) for each in found["options"]]
     text = f"{found['name']}: {found['summary']}"
     return text + "\n\n" + format_table(("option", "default", "about"), rows) if rows else text
+
+
+def _detector(name: str) -> dict[str, Any]:
+    detector = load_detector(name)
+    method = inspect.getdoc(inspect.getmodule(type(detector))) or ""
+    return {"name": name, "summary": detector.summary, "method": method}
+
+
+def _detector_text(found: dict[str, Any]) -> str:
+    return f"{found['name']}: {found['summary']}\n\n{found['method']}"
+
+
+def _clipped(text: str) -> str:
+    return text if len(text) <= _LONGEST_DEFAULT else f"{text[: _LONGEST_DEFAULT - 1]}…"
 
 
 def _scenario(name: str) -> dict[str, Any]:

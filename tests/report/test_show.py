@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from testbed.detectors.registry import detector_names
 from testbed.errors import CaptureError, ScenarioError
 from testbed.report.show import inspection_lines, show
 from testbed.scenario import library
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 KINDS = ("scenarios", "topologies", "profiles")
 
 
-@pytest.mark.parametrize("name", [each for kind in KINDS for each in library.names(kind)])
+PACKAGED = [each for kind in KINDS for each in library.names(kind)]
+
+
+@pytest.mark.parametrize("name", [*PACKAGED, *detector_names()])
 def test_everything_packaged_can_be_shown_as_text_and_as_json(name: str) -> None:
     assert show(name).strip()
     assert isinstance(json.loads(show(name, as_json=True)), dict)
