@@ -10,7 +10,8 @@ Measured in virtual time, 1500 packets of tele2-3g-up in bursts and gaps (tests/
     HTB over bfifo     decides 21 packets otherwise, departures up to 95 ms earlier and 139 ms later: HTB sends while
                        its tokens are not negative and charges afterwards (sch_htb.c), so each burst is longer by a
                        packet, and what follows waits for it
-    the live box       drops the same packets; departures at most 7 µs later, where many packets come at once
+    the live box       drops the same packets; departures from 1 µs earlier, since its arrivals are stamped in whole µs,
+                       to 13 µs later, where many packets come at once
 
 The live box is none of the kernel's two: they drop in silence and tell no packet's delay, and the log has to name both.
 """
