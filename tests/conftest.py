@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,9 +21,10 @@ from testbed.scenario.plan import make_plan
 if TYPE_CHECKING:
     from pathlib import Path
 
-# How long an example takes is the machine's affair: speed is measured in benchmarks/, never tested.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
+# How long an example takes is the machine's affair: speed is measured in benchmarks/, never tested. CI tries the same
+# examples each time, so that it fails for what changed; every other run looks for new ones.
+settings.register_profile("testbed", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("testbed")
 
 
 @dataclass(frozen=True)

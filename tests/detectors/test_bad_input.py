@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from testbed.capture import read_capture
@@ -168,6 +168,8 @@ def timeline(name: str, points: list[tuple[float, int]], role: Role) -> Transfer
 
 
 @given(target=timelines, control=timelines)
+@example(target=[], control=[(5e-324, 0)])  # a duration that no division survives
+@example(target=[(0.0, 1), (99.0, 10**6)], control=[(0.0, 1), (1e-9, 1)])
 def test_no_timelines_whatever_crash_a_detector(
     target: list[tuple[float, int]], control: list[tuple[float, int]]
 ) -> None:

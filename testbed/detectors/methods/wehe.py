@@ -37,6 +37,7 @@ __all__ = [
 
 SLICES: Final = 100
 CAP_S: Final = 45.0  # TCP apps; the client measures no longer
+SHORTEST_S: Final = 0.1  # ours: a control that is over in less measures no speed
 CLIENT_AREA: Final = 0.50
 CLIENT_AREA_FAST: Final = 0.30  # if either mean is above FAST_BPS
 CLIENT_FAST_BPS: Final = 10e6
@@ -134,8 +135,8 @@ class WeheDetector:
         return verdict
 
     def _judge(self, target: Transfer, control: Transfer) -> Verdict:
-        if not (control.total_bytes and control.duration_s):
-            return inconclusive(self.name, f"control {control.id} moved no data over time")
+        if not control.total_bytes or control.duration_s < SHORTEST_S:
+            return inconclusive(self.name, f"control {control.id} moved no data, or all of it at once")
         width_s = min(control.duration_s, CAP_S) / SLICES
         original = slice_speeds(target, width_s=width_s, until_s=CAP_S)
         inverted = slice_speeds(control, width_s=width_s, until_s=CAP_S)

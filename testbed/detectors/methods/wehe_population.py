@@ -15,7 +15,7 @@ import ruptures
 from scipy import stats
 
 from testbed.detectors.ks import SIGNIFICANCE, ks_test, resampling_ratio
-from testbed.detectors.methods.wehe import RATIO, SLICES
+from testbed.detectors.methods.wehe import RATIO, SHORTEST_S, SLICES
 from testbed.detectors.samples import slice_speeds
 from testbed.detectors.subjects import pairs
 from testbed.detectors.verdict import Outcome, Verdict, inconclusive
@@ -165,7 +165,7 @@ class PopulationDetector:
         """Judge the population: enough positives, all tests together differ, and they crowd at a rate."""
         tests = []
         for target, control in pairs(observation):
-            if control.duration_s:
+            if control.duration_s >= SHORTEST_S:
                 width_s = control.duration_s / SLICES
                 tests.append(PopulationTest(*(slice_speeds(item, width_s=width_s) for item in (target, control))))
         tests = [test for test in tests if (test.original > 0).any() and (test.control > 0).any()]
