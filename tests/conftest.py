@@ -21,6 +21,8 @@ from testbed.scenario.plan import make_plan
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from testbed.engine.kernel.cache import KernelInfo
+
 # How long an example takes is the machine's affair: speed is measured in benchmarks/, never tested. CI tries the same
 # examples each time, so that it fails for what changed; every other run looks for new ones.
 settings.register_profile("testbed", deadline=None, derandomize="CI" in os.environ)
@@ -46,11 +48,17 @@ Runner = Callable[..., FinishedRun]
 
 
 @pytest.fixture(scope="session")
-def run_scenario(tmp_path_factory: pytest.TempPathFactory) -> Runner:
-    """Run 2021-03-10, or another scenario, with settings: ``run_scenario("date=2021-04-03", seed=2, command=[…])``."""
-    kernel = kernel_info()
-    if kernel.path is None:
+def kernel() -> KernelInfo:
+    """The guest's kernel, which a test that runs a guest cannot do without."""
+    found = kernel_info()
+    if found.path is None:
         pytest.skip("the guest's kernel is not built; run: testbed kernel build")
+    return found
+
+
+@pytest.fixture(scope="session")
+def run_scenario(tmp_path_factory: pytest.TempPathFactory, kernel: KernelInfo) -> Runner:
+    """Run 2021-03-10, or another scenario, with settings: ``run_scenario("date=2021-04-03", seed=2, command=[…])``."""
 
     def run(
         *settings: str, scenario: str = "2021-03-10", seed: int | None = None, command: list[str] | None = None,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from testbed.detectors.observation import SpeedTable
 
-__all__ = ["DAY_S", "DailySeries", "daily_medians", "daily_series"]
+__all__ = ["DAY_S", "DailySeries", "daily_medians", "daily_series", "log_speeds"]
 
 DAY_S: Final = 86_400.0
 
@@ -52,3 +52,9 @@ def daily_medians(speeds: SpeedTable, column: NDArray[np.float64]) -> DailySerie
     """Return the daily medians of a column's speeds above zero, bits a second."""
     moved = column > 0
     return daily_series(speeds.times_s[moved], column[moved], lambda part: float(np.median(part)))
+
+
+def log_speeds(speeds: SpeedTable) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return days (s since 1970) and natural logarithms of the target's daily median speed, shape (n,)."""
+    series = daily_medians(speeds, speeds.target_bps)
+    return series.days_s, np.log(series.values)

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from testbed.cli import main
-from testbed.engine.kernel import kernel_info
 from testbed.traffic.evasion import EVASIONS
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -17,12 +16,11 @@ HOW_TO = (DOCS / "how-to/probe-and-evade.md").read_text()
 SHOWN = re.findall(r"^    testbed ([^\n]+)\n\n```\n(.*?)```", HOW_TO, re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.usefixtures("kernel")
 @pytest.mark.parametrize(("command", "shown"), SHOWN, ids=[command for command, _ in SHOWN])
 def test_the_document_shows_what_the_command_prints(
     command: str, shown: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if kernel_info().path is None:
-        pytest.skip("the guest's kernel is not built; run: testbed kernel build")
     assert main([*shlex.split(command), "-o", str(tmp_path / "run")]) == 0
     printed = iter([without_figures(line) for line in capsys.readouterr().out.splitlines()])
     for line in shown.splitlines():

@@ -11,7 +11,6 @@ import pytest
 
 from testbed.cli import main
 from testbed.cli.arguments import make_parser
-from testbed.engine.kernel import kernel_info
 from testbed.engine.probe import ProbeRequest, plan_probe, read_findings, read_names
 from testbed.engine.probe_check import ProbeResult, compare
 from testbed.engine.run import run_plan
@@ -23,6 +22,8 @@ from testbed.traffic.probes import PROBES
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from testbed.engine.kernel.cache import KernelInfo
 
 ONE_LINE = "lines=[{name: mobile, kind: mobile, tspu: true}]"
 Prober = Callable[..., ProbeResult]
@@ -42,11 +43,8 @@ def request(probe: str, **options: object) -> ProbeRequest:
 
 
 @pytest.fixture(scope="module")
-def probe(tmp_path_factory: pytest.TempPathFactory) -> Prober:
+def probe(tmp_path_factory: pytest.TempPathFactory, kernel: KernelInfo) -> Prober:
     """Probe the first day with settings: ``probe("ttl", "network.parameters.hops=9", line="landline")``."""
-    kernel = kernel_info()
-    if kernel.path is None:
-        pytest.skip("the guest's kernel is not built; run: testbed kernel build")
 
     def run(name: str, *settings: str, **options: object) -> ProbeResult:
         lines = () if "line" in options else (ONE_LINE,)
@@ -196,9 +194,8 @@ def test_symmetry_is_another_with_another_box(probe: Prober) -> None:
     assert result.agrees
 
 
+@pytest.mark.usefixtures("kernel")
 def test_the_command_prints_the_table_or_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    if kernel_info().path is None:
-        pytest.skip("the guest's kernel is not built; run: testbed kernel build")
     assert main(["probe", "ttl", "2021-03-10", "-o", str(tmp_path / "text")]) == 0
     output = capsys.readouterr()
     assert "box between hops 3 and 4; configured: after hop 3" in output.out

@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from testbed.detectors.daily import daily_medians
+from testbed.detectors.daily import log_speeds
 from testbed.detectors.methods.crowd import RATIO_RULE
 from testbed.detectors.verdict import Outcome, Verdict, inconclusive
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
-    from testbed.detectors.observation import Observation, SpeedTable
+    from testbed.detectors.observation import Observation
 
 __all__ = ["Alarm", "CusumDetector", "OoniCusumDetector", "State", "StateChange", "cusum", "state_changes"]
 
@@ -114,12 +112,6 @@ def state_changes(
             changes.append(StateChange(index, changed, silent=state is State.UNKNOWN))
             state, up, down = changed, 0.0, 0.0
     return changes
-
-
-def log_speeds(speeds: SpeedTable) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return days (s since 1970) and natural logarithms of the target's daily median speed, shape (n,)."""
-    series = daily_medians(speeds, speeds.target_bps)
-    return series.days_s, np.log(series.values)
 
 
 @dataclass(frozen=True)

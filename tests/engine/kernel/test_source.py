@@ -69,7 +69,7 @@ def test_unpacking_keeps_to_what_is_compiled(tmp_path: Path) -> None:
 def test_the_patches_apply_to_the_installed_source(tmp_path: Path) -> None:
     source = find_source()
     if source is None:
-        pytest.skip("no Linux source is installed")
+        pytest.skip("no Linux source is installed; mend with: sudo apt-get install linux-source-6.12")
     patches = load_recipe().patches
     lines = [line for _, text in patches for line in text.splitlines()]
     files = sorted({line.removeprefix("--- a/") for line in lines if line.startswith("--- a/")})
