@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from testbed.records.capture_file import Frame, datagram, read_frames
+from testbed.records.files import open_regular
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,7 +72,7 @@ def read_box_captures(inside: Path, outside: Path, subscriber: str) -> BoxCaptur
     """
     sides = []
     for path in (inside, outside):
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             sides.append(list(read_frames(file)))
     captures = BoxCaptures(sides[0], sides[1], bytes(map(int, subscriber.split("."))))
     neighbours = _inner_neighbours(captures)

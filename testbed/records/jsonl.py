@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from testbed.errors import RecordError
+from testbed.records.files import read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +54,7 @@ def read_lines(path: Path, *, complete: bool = True) -> Iterator[dict[str, Any]]
         RecordError: the file is not JSON lines; names the line.
     """
     try:
-        lines = path.read_bytes().split(b"\n")
+        lines = read_regular(path).split(b"\n")
     except OSError as error:
         raise RecordError(f"cannot read {path}: {error.strerror}") from error
     for number, line in enumerate(lines, start=1):

@@ -8,6 +8,8 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, BinaryIO
 
+from testbed.records.files import replacing
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
@@ -46,14 +48,12 @@ def write_pcapng(
     Raises:
         OSError: the file cannot be written.
     """
-    partial = path.with_name(path.name + ".partial")
     count = 0
-    with partial.open("wb", buffering=1 << 20) as file:
+    with replacing(path) as file:
         _write_head(file, interface, secrets)
         for frame in frames:
             file.write(_packet_block(frame, comments.get(frame.number)))
             count += 1
-    partial.replace(path)
     return count
 
 

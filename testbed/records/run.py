@@ -12,11 +12,11 @@ guest.log           what the guest's kernel and programs printed
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from testbed.errors import RecordError
+from testbed.records.files import read_regular, write_atomically
 from testbed.records.jsonl import read_lines
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class RunDirectory:
     def _object(self, name: str) -> dict[str, Any]:
         path = self.path / name
         try:
-            found = json.loads(path.read_bytes())
+            found = json.loads(read_regular(path))
         except OSError as error:
             raise RecordError(f"{self.path} is no run directory: {name}: {error.strerror}") from error
         except (ValueError, RecursionError) as error:
@@ -126,13 +126,3 @@ class RunDirectory:
         if not isinstance(found, dict):
             raise RecordError(f"{path}: expected a JSON object, got {type(found).__name__}")
         return found
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that a reader sees the old one or the new one, never half of it."""
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)

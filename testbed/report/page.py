@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from testbed.errors import RecordError
 from testbed.quantities import format_rate
 from testbed.records.clock import iso_time
-from testbed.records.run import RunDirectory, write_atomically
+from testbed.records.files import write_atomically
+from testbed.records.run import RunDirectory
 from testbed.report.figures import write_figures
 from testbed.report.published import Comparison, compare_with_published
 from testbed.report.table import transfer_table

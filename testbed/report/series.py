@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from testbed.errors import RecordError
 from testbed.records.capture_file import datagram, read_frames
+from testbed.records.files import open_regular
 from testbed.records.transfers import received_bytes
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def _data_segments(
     addresses = bytes(map(int, source.split("."))) + bytes(map(int, destination.split(".")))
     ports = struct.pack("!HH", source_port, destination_port)
     rows = []
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         for frame in read_frames(file):
             packet = datagram(frame)
             if frame.t_ns < not_before_ns or packet is None or packet[12:20] != addresses:

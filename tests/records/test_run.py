@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from testbed.errors import RecordError
-from testbed.records.run import RunDirectory, write_atomically
+from testbed.records.files import write_atomically
+from testbed.records.run import RunDirectory
 from tests.records.build import TRUTH, write_run
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def test_a_manifest_is_replaced_as_a_whole(tmp_path: Path) -> None:
     assert path.read_text() == "old"
     write_atomically(path, "new")
     assert path.read_text() == "new"
-    assert [each.name for each in tmp_path.iterdir() if each.suffix != ".partial"] == ["manifest.json"]
+    assert [each.name for each in tmp_path.iterdir()] == ["manifest.json"]
 
 
 def test_numbers_and_text_of_a_manifest_survive(tmp_path: Path) -> None:
@@ -134,6 +135,6 @@ def test_later_verdicts_of_a_detector_replace_its_earlier_ones(tmp_path: Path) -
 
 def test_a_folder_that_takes_no_verdicts_says_so(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
-    (tmp_path / "run/verdicts.jsonl.partial").mkdir()  # in the way, for root too
-    with pytest.raises(RecordError, match="verdicts cannot be kept"):
+    (tmp_path / "run/verdicts.jsonl").mkdir()  # in the way, for root too
+    with pytest.raises(RecordError, match=r"verdicts\.jsonl is a folder"):
         run.keep_verdicts([{"detector": "a"}])

@@ -1,0 +1,97 @@
+"""Opening and replacing files in folders that somebody else may have written to.
+
+A program under test can leave anything where a record is expected: a symbolic link to a file of the user's, a FIFO that
+nobody writes to, a device without end, a file larger than memory. So a reader opens regular files only, follows no
+link in the last step, waits for nothing and reads no more than it was told; a writer makes a new file of its own and
+moves it into place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import stat
+from typing import TYPE_CHECKING
+
+from testbed.errors import RecordError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import BinaryIO
+
+__all__ = ["open_regular", "read_regular", "replacing", "write_atomically"]
+
+_LARGEST_RECORD_BYTES = 1 << 31  # of a file that is read as a whole
+_BUFFER_BYTES = 1 << 20
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file for reading, without following a link at its end and without waiting.
+
+    Raises:
+        OSError: it cannot be opened; a link at its end is refused with ELOOP.
+        RecordError: it is a folder, a FIFO, a socket or a device.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        raise RecordError(f"{path} is {_kind(mode)}, where a file is expected; remove it")
+    return os.fdopen(descriptor, "rb")
+
+
+def read_regular(path: Path, *, most_bytes: int = _LARGEST_RECORD_BYTES) -> bytes:
+    """The contents of a regular file.
+
+    Raises:
+        OSError: as `open_regular`.
+        RecordError: as `open_regular`; or it has more than ``most_bytes``.
+    """
+    with open_regular(path) as file:
+        data = file.read(most_bytes + 1)
+    if len(data) > most_bytes:
+        raise RecordError(f"{path} has more than {most_bytes} bytes, too many for a file of its kind")
+    return data
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A new file that takes the place of ``path`` when the block has ended without an error.
+
+    Nobody can have foreseen its name, and it replaces whatever has the old one: a link is replaced, not followed.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    try:
+        with os.fdopen(descriptor, "wb", buffering=_BUFFER_BYTES) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file so that a reader sees the old one or the new one, never half of it.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    with replacing(path) as file:
+        file.write(text.encode())
+
+
+def _kind(mode: int) -> str:
+    kinds = {
+        stat.S_IFDIR: "a folder", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device",
+        stat.S_IFBLK: "a device", stat.S_IFLNK: "a symbolic link",
+    }  # fmt: skip
+    return kinds.get(stat.S_IFMT(mode), "no regular file")
