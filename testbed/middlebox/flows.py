@@ -1,7 +1,8 @@
 """The flow table: what the box remembers of each five-tuple, until when, and who is forgotten when it is full.
 
 Each flow has one expiry, pushed back by every packet. A heap holds one lower bound of it per flow, corrected when it
-comes to the top, so that a packet costs one assignment. Not for: deciding what to do with a flow.
+comes to the top, so that a packet costs one assignment. Entries are numbered, and a flow knows the number of the one
+that counts: an older one with the same bound is not taken for it. Not for: deciding what to do with a flow.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Flow:
     """
 
     __slots__ = (
-        "action", "bound_ns", "id", "in_handshake", "inspections_left", "is_new", "is_refreshed", "key",
+        "action", "bound_ns", "entry", "id", "in_handshake", "inspections_left", "is_new", "is_refreshed", "key",
         "last_seen_ns", "opened_ns", "reader", "timeout_ns",
     )  # fmt: skip
 
@@ -39,12 +40,17 @@ class Flow:
         self.last_seen_ns = now_ns
         self.timeout_ns = timeout_ns
         self.bound_ns = 0
+        self.entry = 0  # number of its entry in the heap
         self.inspections_left = 0
         self.reader: Reader | None = None
         self.action: Action | None = None
         self.is_refreshed = True  # packets push the expiry back
         self.in_handshake = False
         self.is_new = True  # its first packet is being looked at
+
+    def saw(self, now_ns: int) -> None:
+        """Count idle time from ``now_ns``, unless the flow was seen later: a live box's clocks may differ a little."""
+        self.last_seen_ns = max(self.last_seen_ns, now_ns)
 
     @property
     def expires_ns(self) -> int:
@@ -58,15 +64,16 @@ class FlowTable:
     ``evicted`` counts the flows that had to go to make room.
     """
 
-    __slots__ = ("_by_id", "_by_key", "_count", "_heap", "_limit", "evicted")
+    __slots__ = ("_by_id", "_by_key", "_count", "_entries", "_heap", "_limit", "evicted")
 
     def __init__(self, limit: int) -> None:
         """An empty table for at most ``limit`` flows."""
         self._limit = limit
         self._by_key: dict[FlowKey, Flow] = {}
         self._by_id: dict[int, Flow] = {}
-        self._heap: list[tuple[int, int]] = []
+        self._heap: list[tuple[int, int, int]] = []  # bound, flow, number of the entry
         self._count = 0
+        self._entries = 0
         self.evicted = 0
 
     def __len__(self) -> int:
@@ -110,7 +117,7 @@ class FlowTable:
         return None if flow is None else flow.expires_ns
 
     def due(self, now_ns: int) -> list[Flow]:
-        """Flows that have been idle for too long at ``now_ns``, earliest first. They stay in the table."""
+        """Flows that have been idle for too long at ``now_ns``, earliest first, each once. They stay in the table."""
         due = []
         flow = self._earliest()
         while flow is not None and flow.expires_ns <= now_ns:
@@ -118,7 +125,7 @@ class FlowTable:
             heappop(self._heap)
             flow = self._earliest()
         for flow in due:
-            self._schedule(flow)
+            self._push(flow)
         return due
 
     def oldest(self) -> Flow | None:
@@ -126,23 +133,32 @@ class FlowTable:
         return self._earliest()
 
     def _schedule(self, flow: Flow) -> None:
-        flow.bound_ns = flow.expires_ns
-        heappush(self._heap, (flow.bound_ns, flow.id))
+        """Give a flow a new entry, and make the heap anew where entries without a flow outnumber the others."""
+        self._push(flow)
         if len(self._heap) > 2 * len(self._by_id) + _SPARE_ENTRIES:
-            self._heap = [(each.bound_ns, each.id) for each in self._by_id.values()]
+            self._heap = [(each.bound_ns, each.id, each.entry) for each in self._by_id.values()]
             heapify(self._heap)
 
+    def _push(self, flow: Flow) -> None:
+        """Give a flow a new entry; where one of its own was taken off before, the heap has not grown."""
+        self._entries += 1
+        flow.bound_ns, flow.entry = flow.expires_ns, self._entries
+        heappush(self._heap, (flow.bound_ns, flow.id, flow.entry))
+
     def _earliest(self) -> Flow | None:
-        """The flow that expires first, after correcting the top of the heap."""
+        """The flow that expires first, after correcting the top of the heap.
+
+        The heap must not be made anew here: `due` has taken flows off it, which would come back.
+        """
         heap = self._heap
         while heap:
-            bound, number = heap[0]
+            bound, number, entry = heap[0]
             flow = self._by_id.get(number)
-            if flow is not None and flow.bound_ns == bound:
+            if flow is not None and flow.entry == entry:
                 if flow.expires_ns <= bound:
                     return flow
                 heappop(heap)
-                self._schedule(flow)
+                self._push(flow)
             else:
                 heappop(heap)
         return None

@@ -142,8 +142,8 @@ class Inspector:
     def refresh(self, flow: int, last_seen_ns: int) -> None:
         """The kernel saw a packet of this flow at ``last_seen_ns``: its idle time counts from there."""
         known = self._flows.by_id(flow)
-        if known is not None and known.is_refreshed and last_seen_ns > known.last_seen_ns:
-            known.last_seen_ns = last_seen_ns
+        if known is not None and known.is_refreshed:
+            known.saw(last_seen_ns)
 
     def next_expiry_ns(self) -> int | None:
         """When `expire` will next have something to do; None while no flow is remembered."""
@@ -170,7 +170,7 @@ class Inspector:
                 return events
             flow = self._open(packet, now_ns, events)
         elif flow.is_refreshed:
-            flow.last_seen_ns = now_ns
+            flow.saw(now_ns)
         if flow.in_handshake or packet.flags & SYN:
             self._follow_handshake(flow, packet, now_ns, events)
         if flow.action is not None:
