@@ -19,6 +19,8 @@ _MOST_FRAGMENTS = 45  # CP22
 # Assumptions: Linux keeps fragments for 30 s, and something has to bound the memory.
 _TIMEOUT_NS = 30 * 1_000_000_000
 _MOST_DATAGRAMS = 1024
+_LONGEST = 65_535  # the length field of IPv4; that of IPv6 does not count its header of 40 bytes
+_IPV4 = 4
 
 
 class _Key(NamedTuple):
@@ -43,6 +45,9 @@ class FragmentBuffer:
     def hold(self, packet: Packet, now_ns: int) -> tuple[list[Event], list[Packet]]:
         """Keep a fragment.
 
+        A datagram that would be too long for its own length field can never be put together: of one, the fragment that
+        would complete it is dropped, as Linux does.
+
         Returns:
             What happened to it, and all fragments of its datagram, in the order in which they came, if it is complete
             now (else none).
@@ -64,6 +69,8 @@ class FragmentBuffer:
         if not _is_complete(pieces):
             return [held], []
         del self._waiting[key]
+        if _is_too_long(pieces):
+            return [packet_dropped(0, packet, now_ns, "datagram too long")], []
         return [held], pieces
 
     def _forget_old(self, now_ns: int) -> None:
@@ -117,6 +124,12 @@ def joined(pieces: list[Packet]) -> Packet:
     for piece in reversed(pieces):
         body[piece.fragment_offset : piece.fragment_offset + len(piece.body)] = piece.body
     return Packet.parse(joined_datagram(first.data, first.body_offset, first.protocol, bytes(body)), first.direction)
+
+
+def _is_too_long(pieces: list[Packet]) -> bool:
+    first = next(piece for piece in pieces if not piece.fragment_offset)
+    header = first.body_offset if first.version == _IPV4 else 0
+    return header + _end(pieces) > _LONGEST
 
 
 def _end(pieces: list[Packet]) -> int:

@@ -132,3 +132,22 @@ def test_held_fragments_come_out_with_the_ttl_of_the_first(policy: str) -> None:
         del again.chksum
         assert IP(bytes(again)).chksum == expected
     assert not any(isinstance(event, PacketDropped) for event in events)
+
+
+@pytest.mark.parametrize("policy", ["hold", "reassemble"])
+@pytest.mark.parametrize(("end", "fits"), [(65_535, True), (65_536, False), (65_528 + 1500, False)])
+def test_a_datagram_longer_than_its_length_field_is_never_put_together(policy: str, end: int, *, fits: bool) -> None:
+    """Fragments may begin anywhere up to byte 65,528: a datagram of up to 128 kB can be described, but not exist."""
+    box = Box(profile(inspection__fragments=policy))
+    whole = Connection().up(b"\xaa" * 20)
+    body = bytes(end - 20)
+    pieces = []
+    for at in range(0, len(body), 8000):
+        piece = body[at : at + 8000]
+        flags = (at // 8 | (0x2000 if at + 8000 < len(body) else 0)).to_bytes(2, "big")
+        header = whole.data[:2] + (20 + len(piece)).to_bytes(2, "big") + whole.data[4:6] + flags + whole.data[8:20]
+        pieces.append(Packet.parse(header + piece, UP))
+    events = box.send(*pieces)
+    dropped = [event.reason for event in events if isinstance(event, PacketDropped)]
+    assert dropped == ([] if fits else ["datagram too long"])
+    assert any(isinstance(event, PacketInjected) for event in events) is fits
