@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 
     from testbed.middlebox.profile.section import Section
 
-__all__ = ["METERED", "ActionSpec", "MeterChoice", "MeterSpec", "PolicerSpec", "read_directions"]
+__all__ = [
+    "METERED",
+    "MOST_BPS",
+    "MOST_BYTES",
+    "ActionSpec",
+    "MeterChoice",
+    "MeterSpec",
+    "PolicerSpec",
+    "read_directions",
+]
 
 PolicerSpec = TokenBucketSpec | CoarseRefillSpec | RandomPassSpec | ByteQuotaSpec
 MeterSpec = PolicerSpec | ShaperSpec
@@ -26,6 +35,10 @@ METERED = "throttle"
 _KINDS = (METERED, "delay", "drop", "reset", "rewrite", "block_page")
 _DIRECTIONS = {direction.value: direction for direction in Direction}
 _COUNTS = ("ip_length", "payload", "frame_length")
+MOST_BPS = 32_000_000_000  # tc counts bytes per second in 32 bits
+MOST_BYTES = 1 << 40
+_MOST_TICKS = (1 << 32) - 1  # so does it the time that a burst takes, in ticks of 64 ns
+_LONGEST_PAGE = 1200  # bytes: with its head and the packet's it has to fit into 1500
 _RATES = frozenset({"token_bucket", "coarse_refill", "shaper"})
 
 
@@ -59,12 +72,23 @@ class ActionSpec:
             directions=directions,
             scope=section.choice("scope", ("flow", "subscriber", "line") if kind == METERED else ("flow",)),
             trigger_packet=section.choice("trigger_packet", ("passes", "dropped")),
-            residual_s=section.number("residual_s", above=0) if section.has("residual_s") else None,
+            residual_s=section.seconds_or_none("residual_s"),
             after_packets=section.range("after_packets", least=0) if kind == "drop" else (0, 0),
             reset_to=frozenset(section.choices("reset_to", ("inside", "outside"))) if kind == "reset" else frozenset(),
-            delay_s=section.number("delay_s", above=0) if kind == "delay" else 0.0,
-            page=section.text("page") if kind == "block_page" else "",
+            delay_s=section.seconds("delay_s") if kind == "delay" else 0.0,
+            page=_page(section) if kind == "block_page" else "",
         )
+
+
+def _page(section: Section) -> str:
+    page = section.text("page")
+    try:
+        size = len(page.encode())
+    except UnicodeEncodeError as error:
+        raise section.error("page", f"{error.object[error.start]!a} at {error.start} is no character") from error
+    if size > _LONGEST_PAGE:
+        raise section.error("page", f"{size} bytes are too many for one packet; expected {_LONGEST_PAGE} or less")
+    return page
 
 
 def read_directions(section: Section) -> frozenset[Direction]:
@@ -106,31 +130,48 @@ class MeterChoice:
 
 
 def _rate(section: Section) -> int:
-    rate_bps = section.integer("rate_bps", least=8)
+    rate_bps = section.integer("rate_bps", least=8, most=MOST_BPS)
     if rate_bps % 8:
         raise section.error("rate_bps", f"{rate_bps} is no multiple of 8; tc counts whole bytes per second")
     return rate_bps
 
 
+def _size(section: Section, key: str, *, least: int = 1) -> int:
+    return section.integer(key, least=least, most=MOST_BYTES)
+
+
+def _burst(section: Section, spec: MeterSpec) -> None:
+    """Refuse a burst whose sending time the kernel cannot hold."""
+    if isinstance(spec, TokenBucketSpec | ShaperSpec) and spec.start().burst_ticks > _MOST_TICKS:
+        longest = spec.rate_bps // 8 * _MOST_TICKS * 64 // 1_000_000_000
+        problem = f"{spec.burst_bytes} is too large for tc at {spec.rate_bps} bit/s; expected {longest} or less"
+        raise section.error("burst_bytes", problem)
+
+
 def _token_bucket(section: Section) -> TokenBucketSpec:
-    return TokenBucketSpec(rate_bps=_rate(section), burst_bytes=section.integer("burst_bytes", least=1))
+    spec = TokenBucketSpec(rate_bps=_rate(section), burst_bytes=_size(section, "burst_bytes"))
+    _burst(section, spec)
+    return spec
 
 
 def _coarse_refill(section: Section) -> CoarseRefillSpec:
+    period_s = section.seconds("period_s")
     return CoarseRefillSpec(
-        quantum_bytes=section.integer("quantum_bytes", least=1),
-        period_s=section.number("period_s", above=0),
-        cap_bytes=section.integer("cap_bytes", least=1),
-        phase_s=section.number("phase_s"),
+        quantum_bytes=_size(section, "quantum_bytes"),
+        period_s=period_s,
+        cap_bytes=_size(section, "cap_bytes"),
+        phase_s=section.number("phase_s", least=-period_s, most=period_s),
     )
 
 
 def _shaper(section: Section) -> ShaperSpec:
-    return ShaperSpec(
+    spec = ShaperSpec(
         rate_bps=_rate(section),
-        burst_bytes=section.integer("burst_bytes", least=1),
-        queue_bytes=section.integer("queue_bytes", least=1),
+        burst_bytes=_size(section, "burst_bytes"),
+        queue_bytes=_size(section, "queue_bytes"),
     )
+    _burst(section, spec)
+    return spec
 
 
 def _random_pass(section: Section) -> RandomPassSpec:
@@ -138,7 +179,7 @@ def _random_pass(section: Section) -> RandomPassSpec:
 
 
 def _byte_quota(section: Section) -> ByteQuotaSpec:
-    return ByteQuotaSpec(quota_bytes=section.integer("quota_bytes", least=0))
+    return ByteQuotaSpec(quota_bytes=_size(section, "quota_bytes", least=0))
 
 
 _READERS: dict[str, Callable[[Section], MeterSpec]] = {

@@ -75,7 +75,14 @@ from testbed.middlebox.recognise import PROTOCOLS, TCP_RECOGNISERS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["FlowLimits", "Inspection", "Placement", "Profile", "ProfileError", "Trigger"]
+__all__ = [
+    "LARGEST_TABLE", "LONGEST_PAYLOAD", "MOST_HOPS", "FlowLimits", "Inspection", "Placement", "Profile",
+    "ProfileError", "Trigger",
+]  # fmt: skip
+
+MOST_HOPS = 255  # of a packet's TTL
+LONGEST_PAYLOAD = 65_535
+LARGEST_TABLE = 10_000_000  # some gigabytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +101,7 @@ class Placement:
         lines.close()
         sees = section.choices("sees", tuple(each.value for each in Direction)) if section.has("sees") else None
         return cls(
-            hop=section.integer("hop", least=1),
+            hop=section.integer("hop", least=1, most=MOST_HOPS),
             lines=shares,
             sees=frozenset(Direction if sees is None else map(Direction, sees)),
         )
@@ -146,7 +153,7 @@ class Inspection:
         """From the section ``inspection``."""
         return cls(
             budget_packets=section.range("budget_packets", least=0),
-            give_up_bytes=section.integer("give_up_bytes", least=1),
+            give_up_bytes=section.integer("give_up_bytes", least=1, most=LONGEST_PAYLOAD),
             reassembly=section.choice("reassembly", ("none", "segments", "records")),
             fragments=section.choice("fragments", ("pass", "drop", "hold", "reassemble")),
         )
@@ -166,11 +173,11 @@ class FlowLimits:
     def read(cls, section: Section) -> FlowLimits:
         """From the section ``flows``."""
         return cls(
-            idle_timeout_s=section.number("idle_timeout_s", above=0),
-            syn_sent_timeout_s=section.number_or_none("syn_sent_timeout_s", above=0),
-            syn_received_timeout_s=section.number_or_none("syn_received_timeout_s", above=0),
+            idle_timeout_s=section.seconds("idle_timeout_s"),
+            syn_sent_timeout_s=section.seconds_or_none("syn_sent_timeout_s"),
+            syn_received_timeout_s=section.seconds_or_none("syn_received_timeout_s"),
             cleared_by=section.choices("cleared_by", ("fin", "rst"), may_be_empty=True),
-            table_size=section.integer("table_size", least=1),
+            table_size=section.integer("table_size", least=1, most=LARGEST_TABLE),
         )
 
 

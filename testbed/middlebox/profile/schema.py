@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from testbed.middlebox.profile.evidence import GRADES
+from testbed.middlebox.profile.measures import MOST_BPS, MOST_BYTES
+from testbed.middlebox.profile.model import LARGEST_TABLE, LONGEST_PAYLOAD, MOST_HOPS
 from testbed.middlebox.profile.rules import RULE_KINDS
+from testbed.middlebox.profile.section import LONGEST_S, MOST_PACKETS, SHORTEST_S
 from testbed.middlebox.recognise import PROTOCOLS
 
 __all__ = ["profile_schema"]
@@ -13,12 +16,13 @@ __all__ = ["profile_schema"]
 _Schema = dict[str, Any]
 
 _TEXT: _Schema = {"type": "string", "minLength": 1}
-_POSITIVE: _Schema = {"type": "number", "exclusiveMinimum": 0}
-_COUNT: _Schema = {"type": "integer", "minimum": 1}
+_SECONDS: _Schema = {"type": "number", "minimum": SHORTEST_S, "maximum": LONGEST_S}
 _SHARE: _Schema = {"type": "number", "minimum": 0, "maximum": 1}
 _INSTANT: _Schema = {"type": ["string", "null"], "format": "date-time"}
-_RANGE: _Schema = {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 2, "maxItems": 2}
-_RATE: _Schema = {"type": "integer", "minimum": 8, "multipleOf": 8}
+_PACKETS: _Schema = {"type": "integer", "minimum": 0, "maximum": MOST_PACKETS}
+_RANGE: _Schema = {"type": "array", "items": _PACKETS, "minItems": 2, "maxItems": 2}
+_RATE: _Schema = {"type": "integer", "minimum": 8, "maximum": MOST_BPS, "multipleOf": 8}
+_BYTES: _Schema = {"type": "integer", "minimum": 1, "maximum": MOST_BYTES}
 
 
 def profile_schema() -> _Schema:
@@ -35,7 +39,7 @@ def profile_schema() -> _Schema:
             "valid_from": _leaf(_INSTANT),
             "valid_until": _leaf(_INSTANT),
             "placement": _section(
-                hop=_COUNT,
+                hop={"type": "integer", "minimum": 1, "maximum": MOST_HOPS},
                 lines={"type": "object", "additionalProperties": _leaf(_SHARE)},
                 sees=_words("up", "down"),
             ),
@@ -44,16 +48,16 @@ def profile_schema() -> _Schema:
             "exempt": {"type": "array", "items": _rule()},
             "inspection": _section(
                 budget_packets=_RANGE,
-                give_up_bytes=_COUNT,
+                give_up_bytes={"type": "integer", "minimum": 1, "maximum": LONGEST_PAYLOAD},
                 reassembly=_word("none", "segments", "records"),
                 fragments=_word("pass", "drop", "hold", "reassemble"),
             ),
             "flows": _section(
-                idle_timeout_s=_POSITIVE,
-                syn_sent_timeout_s=_POSITIVE,
-                syn_received_timeout_s=_POSITIVE,
+                idle_timeout_s=_SECONDS,
+                syn_sent_timeout_s=_SECONDS,
+                syn_received_timeout_s=_SECONDS,
                 cleared_by=_words("fin", "rst"),
-                table_size=_COUNT,
+                table_size={"type": "integer", "minimum": 1, "maximum": LARGEST_TABLE},
             ),
             "action": _action(),
             "meter": _meter(),
@@ -83,23 +87,23 @@ def _action() -> _Schema:
         directions=_words("up", "down"),
         scope=_word("flow", "subscriber", "line"),
         trigger_packet=_word("passes", "dropped"),
-        residual_s=_POSITIVE,
+        residual_s=_SECONDS,
         after_packets=_RANGE,
         reset_to=_words("inside", "outside"),
-        delay_s=_POSITIVE,
+        delay_s=_SECONDS,
         page=_TEXT,
     )
 
 
 def _meter() -> _Schema:
     kinds: dict[str, _Schema] = {
-        "token_bucket": _section(rate_bps=_RATE, burst_bytes=_COUNT),
+        "token_bucket": _section(rate_bps=_RATE, burst_bytes=_BYTES),
         "coarse_refill": _section(
-            quantum_bytes=_COUNT, period_s=_POSITIVE, cap_bytes=_COUNT, phase_s={"type": "number"}
+            quantum_bytes=_BYTES, period_s=_SECONDS, cap_bytes=_BYTES, phase_s={"type": "number"}
         ),
-        "shaper": _section(rate_bps=_RATE, burst_bytes=_COUNT, queue_bytes=_COUNT),
+        "shaper": _section(rate_bps=_RATE, burst_bytes=_BYTES, queue_bytes=_BYTES),
         "random_pass": _section(pass_share=_SHARE),
-        "byte_quota": _section(quota_bytes={"type": "integer", "minimum": 0}),
+        "byte_quota": _section(quota_bytes=_BYTES | {"minimum": 0}),
     }
     section = _section(kind=_word(*kinds), counts=_word("ip_length", "payload", "frame_length"))
     section["properties"] |= kinds

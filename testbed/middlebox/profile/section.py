@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from testbed.errors import ScenarioError
 
-__all__ = ["ProfileError", "Section"]
+__all__ = ["LONGEST_S", "MOST_PACKETS", "SHORTEST_S", "ProfileError", "Section"]
 
 T = TypeVar("T")
+
+# Bounds of what a live box can honour: its timers count nanoseconds since 1970 in 64 bits, its log whole microseconds.
+SHORTEST_S, LONGEST_S = 1e-6, 365 * 24 * 3600.0
+MOST_PACKETS = 1_000_000_000
+
+_SHOWN = 60
 
 
 class ProfileError(ScenarioError):
@@ -31,7 +38,7 @@ class Section:
 
     def __init__(self, plain: object, path: str = "") -> None:
         if not isinstance(plain, Mapping):
-            raise ProfileError(path, f"expected a mapping, not {plain!r}")
+            raise ProfileError(path, f"expected a mapping, not {_shown(plain)}")
         self._left = {str(key): value for key, value in plain.items()}
         self._path = path
 
@@ -74,7 +81,7 @@ class Section:
         """A string that is not empty."""
         value = self._take(key)
         if not isinstance(value, str) or not value:
-            raise self.error(key, f"expected text, not {value!r}")
+            raise self.error(key, f"expected text, not {_shown(value)}")
         return value
 
     def text_or_none(self, key: str) -> str | None:
@@ -87,14 +94,14 @@ class Section:
         items = value if isinstance(value, list | tuple) else [value]
         for item in items:
             if not isinstance(item, str) or not item:
-                raise self.error(key, f"expected text, not {item!r}")
+                raise self.error(key, f"expected text, not {_shown(item)}")
         return tuple(str(item) for item in items)
 
     def choice(self, key: str, known: tuple[str, ...]) -> str:
         """One of the known words."""
         value = self._take(key)
         if value not in known:
-            raise self.error(key, f"unknown value {value!r}; expected one of {', '.join(known)}")
+            raise self.error(key, f"unknown value {_shown(value)}; expected one of {', '.join(known)}")
         return str(value)
 
     def choices(self, key: str, known: tuple[str, ...], *, may_be_empty: bool = False) -> tuple[str, ...]:
@@ -102,7 +109,7 @@ class Section:
         items = self._list(key)
         for item in items:
             if item not in known:
-                raise self.error(key, f"unknown value {item!r}; expected some of {', '.join(known)}")
+                raise self.error(key, f"unknown value {_shown(item)}; expected some of {', '.join(known)}")
         if len(set(map(str, items))) != len(items):
             raise self.error(key, "the same value twice")
         if not items and not may_be_empty:
@@ -113,61 +120,59 @@ class Section:
         """One of the known words; the first of them if the key is missing."""
         return self.choice(key, known) if self.has(key) else known[0]
 
-    def number_or_none(self, key: str, *, above: float) -> float | None:
-        """A number, or None if the key is missing."""
-        return self.number(key, above=above) if self.has(key) else None
+    def seconds(self, key: str) -> float:
+        """A duration that a live box can honour."""
+        return self.number(key, least=SHORTEST_S, most=LONGEST_S)
+
+    def seconds_or_none(self, key: str) -> float | None:
+        """The same, or None if the key is missing."""
+        return self.seconds(key) if self.has(key) else None
 
     def integers(self, key: str, *, least: int, most: int) -> tuple[int, ...]:
         """A list of whole numbers within their bounds."""
         numbers = []
         for item in self._list(key):
             if isinstance(item, bool) or not isinstance(item, int) or not least <= item <= most:
-                raise self.error(key, f"expected whole numbers from {least} to {most}, not {item!r}")
+                raise self.error(key, f"expected whole numbers from {least} to {most}, not {_shown(item)}")
             numbers.append(item)
         return tuple(numbers)
 
-    def number(
-        self, key: str, *, least: float | None = None, most: float | None = None, above: float | None = None
-    ) -> float:
+    def number(self, key: str, *, least: float, most: float) -> float:
         """A number within its bounds."""
         value = self._take(key)
-        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:  # noqa: PLR0124 - NaN
-            raise self.error(key, f"expected a number, not {value!r}")
-        self._check_bounds(key, value, least, most, above)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
+            raise self.error(key, f"expected a number from {least:.12g} to {most:.12g}, not {_shown(value)}")
+        self._check_bounds(key, value, least, most)
         return float(value)
 
-    def integer(self, key: str, *, least: int | None = None, most: int | None = None) -> int:
+    def integer(self, key: str, *, least: int, most: int) -> int:
         """A whole number within its bounds."""
         value = self._take(key)
         if isinstance(value, bool) or not isinstance(value, int):
-            raise self.error(key, f"expected a whole number, not {value!r}")
-        self._check_bounds(key, value, least, most, None)
+            raise self.error(key, f"expected a whole number, not {_shown(value)}")
+        self._check_bounds(key, value, least, most)
         return value
 
-    def range(self, key: str, *, least: int) -> tuple[int, int]:
+    def range(self, key: str, *, least: int, most: int = MOST_PACKETS) -> tuple[int, int]:
         """Two whole numbers, the smaller first."""
         items = self._list(key)
         if len(items) != 2 or not all(isinstance(item, int) and not isinstance(item, bool) for item in items):  # noqa: PLR2004
-            raise self.error(key, f"expected [least, most], not {items!r}")
-        low, high = (int(str(item)) for item in items)
-        if not least <= low <= high:
-            raise self.error(key, f"expected {least} <= least <= most, not {items!r}")
+            raise self.error(key, f"expected [least, most], not {_shown(items)}")
+        low, high = (item for item in items if isinstance(item, int))
+        if not least <= low <= high <= most:
+            raise self.error(key, f"expected {least} <= least <= most <= {most}, not {_shown(items)}")
         return low, high
 
-    def _check_bounds(
-        self, key: str, value: float, least: float | None, most: float | None, above: float | None
-    ) -> None:
-        if least is not None and value < least:
-            raise self.error(key, f"{value} is too small; expected {least} or more")
-        if above is not None and value <= above:
-            raise self.error(key, f"{value} is too small; expected more than {above}")
-        if most is not None and value > most:
-            raise self.error(key, f"{value} is too large; expected {most} or less")
+    def _check_bounds(self, key: str, value: float, least: float, most: float) -> None:
+        if value < least:
+            raise self.error(key, f"{_shown(value)} is too small; expected {least:.12g} or more")
+        if value > most:
+            raise self.error(key, f"{_shown(value)} is too large; expected {most:.12g} or less")
 
     def _list(self, key: str) -> list[object]:
         value = self._take(key)
         if not isinstance(value, list | tuple):
-            raise self.error(key, f"expected a list, not {value!r}")
+            raise self.error(key, f"expected a list, not {_shown(value)}")
         return list(value)
 
     def _take(self, key: str) -> object:
@@ -177,3 +182,17 @@ class Section:
 
     def _full(self, key: str) -> str:
         return f"{self._path}.{key}" if self._path else key
+
+
+def _is_finite(value: float) -> bool:
+    """Whether a number is one, of whatever size: ``math.isfinite`` fails on an integer of 400 digits."""
+    return isinstance(value, int) or math.isfinite(value)
+
+
+def _shown(value: object) -> str:
+    """A value for a message, cut where it is long. Python refuses to write integers of thousands of digits."""
+    try:
+        text = repr(value)
+    except ValueError:
+        text = "an enormous number"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

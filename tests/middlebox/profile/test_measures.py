@@ -13,6 +13,8 @@ from testbed.middlebox.profile.section import ProfileError, Section
 THROTTLE = {"kind": "throttle", "directions": ["up", "down"], "scope": "flow", "trigger_packet": "passes"}
 DROP = THROTTLE | {"kind": "drop", "after_packets": [5, 8], "residual_s": 420}
 BUCKET = {"rate_bps": 140_000, "burst_bytes": 16384}
+SLOW = {"rate_bps": 8, "burst_bytes": 274}
+REFILL = {"quantum_bytes": 1000, "period_s": 1, "cap_bytes": 1000, "phase_s": 0}
 
 
 def action(**changes: Any) -> ActionSpec:
@@ -45,6 +47,11 @@ def test_each_kind_of_action_has_its_own_keys() -> None:
         ({"kind": "rewrite"}, "action.directions"),
         (DROP | {"scope": "subscriber"}, "action.scope"),
         ({"residual_s": -1}, "action.residual_s"),
+        ({"residual_s": float("inf")}, "action.residual_s"),
+        ({"kind": "delay", "delay_s": 1e300}, "action.delay_s"),
+        ({"kind": "drop", "after_packets": [0, 10**30]}, "action.after_packets"),
+        ({"kind": "block_page", "page": "x" * 1201}, "action.page"),
+        ({"kind": "block_page", "page": "\ud800"}, "action.page"),
     ],
     ids=str,
 )
@@ -57,6 +64,7 @@ def test_an_action_that_cannot_be_carried_out_is_refused_with_its_key(changes: d
 @pytest.mark.parametrize(
     ("kind", "parameters", "spec"),
     [
+        ("token_bucket", SLOW, TokenBucketSpec(rate_bps=8, burst_bytes=274)),
         ("token_bucket", BUCKET, TokenBucketSpec(rate_bps=140_000, burst_bytes=16384)),
         ("shaper", BUCKET | {"queue_bytes": 9}, ShaperSpec(rate_bps=140_000, burst_bytes=16384, queue_bytes=9)),
         ("random_pass", {"pass_share": 0.05}, RandomPassSpec(pass_share=0.05)),
@@ -78,6 +86,14 @@ def test_each_meter_is_read(kind: str, parameters: dict[str, Any], spec: object)
         ({"kind": "random_pass", "random_pass": {"pass_share": 5}}, "meter.random_pass.pass_share"),
         ({"kind": "token_bucket"}, "meter.token_bucket"),
         ({"kind": "token_bucket", "token_bucket": BUCKET | {"rate_bps": 7}}, "meter.token_bucket.rate_bps"),
+        ({"kind": "token_bucket", "token_bucket": BUCKET | {"rate_bps": 8 * 10**21}}, "meter.token_bucket.rate_bps"),
+        (
+            {"kind": "token_bucket", "token_bucket": {"rate_bps": 8, "burst_bytes": 275}},
+            "meter.token_bucket.burst_bytes",
+        ),
+        ({"kind": "shaper", "shaper": BUCKET | {"queue_bytes": 10**400}}, "meter.shaper.queue_bytes"),
+        ({"kind": "coarse_refill", "coarse_refill": REFILL | {"period_s": 1e-10}}, "meter.coarse_refill.period_s"),
+        ({"kind": "coarse_refill", "coarse_refill": REFILL | {"phase_s": 2}}, "meter.coarse_refill.phase_s"),
     ],
     ids=str,
 )

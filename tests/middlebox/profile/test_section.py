@@ -21,15 +21,22 @@ Reader = Callable[[Section], object]
         (["a", "a"], lambda s: s.choices("k", ("a", "b"))),
         ([], lambda s: s.choices("k", ("a", "b"))),
         ("a", lambda s: s.choices("k", ("a", "b"))),
-        ("1", lambda s: s.number("k")),
-        (True, lambda s: s.number("k")),
-        (float("nan"), lambda s: s.number("k")),
-        (-1, lambda s: s.number("k", least=0)),
-        (0, lambda s: s.number("k", above=0)),
-        (2, lambda s: s.number("k", most=1)),
-        (1.0, lambda s: s.integer("k")),
-        (True, lambda s: s.integer("k")),
-        (0, lambda s: s.integer("k", least=1)),
+        ("1", lambda s: s.number("k", least=0, most=9)),
+        (True, lambda s: s.number("k", least=0, most=9)),
+        (float("nan"), lambda s: s.number("k", least=0, most=9)),
+        (float("inf"), lambda s: s.number("k", least=0, most=9)),
+        (10**400, lambda s: s.number("k", least=0, most=9)),
+        (-1, lambda s: s.number("k", least=0, most=9)),
+        (2, lambda s: s.number("k", least=0, most=1)),
+        (0, lambda s: s.seconds("k")),
+        (1e-9, lambda s: s.seconds("k")),
+        (float("inf"), lambda s: s.seconds("k")),
+        (1e300, lambda s: s.seconds("k")),
+        (1.0, lambda s: s.integer("k", least=0, most=9)),
+        (True, lambda s: s.integer("k", least=0, most=9)),
+        (0, lambda s: s.integer("k", least=1, most=9)),
+        (10**400, lambda s: s.integer("k", least=1, most=9)),
+        ([3, 10**400], lambda s: s.range("k", least=0)),
         ([3], lambda s: s.range("k", least=0)),
         ([3, 2], lambda s: s.range("k", least=0)),
         ([-1, 2], lambda s: s.range("k", least=0)),
@@ -46,12 +53,12 @@ def test_a_value_that_is_not_as_asked_is_refused_with_its_key(value: object, rea
 
 def test_a_missing_key_is_refused_by_name() -> None:
     with pytest.raises(ProfileError, match=r"profile key meter\.rate_bps: missing"):
-        Section({"meter": {}}).section("meter").integer("rate_bps")
+        Section({"meter": {}}).section("meter").integer("rate_bps", least=8, most=80)
 
 
 def test_a_key_nobody_asked_for_is_refused_by_name() -> None:
     section = Section({"known": 1, "typo": 2})
-    section.integer("known")
+    section.integer("known", least=0, most=9)
     with pytest.raises(ProfileError, match="profile key typo: unknown key"):
         section.close()
 
@@ -68,11 +75,29 @@ def test_values_as_asked_are_returned() -> None:
         {"t": "x", "one": "a", "many": ["a", "b"], "n": 2, "i": 3, "r": [1, 1], "null": None, "c": ["b"], "e": []}
     )
     assert (section.text("t"), section.texts("one"), section.texts("many")) == ("x", ("a",), ("a", "b"))
-    assert (section.number("n"), section.integer("i"), section.range("r", least=1)) == (2.0, 3, (1, 1))
+    assert (section.number("n", least=0, most=9), section.integer("i", least=3, most=3)) == (2.0, 3)
+    assert (section.range("r", least=1), section.seconds_or_none("absent")) == ((1, 1), None)
     assert (section.text_or_none("null"), section.text_or_none("absent")) == (None, None)
     assert section.choices("c", ("a", "b")) == ("b",)
     assert section.choices("e", ("a", "b"), may_be_empty=True) == ()
     section.close()
+
+
+@pytest.mark.parametrize(("value", "shown"), [(float("inf"), "inf"), (10**30, "1000000000000000000000000000000")])
+def test_a_number_that_is_too_large_is_shown_with_what_was_expected(value: float, shown: str) -> None:
+    with pytest.raises(ProfileError) as caught:
+        Section({"k": value}).seconds("k")
+    assert caught.value.key == "k"
+    assert shown in caught.value.problem
+    assert "31536000" in caught.value.problem
+
+
+def test_a_number_that_cannot_be_written_down_is_refused_all_the_same() -> None:
+    section = Section({"n": 10**5000, "w": 10**5000})
+    with pytest.raises(ProfileError, match="an enormous number is too large; expected 31536000 or less"):
+        section.seconds("n")
+    with pytest.raises(ProfileError, match="an enormous number"):
+        section.choice("w", ("a", "b"))
 
 
 def test_the_error_is_an_input_error_of_the_testbed() -> None:
