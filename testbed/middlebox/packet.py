@@ -109,6 +109,13 @@ class Packet(NamedTuple):
         return self.more_fragments or self.fragment_offset > 0
 
     @property
+    def summary(self) -> str:
+        """The packet in a few words, for messages."""
+        name = {ICMP: "ICMP", TCP: "TCP", UDP: "UDP"}.get(self.protocol, f"protocol {self.protocol}")
+        ends = f"{self.src_text} port {self.sport} to {self.dst_text} port {self.dport}"
+        return f"{name} packet of {self.length} bytes, {ends}, IP identification {self.ip_id}"
+
+    @property
     def src_text(self) -> str:
         """Source address as people write it."""
         return address_text(self.src)

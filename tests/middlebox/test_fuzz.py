@@ -10,4 +10,7 @@ if TYPE_CHECKING:
 
 def test_twenty_thousand_mutated_packets_raise_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--packets", "20000", "--seed", "3"]) == 0
-    assert "20000 packets" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    sent, events = (int(printed.split()[index]) for index in (0, 2))
+    assert sent >= 20_000
+    assert events > sent / 10  # boxes that do nothing find nothing

@@ -1,10 +1,7 @@
-"""The live box: queued packets to the inspector, its events carried out, decided flows to the kernel, all of it logged.
+"""The live box: the sockets, the queue and the clock around `execution`.
 
 Runs in the box's network namespace until it is told to stop. A packet's time is its arrival as the kernel has stamped
 it, however long it waited for this code; captures bear the same stamp.
-
-What a packet's events say is done in their order; the packet itself goes on after them. So a reset for the server
-overtakes the packet that caused it, and arrives while its sequence number is the one that the server waits for.
 """
 
 from __future__ import annotations
@@ -15,35 +12,25 @@ import signal
 import socket
 import struct
 import time
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import netfilterqueue
 
+from testbed.errors import GuestError, TestbedError
 from testbed.middlebox.adapters.alarm import Alarm
 from testbed.middlebox.adapters.dataplane import DROP_PORTS, Dataplane
-from testbed.middlebox.adapters.delays import Delays
+from testbed.middlebox.adapters.execution import Execution
 from testbed.middlebox.adapters.ruleset import MARKS, rules
 from testbed.middlebox.adapters.wires import Wires
-from testbed.middlebox.events import (
-    Event,
-    FlowForgotten,
-    FlowOpened,
-    PacketDelayed,
-    PacketDropped,
-    PacketHeld,
-    PacketInjected,
-    PacketRewritten,
-    ThrottlingStarted,
-)
-from testbed.middlebox.inspector import Inspector
-from testbed.middlebox.offload import kernel_policer
-from testbed.middlebox.packet import Direction, FlowKey, Packet
+from testbed.middlebox.packet import Direction, Packet
 from testbed.middlebox.recognise.quic import load_ciphers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from testbed.middlebox.events import Event
     from testbed.middlebox.profile import Profile
 
 __all__ = ["LiveBox"]
@@ -74,17 +61,13 @@ class LiveBox:
         self, profile: Profile, *, seed: int, inside: str, outside: str, log: Callable[[list[Event]], None]
     ) -> None:
         self._profile = profile
-        self._inspector = Inspector(profile, seed=seed)
         self._ports = {Direction.UP: inside, Direction.DOWN: outside}
         self._dataplane = Dataplane(self._ports, profile.placement.sees)
-        self._log = log
-        self._unwritten: list[Event] = []
-        self._keys: dict[int, FlowKey] = {}
-        self._delays = Delays()
-        self._now_ns = 0
+        self._wires = Wires(self._ports)
+        self._execution = Execution(profile, seed=seed, kernel=self._dataplane, outlet=self._wires, log=log)
         self._stopping = False
-        self._police = kernel_policer(profile)
-        self.logged_drops = 0
+        self._failure: Exception | None = None
+        self._subject: Packet | str = "while starting"
 
     def run(self, ready: Callable[[], None]) -> dict[str, int]:
         """Work until SIGTERM.
@@ -96,13 +79,28 @@ class LiveBox:
             Counters for the validity certificate: ``queue_dropped`` and ``user_dropped`` of the kernel's queue,
             ``logged_drops``, ``evicted``, and ``stopped_ns``: until when the log is complete. Packets that wait then
             are never sent on.
+
+        Raises:
+            CertificateError: the kernel has not what was asked for.
+            GuestError: anything else; the message says at which packet, and where in the code. What was logged
+                before it is written.
         """
+        try:
+            return self._work(ready)
+        except TestbedError:
+            raise
+        except Exception as error:  # the parent must learn what ended the box, whatever it was
+            raise GuestError(f"the middlebox failed {_at(self._subject)}: {_described(error)}") from error
+        finally:
+            self._execution.write_log()
+
+    def _work(self, ready: Callable[[], None]) -> dict[str, int]:
         awake, waker = os.pipe()
         os.set_blocking(waker, False)
         signal.set_wakeup_fd(waker)  # a poll that nothing else ends would go on after the handler
         signal.signal(signal.SIGTERM, self._stop)
-        self._dataplane.set_up(rules(self._profile, self._inspector.protocols, self._ports))
-        self._wires = Wires(self._ports)
+        execution = self._execution
+        self._dataplane.set_up(rules(self._profile, execution.inspector.protocols, self._ports))
         if "quic" in self._profile.trigger.recognisers:
             load_ciphers()
         alarm = Alarm()
@@ -117,23 +115,24 @@ class LiveBox:
         stopped_ns = 0
         is_due = False
         while not stopped_ns:
-            alarm.set(_earliest(self._inspector.next_expiry_ns(), self._delays.next_ns()), has_gone_off=is_due)
+            alarm.set(execution.next_ns(), has_gone_off=is_due)
             ready_fds = {descriptor for descriptor, _ in poll.poll()}
             if self._stopping:
                 stopped_ns = time.time_ns()
             if stopped_ns or queue.get_fd() in ready_fds:
                 queue.run(block=False)
+                if self._failure is not None:
+                    raise self._failure
             for descriptor, (tap, direction) in by_fd.items():
                 if stopped_ns or descriptor in ready_fds:
                     self._read_dropped(tap, direction)
             is_due = alarm.fileno() in ready_fds
             if is_due:
-                now_ns = time.time_ns()
-                self._delays.release(now_ns)
-                self._expire(now_ns)
-            self._write_log()
+                self._subject = "at a timer"
+                execution.on_timer(time.time_ns())
+            execution.write_log()
         counters = _queue_counters() | {
-            "logged_drops": self.logged_drops, "evicted": self._inspector.evicted, "stopped_ns": stopped_ns,
+            "logged_drops": execution.logged_drops, "evicted": execution.inspector.evicted, "stopped_ns": stopped_ns,
         }  # fmt: skip
         queue.unbind()
         alarm.close()
@@ -143,62 +142,18 @@ class LiveBox:
         self._stopping = True
 
     def _on_queued(self, queued: Any) -> None:
-        direction = _DIRECTION_OF_MARK[queued.get_mark()]
-        self._wires.learn(direction)
-        packet = Packet.parse(queued.get_payload(), direction)
-        now_ns = self._arrival_ns(queued)
-        is_kept, departure_ns = False, now_ns
-        for event in self._inspector.inspect(packet, now_ns):
-            self._note(event, packet)
-            if isinstance(event, PacketDropped | PacketHeld):
-                is_kept = True
-            elif isinstance(event, PacketDelayed):
-                departure_ns = now_ns + event.delay_ns
-            elif isinstance(event, PacketRewritten):
-                queued.set_payload(event.data)
-            elif isinstance(event, PacketInjected):
-                self._wires.send(event.direction, event.data)
-        if is_kept:
-            queued.drop()
-        elif departure_ns > now_ns and departure_ns > time.time_ns():
-            self._delays.add(queued, departure_ns)
-        else:
-            queued.accept()
-        self._settle(packet.key)
-
-    def _arrival_ns(self, queued: Any) -> int:
-        """When the kernel got the packet. Both ports have one clock, and the queue its order."""
-        stamp_ns = round(queued.get_timestamp() * _US_PER_S) * _NS_PER_US
-        self._now_ns = max(self._now_ns, stamp_ns)
-        return self._now_ns
-
-    def _note(self, event: Event, packet: Packet) -> None:
-        """Remember an event for the log, and do in the kernel what follows from it."""
-        self._unwritten.append(event)
-        if isinstance(event, FlowOpened):
-            self._keys[event.flow] = packet.key
-        elif isinstance(event, ThrottlingStarted):
-            if self._police is not None:
-                self._dataplane.police(
-                    event.flow, self._keys[event.flow], self._police, self._profile.action.directions
-                )
-        elif isinstance(event, FlowForgotten):
-            self._forget(event.flow)
-        elif isinstance(event, PacketDropped):
-            self.logged_drops += 1
-
-    def _settle(self, key: FlowKey) -> None:
-        """Leave a flow to the kernel once the box will leave it alone, and take it back if it no longer would."""
-        flow = self._inspector.flow(key)
-        if flow is None or self._dataplane.polices(flow):
+        """Take a packet of the queue. What goes wrong is kept for `_work`: the library is no way for exceptions."""
+        if self._failure is not None:
             return
-        is_left_alone = self._inspector.leaves_alone(key)
-        if is_left_alone == self._dataplane.holds(flow):
-            return
-        if is_left_alone:
-            self._dataplane.let_pass(flow, key, without_flags=self._inspector.minded_flags)
-        else:
-            self._dataplane.forget(flow)
+        try:
+            direction = _DIRECTION_OF_MARK[queued.get_mark()]
+            self._wires.learn(direction)
+            packet = Packet.parse(queued.get_payload(), direction)
+            self._subject = packet
+            arrived_ns = round(queued.get_timestamp() * _US_PER_S) * _NS_PER_US
+            self._execution.on_packet(queued, packet, arrived_ns, time.time_ns)
+        except Exception as error:  # noqa: BLE001 - raised again where it can be seen
+            self._failure = error
 
     def _read_dropped(self, tap: socket.socket, direction: Direction) -> None:
         """Log what the kernel's policers sent to a drop port."""
@@ -208,32 +163,18 @@ class LiveBox:
             except BlockingIOError:
                 return
             packet = Packet.parse(frame[_ETHERNET_HEADER:], direction)
-            for event in self._inspector.dropped(packet, _timestamp(ancillary)):
-                self._note(event, packet)
-
-    def _expire(self, now_ns: int) -> None:
-        """Forget idle flows, after asking the kernel when it last saw those that it holds."""
-        for flow in self._inspector.due(now_ns):
-            if self._dataplane.holds(flow):
-                idle_s = self._dataplane.idle_s(flow)
-                if idle_s is not None:
-                    self._inspector.refresh(flow, now_ns - round(idle_s * _NS_PER_S))
-        for event in self._inspector.expire(now_ns):
-            self._unwritten.append(event)
-            self._forget(event.flow)
-
-    def _write_log(self) -> None:
-        if self._unwritten:
-            self._log(self._unwritten)
-            self._unwritten = []
-
-    def _forget(self, flow: int) -> None:
-        self._dataplane.forget(flow)
-        del self._keys[flow]
+            self._subject = packet
+            self._execution.on_policed(packet, _timestamp(ancillary))
 
 
-def _earliest(*instants_ns: int | None) -> int | None:
-    return min((each for each in instants_ns if each is not None), default=None)
+def _at(subject: Packet | str) -> str:
+    return subject if isinstance(subject, str) else f"at a {subject.summary} on its way {subject.direction.value}"
+
+
+def _described(error: Exception) -> str:
+    """An exception in one line: kind, message, and the line that raised it."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"
 
 
 def _tap(name: str) -> socket.socket:

@@ -20,6 +20,7 @@ _ETH_P_ALL = 0x0003
 _ADDRESS = 6
 _HEADER = 14
 _TYPES = {4: b"\x08\x00", 6: b"\x86\xdd"}  # EtherType by IP version
+_SO_SNDBUFFORCE, _SEND_BYTES = 32, 1 << 28
 _PACKET_OTHERHOST = 3  # linux/if_packet.h: neither to the port itself nor from it: crossing the bridge
 
 
@@ -68,6 +69,8 @@ class Wires:
 def _socket(name: str, protocol: int) -> socket.socket:
     """A raw socket on a link. With protocol 0 it hears nothing."""
     wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    # No IP layer stands between here and the wire: what a link delays still counts as unsent.
+    wire.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, _SEND_BYTES)
     wire.bind((name, protocol))
     wire.setblocking(False)  # noqa: FBT003 - the socket module's
     return wire

@@ -1,0 +1,93 @@
+"""How a live box ends that has met what it must never meet. What it does otherwise is `test_execution`'s."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NoReturn
+
+import pytest
+
+from testbed.errors import GuestError
+from testbed.middlebox.adapters import nfqueue
+from testbed.middlebox.adapters.ruleset import MARKS
+from testbed.middlebox.packet import SYN, Direction
+from tests.middlebox.build import Connection, profile
+from tests.middlebox.live import KernelByHand
+
+if TYPE_CHECKING:
+    from testbed.middlebox.events import Event
+
+UP = Direction.UP
+
+
+class Wire:
+    """Nothing is learnt from it."""
+
+    def learn(self, direction: Direction) -> None: ...
+
+
+class Queued:
+    """A SYN from inside; it takes any verdict."""
+
+    def __init__(self) -> None:
+        self.verdicts = 0
+        self.data = Connection().packet(UP, SYN).data
+
+    def get_mark(self) -> int:
+        return MARKS[UP]
+
+    def get_payload(self) -> bytes:
+        return self.data
+
+    def get_timestamp(self) -> float:
+        return 1.0
+
+    def accept(self) -> None:
+        self.verdicts += 1
+
+
+@pytest.fixture
+def logged() -> list[Event]:
+    return []
+
+
+@pytest.fixture
+def live(monkeypatch: pytest.MonkeyPatch, logged: list[Event]) -> nfqueue.LiveBox:
+    monkeypatch.setattr(nfqueue, "Dataplane", lambda *_: KernelByHand())
+    monkeypatch.setattr(nfqueue, "Wires", lambda _: Wire())
+    return nfqueue.LiveBox(profile(), seed=1, inside="in0", outside="out0", log=logged.extend)
+
+
+def test_what_a_packet_brings_down_is_told_with_the_packet_and_the_place(
+    live: nfqueue.LiveBox, logged: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = Queued(), Queued(), Queued()
+    live._on_queued(first)
+    monkeypatch.setattr(live._execution, "on_packet", fail)
+    live._on_queued(second)
+    live._on_queued(third)
+    assert [first.verdicts, second.verdicts, third.verdicts] == [1, 0, 0]
+    monkeypatch.setattr(live, "_work", lambda _: raise_again(live))
+    with pytest.raises(GuestError) as caught:
+        live.run(lambda: None)
+    message = str(caught.value)
+    assert message.startswith("the middlebox failed at a TCP packet of 40 bytes, 10.0.0.1 port 40000 to 192.0.2.1")
+    assert "on its way up: KeyError: 4 (test_nfqueue.py, line " in message
+    assert [type(event).__name__ for event in logged] == ["FlowOpened"]  # what was recorded is kept
+
+
+def fail(*_: object) -> NoReturn:
+    raise KeyError(4)
+
+
+def raise_again(live: nfqueue.LiveBox) -> NoReturn:
+    assert live._failure is not None
+    raise live._failure
+
+
+def test_an_error_of_the_testbed_keeps_its_own_words(live: nfqueue.LiveBox, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: object) -> NoReturn:
+        raise GuestError("nft refused the rules")
+
+    monkeypatch.setattr(live, "_work", refuse)
+    with pytest.raises(GuestError, match=r"^nft refused the rules$"):
+        live.run(lambda: None)
