@@ -18,6 +18,7 @@ __all__ = [
     "FlowForgotten",
     "FlowOpened",
     "HelloSeen",
+    "HelloUnread",
     "InspectionEnded",
     "PacketDelayed",
     "PacketDropped",
@@ -62,6 +63,24 @@ class HelloSeen(Event):
     protocol: str
     sni: str | None
     direction: Direction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HelloUnread(Event):
+    """The box gives up a flow in which a hello began, or was expected, and no name was read. At most once a flow.
+
+    It says nothing about what happens to the flow: nothing does. ``protocol`` is "tls", "http", "quic" or None (not
+    known); ``packets`` and ``bytes`` are what the box has seen of the hello, ``size`` what its own header says (None:
+    not known). ``reason``: "spans packets", "spans records", "behind another record", "malformed" (for this parser),
+    "no name", "in IP fragments", "unknown version", "too short" (QUIC) or "not recognised".
+    """
+
+    protocol: str | None
+    reason: str
+    direction: Direction
+    packets: int
+    bytes: int
+    size: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +198,7 @@ class FlowForgotten(Event):
 _CLASSES: tuple[type[Event], ...] = (
     FlowOpened,
     HelloSeen,
+    HelloUnread,
     RuleMatched,
     ThrottlingStarted,
     BlockingStarted,

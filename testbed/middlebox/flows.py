@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from testbed.middlebox.enforcement.actions import Action
     from testbed.middlebox.packet import FlowKey
     from testbed.middlebox.readers import Reader
+    from testbed.middlebox.unread import Overlooked
 
 __all__ = ["Flow", "FlowTable"]
 
@@ -29,7 +30,7 @@ class Flow:
 
     __slots__ = (
         "action", "bound_ns", "entry", "id", "in_handshake", "inspections_left", "is_new", "is_refreshed", "key",
-        "last_seen_ns", "opened_ns", "reader", "timeout_ns",
+        "last_seen_ns", "opened_ns", "overlooked", "reader", "timeout_ns",
     )  # fmt: skip
 
     def __init__(self, number: int, key: FlowKey, now_ns: int, timeout_ns: int) -> None:
@@ -43,6 +44,7 @@ class Flow:
         self.entry = 0  # number of its entry in the heap
         self.inspections_left = 0
         self.reader: Reader | None = None
+        self.overlooked: Overlooked | None = None
         self.action: Action | None = None
         self.is_refreshed = True  # packets push the expiry back
         self.in_handshake = False

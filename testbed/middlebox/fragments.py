@@ -20,7 +20,7 @@ _MOST_FRAGMENTS = 45  # CP22
 _TIMEOUT_NS = 30 * 1_000_000_000
 _MOST_DATAGRAMS = 1024
 _LONGEST = 65_535  # the length field of IPv4; that of IPv6 does not count its header of 40 bytes
-_IPV4 = 4
+_IPV4, _IPV4_HEADER = 4, 20
 
 
 class _Key(NamedTuple):
@@ -45,7 +45,8 @@ class FragmentBuffer:
     def hold(self, packet: Packet, now_ns: int) -> tuple[list[Event], list[Packet]]:
         """Keep a fragment.
 
-        A datagram that would be too long for its own length field can never be put together: of one, the fragment that
+        A fragment whose own length cannot be is dropped. A datagram that would be too long for its own length field can
+        never be put together: of one, the fragment that
         would complete it is dropped, as Linux does.
 
         Returns:
@@ -53,6 +54,8 @@ class FragmentBuffer:
             now (else none).
         """
         self._forget_old(now_ns)
+        if not _IPV4_HEADER <= packet.body_offset < packet.length <= len(packet.data):
+            return [packet_dropped(0, packet, now_ns, "malformed fragment")], []
         key = _Key(packet.direction, packet.src, packet.dst, packet.protocol, packet.ip_id)
         _, pieces = self._waiting.setdefault(key, (now_ns, []))
         if len(pieces) >= _MOST_FRAGMENTS:

@@ -31,6 +31,7 @@ from testbed.middlebox.packet import ACK, FIN, RST, SYN, TCP, UDP, Direction, Fl
 from testbed.middlebox.profile.rules import Match, RuleSet
 from testbed.middlebox.readers import DatagramReader, Named, PacketReader, Reader, Reading, StreamReader
 from testbed.middlebox.recognise import TCP_RECOGNISERS, UDP_RECOGNISERS, Hello, Outcome
+from testbed.middlebox.unread import Overlooked
 
 if TYPE_CHECKING:
     from testbed.middlebox.profile import Profile
@@ -51,9 +52,9 @@ class Inspector:
     """
 
     __slots__ = (
-        "_clearing", "_enforcement", "_exempt", "_flows", "_fragments", "_handshake_timeouts", "_is_stateless", "_line",
-        "_matches_at_open", "_packet_reader", "_profile", "_protocols", "_random", "_residual_ns", "_rules", "_sees",
-        "_timeout_ns",
+        "_clearing", "_enforcement", "_exempt", "_flows", "_fragments", "_handshake_timeouts", "_hellos",
+        "_is_stateless", "_line", "_matches_at_open", "_packet_reader", "_profile", "_protocols", "_random",
+        "_residual_ns", "_rules", "_sees", "_timeout_ns",
     )  # fmt: skip
 
     def __init__(self, profile: Profile, *, seed: int) -> None:
@@ -64,6 +65,9 @@ class Inspector:
         trigger, flows = profile.trigger, profile.flows
         self._packet_reader = PacketReader(_tcp_recognisers(profile))
         self._protocols = _protocols(profile)
+        self._hellos = tuple(
+            name for name in trigger.recognisers if name in (trigger.names_from or trigger.recognisers)
+        )
         self._matches_at_open = trigger.address_rules == "open" and any(
             rule.kind in _ADDRESS_KINDS for rule in profile.rules
         )
@@ -126,8 +130,10 @@ class Inspector:
             return []
         if self._is_stateless:
             return self._meter_line(packet, now_ns)
-        if self._fragments is not None and packet.is_fragment:
-            return self._take_fragment(self._fragments, packet, now_ns)
+        if packet.is_fragment:
+            if self._fragments is not None:
+                return self._take_fragment(self._fragments, packet, now_ns)
+            self._overlook(packet)
         return self._follow(packet, now_ns) if packet.protocol in self._protocols else []
 
     def dropped(self, packet: Packet, now_ns: int) -> list[Event]:
@@ -155,14 +161,14 @@ class Inspector:
 
     def expire(self, now_ns: int) -> list[Event]:
         """Forget the flows that were idle for too long. Each event bears the time at which that came true."""
-        return [self._forget_idle(flow) for flow in self._flows.due(now_ns)]
+        return [event for flow in self._flows.due(now_ns) for event in self._forget_idle(flow)]
 
     def _follow(self, packet: Packet, now_ns: int) -> list[Event]:
         """A packet of a flow that the box knows or opens now."""
         flow = self._flows.get(packet.key)
         events: list[Event] = []
         if flow is not None and flow.expires_ns <= now_ns:
-            events.append(self._forget_idle(flow))
+            events += self._forget_idle(flow)
             flow = None
         legible = packet.malformed is None and not packet.is_fragment
         if flow is None:
@@ -180,7 +186,7 @@ class Inspector:
             self._read(flow, packet, now_ns, events)
         flow.is_new = False
         if packet.flags & self._clearing:
-            events.append(self._forget(flow, now_ns, "fin" if packet.flags & FIN & self._clearing else "rst"))
+            events += self._forget(flow, now_ns, "fin" if packet.flags & FIN & self._clearing else "rst")
         return events
 
     def _meter_line(self, packet: Packet, now_ns: int) -> list[Event]:
@@ -198,6 +204,8 @@ class Inspector:
         events, pieces = fragments.hold(packet, now_ns)
         if not pieces:
             return events
+        if policy == "hold":
+            self._overlook(next(piece for piece in pieces if not piece.fragment_offset))
         inspected = self.inspect(joined(pieces), now_ns) if policy == "reassemble" else []
         if any(isinstance(event, PacketDropped) for event in inspected):
             return events + inspected
@@ -205,12 +213,24 @@ class Inspector:
             return events + [sent_whole(event) if isinstance(event, PacketRewritten) else event for event in inspected]
         return events + inspected + released(pieces, now_ns)
 
-    def _forget_idle(self, flow: Flow) -> FlowForgotten:
+    def _overlook(self, first: Packet) -> None:
+        """Note the first fragment of a datagram that passes unread."""
+        flow = self._flows.get(first.key)
+        if flow is not None and flow.overlooked is not None and first.direction in self._profile.trigger.directions:
+            flow.overlooked.note_fragment(first)
+
+    def _forget_idle(self, flow: Flow) -> list[Event]:
         return self._forget(flow, flow.expires_ns, "idle" if flow.is_refreshed else "residual time over")
 
-    def _forget(self, flow: Flow, t_ns: int, reason: str) -> FlowForgotten:
+    def _forget(self, flow: Flow, t_ns: int, reason: str) -> list[Event]:
         self._flows.forget(flow)
-        return FlowForgotten(t_ns=t_ns, flow=flow.id, reason=reason)
+        return [*self._unread(flow, t_ns), FlowForgotten(t_ns=t_ns, flow=flow.id, reason=reason)]
+
+    def _unread(self, flow: Flow, t_ns: int) -> list[Event]:
+        """Tell of the hello that the box looked for in this flow and will not find."""
+        overlooked, flow.overlooked = flow.overlooked, None
+        event = None if overlooked is None else overlooked.event(flow.id, t_ns)
+        return [] if event is None else [event]
 
     def _make_room(self, now_ns: int, events: list[Event]) -> None:
         """Forget the flow that would be forgotten first anyway."""
@@ -218,10 +238,10 @@ class Inspector:
         if oldest is None:
             return
         if oldest.expires_ns <= now_ns:
-            events.append(self._forget_idle(oldest))
+            events += self._forget_idle(oldest)
         else:
             self._flows.evicted += 1
-            events.append(self._forget(oldest, now_ns, "evicted"))
+            events += self._forget(oldest, now_ns, "evicted")
 
     def _open(self, packet: Packet, now_ns: int, events: list[Event]) -> Flow:
         """Remember a new flow, and decide whether to inspect it."""
@@ -253,6 +273,7 @@ class Inspector:
             # The first packet, and so many more.
             flow.inspections_left = 1 + self._random.randint(*self._profile.inspection.budget_packets)
             flow.reader = self._reader(packet.protocol)
+            flow.overlooked = Overlooked(self._hellos, key.outside_port)
         return flow
 
     def _match_address(self, flow: Flow, packet: Packet, now_ns: int, events: list[Event]) -> str | None:
@@ -292,6 +313,8 @@ class Inspector:
         if flow.reader is None:
             return
         reading = flow.reader.read(packet)
+        if flow.overlooked is not None and packet.direction in self._profile.trigger.directions:
+            flow.overlooked.note(packet, reading.data, reading.result)
         if isinstance(reading.result, Hello):
             events.append(
                 HelloSeen(
@@ -344,11 +367,13 @@ class Inspector:
         if self._residual_ns is not None:
             flow.last_seen_ns, flow.is_refreshed = now_ns, False
             self._flows.set_timeout(flow, self._residual_ns)
+        flow.overlooked = None  # found, whatever else was there
         self._end(flow, now_ns, "matched", events)
 
     def _end(self, flow: Flow, now_ns: int, reason: str, events: list[Event]) -> None:
         flow.inspections_left = 0
         flow.reader = None
+        events += self._unread(flow, now_ns)
         events.append(InspectionEnded(t_ns=now_ns, flow=flow.id, reason=reason))
 
 

@@ -20,15 +20,11 @@ _STREAM_LIMIT = 1 << 14  # a hello of a browser has 2 kB at most; one of 16 kB i
 
 
 class Reading(NamedTuple):
-    """What was read, and by which recogniser (empty where none knew it)."""
+    """What was read, by which recogniser (empty where none knew it), and from which bytes."""
 
     protocol: str
     result: Result
-
-
-_UNKNOWN = Reading("", Outcome.NOT_THIS)
-_BEGUN = Reading("", Outcome.NEED_MORE)
-_ANSWER = Reading("", Outcome.VALID)
+    data: bytes
 
 
 class Reader(Protocol):
@@ -60,8 +56,8 @@ class PacketReader:
         for name, recognise in self._recognisers:
             result = recognise(packet.payload)
             if result is not Outcome.NOT_THIS and result is not Outcome.NEED_MORE:
-                return Reading(name, result)
-        return _UNKNOWN
+                return Reading(name, result, packet.payload)
+        return Reading("", Outcome.NOT_THIS, packet.payload)
 
 
 class StreamReader:
@@ -87,20 +83,20 @@ class StreamReader:
         if isinstance(reading.result, Hello) or reading.result is Outcome.VALID:
             stream.restart()
         elif len(stream.data) >= _STREAM_LIMIT:
-            return _UNKNOWN
+            return reading._replace(protocol="", result=Outcome.NOT_THIS)
         return reading
 
     def _recognise(self, data: bytes) -> Reading:
         if not data:
-            return _BEGUN
-        reading = _UNKNOWN
+            return Reading("", Outcome.NEED_MORE, data)
+        outcome = Outcome.NOT_THIS
         for name, recognise in self._recognisers:
             result = recognise(data)
             if result is Outcome.NEED_MORE or (self._joins_records and _is_begun_handshake(data, result)):
-                reading = _BEGUN
+                outcome = Outcome.NEED_MORE
             elif result is not Outcome.NOT_THIS:
-                return Reading(name, result)
-        return reading
+                return Reading(name, result, data)
+        return Reading("", outcome, data)
 
 
 def _is_begun_handshake(data: bytes, result: Result) -> bool:
@@ -123,12 +119,12 @@ class DatagramReader:
     def read(self, packet: Packet) -> Reading:
         """What the datagram is, with those before it."""
         if packet.direction is Direction.DOWN:
-            return _ANSWER
-        reading = _UNKNOWN
+            return Reading("", Outcome.VALID, packet.payload)
+        outcome = Outcome.NOT_THIS
         for name, recognise in self._recognisers:
             result = recognise(packet.payload)
             if result is Outcome.NEED_MORE:
-                reading = _BEGUN
+                outcome = Outcome.NEED_MORE
             elif result is not Outcome.NOT_THIS:
-                return Reading(name, result)
-        return reading
+                return Reading(name, result, packet.payload)
+        return Reading("", outcome, packet.payload)

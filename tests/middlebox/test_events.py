@@ -13,6 +13,7 @@ from testbed.middlebox.events import (
     FlowForgotten,
     FlowOpened,
     HelloSeen,
+    HelloUnread,
     InspectionEnded,
     PacketDelayed,
     PacketDropped,
@@ -34,6 +35,12 @@ EVENTS = [
     ),
     HelloSeen(t_ns=2, flow=1, protocol="tls", sni="t.co", direction=Direction.UP),
     HelloSeen(t_ns=2, flow=1, protocol="tls", sni=None, direction=Direction.DOWN),
+    HelloUnread(
+        t_ns=2, flow=1, protocol="tls", reason="spans packets", direction=Direction.UP, packets=1, bytes=1460, size=1981
+    ),
+    HelloUnread(
+        t_ns=2, flow=1, protocol=None, reason="in IP fragments", direction=Direction.UP, packets=1, bytes=9, size=None
+    ),
     RuleMatched(t_ns=2, flow=1, rule="t.co", pattern="t.co", sni="t.co"),
     ThrottlingStarted(t_ns=2, flow=1, meter="token_bucket", up=None, down={"rate_bps": 140_000, "burst_bytes": 16384}),
     PacketDropped(

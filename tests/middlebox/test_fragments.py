@@ -151,3 +151,14 @@ def test_a_datagram_longer_than_its_length_field_is_never_put_together(policy: s
     dropped = [event.reason for event in events if isinstance(event, PacketDropped)]
     assert dropped == ([] if fits else ["datagram too long"])
     assert any(isinstance(event, PacketInjected) for event in events) is fits
+
+
+@pytest.mark.parametrize("length", [0, 19, 20, 200])
+@pytest.mark.parametrize("policy", ["hold", "reassemble"])
+def test_a_fragment_whose_length_cannot_be_is_dropped(policy: str, length: int) -> None:
+    box = Box(profile(inspection__fragments=policy))
+    first, *others = pieces_of(Connection().up(HELLO))
+    lying = Packet.parse(first.data[:2] + length.to_bytes(2, "big") + first.data[4:], UP)
+    events = box.send(*others, lying)
+    assert [event.reason for event in events if isinstance(event, PacketDropped)] == ["malformed fragment"]
+    assert not any(isinstance(event, PacketInjected) for event in events)

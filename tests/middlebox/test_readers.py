@@ -31,9 +31,9 @@ def name_after(payloads: list[bytes], *, joins_records: bool = False) -> str | N
 def test_a_packet_stands_alone() -> None:
     reader, connection = PacketReader(RECOGNISERS), Connection()
     assert reader.read(connection.up(HELLO)).result.name == "twitter.com"
-    assert reader.read(connection.up(HELLO[:200])) == ("", Outcome.NOT_THIS)
-    assert reader.read(connection.up(HELLO[200:])) == ("", Outcome.NOT_THIS)
-    assert reader.read(connection.up(CHANGE_CIPHER_SPEC)) == ("tls", Outcome.VALID)
+    assert reader.read(connection.up(HELLO[:200])) == ("", Outcome.NOT_THIS, HELLO[:200])
+    assert reader.read(connection.up(HELLO[200:])) == ("", Outcome.NOT_THIS, HELLO[200:])
+    assert reader.read(connection.up(CHANGE_CIPHER_SPEC)) == ("tls", Outcome.VALID, CHANGE_CIPHER_SPEC)
 
 
 @given(st.lists(st.integers(1, len(HELLO) - 1), max_size=6))
@@ -95,5 +95,5 @@ def test_directions_are_streams_of_their_own() -> None:
 def test_datagrams_of_the_server_are_taken_for_answers() -> None:
     reader = DatagramReader([("quic", lambda _: Outcome.NEED_MORE)])
     connection = Connection()
-    assert reader.read(connection.down(b"x")) == ("", Outcome.VALID)
-    assert reader.read(connection.up(b"x")) == ("", Outcome.NEED_MORE)
+    assert reader.read(connection.down(b"x")) == ("", Outcome.VALID, b"x")
+    assert reader.read(connection.up(b"x")) == ("", Outcome.NEED_MORE, b"x")

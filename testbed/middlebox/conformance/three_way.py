@@ -15,7 +15,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from testbed.middlebox.adapters.pcap import inspect_box
-from testbed.middlebox.events import Event, FlowForgotten, event_from_json, event_name
+from testbed.middlebox.events import Event, FlowForgotten, HelloUnread, event_from_json, event_name
 from testbed.middlebox.inspector import Inspector
 from testbed.middlebox.offload import arrival_step_ns
 from testbed.records.agreement import Agreement, compare, read_box_captures
@@ -47,7 +47,7 @@ class ThreeWay:
         missing: packets of the trace that did not arrive, or not in their order.
         adapter: packets that the model and the capture adapter disagree about.
         live: packets that the model and the live box disagree about, each with both accounts.
-        timers: flows that one of these two forgot, or not at the same time.
+        timers: flows that one of these two forgot or gave up without a name, or not at the same time.
         wire: the log against the captures.
     """
 
@@ -117,24 +117,24 @@ def _compare_packets(
     """The log's events belong to the packet that arrived last before them."""
     found: dict[int, list[Event]] = {}
     for event in log:
-        if not isinstance(event, FlowForgotten):
+        if not isinstance(event, FlowForgotten | HelloUnread):
             index = bisect_right(times_ns, event.t_ns) - 1
             found.setdefault(index, []).append(replace(event, t_ns=0))
     for index, events in enumerate(expected):
-        by_model = [replace(event, t_ns=0) for event in events if not isinstance(event, FlowForgotten)]
+        by_model = [replace(event, t_ns=0) for event in events if not isinstance(event, FlowForgotten | HelloUnread)]
         by_box = found.get(index, [])
         if by_model != by_box:
             result.live.append((index, by_model, by_box))
 
 
 def _compare_timers(expected: Iterable[Event], log: Iterable[Event], result: ThreeWay) -> None:
-    """Flows are forgotten when a timer runs out, packet or not."""
+    """What may happen without a packet, at a timer: flows are forgotten, and with them hellos that were not read."""
     by_model, by_box = (
-        {(event.flow, event.reason): event.t_ns for event in events if isinstance(event, FlowForgotten)}
+        {replace(event, t_ns=0): event for event in events if isinstance(event, FlowForgotten | HelloUnread)}
         for events in (expected, log)
     )
     result.timers = sorted(
-        key
-        for key in by_model.keys() | by_box.keys()
-        if key not in by_model or key not in by_box or abs(by_model[key] - by_box[key]) > _IDLE_NS
+        (event.flow, event.reason)
+        for event in by_model.keys() | by_box.keys()
+        if event not in by_model or event not in by_box or abs(by_model[event].t_ns - by_box[event].t_ns) > _IDLE_NS
     )

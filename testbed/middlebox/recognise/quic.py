@@ -18,7 +18,9 @@ from testbed.middlebox.recognise.result import Hello, Outcome, Result
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["InitialKeys", "QuicReader", "client_keys", "load_ciphers", "recognise_version1"]
+__all__ = [
+    "VERSIONS", "InitialKeys", "QuicReader", "client_keys", "initial_version", "load_ciphers", "recognise_version1",
+]  # fmt: skip
 
 # X22 (not re-read): version 1 long headers whose UDP payload is at least this long.
 _BLOCKED_BYTES = 1001
@@ -48,6 +50,10 @@ _VERSIONS = {
 }
 
 
+VERSIONS = frozenset(_VERSIONS)
+"""Versions whose Initial packets can be read here."""
+
+
 class InitialKeys(NamedTuple):
     """Keys of a client's Initial packets."""
 
@@ -69,6 +75,16 @@ def recognise_version1(payload: bytes) -> Result:
     """``VALID`` for what the boxes of 2022 dropped as QUIC: a long header of version 1 in 1001 bytes or more."""
     is_long = len(payload) >= _BLOCKED_BYTES and payload[0] & _LONG_HEADER
     return Outcome.VALID if is_long and payload[1:5] == b"\0\0\0\1" else Outcome.NOT_THIS
+
+
+def initial_version(payload: bytes) -> int | None:
+    """The version of what begins like an Initial packet of some version; None for anything else."""
+    if len(payload) < 5 or payload[0] & (_LONG_HEADER | _FIXED_BIT) != _LONG_HEADER | _FIXED_BIT:  # noqa: PLR2004
+        return None
+    version = int.from_bytes(payload[1:5], "big")
+    known = _VERSIONS.get(version)
+    is_initial = bool(version) if known is None else payload[0] >> 4 & 3 == known.initial_type
+    return version if is_initial else None
 
 
 def client_keys(version: int, connection_id: bytes) -> InitialKeys:
