@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from testbed.capture.chunks import CaptureNotes, RecordChunk
-from testbed.capture.files import read_records
+from testbed.capture.files import CaptureNotes, RecordChunk, read_records
 from testbed.capture.flows import Capture, Flow, group_flows, iter_packets, read_capture
 from testbed.capture.packets import ACK, FIN, PSH, RST, SYN, Packets, concatenate
 from testbed.capture.tcp import NEVER, Sent, segment_size, sent_by

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from testbed.capture.chunks import CaptureNotes
 from testbed.capture.files import read_records
 from testbed.capture.headers import parse_packets
+from testbed.capture.hellos import HelloFinder
 from testbed.capture.packets import ACK, SYN, Packets, concatenate, ragged_rows
+from testbed.errors import CaptureError
+from testbed.records.capture_file import CHUNK_BYTES, CaptureNotes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Capture", "Flow", "group_flows", "iter_packets", "read_capture"]
 
-_CHUNK_BYTES: Final = 8 << 20
+_MOST_WITHOUT_TCP: Final = 1_000_000  # records: a capture without TCP in its first million is none to wait for
 _IPV4_PREFIX: Final = 0xFFFF << 32
 
 
@@ -110,24 +112,31 @@ class Capture:
 
 
 def iter_packets(
-    path: str | Path, *, notes: CaptureNotes | None = None, chunk_bytes: int = _CHUNK_BYTES
+    path: str | Path, *, notes: CaptureNotes | None = None, chunk_bytes: int = CHUNK_BYTES
 ) -> Iterator[Packets]:
     """Yield a capture's TCP packets a chunk at a time; memory does not grow with the file.
 
     Args:
-        path: A pcap or pcapng file, plain, gzip or xz.
+        path: A pcap or pcapng file, plain, gzip or xz; a pipe; or ``-``.
         notes: Filled with what was read and left out.
         chunk_bytes: Uncompressed bytes to hold at a time.
 
     Raises:
-        CaptureError: See `read_records`.
+        CaptureError: See `read_records`; or none of the first million records holds TCP.
     """
     notes = CaptureNotes() if notes is None else notes
+    hellos = HelloFinder()
     for chunk in read_records(path, notes=notes, chunk_bytes=chunk_bytes):
-        yield parse_packets(chunk, notes)
+        yield parse_packets(chunk, notes, hellos)
+        if not notes.tcp and notes.records > _MOST_WITHOUT_TCP:
+            reasons = ", ".join(f"{count} {why}" for why, count in notes.skipped.items())
+            raise CaptureError(
+                f"{path}: none of the first {notes.records} records holds a TCP packet ({reasons}); "
+                "name a capture of the transfers"
+            )
 
 
-def read_capture(path: str | Path, *, chunk_bytes: int = _CHUNK_BYTES) -> Capture:
+def read_capture(path: str | Path, *, chunk_bytes: int = CHUNK_BYTES) -> Capture:
     """Read a capture's TCP flows. Payload is not kept: memory is about 250 bytes a TCP packet while reading, 100 after.
 
     Raises:
@@ -146,7 +155,7 @@ def read_capture(path: str | Path, *, chunk_bytes: int = _CHUNK_BYTES) -> Captur
 
 
 def group_flows(packets: Packets) -> list[Flow]:
-    """Return the flows of ``packets`` in the order of their first packet. A reused five-tuple is one flow."""
+    """Return the flows of ``packets`` in the order of their first packet: one a connection, see `_connections`."""
     if not len(packets):
         return []
     src = (packets.src_high, packets.src_low, packets.src_port.astype(np.uint64))
@@ -160,7 +169,41 @@ def group_flows(packets: Packets) -> list[Flow]:
     order = np.argsort(group, kind="stable")
     bounds = np.searchsorted(group[order], np.arange(len(first) + 1))
     rows = (order[start:end] for start, end in pairwise(bounds.tolist()))
-    return [_flow(packets, members, flipped) for members in rows]
+    flows = [_flow(packets, part, flipped) for members in rows for part in _connections(packets, members, flipped)]
+    return sorted(flows, key=lambda flow: int(flow.index[0]))
+
+
+def _connections(packets: Packets, rows: NDArray[np.int64], flipped: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
+    """Split the packets of one five-tuple where it was used anew.
+
+    That is at a SYN with another sequence number than the one before it in its direction, if the connection goes on
+    from there: the other end acknowledges it, or its sender continues behind it. A forged SYN has no such sequel.
+    """
+    opens = rows[(packets.flags[rows] & (SYN | ACK)) == SYN]
+    if len(opens) < 2:  # noqa: PLR2004 - nothing to tell apart
+        return [rows]
+    numbers: dict[bool, int] = {}
+    cuts = []
+    for row in opens.tolist():
+        side, number = bool(flipped[row]), int(packets.seq[row])
+        is_new = side in numbers and numbers[side] != number
+        if side not in numbers and numbers:  # the other end opens now: at the same time, or later
+            is_new = bool((packets.payload[rows[rows < row]] > 0).any())
+        if is_new and not _goes_on(packets, rows[rows > row], flipped, row):
+            continue
+        if is_new:
+            cuts.append(row)
+            numbers = {}
+        numbers[side] = number
+    return [part for part in np.split(rows, np.searchsorted(rows, cuts)) if len(part)]
+
+
+def _goes_on(packets: Packets, later: NDArray[np.int64], flipped: NDArray[np.bool_], row: int) -> bool:
+    """Whether any later packet belongs behind the SYN at ``row``."""
+    following = np.uint32((int(packets.seq[row]) + 1) % 2**32)
+    mine = flipped[later] == flipped[row]
+    acknowledged = ~mine & ((packets.flags[later] & ACK) != 0) & (packets.ack[later] == following)
+    return bool((acknowledged | (mine & (packets.seq[later] == following))).any())
 
 
 def _greater(left: tuple[NDArray[np.uint64], ...], right: tuple[NDArray[np.uint64], ...]) -> NDArray[np.bool_]:

@@ -11,38 +11,29 @@ import numpy as np
 
 from testbed.capture.options import parse_options
 from testbed.capture.packets import Packets
-from testbed.capture.sni import server_name
+from testbed.records.link_layer import LINK_HEADERS, NOT_IP, TUNNELS, find_datagram, inner_datagram, is_read
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from testbed.capture.chunks import CaptureNotes, RecordChunk
+    from testbed.capture.hellos import HelloFinder
+    from testbed.records.capture_file import CaptureNotes, RecordChunk
 
     Ints = NDArray[np.int64]
 
 __all__ = ["parse_packets"]
 
-# https://www.tcpdump.org/linktypes.html
-_LINK_NULL: Final = 0
-_LINK_ETHERNET: Final = 1
-_LINK_LOOP: Final = 108
-_LINK_LINUX_COOKED: Final = 113
-_LINK_LINUX_COOKED_2: Final = 276
-_LINK_RAW: Final = (12, 14, 101, 228, 229)
-
 _ETHERTYPE_IPV4: Final = 0x0800
 _ETHERTYPE_IPV6: Final = 0x86DD
-_ETHERTYPE_VLAN: Final = (0x8100, 0x88A8, 0x9100)
-_MAX_VLAN_TAGS: Final = 4
+_MOST_TUNNELS: Final = 4
 _MAX_IPV6_EXTENSIONS: Final = 8
+_TYPE_BY_VERSION: Final = np.array([{4: _ETHERTYPE_IPV4, 6: _ETHERTYPE_IPV6}.get(version, 0) for version in range(16)])
 _IPV6_FRAGMENT: Final = 44
 _IPV6_AUTHENTICATION: Final = 51
 _IPV6_EXTENSIONS: Final = (0, 43, 60, _IPV6_FRAGMENT, _IPV6_AUTHENTICATION)
 _PROTOCOL_TCP: Final = 6
 _IPV4_MAPPED_HIGH: Final = 0
 _IPV4_MAPPED_LOW: Final = 0xFFFF << 32
-_TLS_HANDSHAKE: Final = 0x16
-_CLIENT_HELLO: Final = 1
 
 
 class _Bytes:
@@ -83,16 +74,24 @@ class _Located:
     end: Ints  # of what was captured
 
 
-def parse_packets(chunk: RecordChunk, notes: CaptureNotes) -> Packets:
-    """Return the TCP packets of a chunk; count all others in ``notes`` with the reason."""
-    fields = _Bytes(chunk.data)
-    end = chunk.offset + chunk.captured
-    ip_at, version = _skip_link(fields, chunk)
-    kept = _keep(version > 0, np.arange(len(ip_at)), notes, "not IP")
+def parse_packets(chunk: RecordChunk, notes: CaptureNotes, hellos: HelloFinder) -> Packets:
+    """Return the TCP packets of a chunk; count all others in ``notes`` with the reason.
+
+    Args:
+        chunk: The next records of a capture.
+        notes: Of the capture.
+        hellos: Has seen the chunks before, and finds the server names.
+    """
+    records = _Records(chunk)
+    fields = _Bytes(np.frombuffer(chunk.data, np.uint8))
+    end = records.offset + records.captured
+    ip_at, version = _skip_link(fields, records, notes)
+    kept = np.flatnonzero(version > 0)
     kept = _keep(ip_at[kept] + 20 <= end[kept], kept, notes, "cut before the end of the IP header")
+    _enter_tunnels(fields, records, ip_at, version, kept, notes)
     version = version[kept]
     ip_at = ip_at[kept]
-    tcp_at, ip_end, protocol, first = _skip_ip(fields, ip_at, version, (chunk.offset + chunk.length)[kept])
+    tcp_at, ip_end, protocol, first = _skip_ip(fields, ip_at, version, (records.offset + records.length)[kept])
     chosen = _keep(protocol == _PROTOCOL_TCP, np.arange(len(kept)), notes, "not TCP")
     chosen = _keep(first[chosen], chosen, notes, "later fragment")
     chosen = _keep(tcp_at[chosen] + 20 <= end[kept[chosen]], chosen, notes, "cut before the end of the TCP header")
@@ -109,7 +108,23 @@ def parse_packets(chunk: RecordChunk, notes: CaptureNotes) -> Packets:
         payload=payload[chosen],
         end=end[kept[chosen]],
     )
-    return _columns(fields, chunk, located)
+    notes.cut += int((located.payload_at + located.payload > located.end).sum())
+    packets = _columns(fields, records, located)
+    packets.server_names.update(hellos.names(packets, chunk.data, located.payload_at, located.end))
+    return packets
+
+
+class _Records:
+    """The columns of a chunk as arrays, int64, shape (n,)."""
+
+    def __init__(self, chunk: RecordChunk) -> None:
+        self.data = chunk.data
+        self.first_index = chunk.first_index
+        self.offset = np.array(chunk.offset, np.int64)
+        self.captured = np.array(chunk.captured, np.int64)
+        self.length = np.array(chunk.length, np.int64)
+        self.t_ns = np.array(chunk.t_ns, np.int64)
+        self.link_type = np.array(chunk.link_type, np.int64)
 
 
 def _keep(condition: NDArray[np.bool_], index: Ints, notes: CaptureNotes, reason: str) -> Ints:
@@ -118,42 +133,51 @@ def _keep(condition: NDArray[np.bool_], index: Ints, notes: CaptureNotes, reason
     return kept
 
 
-def _skip_link(fields: _Bytes, chunk: RecordChunk) -> tuple[Ints, Ints]:
-    """Return where the IP header begins and its version, 0 where there is none."""
-    at = chunk.offset.copy()
+def _skip_link(fields: _Bytes, records: _Records, notes: CaptureNotes) -> tuple[Ints, Ints]:
+    """Return where the IP header begins and its version, 0 where there is none.
+
+    Nearly all frames carry IP right behind a header of fixed size: those are found at once, by the same table that
+    `find_datagram` has. It is asked about each of the others.
+    """
+    at = records.offset.copy()
     ether_type = np.zeros(len(at), np.int64)
-    for link_type in np.unique(chunk.link_type):
-        mine = np.flatnonzero(chunk.link_type == link_type)
-        header_bytes, types = _link_header(fields, int(link_type), at[mine])
-        ether_type[mine] = types
-        at[mine] += header_bytes
-    for _ in range(_MAX_VLAN_TAGS):
-        tagged = np.flatnonzero(np.isin(ether_type, _ETHERTYPE_VLAN))
-        if not len(tagged):
-            break
-        ether_type[tagged] = fields.u16(at[tagged] + 2)
-        at[tagged] += 4
+    for link_type in np.unique(records.link_type):
+        header = LINK_HEADERS.get(int(link_type))
+        if header is None:
+            continue
+        mine = np.flatnonzero(records.link_type == link_type)
+        at[mine] += header.size
+        if header.type_at is None:
+            ether_type[mine] = _TYPE_BY_VERSION[fields.u8(at[mine]) >> 4]
+        else:
+            ether_type[mine] = fields.u16(records.offset[mine] + header.type_at)
     nibble = fields.u8(at) >> 4
-    version = np.where(
-        ((ether_type == _ETHERTYPE_IPV4) & (nibble == 4)) | ((ether_type == _ETHERTYPE_IPV6) & (nibble == 6)), nibble, 0
-    )
-    version[at >= chunk.offset + chunk.captured] = 0
+    plain = ((ether_type == _ETHERTYPE_IPV4) & (nibble == 4)) | ((ether_type == _ETHERTYPE_IPV6) & (nibble == 6))
+    plain &= at < records.offset + records.captured
+    version = np.where(plain, nibble, 0)
+    for row in np.flatnonzero(~plain).tolist():
+        begin, link_type = int(records.offset[row]), int(records.link_type[row])
+        found, _ = find_datagram(records.data, begin, begin + int(records.captured[row]), link_type)
+        if found < 0:
+            notes.skip(NOT_IP if is_read(link_type) else notes.unread(link_type))
+        else:
+            at[row], version[row] = found, records.data[found] >> 4
     return at, version
 
 
-def _link_header(fields: _Bytes, link_type: int, at: Ints) -> tuple[int, Ints]:
-    if link_type == _LINK_ETHERNET:
-        return 14, fields.u16(at + 12)
-    if link_type == _LINK_LINUX_COOKED:
-        return 16, fields.u16(at + 14)
-    if link_type == _LINK_LINUX_COOKED_2:
-        return 20, fields.u16(at)
-    header_bytes = 4 if link_type in (_LINK_NULL, _LINK_LOOP) else 0
-    if header_bytes == 0 and link_type not in _LINK_RAW:
-        return 0, np.zeros(len(at), np.int64)
-    by_nibble = np.zeros(16, np.int64)
-    by_nibble[[4, 6]] = _ETHERTYPE_IPV4, _ETHERTYPE_IPV6
-    return header_bytes, by_nibble[fields.u8(at + header_bytes) >> 4]
+def _enter_tunnels(  # noqa: PLR0917 - private, and what there is of a chunk
+    fields: _Bytes, records: _Records, ip_at: Ints, version: Ints, kept: Ints, notes: CaptureNotes
+) -> None:
+    """Move ``ip_at`` and ``version`` of datagrams that carry another one to the innermost."""
+    protocol = np.where(version[kept] == 4, fields.u8(ip_at[kept] + 9), fields.u8(ip_at[kept] + 6))
+    for row in kept[np.isin(protocol, list(TUNNELS))].tolist():
+        end = int(records.offset[row] + records.captured[row])
+        for _ in range(_MOST_TUNNELS):
+            found, tunnel = inner_datagram(records.data, int(ip_at[row]), end)
+            if found < 0 or found + 20 > end:
+                break
+            ip_at[row], version[row] = found, records.data[found] >> 4
+            notes.tunnelled[tunnel] = notes.tunnelled.get(tunnel, 0) + 1
 
 
 def _skip_ip(fields: _Bytes, at: Ints, version: Ints, wire_end: Ints) -> tuple[Ints, Ints, Ints, NDArray[np.bool_]]:
@@ -205,15 +229,15 @@ def _addresses(
     return high, low
 
 
-def _columns(fields: _Bytes, chunk: RecordChunk, located: _Located) -> Packets:
+def _columns(fields: _Bytes, records: _Records, located: _Located) -> Packets:
     ip_at, tcp_at = located.ip_at, located.tcp_at
     src_high, src_low = _addresses(fields, located, 12, 8)
     dst_high, dst_low = _addresses(fields, located, 16, 24)
     captured_options = np.minimum(located.payload_at, located.end) - tcp_at - 20
     options = parse_options(fields.block, tcp_at + 20, captured_options)
     return Packets(
-        index=located.record + chunk.first_index,
-        t_ns=chunk.t_ns[located.record],
+        index=located.record + records.first_index,
+        t_ns=records.t_ns[located.record],
         src_high=src_high,
         src_low=src_low,
         dst_high=dst_high,
@@ -232,18 +256,5 @@ def _columns(fields: _Bytes, chunk: RecordChunk, located: _Located) -> Packets:
         sack_count=options.sack_count,
         sack_start=options.sack_start,
         sack_end=options.sack_end,
-        server_names=_server_names(fields, chunk, located),
+        server_names={},
     )
-
-
-def _server_names(fields: _Bytes, chunk: RecordChunk, located: _Located) -> dict[int, str]:
-    """Return the server name of each packet that begins with a ClientHello, by record index."""
-    at, end = located.payload_at, located.end
-    hello = (located.payload > 5) & (at + 6 <= end)
-    hello[hello] = (fields.u8(at[hello]) == _TLS_HANDSHAKE) & (fields.u8(at[hello] + 5) == _CLIENT_HELLO)
-    names: dict[int, str] = {}
-    for row in np.flatnonzero(hello):
-        name = server_name(chunk.data[at[row] : end[row]].tobytes())
-        if name is not None:
-            names[int(located.record[row]) + chunk.first_index] = name
-    return names

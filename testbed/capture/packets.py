@@ -38,7 +38,7 @@ class Packets:
         timestamps: Whether the timestamps option is there, bool.
         sack_count: SACK blocks, uint8.
         sack_start, sack_end: Edges of the blocks, packet after packet, uint32, shape (sum of sack_count,).
-        server_names: Record index to the server name of the ClientHello that begins there.
+        server_names: Record index to the server name of the ClientHello that was complete with it.
     """
 
     index: NDArray[np.int64]

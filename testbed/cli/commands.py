@@ -231,7 +231,12 @@ def inspect_command(arguments: argparse.Namespace) -> int:
     from testbed.report.show import inspection_lines  # noqa: PLC0415
 
     for line in inspection_lines(
-        arguments.capture, arguments.profile, seed=arguments.seed, inside=arguments.inside, as_json=arguments.json
+        arguments.capture,
+        arguments.profile,
+        seed=arguments.seed,
+        inside=arguments.inside,
+        as_json=arguments.json,
+        tell=lambda sentence: say(f"testbed: note: {sentence}"),
     ):
         print(line)
     return 0

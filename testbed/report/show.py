@@ -8,8 +8,8 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from testbed.detectors.registry import detector_names, load_detector
-from testbed.errors import ScenarioError
-from testbed.middlebox.adapters.pcap import inspect_capture
+from testbed.errors import CaptureError, ScenarioError
+from testbed.middlebox.adapters.pcap import CaptureInspection
 from testbed.middlebox.events import event_to_json
 from testbed.report.table import format_table
 from testbed.scenario import library
@@ -19,8 +19,10 @@ from testbed.traffic.evasion import EVASIONS
 from testbed.world.network import topology_class
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from testbed.middlebox.adapters.pcap import Row
 
 __all__ = ["inspection_lines", "show"]
 
@@ -130,24 +132,50 @@ def _scenario_text(found: dict[str, Any]) -> str:
     return "\n".join([*lines, "", format_table(("line", "transfer", "role", "not before"), rows)])
 
 
-def inspection_lines(capture: Path, profile: str, *, seed: int, inside: list[str], as_json: bool) -> Iterator[str]:
+def inspection_lines(
+    capture: Path, profile: str, *, seed: int, inside: list[str], as_json: bool, tell: Callable[[str], None]
+) -> Iterator[str]:
     """What a censor would have done to a capture: a line for each event, and a count at the end.
+
+    Args:
+        capture: a capture file; see `CaptureInspection`.
+        profile: name of a profile.
+        seed: of what the box draws by lot.
+        inside: prefixes of the subscriber's side.
+        as_json: whether lines are JSON objects; the last one is the event "summary", at the last packet.
+        tell: is told what was left out, or cannot be known, in sentences.
 
     Raises:
         CaptureError: the capture cannot be read; the lines before are valid.
         ScenarioError: no such profile.
     """
     censor = load_profile(profile)
-    packets = dropped = 0
-    for row in inspect_capture(capture, censor.profile, seed=seed, inside=inside):
-        packets += 1
-        dropped += row.dropped
-        for event in row.events:
-            record = {"frame": row.number, **event_to_json(event)}
-            if as_json:
-                yield json.dumps(record)
-            else:
-                details = {key: value for key, value in record.items() if key not in {"frame", "t", "flow", "event"}}
-                yield f"frame {row.number:6}  flow {event.flow:4}  {record['event']:20} {json.dumps(details)}"
-    if not as_json:
+    inspection = CaptureInspection(capture, censor.profile, seed=seed, inside=inside)
+    packets = dropped = number = t_ns = 0
+    try:
+        for row in inspection:
+            packets, number, t_ns = packets + 1, row.number, row.t_ns
+            dropped += row.dropped
+            yield from _event_lines(row, as_json=as_json)
+    except CaptureError:
+        for sentence in inspection.sentences():
+            tell(sentence)
+        raise
+    notes = inspection.sentences()
+    for sentence in notes:
+        tell(sentence)
+    if as_json:
+        at_end = {"frame": number, "t": t_ns / 1e9, "event": "summary"}
+        yield json.dumps({**at_end, "packets": packets, "dropped": dropped, "notes": notes})
+    else:
         yield f"{packets} packets, {dropped} dropped"
+
+
+def _event_lines(row: Row, *, as_json: bool) -> Iterator[str]:
+    for event in row.events:
+        record = {"frame": row.number, **event_to_json(event)}
+        if as_json:
+            yield json.dumps(record)
+        else:
+            details = {key: value for key, value in record.items() if key not in {"frame", "t", "flow", "event"}}
+            yield f"frame {row.number:6}  flow {event.flow:4}  {record['event']:20} {json.dumps(details)}"

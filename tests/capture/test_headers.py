@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from testbed.capture import read_capture
+from testbed.errors import CaptureError
+from testbed.records.link_layer import find_datagram
 from tests.capture.frames import (
     ACK,
     CLIENT,
@@ -19,12 +21,15 @@ from tests.capture.frames import (
     SERVER_6,
     START_US,
     Stamped,
+    block,
     client_hello,
     ethernet,
     options,
     pcap,
+    pcapng,
     tcp,
 )
+from tests.records.test_link_layer import FRAMES, carried, gre
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,10 +114,12 @@ def test_what_is_not_tcp_is_counted_with_the_reason(tmp_path: Path, packet: byte
     assert "no TCP packets" in capture.notes.remarks
 
 
-def test_an_unknown_link_type_is_not_ip(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [105, 147, 65535])
+def test_a_capture_of_a_link_type_that_is_not_read_is_refused_by_number(tmp_path: Path, number: int) -> None:
     path = tmp_path / "one.pcap"
-    path.write_bytes(pcap([Stamped(START_US, V4)], link_type=147))
-    assert read_capture(path).notes.skipped == {"not IP": 1}
+    path.write_bytes(pcap([Stamped(START_US, V4)], link_type=number))
+    with pytest.raises(CaptureError, match=f"link type {number}.* is not read"):
+        read_capture(path)
 
 
 def test_a_short_snap_length_keeps_lengths_of_the_wire(tmp_path: Path) -> None:
@@ -237,3 +244,60 @@ def test_columns_are_aligned_with_rows_taken_in_any_order() -> None:
     count = np.array([2, 0, 3, 1], np.uint8)
     items = np.array([10, 11, 30, 31, 32, 40])
     assert items[ragged_rows(count, np.array([2, 0]))].tolist() == [30, 31, 32, 10, 11]
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_arrays_and_single_frames_are_read_alike(tmp_path: Path, name: str) -> None:
+    link_type, frame, datagram = FRAMES[name]
+    path = tmp_path / "one.pcap"
+    path.write_bytes(pcap([Stamped(START_US, frame)], link_type=link_type))
+    (flow,) = read_capture(path).flows
+    assert flow.a == (CLIENT if datagram[0] >> 4 == 4 else CLIENT_6)
+    assert flow.payload.tolist() == [20]
+
+
+@given(st.lists(st.binary(max_size=80), max_size=12), st.sampled_from([0, 1, 9, 51, 101, 104, 113, 276]))
+def test_arrays_and_single_frames_find_ip_in_the_same_frames(
+    tmp_path_factory: pytest.TempPathFactory, noise: list[bytes], link_type: int
+) -> None:
+    whole = [frame for kind, frame, _ in FRAMES.values() if kind == link_type]
+    frames = [frame[: len(frame) - len(each)] + each for frame in whole for each in noise] + noise + whole
+    path = tmp_path_factory.mktemp("frames") / "a.pcap"
+    path.write_bytes(pcap([Stamped(START_US, frame) for frame in frames], link_type=link_type))
+    expected = sum(find_datagram(frame, 0, len(frame), link_type)[0] < 0 for frame in frames)
+    assert read_capture(path).notes.skipped.get("not IP", 0) == expected
+
+
+@pytest.mark.parametrize(("protocol", "kind"), [(4, "IPIP"), (47, "GRE")])
+def test_a_tunnel_is_read_and_told(tmp_path: Path, protocol: int, kind: str) -> None:
+    body = V4 if protocol == 4 else gre(0x0800, V4)
+    path = tmp_path / "tunnel.pcap"
+    path.write_bytes(pcap([Stamped(START_US, ethernet(carried(protocol, body)))]))
+    capture = read_capture(path)
+    assert capture.flows[0].payload.tolist() == [5]
+    assert any(f"inside {kind}" in sentence for sentence in capture.notes.sentences())
+
+
+def test_frame_check_sequences_are_no_payload(tmp_path: Path) -> None:
+    packet = V4[:2] + b"\0\0" + V4[4:]
+    path = tmp_path / "fcs.pcap"
+    path.write_bytes(pcap([Stamped(START_US, ethernet(packet) + b"\xde\xad\xbe\xef")], link_type=0x24000001))
+    (flow,) = read_capture(path).flows
+    assert flow.payload.tolist() == [5]
+
+
+def test_what_a_snap_length_cut_is_told(tmp_path: Path) -> None:
+    frame = ethernet(tcp(payload=client_hello("twitter.com")))
+    path = tmp_path / "snap.pcap"
+    path.write_bytes(pcap([Stamped(START_US, frame[:80], length=len(frame))]))
+    assert any("1 packets were cut by the snap length" in each for each in read_capture(path).notes.sentences())
+
+
+def test_interfaces_that_are_not_read_are_passed_over_and_named(tmp_path: Path) -> None:
+    named = struct.pack("<HHI", 220, 0, 0) + struct.pack("<HH8s", 2, 7, b"usbmon0") + bytes(4)
+    usb = struct.pack("<IIIII", 1, 0, 0, 8, 8) + bytes(8)
+    path = tmp_path / "two.pcapng"
+    path.write_bytes(pcapng([]) + block(1, named) + block(6, usb) + pcapng([Stamped(START_US, ethernet(V4))])[60:])
+    capture = read_capture(path)
+    assert len(capture.flows) == 1
+    assert capture.notes.skipped == {"interface usbmon0: link type 220 (USB) is not read": 1}

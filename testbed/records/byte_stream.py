@@ -1,18 +1,26 @@
-"""Read a capture file as a stream of bytes, compressed (gzip, xz) or not. Knows nothing of what the bytes mean."""
+"""Read a file, a pipe or standard input as a stream of bytes, compressed (gzip, xz) or not, whatever they mean.
+
+Who waits for long reading is told how far it got: `watching` names a function that every stream then calls.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import lzma
+import sys
 import zlib
-from typing import TYPE_CHECKING, BinaryIO, Protocol, Self
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from testbed.errors import CaptureError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
-    from types import TracebackType
 
-__all__ = ["ByteStream"]
+__all__ = ["STANDARD_INPUT", "ByteStream", "opened", "watching"]
+
+STANDARD_INPUT = "-"
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _XZ_MAGIC = b"\xfd7zXZ\x00"
@@ -90,39 +98,61 @@ class _Gzip:
         return self._decoder.decompress(self._decoder.unconsumed_tail + data, limit)
 
 
-class ByteStream:
-    """A capture file's uncompressed bytes, read in pieces of bounded size.
+_watcher: ContextVar[Callable[[str, int], None] | None] = ContextVar("watcher", default=None)
 
-    Args:
-        path: The file. Compression is recognised by its first bytes, not by its name.
+
+@contextlib.contextmanager
+def watching(watcher: Callable[[str, int], None]) -> Iterator[None]:
+    """Call ``watcher(name, uncompressed bytes so far)`` now and then, from every stream that is read meanwhile."""
+    token = _watcher.set(watcher)
+    try:
+        yield
+    finally:
+        _watcher.reset(token)
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[ByteStream]:
+    """Open what a user named: a file, a pipe, or ``-`` for standard input.
 
     Raises:
-        CaptureError: The file cannot be opened.
+        CaptureError: it cannot be opened.
+    """
+    if str(path) == STANDARD_INPUT:
+        yield ByteStream(sys.stdin.buffer, "standard input")
+        return
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise CaptureError(f"{path}: cannot be read: {error.strerror or error}") from error
+    with file:
+        yield ByteStream(file, str(path))
+
+
+class ByteStream:
+    """The uncompressed bytes of an open file, read in pieces of bounded size. It never seeks: a pipe will do.
+
+    Args:
+        file: Opened for reading bytes.
+        name: Its name in errors.
+
+    Raises:
+        CaptureError: The file cannot be read.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        try:
-            self._file: BinaryIO = path.open("rb")
-            head = self._file.read(len(_XZ_MAGIC))
-            self._file.seek(0)
-        except OSError as error:
-            raise CaptureError(f"{path}: cannot be read: {error.strerror or error}") from error
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        self.name = name
+        self.truncated = False  # a compressed file ended before its end mark
+        self._file = file
+        self._head = self._raw(len(_XZ_MAGIC))
         self._decoder: _Decoder = _Plain()
-        if head.startswith(_GZIP_MAGIC):
+        if self._head.startswith(_GZIP_MAGIC):
             self._decoder = _Gzip()
-        elif head == _XZ_MAGIC:
+        elif self._head == _XZ_MAGIC:
             self._decoder = _Xz()
         self._ended = False
-        self.truncated = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._file.close()
+        self._raw_bytes = 0
+        self._given_bytes = 0
 
     def read(self, size: int) -> bytes:
         """Return up to ``size`` bytes, fewer only where the file ends.
@@ -138,18 +168,32 @@ class ByteStream:
             piece = self._next_piece(wanted)
             pieces.append(piece)
             wanted -= len(piece)
-        return b"".join(pieces)
+        data = b"".join(pieces)
+        self._given_bytes += len(data)
+        if (watcher := _watcher.get()) is not None:
+            watcher(self.name, self._given_bytes)
+        return data
 
     def _next_piece(self, limit: int) -> bytes:
         try:
-            raw = self._file.read(min(limit, _READ_BYTES)) if self._decoder.wants_input else b""
+            raw = self._input(min(limit, _READ_BYTES)) if self._decoder.wants_input else b""
             if not raw and self._decoder.wants_input:
                 self._ended = True
                 self.truncated = self._decoder.mid_stream
             return self._decoder.feed(raw, limit)
         except (lzma.LZMAError, zlib.error) as error:
             raise CaptureError(
-                f"{self._path}: damaged compressed data near byte {self._file.tell()} of the file: {error}"
+                f"{self.name}: damaged compressed data near byte {self._raw_bytes} of the file: {error}"
             ) from error
+
+    def _input(self, size: int) -> bytes:
+        raw, self._head = self._head[:size], self._head[size:]
+        raw = raw or self._raw(size)
+        self._raw_bytes += len(raw)
+        return raw
+
+    def _raw(self, size: int) -> bytes:
+        try:
+            return self._file.read(size)
         except OSError as error:
-            raise CaptureError(f"{self._path}: cannot be read: {error.strerror or error}") from error
+            raise CaptureError(f"{self.name}: cannot be read: {error.strerror or error}") from error

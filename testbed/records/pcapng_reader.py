@@ -5,19 +5,15 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import numpy as np
-
-from testbed.capture.chunks import CaptureNotes, RecordChunk, Window
 from testbed.errors import CaptureError
+from testbed.records.capture_chunks import CaptureNotes, EmptyRecords, RecordChunk, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-    from testbed.capture.streams import ByteStream
+    from testbed.records.byte_stream import ByteStream
 
 __all__ = ["PCAPNG_MAGIC", "read_pcapng"]
 
@@ -30,16 +26,16 @@ _SIMPLE_PACKET: Final = 3
 _ENHANCED_PACKET: Final = 6
 _BYTE_ORDER_MAGIC: Final = 0x1A2B3C4D
 _OPTION_END: Final = 0
+_OPTION_NAME: Final = 2
 _OPTION_TSRESOL: Final = 9
+_OPTION_FCS_BITS: Final = 13
 _OPTION_TSOFFSET: Final = 14
 _MAX_BLOCK_BYTES: Final = 1 << 28
 _NS: Final = 10**9
 _INT64: Final = 2**63
 
 
-def read_pcapng(
-    path: Path, stream: ByteStream, head: bytes, notes: CaptureNotes, chunk_bytes: int
-) -> Iterator[RecordChunk]:
+def read_pcapng(stream: ByteStream, head: bytes, notes: CaptureNotes, chunk_bytes: int) -> Iterator[RecordChunk]:
     """Yield the chunks of a pcapng file whose first four bytes, ``head``, were read already.
 
     Raises:
@@ -47,24 +43,20 @@ def read_pcapng(
     """
     window = Window(stream, head, chunk_bytes)
     window.advance(0)
-    reader = _BlockReader(path)
-
-    def scan(data: bytes, base: int) -> tuple[RecordChunk | None, int, int]:
-        packets, used, needed = reader.scan(data, base)
-        return (packets.to_chunk(data, notes.records) if packets.offset else None), used, needed
-
-    yield from window.chunks(scan, notes)
+    reader = _BlockReader(stream.name, notes)
+    yield from window.chunks(reader.scan, notes)
 
 
-@dataclass(frozen=True, slots=True)
-class _Interface:
+class _Interface(NamedTuple):
     link_type: int
     snap_length: int
-    ticks: int  # a second
-    offset_s: int
+    ticks: int = 10**6  # a second
+    offset_s: int = 0
+    fcs_bytes: int = 0
+    name: str = ""
 
 
-class _Block(NamedTuple):
+class _Packet(NamedTuple):
     interface: int
     ticks: int | None
     offset: int
@@ -72,52 +64,32 @@ class _Block(NamedTuple):
     length: int
 
 
-@dataclass(slots=True)
-class _PacketBlocks:
-    """Packets of one scan, column by column; times are already nanoseconds."""
-
-    offset: list[int] = field(default_factory=list)
-    captured: list[int] = field(default_factory=list)
-    length: list[int] = field(default_factory=list)
-    t_ns: list[int] = field(default_factory=list)
-    link_type: list[int] = field(default_factory=list)
-
-    def to_chunk(self, data: bytes, first_index: int) -> RecordChunk:
-        """Return these packets as arrays over ``data``."""
-        return RecordChunk(
-            data=np.frombuffer(data, np.uint8),
-            offset=np.array(self.offset, np.int64),
-            captured=np.array(self.captured, np.int64),
-            length=np.array(self.length, np.int64),
-            t_ns=np.array(self.t_ns, np.int64),
-            link_type=np.array(self.link_type, np.int32),
-            first_index=first_index,
-        )
-
-
 class _BlockReader:
     """Walks blocks and remembers what later blocks depend on: byte order and interfaces.
 
     Args:
-        path: Named in errors.
+        name: Of the file, in errors.
+        notes: Told which interfaces there are.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, name: str, notes: CaptureNotes) -> None:
+        self._name = name
+        self._notes = notes
         self._order = "<"
         self._interfaces: list[_Interface] = []
         self._last_t_ns = 0
+        self._empty = EmptyRecords(name)
 
-    def scan(self, data: bytes, base: int) -> tuple[_PacketBlocks, int, int]:
-        """Read every whole block of ``data``, which lies at ``base`` in the file.
+    def scan(self, chunk: RecordChunk, base: int) -> tuple[int, int]:
+        """Read every whole block of a chunk's data, which lie at ``base`` in the file.
 
         Returns:
-            The packets, how many bytes the whole blocks take, and how many bytes the next block needs.
+            How many bytes the whole blocks take, and how many bytes the next block needs.
 
         Raises:
             CaptureError: A block contradicts the format.
         """
-        packets = _PacketBlocks()
+        data = chunk.data
         at, end = 0, len(data)
         needed = 12
         while at + 12 <= end:
@@ -130,9 +102,11 @@ class _BlockReader:
             if at + total > end:
                 needed = total
                 break
-            self._block(kind, data, (at, total), base, packets)
+            before = len(chunk.offset)
+            self._block(kind, (at, total), base, chunk)
+            self._empty.saw(chunk.captured[-1] if len(chunk.offset) > before else 0, base + at)
             at += total
-        return packets, at, needed
+        return at, needed
 
     def _section_order(self, data: bytes, at: int, base: int) -> str:
         for order in "<>":
@@ -141,30 +115,30 @@ class _BlockReader:
                 return order
         raise self._damaged(base + at + 8, "a section without a byte-order mark")
 
-    def _block(self, kind: int, data: bytes, span: tuple[int, int], base: int, packets: _PacketBlocks) -> None:
-        at, total = span
+    def _block(self, kind: int, span: tuple[int, int], base: int, chunk: RecordChunk) -> None:
+        data, (at, total) = chunk.data, span
         body, body_bytes = at + 8, total - 12
         if kind == _ENHANCED_PACKET:
             self._require(body_bytes, 20, base + at)
             number, high, low, captured, length = struct.unpack_from(self._order + "5I", data, body)
-            packet = _Block(number, (high << 32) | low, body + 20, captured, length)
-            self._packet(packets, packet, body_bytes - 20, base + at)
+            packet = _Packet(number, (high << 32) | low, body + 20, captured, length)
+            self._packet(chunk, packet, body_bytes - 20, base + at)
         elif kind == _OLD_PACKET:
             self._require(body_bytes, 20, base + at)
             number, _, high, low, captured, length = struct.unpack_from(self._order + "HH4I", data, body)
-            packet = _Block(number, (high << 32) | low, body + 20, captured, length)
-            self._packet(packets, packet, body_bytes - 20, base + at)
+            packet = _Packet(number, (high << 32) | low, body + 20, captured, length)
+            self._packet(chunk, packet, body_bytes - 20, base + at)
         elif kind == _SIMPLE_PACKET:
             self._require(body_bytes, 4, base + at)
             (length,) = struct.unpack_from(self._order + "I", data, body)
             snap = self._interface(0, base + at).snap_length or length
-            packet = _Block(0, None, body + 4, min(length, snap, body_bytes - 4), length)
-            self._packet(packets, packet, body_bytes - 4, base + at)
+            packet = _Packet(0, None, body + 4, min(length, snap, body_bytes - 4), length)
+            self._packet(chunk, packet, body_bytes - 4, base + at)
         elif kind == _INTERFACE:
             self._require(body_bytes, 8, base + at)
-            self._interfaces.append(self._read_interface(data, body, body_bytes, base + at))
+            self._read_interface(data, body, body_bytes, base + at)
 
-    def _packet(self, packets: _PacketBlocks, packet: _Block, room: int, position: int) -> None:
+    def _packet(self, chunk: RecordChunk, packet: _Packet, room: int, position: int) -> None:
         if packet.captured > room:
             raise self._damaged(position, f"a packet of {packet.captured} bytes in a block with room for {room}")
         interface = self._interface(packet.interface, position)
@@ -172,34 +146,47 @@ class _BlockReader:
             self._last_t_ns = packet.ticks * _NS // interface.ticks + interface.offset_s * _NS
             if not -_INT64 < self._last_t_ns < _INT64:
                 raise self._damaged(position, f"a time stamp of {packet.ticks} ticks of 1/{interface.ticks} s")
-        packets.offset.append(packet.offset)
-        packets.captured.append(packet.captured)
-        packets.length.append(packet.length)
-        packets.t_ns.append(self._last_t_ns)
-        packets.link_type.append(interface.link_type)
+        length = max(packet.length - interface.fcs_bytes, 0)
+        chunk.offset.append(packet.offset)
+        chunk.captured.append(min(packet.captured, length) if interface.fcs_bytes else packet.captured)
+        chunk.length.append(length)
+        chunk.t_ns.append(self._last_t_ns)
+        chunk.link_type.append(interface.link_type)
 
     def _interface(self, number: int, position: int) -> _Interface:
         if number >= len(self._interfaces):
-            raise self._damaged(position, f"interface {number}, but {len(self._interfaces)} are described")
+            described = f"{len(self._interfaces)} {'is' if len(self._interfaces) == 1 else 'are'} described"
+            raise self._damaged(position, f"a packet of interface {number}, but {described}")
         return self._interfaces[number]
 
-    def _read_interface(self, data: bytes, body: int, body_bytes: int, position: int) -> _Interface:
+    def _read_interface(self, data: bytes, body: int, body_bytes: int, position: int) -> None:
         link_type, _, snap_length = struct.unpack_from(self._order + "HHI", data, body)
-        ticks, offset_s = 10**6, 0
-        at, end = body + 8, body + body_bytes
+        found = _Interface(link_type, snap_length)
+        for code, value in self._options(data, body + 8, body + body_bytes):
+            if code == _OPTION_NAME:
+                found = found._replace(name=value.decode("utf-8", "replace"))
+            elif code == _OPTION_TSRESOL and len(value) == 1:
+                exponent = value[0]
+                found = found._replace(ticks=2 ** (exponent & 0x7F) if exponent & 0x80 else 10**exponent)
+            elif code == _OPTION_FCS_BITS and len(value) == 1:
+                found = found._replace(fcs_bytes=value[0] // 8)
+            elif code == _OPTION_TSOFFSET and len(value) == 8:
+                found = found._replace(offset_s=struct.unpack(self._order + "q", value)[0])
+        if abs(found.offset_s) > 2**33:
+            raise self._damaged(position, f"a time offset of {found.offset_s} s")
+        named = self._notes.interfaces.setdefault(link_type, [])
+        name = found.name or f"{len(self._interfaces)}"
+        if name not in named:
+            named.append(name)
+        self._interfaces.append(found)
+
+    def _options(self, data: bytes, at: int, end: int) -> Iterator[tuple[int, bytes]]:
         while at + 4 <= end:
             code, size = struct.unpack_from(self._order + "HH", data, at)
             if code == _OPTION_END or at + 4 + size > end:
-                break
-            if code == _OPTION_TSRESOL and size == 1:
-                exponent = data[at + 4]
-                ticks = 2 ** (exponent & 0x7F) if exponent & 0x80 else 10**exponent
-            elif code == _OPTION_TSOFFSET and size == 8:
-                (offset_s,) = struct.unpack_from(self._order + "q", data, at + 4)
+                return
+            yield code, data[at + 4 : at + 4 + size]
             at += 4 + (size + 3) // 4 * 4
-        if abs(offset_s) > 2**33:
-            raise self._damaged(position, f"a time offset of {offset_s} s")
-        return _Interface(link_type=link_type, snap_length=snap_length, ticks=ticks, offset_s=offset_s)
 
     def _require(self, body_bytes: int, minimum: int, position: int) -> None:
         if body_bytes < minimum:
@@ -207,5 +194,5 @@ class _BlockReader:
 
     def _damaged(self, position: int, what: str) -> CaptureError:
         return CaptureError(
-            f"{self._path}: damaged at byte {position}: {what}; cut the file there to use the part before"
+            f"{self._name}: damaged at byte {position}: {what}; cut the file there to use the part before"
         )

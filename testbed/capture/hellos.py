@@ -1,0 +1,192 @@
+"""Name the connections of a capture by the server name in their ClientHello, wherever it lies.
+
+A reader is no censor: it puts segments in order, joins TLS records, passes over records before the handshake and over
+packets that are no TLS at all. The middlebox parses for itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from testbed.capture.packets import Packets
+
+__all__ = ["HelloFinder", "handshake_bytes", "server_name"]
+
+# RFC 8446 §4.1.2, §5.1
+_RECORD_HEADER: Final = 5
+_CHANGE_CIPHER_SPEC, _ALERT, _HANDSHAKE, _DATA = 0x14, 0x15, 0x16, 0x17
+_CLIENT_HELLO: Final = 1
+_HELLO_FIXED_BYTES: Final = 38  # handshake header 4, version 2, random 32
+_SERVER_NAME: Final = 0
+_MOST_SEGMENTS: Final = 2048  # of a direction in which a hello is looked for: one of 1,500 bytes may come byte by byte
+_MOST_OTHER_SEGMENTS: Final = 24  # where none of them looks like the beginning of a hello
+_MOST_BYTES: Final = 1 << 16
+_SYN: Final = 2
+_HALF: Final = 1 << 31
+
+
+def handshake_bytes(stream: bytes) -> bytes | None:
+    """Join the handshake messages of the TLS records that ``stream`` begins with; None if it begins with no record."""
+    at, joined, is_tls = 0, b"", False
+    while at + 3 <= len(stream) and stream[at + 1] == 3 and _CHANGE_CIPHER_SPEC <= stream[at] <= _DATA:  # noqa: PLR2004
+        is_tls = True
+        size = int.from_bytes(stream[at + 3 : at + _RECORD_HEADER])
+        if stream[at] == _HANDSHAKE:
+            joined += stream[at + _RECORD_HEADER : at + _RECORD_HEADER + size]
+        elif stream[at] == _DATA:
+            break
+        at += _RECORD_HEADER + size
+    return joined if is_tls else None
+
+
+def server_name(message: bytes) -> str | None:
+    """Return the server name of a ClientHello message, or None if there is none to be read.
+
+    A hello whose end is missing still gives its name when the name lies before it.
+    """
+    if message[:1] != bytes([_CLIENT_HELLO]):
+        return None
+    try:
+        at = _HELLO_FIXED_BYTES
+        at += 1 + message[at]  # session id
+        at += 2 + int.from_bytes(message[at : at + 2])  # cipher suites
+        at += 1 + message[at]  # compression methods
+    except IndexError:
+        return None
+    at += 2  # length of all extensions
+    while at + 4 <= len(message):
+        kind = int.from_bytes(message[at : at + 2])
+        size = int.from_bytes(message[at + 2 : at + 4])
+        if kind == _SERVER_NAME:
+            return _first_name(message[at + 4 : at + 4 + size])
+        at += 4 + size
+    return None
+
+
+def _first_name(extension: bytes) -> str | None:
+    size = int.from_bytes(extension[3:5])
+    name = extension[5 : 5 + size]
+    if not name or len(name) < size:
+        return None
+    try:
+        return name.decode("ascii").lower()
+    except UnicodeDecodeError:
+        return None
+
+
+@dataclass(slots=True)
+class _Opening:
+    """The first segments of one direction of a connection, by sequence number on an endless scale."""
+
+    isn: int | None
+    segments: dict[int, bytes] = field(default_factory=dict)
+    size: int = 0
+    done: bool = False
+
+    def add(self, seq: int, data: bytes) -> str | None:
+        """Take a segment; return the server name once it is there."""
+        first = next(iter(self.segments), seq)
+        place = first + (seq - first + _HALF) % (2 * _HALF) - _HALF
+        if len(data) > len(self.segments.get(place, b"")):
+            self.segments[place] = data
+        self.size += len(data)
+        may_come = False
+        for start in sorted(self.segments):
+            if self.segments[start][:1] < bytes([_CHANGE_CIPHER_SPEC]) or self.segments[start][:1] > bytes([_DATA]):
+                continue
+            message = handshake_bytes(self._from(start))
+            if message is None:
+                may_come |= len(self.segments[start]) < 3  # noqa: PLR2004 - type and version
+                continue
+            name = server_name(message)
+            if name is not None:
+                self._finish()
+                return name
+            may_come |= message[:1] in {b"", bytes([_CLIENT_HELLO])}
+        if self.size > _MOST_BYTES or len(self.segments) > (_MOST_SEGMENTS if may_come else _MOST_OTHER_SEGMENTS):
+            self._finish()
+        return None
+
+    def _from(self, start: int) -> bytes:
+        """The bytes from ``start`` on, up to the first gap."""
+        pieces, following = [], start
+        for place in sorted(self.segments):
+            data = self.segments[place]
+            if place <= following < place + len(data):
+                pieces.append(data[following - place :])
+                following = place + len(data)
+        return b"".join(pieces)
+
+    def _finish(self) -> None:
+        self.segments.clear()
+        self.done = True
+
+
+class HelloFinder:
+    """Finds server names while the chunks of one capture go by."""
+
+    def __init__(self) -> None:
+        self._openings: dict[int, _Opening] = {}
+
+    def names(
+        self, packets: Packets, data: bytes, payload_at: NDArray[np.int64], end: NDArray[np.int64]
+    ) -> dict[int, str]:
+        """Look at the packets of the next chunk.
+
+        Args:
+            packets: Of the chunk.
+            data: The chunk's bytes.
+            payload_at: Where each packet's payload begins in ``data``, shape (n,).
+            end: Where what was captured of it ends, shape (n,).
+
+        Returns:
+            Server names by the index of the record that completes their hello.
+        """
+        found: dict[int, str] = {}
+        is_opening = (packets.flags & _SYN) != 0
+        directions = _directions(packets)
+        for row in _early(directions, is_opening, end > payload_at).tolist():
+            key, seq = int(directions[row]), int(packets.seq[row])
+            opening = self._openings.get(key)
+            if is_opening[row] and (opening is None or opening.isn != seq):
+                opening = self._openings[key] = _Opening(isn=seq)
+            elif opening is None:
+                opening = self._openings[key] = _Opening(isn=None)
+            if opening.done or payload_at[row] >= end[row]:
+                continue
+            name = opening.add(seq + bool(is_opening[row]), data[payload_at[row] : end[row]])
+            if name is not None:
+                found[int(packets.index[row])] = name
+        return found
+
+
+def _directions(packets: Packets) -> NDArray[np.uint64]:
+    """Number the directions of five-tuples: equal numbers, equal directions (but for one chance in 2**64)."""
+    ports = packets.src_port.astype(np.uint64) << np.uint64(16) | packets.dst_port.astype(np.uint64)
+    mixed = np.zeros(len(packets), np.uint64)
+    for column in (packets.src_high, packets.src_low, packets.dst_high, packets.dst_low, ports):
+        mixed = (mixed ^ column) * np.uint64(0x9E3779B97F4A7C15)  # Knuth's multiplicative hash, wraps by design
+        mixed ^= mixed >> np.uint64(29)
+    return mixed
+
+
+def _early(
+    direction: NDArray[np.uint64], is_opening: NDArray[np.bool_], has_payload: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """Return the rows with a SYN, or with payload near the beginning of their direction or after its last SYN."""
+    order = np.argsort(direction, kind="stable")
+    counted = np.cumsum(has_payload[order])
+    before: NDArray[np.int64] = counted - has_payload[order]
+    begins = is_opening[order].copy()
+    begins[:1] = True
+    begins[1:] |= direction[order][1:] != direction[order][:-1]
+    rank: NDArray[np.int64] = counted - np.maximum.accumulate(np.where(begins, before, 0))
+    chosen = is_opening[order] | (has_payload[order] & (rank <= _MOST_SEGMENTS))
+    rows: NDArray[np.int64] = np.sort(order[chosen])
+    return rows
