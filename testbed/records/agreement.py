@@ -1,11 +1,12 @@
 """The box's log against the captures on both sides of it: two independent witnesses of every packet's fate.
 
-Every IPv4 packet that entered the box must come out of the other side, bit by bit, at the same instant: unless the log
-says that it was dropped, delayed, held or rewritten. Nothing else may come out, but what the log says was injected or
-rewritten. Between an entry of the log and a packet stand direction, five-tuple (where the log has the flow), IP
-identification, sequence number, length and time.
+Every IP packet that entered the box, fragments included, must come out of the other side, bit by bit, at the same
+instant: unless the log says that it was dropped, delayed, held or rewritten. Nothing else may come out, but what the
+log says was injected or rewritten. Between an entry of the log and a packet stand direction, five-tuple (where the log
+has the flow), IP identification, sequence number, length and time.
 
-The box's end is the end of the comparison: what came later, or waited then, is left out.
+The box's end is the end of the comparison: what came later, or waited then, is left out. What is left out is counted
+and named in the result: a comparison tells what it looked at.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ class Agreement:
     """What the comparison found.
 
     Attributes:
+        compared: packets that entered and whose fate, as the log has it, was looked for on the other side.
+        not_compared: what the captures hold besides, by what it is: frames and packets of both sides.
         dropped: packets that entered and did not leave, by the captures, but for those held or rewritten.
         logged: packets that the log says were dropped.
         delayed, held, rewritten, injected: packets of which the log says so.
@@ -42,6 +45,8 @@ class Agreement:
         entry_frames: where each dropped packet entered: (side, frame number).
     """
 
+    compared: int = 0
+    not_compared: dict[str, int] = field(default_factory=dict)
     dropped: int = 0
     logged: int = 0
     delayed: int = 0
@@ -115,7 +120,24 @@ def compare(
     exits = _exits(entries, records)
     _compare_exits(exits, captures.left, result, until_ns=until_ns, late_ns=round(late_s * _NS_PER_S))
     _name_dropped(entries, result)
+    _count(captures, len(entries), exits, result, until_ns=until_ns)
     return result
+
+
+def _count(
+    captures: BoxCaptures,
+    entries: int,
+    exits: dict[tuple[bool, bytes], list[_Exit]],
+    result: Agreement,
+    *,
+    until_ns: int,
+) -> None:
+    """Say how much was compared, and what was not."""
+    waiting = sum(each.t_ns >= until_ns and each.entry is not None for alike in exits.values() for each in alike)
+    late = sum(each.t_ns >= until_ns for each in (*captures.entered, *captures.left))
+    others = {"packets after the box had ended": late, "packets that waited when the box ended": waiting}
+    result.compared = entries - waiting
+    result.not_compared = {name: count for name, count in {**captures.left_out, **others}.items() if count}
 
 
 def _records(truth: Iterable[dict[str, Any]], start_ns: int) -> Iterable[_Record]:
