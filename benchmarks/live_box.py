@@ -18,6 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from testbed.engine.command import UserCommand
 from testbed.engine.kernel import ensure_kernel, kernel_info
 from testbed.engine.run import run_plan
 from testbed.middlebox.conformance.bench import MSS, Connection
@@ -47,7 +48,8 @@ def run(folder: Path, *settings: str, argv: list[str] | None = None) -> dict[str
         library.find("scenarios", "2021-03-10"), ["recordings=[]", "outages=[]", *settings], seed=1, engine="realtime",
         command=argv,
     )  # fmt: skip
-    return run_plan(plan, kernel_info(), folder, silence_s=600, progress=lambda _: None)
+    command = None if argv is None else UserCommand(argv, privileged=True)
+    return run_plan(plan, kernel_info(), folder, silence_s=600, progress=lambda _: None, command=command)
 
 
 def goodput(folder: Path, inspected: str, rate: str, size: str, period_s: int) -> dict[str, list[float]]:
@@ -123,7 +125,7 @@ def print_connections(folder: Path, name: str) -> None:
         manifest = run(path, "censors={}", "captures=[]", argv=["sh", "-c", script])
         if manifest["certificate"]["command_status"]:
             sys.exit((path / "command.stderr").read_text())
-        print(row(rate, len(trace), path / "bench"), flush=True)
+        print(row(rate, len(trace), path / "output" / "bench"), flush=True)
 
 
 def row(rate: int, expected: int, folder: Path) -> str:

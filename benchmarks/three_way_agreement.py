@@ -19,6 +19,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
+from testbed.engine.command import UserCommand
 from testbed.engine.kernel import ensure_kernel, kernel_info
 from testbed.engine.run import run_plan
 from testbed.middlebox.conformance.three_way import ThreeWay, compare_three_ways
@@ -68,10 +69,11 @@ def try_profile(name: str, hellos: int, seed: int, folder: Path) -> ThreeWay:
     plan = make_plan(
         library.find("scenarios", "2021-03-10"), SCENARIO, seed=seed, engine="virtual", command=["sh", "-c", script]
     )
-    manifest = run_plan(plan, kernel_info(), folder / "run", silence_s=1800, progress=lambda _: None)
+    bench = UserCommand(["sh", "-c", script], privileged=True)
+    manifest = run_plan(plan, kernel_info(), folder / "run", silence_s=1800, progress=lambda _: None, command=bench)
     if manifest["certificate"]["command_status"]:
         sys.exit(f"{name}: the bench failed\n{(folder / 'run/command.stderr').read_text()}")
-    return compare_three_ways(trace, folder / "run/bench", loaded.profile, seed=seed, inside=INSIDE)
+    return compare_three_ways(trace, folder / "run/output/bench", loaded.profile, seed=seed, inside=INSIDE)
 
 
 def row(name: str, hellos: int, found: ThreeWay) -> str:

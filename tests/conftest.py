@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import settings
 
+from testbed.engine.command import UserCommand
 from testbed.engine.kernel import kernel_info
 from testbed.engine.run import run_plan
 from testbed.records.run import RunDirectory
@@ -62,13 +63,20 @@ def run_scenario(tmp_path_factory: pytest.TempPathFactory, kernel: KernelInfo) -
 
     def run(
         *settings: str, scenario: str = "2021-03-10", seed: int | None = None, command: list[str] | None = None,
-        silence_s: float = 120.0,
+        silence_s: float = 120.0, privileged: bool = False,
     ) -> FinishedRun:  # fmt: skip
         path = tmp_path_factory.mktemp("run") / "run"
         plan = make_plan(
             library.find("scenarios", scenario), list(settings), seed=seed, engine="virtual", command=command
         )
-        manifest = run_plan(plan, kernel, path, silence_s=silence_s, progress=lambda _: None)
+        manifest = run_plan(
+            plan,
+            kernel,
+            path,
+            silence_s=silence_s,
+            progress=lambda _: None,
+            command=None if command is None else UserCommand(command, privileged=privileged),
+        )
         return FinishedRun(path, manifest)
 
     return run
@@ -85,8 +93,8 @@ def guest_answers(run_scenario: Runner) -> dict[str, Any]:
     """What the guest's kernel answered to `tests.world.in_guest`, by question."""
     run = run_scenario(
         "recordings=[]", "lines=[{name: mobile, kind: mobile, tspu: true}]", "captures=[]",
-        command=[sys.executable, "-m", "tests.world.in_guest", "/run/output/answers.json"],
+        command=[sys.executable, "-m", "tests.world.in_guest", "/run/output/output/answers.json"], privileged=True,
     )  # fmt: skip
     assert run.manifest["certificate"]["command_status"] == 0, (run.path / "command.stderr").read_text()
-    answers: dict[str, Any] = json.loads((run.path / "answers.json").read_text())
+    answers: dict[str, Any] = json.loads((run.path / "output" / "answers.json").read_text())
     return answers

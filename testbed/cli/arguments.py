@@ -82,6 +82,14 @@ def _add_run(adders: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _add_options_of_runs(run)
+    run.add_argument(
+        "--show",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FOLDER",
+        help="a private folder (in a home, or a temporary one) that the command may read; repeatable",
+    )
     run.set_defaults(command=commands.run_command)
 
 

@@ -31,7 +31,7 @@ __all__ = [
     "show_command",
 ]
 
-_RUN_KEYS = ("valid", "seed", "emulated_s", "wall_s")
+_RUN_KEYS = ("valid", "problems", "checks", "seed", "emulated_s", "wall_s")
 _TRANSFER_KEYS = (
     "name", "line", "sni", "direction", "role", "ok", "bytes", "duration_s", "goodput_bps", "handshake_s", "throttled",
     "rule", "drops", "error", "published",
@@ -40,7 +40,8 @@ _TRANSFER_KEYS = (
 
 def run_command(arguments: argparse.Namespace) -> int:
     """Run a scenario and print who was throttled."""
-    from testbed.engine.kernel import ensure_kernel, kernel_info  # noqa: PLC0415 - keeps `testbed --help` quick
+    from testbed.engine.command import UserCommand  # noqa: PLC0415 - keeps `testbed --help` quick
+    from testbed.engine.kernel import ensure_kernel, kernel_info  # noqa: PLC0415
     from testbed.engine.run import run_plan  # noqa: PLC0415
     from testbed.report.table import transfer_table  # noqa: PLC0415
     from testbed.scenario import library  # noqa: PLC0415
@@ -53,21 +54,26 @@ def run_command(arguments: argparse.Namespace) -> int:
         engine=arguments.engine,
         command=arguments.user_command or None,
     )
+    command = UserCommand(arguments.user_command, visible=arguments.show) if arguments.user_command else None
+    if command is not None:
+        command.program()  # before the kernel is built
     ensure_kernel(progress=say)
     folder = arguments.output or _new_run_folder(plan.name, plan.data["seed"])
-    progress = Progress(len(plan.transfers))
-    manifest = run_plan(plan, kernel_info(), folder, silence_s=arguments.watchdog, progress=progress.show)
+    progress = Progress(len(plan.transfers), output=sys.stderr if arguments.json else sys.stdout)
+    manifest = run_plan(
+        plan, kernel_info(), folder, silence_s=arguments.watchdog, progress=progress.show, command=command
+    )
     progress.clear()
-    if arguments.user_command:
-        _pass_output_on(folder)
     if arguments.json:
         transfers = [
             {key: transfer[key] for key in _TRANSFER_KEYS if key in transfer} for transfer in manifest["transfers"]
         ]
-        print(json.dumps({"run": str(folder), **{key: manifest[key] for key in _RUN_KEYS}, "transfers": transfers}))
-    elif not arguments.user_command:
-        print(transfer_table(manifest))
-        print(f"run directory: {folder} (testbed report {folder})")
+        run = {key: manifest.get(key) for key in _RUN_KEYS}
+        print(json.dumps({"run": str(folder), **run, "transfers": transfers}))
+    else:
+        table = sys.stderr if command else sys.stdout  # what a command prints on stdout is its own
+        print(transfer_table(manifest), file=table)
+        print(f"run directory: {folder} (testbed report {folder})", file=table)
     return _status(manifest, int(manifest["certificate"].get("command_status", 0)))
 
 
@@ -96,7 +102,7 @@ def probe_command(arguments: argparse.Namespace) -> int:
     progress.clear()
     result = compare(plan, read_findings(plan, folder))
     if arguments.json:
-        run = {key: manifest[key] for key in _RUN_KEYS}
+        run = {key: manifest.get(key) for key in _RUN_KEYS}
         print(json.dumps({"run": str(folder), **run, **result.as_json()}))
     else:
         print(probe_table(result))
@@ -119,13 +125,6 @@ def _new_run_folder(name: str, seed: int) -> Path:
     while (folder := root / f"{name}-seed{seed}-{number}").exists():
         number += 1
     return folder
-
-
-def _pass_output_on(folder: Path) -> None:
-    for name, stream in (("command.stdout", sys.stdout), ("command.stderr", sys.stderr)):
-        stream.flush()
-        stream.buffer.write((folder / name).read_bytes())
-        stream.flush()
 
 
 def report_command(arguments: argparse.Namespace) -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
-from typing import Any
+from typing import Any, TextIO
 
-__all__ = ["Progress", "say"]
+__all__ = ["Progress", "escape_controls", "say"]
 
+_CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _SECONDS_BETWEEN_LINES = 2.0  # where there is no terminal to rewrite a line on
 
 
@@ -17,9 +19,15 @@ def say(text: str) -> None:
 
 
 class Progress:
-    """One line on a terminal, rewritten; a line now and then elsewhere."""
+    """One line on a terminal, rewritten; a line now and then elsewhere.
 
-    def __init__(self, transfers: int) -> None:
+    Args:
+        transfers: how many there will be.
+        output: where what a command prints on its standard output goes.
+    """
+
+    def __init__(self, transfers: int, output: TextIO = sys.stdout) -> None:
+        self._streams = {"stdout": output, "stderr": sys.stderr}
         self._transfers = transfers
         self._done = 0
         self._now = ""
@@ -30,7 +38,9 @@ class Progress:
     def show(self, message: dict[str, Any]) -> None:
         """Show a message of the guest."""
         wall = time.monotonic() - self._began
-        if "what" in message:
+        if message["kind"] == "output":
+            self._pass_on(self._streams[message["stream"]], message["data"])
+        elif "what" in message:
             self._write(f"[{wall:5.1f} s] {message['what']}", wall)
         elif message["kind"] in {"progress", "alive"}:
             self._done += message.get("state") == "ends"
@@ -39,6 +49,13 @@ class Progress:
             done = f"{self._done}/{self._transfers} transfers done, now {self._now}"
             if self._is_terminal or wall - self._said >= _SECONDS_BETWEEN_LINES:
                 self._write(f"[{wall:5.1f} s] emulated {message['t']:6.1f} s, {done}", wall)
+
+    def _pass_on(self, stream: TextIO, data: bytes) -> None:
+        """What a command prints: as it is into a file or a pipe, without control sequences onto a terminal."""
+        self.clear()
+        stream.flush()
+        stream.buffer.write(escape_controls(data) if stream.isatty() else data)
+        stream.flush()
 
     def _write(self, text: str, wall: float) -> None:
         self._said = wall
@@ -51,3 +68,8 @@ class Progress:
         """Leave the terminal as it was."""
         if self._is_terminal:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def escape_controls(data: bytes) -> bytes:
+    """Control characters made visible, but for tabs and ends of line: a terminal obeys them, whoever they come from."""
+    return _CONTROLS.sub(lambda found: b"\\x%02x" % found[0][0], data)

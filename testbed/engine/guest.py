@@ -2,19 +2,17 @@
 
 The line to the agent is a pair of pipes that the kernel presents as a serial port. Whatever ends this process ends the
 guest: the kernel dies with its parent (PR_SET_PDEATHSIG), its user processes with the kernel (PTRACE_O_EXITKILL, in our
-patch). Nothing is mounted on the host, and Landlock keeps the guest from writing outside the run directory.
+patch). Nothing is mounted on the host, and the fences of `confine` stand around the guest.
 """
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import json
 import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -22,22 +20,32 @@ from select import select
 from typing import TYPE_CHECKING, Any, Self
 
 import testbed
-from testbed.engine.confine import restrict_writes
-from testbed.errors import GuestError, MissingError, RecordError
+from testbed.engine.confine import (
+    die_with_parent,
+    give_up_privileges,
+    guest_identity,
+    raise_limits,
+    refuse_system_calls,
+    restrict_writes,
+)
+from testbed.engine.follow import Follower
+from testbed.engine.guest_code import DISTUTILS, guest_python
+from testbed.errors import GuestError, MissingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
+    from testbed.engine.spool import Spool
+
 __all__ = ["MEMORY_MIB", "Guest"]
 
 MEMORY_MIB = 512
-_PR_SET_PDEATHSIG = 1
 _SETTLE_S = 5  # the agent sets up before t = 0, in emulated time
 _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031
 _GRACE_S = 5.0
-_STATE = ".guest"
+_LOOK_S = 0.1  # how often a command's output is looked at
 _UNQUOTABLE = '"\n\0'
 
 
@@ -46,7 +54,8 @@ class Guest:
 
     Args:
         kernel: the binary.
-        folder: the run directory; ``plan.json`` is in it.
+        spool: the guest's folder, filled.
+        log: where what the guest prints is kept; outside the guest's folder.
         start_ns: instant that is t = 0.
         seed: of the kernel's random numbers.
         virtual: with time travel, or at the pace of the wall clock.
@@ -54,37 +63,40 @@ class Guest:
 
     Raises:
         MissingError: no room for the guest's memory.
-        RecordError: the path of the run directory cannot be handed to the kernel.
     """
 
     def __init__(
-        self, kernel: Path, folder: Path, *, start_ns: int, seed: int, virtual: bool, silence_s: float
+        self, kernel: Path, spool: Spool, log: Path, *, start_ns: int, seed: int, virtual: bool, silence_s: float
     ) -> None:
-        self._folder = folder = folder.resolve()
+        self._log = log
+        self._printed = {name: Follower(spool.output / f"command.{name}") for name in ("stdout", "stderr")}
         self._silence_s = silence_s
         self._doing = "booting"
-        arguments = _arguments(folder, start_ns=start_ns, seed=seed, virtual=virtual)
-        memory_folder = _memory_folder()
-        self._state = folder / _STATE
-        self._state.mkdir()
+        arguments = _arguments(start_ns=start_ns, seed=seed, virtual=virtual)
         to_guest_read, self._to_guest = os.pipe()
         self._from_guest, from_guest_write = os.pipe()
         fcntl.fcntl(from_guest_write, _F_SETPIPE_SZ, _PIPE_BYTES)
         line = ["ssl=null", f"ssl0=fd:{to_guest_read},fd:{from_guest_write}"]
-        self._memory = Path(tempfile.mkdtemp(prefix="testbed-", dir=memory_folder))
-        environment = {"PATH": os.environ.get("PATH", ""), "HOME": str(self._state), "TMPDIR": str(self._memory)}
+        self._memory = Path(tempfile.mkdtemp(prefix="testbed-", dir=_memory_folder()))
+        spool.hand_over()
+        os.chown(self._memory, *guest_identity())
+        environment = {"HOME": str(spool.kernel), "TMPDIR": str(self._memory)}
+        writable = [spool.kernel, spool.output, self._memory]
 
         def confine() -> None:
-            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-            restrict_writes([folder, self._memory], [Path(os.devnull)])
+            raise_limits()
+            give_up_privileges()
+            die_with_parent()
+            restrict_writes(writable, [Path(os.devnull)])
+            refuse_system_calls()
 
-        with (folder / "guest.log").open("wb") as log:
+        with log.open("wb") as printed:
             self._process = subprocess.Popen(
                 [str(kernel), *line, *arguments],
-                cwd=folder,
+                cwd=spool.folder,
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
+                stdout=printed,
+                stderr=printed,
                 env=environment,
                 pass_fds=(to_guest_read, from_guest_write),
                 start_new_session=True,
@@ -108,7 +120,10 @@ class Guest:
                     f"the guest said nothing for {self._silence_s:.0f} s and was ended; it was last {self._doing}"
                     f"{self._log_tail()}"
                 )
-            if not select([self._from_guest], [], [], min(remaining, 1.0))[0]:
+            for message in self._output():
+                heard = time.monotonic()
+                yield message
+            if not select([self._from_guest], [], [], min(remaining, _LOOK_S))[0]:
                 continue
             data = os.read(self._from_guest, 65_536)
             if not data:
@@ -119,11 +134,19 @@ class Guest:
             pending += data
             *lines, pending = pending.split(b"\n")
             for line in lines:
-                message: dict[str, Any] = json.loads(line)
+                message = _message(line)
                 self._note(message)
-                yield message
                 if message["kind"] in {"finished", "failed"}:
+                    yield from self._output(to_the_end=True)
+                    yield message
                     return
+                yield message
+
+    def _output(self, *, to_the_end: bool = False) -> Iterator[dict[str, Any]]:
+        """What the command has printed since, as messages."""
+        for stream, follower in self._printed.items():
+            for data in follower.new(most=None) if to_the_end else follower.new():
+                yield {"kind": "output", "stream": stream, "data": data}
 
     def _note(self, message: dict[str, Any]) -> None:
         if self._memory.exists():
@@ -133,7 +156,7 @@ class Guest:
             self._doing = f"running {message['transfer']} {at}" if "transfer" in message else f"{message['what']} {at}"
 
     def _log_tail(self) -> str:
-        lines = (self._folder / "guest.log").read_text(errors="replace").strip().splitlines()
+        lines = self._log.read_text(errors="replace").strip().splitlines()
         return "\n  guest.log: " + "\n  guest.log: ".join(lines[-5:]) if lines else ""
 
     def stop(self) -> None:
@@ -152,9 +175,10 @@ class Guest:
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
+        for follower in self._printed.values():
+            follower.close()
         os.close(self._to_guest)
         os.close(self._from_guest)
-        shutil.rmtree(self._state, ignore_errors=True)
         shutil.rmtree(self._memory, ignore_errors=True)
 
     def _wait(self) -> None:
@@ -164,33 +188,36 @@ class Guest:
             return
 
 
-def _arguments(folder: Path, *, start_ns: int, seed: int, virtual: bool) -> list[str]:
+def _message(line: bytes) -> dict[str, Any]:
+    """What the agent said. Raises GuestError: it makes no sense."""
+    try:
+        message = json.loads(line)
+        if isinstance(message["kind"], str):
+            return dict(message)
+    except (ValueError, TypeError, KeyError):
+        pass
+    raise GuestError(f"the guest said what is no message: {line[:80]!r}")
+
+
+def _arguments(*, start_ns: int, seed: int, virtual: bool) -> list[str]:
     """The kernel's arguments; what it does not know and has a ``=`` becomes the environment of init."""
-    package = Path(testbed.__file__).resolve().parent
-    environment = {
-        "TESTBED_OUTPUT": str(folder),
-        "TESTBED_PYTHON": sys.executable,
-        "PYTHONPATH": str(package.parent),
-        "PYTHONHASHSEED": "0",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "SETUPTOOLS_USE_DISTUTILS": "stdlib" if sys.version_info < (3, 12) else "local",
-        "LC_ALL": "C.UTF-8",
-    }
+    environment = {"TESTBED_PYTHON": str(guest_python()), "TESTBED_DISTUTILS": DISTUTILS}
     clock = ["time-travel=inf-cpu", f"time-travel-start={start_ns - _SETTLE_S * 1_000_000_000}"] if virtual else []
+    boot = Path(testbed.__file__).resolve().parent / "world" / "boot.sh"
     return [
         f"mem={MEMORY_MIB}M",
         "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro",
         "con=null", "con0=null,fd:1",
-        f"uml_dir={_STATE}/", "umid=guest",  # relative to the run directory: it becomes the name of a socket
+        "uml_dir=kernel/", "umid=guest",  # relative to the guest's folder: it becomes the name of a socket
         "quiet", "norandmaps", f"emulation_seed={seed}", *clock,
         *(f"{name}={_quoted(value)}" for name, value in environment.items()),
-        "init=/bin/sh", "--", _quoted(str(package / "world" / "boot.sh")),
+        "init=/bin/sh", "--", _quoted(str(boot)),
     ]  # fmt: skip
 
 
 def _quoted(value: str) -> str:
     if any(character in value for character in _UNQUOTABLE):
-        raise RecordError(f"the path {value!r} holds a character that a kernel command line cannot; choose another")
+        raise MissingError(f"the path {value!r} cannot stand on a kernel's command line; install the testbed elsewhere")
     return f'"{value}"' if " " in value else value
 
 

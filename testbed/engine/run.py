@@ -10,16 +10,17 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from testbed.engine.captured import finish_captures
+from testbed.engine.certificate import checks, problems
+from testbed.engine.command import UserCommand
 from testbed.engine.confine import landlock_version
 from testbed.engine.guest import Guest
+from testbed.engine.openssl import openssl_configuration
 from testbed.engine.programs import require_programs
-from testbed.errors import CaptureError, CertificateError, GuestError, MissingError, RecordError, TestbedError
-from testbed.records.agreement import compare, read_box_captures
-from testbed.records.capture_file import Frame, read_frames
-from testbed.records.pcapng import write_pcapng
-from testbed.records.run import FORMAT, RunDirectory
+from testbed.engine.spool import Spool
+from testbed.errors import CertificateError, GuestError, MissingError, RecordError, TestbedError
+from testbed.records.run import FORMAT, RunDirectory, process_start
 from testbed.records.transfers import summarise_transfers
-from testbed.world.lateness import LATE_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,11 +31,19 @@ if TYPE_CHECKING:
 __all__ = ["run_plan"]
 
 _FULL_DISK_BYTES = 1 << 20
-_LATE_VIRTUAL_S = 1e-4  # each look at the guest's clock moves it on by 256 ns, and a packet in user space costs some
+_CA = "/run/output/ca.pem"
 Progress = Callable[[dict[str, Any]], None]
 
 
-def run_plan(plan: Plan, kernel: KernelInfo, folder: Path, *, silence_s: float, progress: Progress) -> dict[str, Any]:
+def run_plan(
+    plan: Plan,
+    kernel: KernelInfo,
+    folder: Path,
+    *,
+    silence_s: float,
+    progress: Progress,
+    command: UserCommand | None = None,
+) -> dict[str, Any]:
     """Run a plan.
 
     Args:
@@ -42,12 +51,15 @@ def run_plan(plan: Plan, kernel: KernelInfo, folder: Path, *, silence_s: float, 
         kernel: a built kernel.
         folder: the run directory to make.
         silence_s: see `Guest`.
-        progress: called with each message of the guest.
+        progress: called with each message of the guest, and with what a command prints (kind ``output``, ``stream``,
+            ``data`` in bytes).
+        command: how the plan's command is run; None: as the caller of this process would run it.
 
     Returns:
         The manifest of the finished run.
 
     Raises:
+        InputError: the command is not there.
         MissingError: the kernel is not built, or the guest would lack a program.
         RecordError: the folder cannot be used.
         InvalidRunError: the run failed; what was recorded is there and marked incomplete.
@@ -56,21 +68,31 @@ def run_plan(plan: Plan, kernel: KernelInfo, folder: Path, *, silence_s: float, 
     if kernel.path is None:
         raise MissingError("the kernel is not built; run: testbed kernel build")
     require_programs(plan)
+    openssl = openssl_configuration(plan.data["hello"])
+    argv = plan.command
+    if argv is not None and command is None:
+        command = UserCommand(argv)
+    if command is not None:
+        command.program()
     run = RunDirectory.create(folder)
     manifest = _manifest(plan, kernel)
     try:
+        run.write_manifest(manifest)
         (folder / "plan.json").write_text(json.dumps(plan.data, indent=1))
-        report = _run_guest(plan, kernel.path, folder, silence_s, progress)
+        spool = Spool(folder)
+        try:
+            spool.fill(plan.data, openssl)
+            if command is not None:
+                spool.put_command(command.order(folder, ca=_CA))
+            report = _run_guest(plan, kernel.path, spool, silence_s, progress)
+        finally:
+            manifest["left_behind"] = spool.take_over()
+            spool.remove()
         guest_s = time.monotonic() - began
         progress({"kind": "progress", "what": "checking the records", "t": report["emulated_s"]})
         manifest["state"] = "checking"
         run.write_manifest(manifest)
-        certificate = report["certificate"]
-        certificate["agreement"] = _finish_captures(run, plan, certificate["boxes"])
-        manifest["transfers"] = summarise_transfers(plan.data, run.measurements(), run.truth())
-        manifest["certificate"] = certificate
-        manifest["problems"] = _problems(certificate)
-        manifest["valid"] = not manifest["problems"]
+        _judge(run, plan, report["certificate"], manifest)
     except BaseException as error:
         problem = _explain(error, folder)
         manifest |= {"state": "incomplete", "valid": False, "problems": [problem]}
@@ -88,10 +110,34 @@ def run_plan(plan: Plan, kernel: KernelInfo, folder: Path, *, silence_s: float, 
     return manifest
 
 
+def _judge(run: RunDirectory, plan: Plan, certificate: dict[str, Any], manifest: dict[str, Any]) -> None:
+    """Compare what was recorded, and say in the manifest what each transfer came to and what was checked.
+
+    Raises:
+        RecordError: records are missing or malformed.
+        CaptureError: a capture cannot be read.
+    """
+    for name in ("truth.jsonl", "measurements.jsonl"):
+        if not (run.path / name).exists() and (plan.data["boxes"] if name == "truth.jsonl" else plan.transfers):
+            raise RecordError(f"the guest left no {name}: what happened in this run is not known")
+    try:
+        certificate["agreement"] = finish_captures(run, plan, certificate["boxes"])
+        manifest["transfers"] = summarise_transfers(plan.data, run.measurements(), run.truth())
+        manifest["certificate"] = certificate
+        manifest["checks"] = checks(plan, certificate, manifest["transfers"])
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise RecordError(
+            f"the records of {run.path} are malformed ({type(error).__name__}: {error}); they are kept as they are"
+        ) from error
+    manifest["problems"] = problems(manifest["checks"])
+    manifest["valid"] = not manifest["problems"]
+
+
 def _manifest(plan: Plan, kernel: KernelInfo) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "state": "running",
+        "process": {"pid": os.getpid(), "started": process_start(os.getpid())},
         "scenario": plan.name,
         "title": plan.data["title"],
         "seed": plan.data["seed"],
@@ -107,10 +153,11 @@ def _manifest(plan: Plan, kernel: KernelInfo) -> dict[str, Any]:
     }
 
 
-def _run_guest(plan: Plan, kernel: Path, folder: Path, silence_s: float, progress: Progress) -> dict[str, Any]:
+def _run_guest(plan: Plan, kernel: Path, spool: Spool, silence_s: float, progress: Progress) -> dict[str, Any]:
     with Guest(
         kernel,
-        folder,
+        spool,
+        spool.folder.parent / "guest.log",
         start_ns=plan.data["start_ns"],
         seed=plan.data["seed"],
         virtual=plan.data["engine"] == "virtual",
@@ -158,81 +205,3 @@ def _write_down_what_is_there(run: RunDirectory, manifest: dict[str, Any]) -> No
         run.write_manifest(manifest)
     except OSError:
         return  # the disk is full or gone: the first manifest, which says "running", stays
-
-
-def _finish_captures(run: RunDirectory, plan: Plan, boxes: dict[str, Any]) -> dict[str, Any]:
-    """Compare each box's log with its captures, then write the captures as pcapng.
-
-    Raises:
-        CaptureError: a capture cannot be read.
-    """
-    folder = run.path / "captures"
-    secrets_file = run.path / "tls-secrets.txt"
-    secrets = secrets_file.read_bytes() if secrets_file.exists() else b""
-    agreements = {}
-    names = {point["name"] for point in plan.data["captures"]}
-    for box in plan.data["boxes"]:
-        if f"{box}-inside" not in names:
-            continue
-        inside, outside = (folder / f"{box}-{side}.pcap" for side in ("inside", "outside"))
-        subscriber = plan.topology.address_of(plan.topology.client_of(plan.topology.nodeInfo(box)["line"]))
-        captures = read_box_captures(inside, outside, subscriber)
-        found = compare(
-            captures,
-            run.truth(box),
-            start_ns=plan.data["start_ns"],
-            until_ns=boxes[box]["stopped_ns"],
-            late_s=_LATE_VIRTUAL_S if plan.data["engine"] == "virtual" else LATE_S,
-        )
-        agreements[box] = {
-            "dropped": found.dropped, "logged": found.logged, "delayed": found.delayed, "held": found.held,
-            "rewritten": found.rewritten, "injected": found.injected, "only_captures": len(found.only_captures),
-            "only_log": len(found.only_log), "unexplained": len(found.unexplained), "mistimed": found.mistimed,
-            "worst_s": found.worst_s,
-        }  # fmt: skip
-        for side, path, frames in (("inside", inside, captures.inside), ("outside", outside, captures.outside)):
-            comments = {number: f"dropped by {box}" for where, number in found.entry_frames if where == side}
-            _convert(path, frames, secrets, comments)
-        names -= {f"{box}-inside", f"{box}-outside"}
-    for name in sorted(names):
-        path = folder / f"{name}.pcap"
-        with path.open("rb") as file:
-            _convert(path, list(read_frames(file)), secrets, {})
-    return agreements
-
-
-def _convert(path: Path, frames: list[Frame], secrets: bytes, comments: dict[int, str]) -> None:
-    written = write_pcapng(path.with_suffix(".pcapng"), frames, interface=path.stem, secrets=secrets, comments=comments)
-    if written != len(frames):
-        raise CaptureError(f"{path}: {written} of {len(frames)} frames were written")
-    path.unlink()
-
-
-def _problems(certificate: dict[str, Any]) -> list[str]:
-    """Why the run must not be scored; empty for a valid run."""
-    problems = []
-    for name, counts in certificate["captures"].items():
-        if counts["dropped"]:
-            problems.append(f"the capture {name} lost {counts['dropped']} packets")
-    for name, counters in certificate["boxes"].items():
-        lost = counters["queue_dropped"] + counters["user_dropped"]
-        if lost:
-            problems.append(f"the middlebox {name} lost {lost} packets on their way to inspection")
-    lateness = certificate.get("lateness")
-    if lateness and lateness["late"]:
-        problems.append(
-            f"the guest was starved: {lateness['late']} of {lateness['timers']} timers fired late, the worst by "
-            f"{lateness['worst_s'] * 1000:.0f} ms; use the virtual engine, or leave the machine a free processor"
-        )
-    for name, found in certificate["agreement"].items():
-        if found["only_captures"] or found["only_log"] or found["unexplained"]:
-            problems.append(
-                f"the log of {name} and the captures beside it disagree: {found['only_captures']} drops only in the "
-                f"captures, {found['only_log']} entries only in the log, {found['unexplained']} packets from nowhere"
-            )
-        if found["mistimed"]:
-            problems.append(
-                f"{found['mistimed']} packets left {name} at another time than its log says, the worst by "
-                f"{found['worst_s'] * 1000:.3f} ms"
-            )
-    return problems

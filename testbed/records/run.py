@@ -13,18 +13,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path, PurePath
+from typing import Any
 
 from testbed.errors import RecordError
 from testbed.records.files import read_regular, write_atomically
 from testbed.records.jsonl import read_lines
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-__all__ = ["FORMAT", "RunDirectory"]
+__all__ = ["FORMAT", "SPOOL", "RunDirectory", "process_start"]
 
 FORMAT = 1
+SPOOL = PurePath(".guest", "output")  # where the guest writes; in a run that has ended, all of it has been taken over
 STATES = ("running", "checking", "incomplete", "complete")  # checking: all is recorded, captures are being converted
 
 
@@ -74,6 +73,15 @@ class RunDirectory:
         """The manifest. Raises RecordError."""
         return self._object("manifest.json")
 
+    def is_running(self) -> bool:
+        """Whether the process that makes this run is still there; a run that says "running" without one has died."""
+        manifest = self.manifest()
+        process = manifest.get("process")
+        if manifest.get("state") not in {"running", "checking"} or not isinstance(process, dict):
+            return False
+        pid, started = process.get("pid"), process.get("started")
+        return isinstance(pid, int) and started is not None and process_start(pid) == started
+
     def write_manifest(self, manifest: dict[str, Any]) -> None:
         """Replace the manifest as a whole."""
         write_atomically(self.path / "manifest.json", json.dumps(manifest, indent=1) + "\n")
@@ -106,6 +114,8 @@ class RunDirectory:
     def _lines(self, name: str, keep: Any) -> list[dict[str, Any]]:
         path = self.path / name
         if not path.exists():
+            path = self.path / SPOOL / name
+        if not path.exists():
             return []
         complete = self.manifest().get("state") in {"checking", "complete"}
         return [record for record in read_lines(path, complete=complete) if keep(record)]
@@ -126,3 +136,12 @@ class RunDirectory:
         if not isinstance(found, dict):
             raise RecordError(f"{path}: expected a JSON object, got {type(found).__name__}")
         return found
+
+
+def process_start(pid: int) -> int | None:
+    """When a process began, in the kernel's ticks since boot; None where there is none: ids are used again."""
+    try:
+        # The name, in parentheses, may hold anything; the start is the 22nd field (proc(5)).
+        return int(Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return None

@@ -91,7 +91,7 @@ def _page(
         body += ["<h2>Beside the published figures</h2>", _comparisons(comparisons)]
     if judged := verdict_table(transfers, verdicts):
         body += ["<h2>What detectors said</h2>", judged]
-    body += ["<h2>Validity certificate</h2>", _certificate(manifest["certificate"])]
+    body += ["<h2>Validity certificate</h2>", _certificate(manifest)]
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(manifest["title"])}</title>'
         f"<style>{_STYLE}{VERDICT_STYLE}</style></head>\n<body>\n" + "\n".join(body) + "\n</body></html>\n"
@@ -149,7 +149,8 @@ def _comparisons(comparisons: list[Comparison]) -> str:
     return _table(("quantity", "published", "source", "ours", "agrees"), rows) + note
 
 
-def _certificate(certificate: dict[str, Any]) -> str:
+def _certificate(manifest: dict[str, Any]) -> str:
+    certificate = manifest["certificate"]
     network = certificate["network"]
     as_planned = (
         f"{network['interfaces']} interfaces, {network['netem']} delays, {network['rates']} rates, "
@@ -164,6 +165,7 @@ def _certificate(certificate: dict[str, Any]) -> str:
             f"{counts['logged']} drops in the log, {counts['dropped']} by the captures, {only_one} in one of them only"
         )
         found.append((box, drops))
+    found += [(f"{each['check']}: {each['state']}", each["about"]) for each in manifest.get("checks", [])]
     return _table(("what", "found"), [f"<tr>{_cells(*each)}</tr>" for each in found])
 
 

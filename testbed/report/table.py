@@ -72,11 +72,8 @@ def _summary(manifest: dict[str, Any]) -> str:
     if outcomes:
         agreeing = sum((each["published"] == "throttled") == each["throttled"] for each in outcomes)
         lines.insert(1, f"{agreeing} of {len(outcomes)} published outcomes agree")
-    drops = sum(found["logged"] for found in manifest["certificate"]["agreement"].values())
     if manifest["valid"]:
-        lines.append(
-            f"valid: network as planned, no capture lost a packet, log and captures agree on all {drops} drops"
-        )
+        lines += ["valid:", *(f"  {each['about']}" for each in manifest.get("checks", []))]
     else:
         lines += ["INVALID, do not score this run:", *(f"  {problem}" for problem in manifest["problems"])]
     return "\n".join(lines)

@@ -58,6 +58,11 @@ def _seconds(value: object) -> float:
     return seconds
 
 
+def _year(value: object) -> object:
+    """YAML reads a year as a number."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 Instant = Annotated[
     datetime,
     BeforeValidator(_instant),
@@ -199,6 +204,7 @@ class Scenario(_Strict):
     censors: dict[str, str] = {}
     meter: Literal["token_bucket", "coarse_refill"] | None = None
     congestion_control: Literal["cubic", "bbr", "reno"] = "cubic"
+    hello: Annotated[Literal["2021", "2024", "system"], BeforeValidator(_year)] = "2021"
     origins: dict[str, Origin]
     replay_server: str | None = None
     recordings: list[Recording] = []

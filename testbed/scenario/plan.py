@@ -48,6 +48,21 @@ class Plan:
         """Every transfer of every line, in the plan's order."""
         return [each for phase in self.data["phases"] for line in phase["lines"] for each in line["transfers"]]
 
+    @property
+    def command(self) -> list[str] | None:
+        """The user's program and its arguments, if the plan has one."""
+        return next((phase["command"]["argv"] for phase in self.data["phases"] if phase["command"]), None)
+
+    def way_of(self, transfer: dict[str, Any]) -> list[str]:
+        """The nodes that a transfer's packets pass, from its client to its server."""
+        server = self.data["replay_server"]
+        if transfer["kind"] in {"fetch", "curl", "record"}:
+            address = self.data["names"][transfer["sni"]]
+            server = next(
+                node for node in self.topology.with_role("server") if self.topology.address_of(node) == address
+            )
+        return self.topology.path(self.topology.client_of(transfer["line"]), server)
+
 
 def make_plan(path: Path, settings: list[str], *, seed: int | None, engine: str, command: list[str] | None) -> Plan:
     """Read and resolve a scenario.
@@ -125,6 +140,7 @@ class _Resolver:
             "title": scenario.title,
             "seed": self._seed,
             "engine": engine,
+            "hello": scenario.hello,
             "start_ns": (scenario.date - _EPOCH) // timedelta(microseconds=1) * 1000,
             "topology": {
                 "file": str(self._topology_file.resolve()),
@@ -340,7 +356,7 @@ class _Resolver:
             raise self._error(key, f"no line {line!r} (there: {known})") from None
 
     def _outages(self) -> list[dict[str, Any]]:
-        changes = []
+        spans = []
         pairs = {frozenset(pair) for pair in self._topology.iterLinks()}
         for index, outage in enumerate(self._scenario.outages):
             if frozenset(outage.link) not in pairs:
@@ -348,9 +364,10 @@ class _Resolver:
             boxes = [end for end in outage.link if self._topology.role(end) == "box"]
             if boxes:
                 raise self._error(("outages", index, "link"), f"{boxes[0]} is a middlebox; choose another link to fail")
-            for at_s, loss in ((outage.begins, 1.0), (outage.until, 0.0)):
-                changes.append({"at_s": at_s, "link": list(outage.link), "loss": loss, "about": outage.about})
-        return changes
+            spans.append(
+                {"from_s": outage.begins, "until_s": outage.until, "link": list(outage.link), "about": outage.about}
+            )
+        return spans
 
 
 def _object_path(size: int) -> str:

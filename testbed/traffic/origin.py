@@ -14,8 +14,25 @@ if TYPE_CHECKING:
 
 __all__ = ["CertificateAuthority", "nginx_configuration", "write_object"]
 
-_CURVE = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+# An origin's key is RSA, as most servers' were in 2021: its signatures have one length, where those of elliptic
+# curves vary by
+# a byte or two, and with them the packets of every handshake. An authority signs once a run, and RSA keys take long
+# to make.
+_ORIGIN_KEY = ("-newkey", "rsa:2048", "-nodes")
+_AUTHORITY_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 _DAYS = "3650"
+_HOST = "http://authority.testbed.example"
+# Extensions of a certificate of a public authority. They make the chain as long as those of popular sites were, 3 to
+# 4 kB: it takes three segments, and a box that lets only a few packets pass stops it.
+_SIGNED = (
+    f"authorityInfoAccess=OCSP;URI:{_HOST}/ocsp,caIssuers;URI:{_HOST}/issuer-certificate.crt",
+    f"crlDistributionPoints=URI:{_HOST}/revoked-sha256-2020.crl,URI:{_HOST}/mirror-of-revoked-sha256-2020.crl",
+    "certificatePolicies=2.23.140.1.2.2,1.3.6.1.4.1.44947.1.1.1",
+)
+_AUTHORITY = ("keyUsage=critical,keyCertSign,cRLSign",)
+_TIMESTAMPS = "1.3.6.1.4.1.11129.2.4.2"  # the list of signed certificate timestamps (RFC 6962, section 3.3)
+_TIMESTAMPS_OF = 3  # logs; the timestamps are of the right form and prove nothing
+_OWNER = "/C=ZZ/ST=Documentation and examples/L=Not a place on any map/O=Throttling testbed, made for emulation only"
 _NGINX = Template("""\
 daemon off;
 master_process off;
@@ -30,18 +47,22 @@ http {
   uwsgi_temp_path $folder/uwsgi;
   scgi_temp_path $folder/scgi;
   server {
+    listen 80;
     listen 443 ssl;
     ssl_protocols TLSv1.2 TLSv1.3;
     ssl_certificate $folder/certificate.pem;
     ssl_certificate_key $folder/key.pem;
     root $folder/www;
+    location = / { default_type text/plain; return 200 "an origin of the throttling testbed\\n"; }
   }
 }
 """)
 
 
 class CertificateAuthority:
-    """A CA in a folder. Inside the guest its keys come from the seeded generator: predictable, worth nothing outside.
+    """A root, and an intermediate that signs, in a folder. Their keys come from the guest's seeded generator.
+
+    Predictable, then, and worth nothing outside.
 
     Raises:
         GuestError: openssl failed.
@@ -50,27 +71,68 @@ class CertificateAuthority:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.certificate = folder / "ca.pem"
-        self._key = folder / "ca.key"
+        self._folder = folder
+        self._leaf_key = folder / "leaf.key"
         _openssl(
-            "req", "-x509", *_CURVE, "-keyout", str(self._key), "-out", str(self.certificate),
-            "-subj", "/CN=Throttling testbed CA", "-days", _DAYS,
+            *_AUTHORITY_KEY, "-keyout", str(folder / "ca.key"), "-out", str(self.certificate),
+            "-subj", f"{_OWNER}/CN=Throttling testbed root",
+            *_extensions("basicConstraints=critical,CA:TRUE", *_AUTHORITY),
+        )  # fmt: skip
+        _openssl(
+            *self._signed_by("ca"), *_AUTHORITY_KEY,
+            "-keyout", str(folder / "intermediate.key"), "-out", str(folder / "intermediate.pem"),
+            "-subj", f"{_OWNER}/CN=Throttling testbed intermediate",
+            *_extensions("basicConstraints=critical,CA:TRUE,pathlen:0", *_AUTHORITY, *_SIGNED),
         )  # fmt: skip
 
     def issue(self, names: list[str], folder: Path) -> None:
-        """Write ``certificate.pem`` and ``key.pem`` for these DNS names into a folder."""
-        alternative = ",".join(f"DNS:{name}" for name in names)
+        """Write ``certificate.pem``, the whole chain, and ``key.pem`` for these DNS names or addresses into a folder.
+
+        All origins share one key: making one costs the guest more than starting a server.
+        """
+        key = (
+            ("-key", str(self._leaf_key)) if self._leaf_key.exists() else (*_ORIGIN_KEY, "-keyout", str(self._leaf_key))
+        )
+        alternative = ",".join(f"{'IP' if _is_address(name) else 'DNS'}:{name}" for name in names)
         _openssl(
-            "req", "-x509", "-CA", str(self.certificate), "-CAkey", str(self._key), *_CURVE,
-            "-keyout", str(folder / "key.pem"), "-out", str(folder / "certificate.pem"),
-            "-subj", "/CN=origin", "-addext", f"subjectAltName={alternative}",
-            "-addext", "basicConstraints=critical,CA:FALSE", "-days", _DAYS,
+            *self._signed_by("intermediate"), *key, "-out", str(folder / "leaf.pem"), "-subj", f"{_OWNER}/CN=origin",
+            *_extensions(
+                f"subjectAltName={alternative}", "basicConstraints=critical,CA:FALSE",
+                "keyUsage=critical,digitalSignature,keyEncipherment", "extendedKeyUsage=serverAuth,clientAuth",
+                *_SIGNED,
+                f"{_TIMESTAMPS}=DER:{_timestamps().hex()}",
+            ),
         )  # fmt: skip
+        chain = (folder / "leaf.pem", self._folder / "intermediate.pem", self.certificate)
+        (folder / "certificate.pem").write_bytes(b"".join(path.read_bytes() for path in chain))
+        (folder / "key.pem").write_bytes(self._leaf_key.read_bytes())
+
+    def _signed_by(self, name: str) -> tuple[str, ...]:
+        return ("-CA", str(self._folder / f"{name}.pem"), "-CAkey", str(self._folder / f"{name}.key"))
+
+
+def _timestamps() -> bytes:
+    """A DER octet string with a list of timestamps: version, log, time, no extensions, ECDSA with SHA-256."""
+    signature = bytes(72)
+    one = b"\0" + bytes(32) + bytes(8) + b"\0\0" + b"\x04\x03" + len(signature).to_bytes(2, "big") + signature
+    entries = (len(one).to_bytes(2, "big") + one) * _TIMESTAMPS_OF
+    stamps = len(entries).to_bytes(2, "big") + entries
+    return b"\x04\x82" + len(stamps).to_bytes(2, "big") + stamps
+
+
+def _is_address(name: str) -> bool:
+    return name.replace(".", "").isdecimal()
+
+
+def _extensions(*extensions: str) -> list[str]:
+    return [word for extension in extensions for word in ("-addext", extension)]
 
 
 def _openssl(*arguments: str) -> None:
-    result = subprocess.run(["openssl", *arguments], capture_output=True, text=True, check=False)
+    argv = ["openssl", "req", "-x509", "-days", _DAYS, *arguments]
+    result = subprocess.run(argv, capture_output=True, text=True, check=False)
     if result.returncode:
-        raise GuestError(f"openssl {arguments[0]} failed: {result.stderr.strip()}")
+        raise GuestError(f"openssl req failed: {result.stderr.strip()}")
 
 
 def write_object(path: Path, size_bytes: int, seed: int) -> None:

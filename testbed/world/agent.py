@@ -5,14 +5,11 @@ It is process 1 of the guest. Whatever happens, the host hears of it over the li
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import gc
 import json
 import os
 import select
-import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,31 +17,34 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from testbed.errors import CertificateError, GuestError, TestbedError
+from testbed.errors import GuestError, TestbedError
 from testbed.middlebox.adapters.alarm import Alarm
 from testbed.middlebox.adapters.nfqueue import LiveBox
 from testbed.middlebox.events import Event, event_to_json
 from testbed.middlebox.profile import Profile
 from testbed.records.clock import iso_time
 from testbed.records.jsonl import LineWriter
-from testbed.traffic.origin import CertificateAuthority, nginx_configuration, write_object
-from testbed.traffic.replay import serve_replays
 from testbed.world import network
-from testbed.world.captures import CapturePoint, Captures
-from testbed.world.lateness import Metronome
+from testbed.world.captures import CapturePoint, capture
+from testbed.world.child import Child
+from testbed.world.command import Command, read_order, start_command
+from testbed.world.lateness import beat
 from testbed.world.line import HostLine
+from testbed.world.outages import LinkChange, Outages
+from testbed.world.outlook import mount_over
+from testbed.world.servers import Nginx, Origins, replay_server, resolver
 from testbed.world.vantage import Vantage
 
 if TYPE_CHECKING:
-    from testbed.world.node import NamespaceNode
+    from collections.abc import Callable
 
 OUTPUT = Path("/run/output")
 WORK = Path("/run/testbed")
+_ETC = ("passwd", "group", "nsswitch.conf", "hosts")
 _SETTLE_S = 5.0  # links come up within a second; the run starts at a round instant after that
 _COMMAND = "-- COMMAND"  # in the place of a line's name
 _HEARTBEAT_MS = 1000  # of the guest's time
 _POWER_OFF = 0x4321FEDC
-_NGINX_PATIENCE_S = 10.0
 
 
 class World:
@@ -54,11 +54,11 @@ class World:
         self._plan = plan
         self._line = line
         self._certificate: dict[str, Any] = {"boxes": {}}
-        self._boxes: dict[str, tuple[int, int]] = {}
+        self._boxes: dict[str, Child] = {}
         self._clients: dict[int, str] = {}
-        self._helpers: list[int] = []
-        self._nginx: dict[str, subprocess.Popen[bytes]] = {}
-        self._link_changes = sorted(plan["outages"], key=lambda change: change["at_s"])
+        self._servers: list[Child | Nginx] = []
+        self._metronome: Child | None = None
+        self._outages = Outages(plan["outages"])
         self._progress_read, self._progress_write = os.pipe()
 
     def run(self) -> dict[str, Any]:
@@ -71,19 +71,20 @@ class World:
         self._start_ns = self._set_clock()
         self._say("building the network")
         self._build()
-        self._captures = self._start_captures()
+        self._captures = Child("the capturing process", self._capture)
         self._say("starting boxes and servers")
         self._start_boxes()
         self._start_servers()
         self._say("running")
         self._sleep_until(self._start_ns)
-        metronome = None if plan["engine"] == "virtual" else Metronome()
+        if plan["engine"] != "virtual":
+            self._metronome = Child("the metronome", beat)
         began = time.time_ns()
         for phase in plan["phases"]:
             self._run_phase(phase)
         ended = time.time_ns()
-        if metronome is not None:
-            self._certificate["lateness"] = metronome.stop()
+        if self._metronome is not None:
+            self._certificate["lateness"] = self._metronome.stop()
         self._stop()
         return {"certificate": self._certificate, "emulated_s": (ended - began) / 1e9}
 
@@ -109,31 +110,25 @@ class World:
         control = self._plan["congestion_control"]
         self._network = network.build(self._topology, links=plan["links"], congestion_control=control)
         self._certificate["network"] = network.read_back(self._network, self._topology, control)
-        hosts = "".join(f"{address}\t{name}\n" for name, address in self._plan["names"].items())
-        (WORK / "hosts").write_text("127.0.0.1\tlocalhost\n" + hosts)
-        subprocess.run(["mount", "--bind", str(WORK / "hosts"), "/etc/hosts"], check=True)
 
-    def _start_captures(self) -> Captures:
-        folder = OUTPUT / "captures"
+    def _capture(self, ready: Callable[[], None]) -> dict[str, dict[str, int]]:
         points = [
             CapturePoint(point["name"], self._network[point["node"]], point["interface"])
             for point in self._plan["captures"]
         ]
-        return Captures(folder, points)
+        return capture(OUTPUT / "captures", points, ready)
 
     # Boxes
 
     def _start_boxes(self) -> None:
         for name, box in self._plan["boxes"].items():
-            ready_read, ready_write = os.pipe()
-            node = self._network[name]
-            pid = node.fork(lambda name=name, box=box, ready=ready_write: self._box(name, box, ready))
-            os.close(ready_write)
-            if os.read(ready_read, 1) != b"+":
-                raise CertificateError(f"the middlebox {name} did not start; guest.log says why")
-            self._boxes[name] = (pid, ready_read)
 
-    def _box(self, name: str, box: dict[str, Any], report: int) -> int:
+            def body(ready: Callable[[], None], name: str = name, box: dict[str, Any] = box) -> dict[str, int]:
+                return self._box(name, box, ready)
+
+            self._boxes[name] = Child(f"the middlebox {name}", body, self._network[name].namespace)
+
+    def _box(self, name: str, box: dict[str, Any], ready: Callable[[], None]) -> dict[str, int]:
         truth = LineWriter(OUTPUT / "truth.jsonl")
         start_ns = self._start_ns
         community_ids: dict[int, str | None] = {0: None}  # flow 0: fragments, and a whole line
@@ -145,73 +140,27 @@ class World:
             head = {"t": record.pop("t"), "wall": iso_time(event.t_ns), "box": name, "flow": record.pop("flow")}
             return {**head, "community_id": community_id, **record}
 
-        profile = Profile.from_dict(box["profile"])
         live = LiveBox(
-            profile,
+            Profile.from_dict(box["profile"]),
             seed=box["seed"],
             inside="eth0",
             outside="eth1",
             log=lambda events: truth.write(*map(entry, events)),
         )
-        counters = live.run(lambda: _say_ready(report))
+        counters = live.run(ready)
         truth.close()
-        os.write(report, json.dumps(counters).encode())
-        return 0
-
-    def _stop_boxes(self) -> None:
-        for name, (pid, report) in self._boxes.items():
-            os.kill(pid, signal.SIGTERM)
-            counters = json.loads(os.read(report, 4096) or b"null")
-            os.waitpid(pid, 0)
-            if counters is None:
-                raise CertificateError(f"the middlebox {name} ended before the run did; guest.log says why")
-            self._certificate["boxes"][name] = counters
+        return counters
 
     # Servers
 
     def _start_servers(self) -> None:
-        authority = CertificateAuthority(WORK / "ca")
-        self._ca = authority.certificate
+        origins = Origins(WORK, self._plan["seed"])
+        self._ca = origins.certificate
         (OUTPUT / "ca.pem").write_bytes(self._ca.read_bytes())
-        for name, origin in self._plan["origins"].items():
-            folder = WORK / name
-            (folder / "www").mkdir(parents=True)
-            authority.issue(origin["names"], folder)
-            for path, size_bytes in origin["objects"].items():
-                write_object(folder / "www" / path.lstrip("/"), size_bytes, self._plan["seed"])
-            configuration = nginx_configuration(folder)
-            argv = ["nginx", "-p", str(folder), "-e", "stderr", "-c", str(configuration)]
-            self._nginx[name] = self._network[name].spawn(argv)
-        for name, process in self._nginx.items():
-            self._await_server(name, process)
+        self._servers += origins.start(self._plan["origins"], self._network)
         if self._plan["replay_server"] is not None:
-            self._start_replay_server(self._network[self._plan["replay_server"]])
-
-    def _await_server(self, name: str, process: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + _NGINX_PATIENCE_S
-        with self._network[name].namespace.entered():
-            while True:
-                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", 443), timeout=1):
-                    return
-                if process.poll() is not None or time.monotonic() > deadline:
-                    raise GuestError(f"nginx on {name} did not start (status {process.poll()}); guest.log says why")
-                time.sleep(0.02)
-
-    def _start_replay_server(self, node: NamespaceNode) -> None:
-        ready_read, ready_write = os.pipe()
-        pid = node.fork(
-            lambda: serve_replays(
-                WORK / "replays",
-                recordings=OUTPUT / "recordings",
-                measurements=OUTPUT / "measurements.jsonl",
-                start_ns=self._start_ns,
-                ready=lambda: _say_ready(ready_write),
-            )
-        )
-        os.close(ready_write)
-        if os.read(ready_read, 1) != b"+":
-            raise GuestError("the replaying server did not start; guest.log says why")
-        self._helpers.append(pid)
+            node = self._network[self._plan["replay_server"]]
+            self._servers.append(replay_server(node, control=WORK / "replays", output=OUTPUT, start_ns=self._start_ns))
 
     # Lines
 
@@ -224,19 +173,21 @@ class World:
         # Transfers end by themselves, so a long one may say that time passes. A command need not: its silence counts.
         patience_ms = None if phase["command"] is not None else _HEARTBEAT_MS
         ending = {os.pidfd_open(pid): pid for pid in self._clients}
+        lasting = {each.fileno(): each for each in self._lasting()}
         alarm = Alarm()
         poll = select.poll()
-        for source in (self._progress_read, self._line.fileno(), alarm.fileno(), *ending):
+        for source in (self._progress_read, self._line.fileno(), alarm.fileno(), *ending, *lasting):
             poll.register(source, select.POLLIN)
         is_due = False
         while self._clients:
             alarm.set(self._next_change_ns(), has_gone_off=is_due)
             ready = {descriptor for descriptor, _ in poll.poll(patience_ms)}
+            self._expect_alive(ready, lasting)
             if not ready:
                 self._line.send("alive", t=(time.time_ns() - self._start_ns) / 1e9)
             is_due = alarm.fileno() in ready
             if is_due:
-                self._change_link(self._link_changes.pop(0))
+                self._change_link(self._outages.next_change())
             if self._progress_read in ready:
                 self._pass_progress_on()
             if self._line.fileno() in ready:
@@ -247,9 +198,21 @@ class World:
                 self._reap(ending.pop(descriptor))
         alarm.close()
 
+    def _lasting(self) -> list[Child | Nginx]:
+        """What has to live as long as the run does."""
+        metronome = [] if self._metronome is None else [self._metronome]
+        return [*self._boxes.values(), *self._servers, self._captures, *metronome]
+
+    @staticmethod
+    def _expect_alive(ready: set[int], lasting: dict[int, Child | Nginx]) -> None:
+        """Raise GuestError if something that has to last has ended."""
+        for descriptor in ready & lasting.keys():
+            raise lasting[descriptor].early_end()
+
     def _next_change_ns(self) -> int | None:
         """When a link will next fail or recover."""
-        return self._start_ns + round(self._link_changes[0]["at_s"] * 1e9) if self._link_changes else None
+        at_s = self._outages.next_s()
+        return None if at_s is None else self._start_ns + round(at_s * 1e9)
 
     def _start_line(self, line: dict[str, Any]) -> None:
         node = self._network[line["node"]]
@@ -267,20 +230,39 @@ class World:
 
     def _start_command(self, command: dict[str, Any]) -> None:
         self._say(f"running the command {command['argv'][0]}")
-        environment = os.environ | {"SSLKEYLOGFILE": str(OUTPUT / "tls-secrets.txt"), "SSL_CERT_FILE": str(self._ca)}
-        with (OUTPUT / "command.stdout").open("wb") as stdout, (OUTPUT / "command.stderr").open("wb") as stderr:
-            try:
-                self._command = self._network[command["node"]].spawn(
-                    command["argv"], stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, env=environment
-                )
-            except OSError as error:
-                raise GuestError(f"the command {command['argv'][0]!r} cannot be run: {error.strerror}") from error
+        node = self._network[command["node"]]
+        names = {name.lower(): address for name, address in self._plan["names"].items()}
+        self._servers.append(resolver(node, {**names, node.name: self._topology.address_of(node.name)}))
+        self._command: Command = start_command(read_order(OUTPUT), node, OUTPUT, self._dress(node))
         self._clients[self._command.pid] = _COMMAND
+
+    def _dress(self, node: Any) -> Path:
+        """Files of /etc as the user's program finds them: the host's own may name what is not there."""
+        etc = WORK / "etc"
+        certificates = etc / "certificates"
+        certificates.mkdir(parents=True)
+        own = f"127.0.0.1\tlocalhost\n::1\tlocalhost\n{self._topology.address_of(node.name)}\t{node.name}\n"
+        names = "".join(f"{address}\t{name}\n" for name, address in self._plan["names"].items())
+        (etc / "hosts").write_text(own + names)
+        (etc / "resolv.conf").write_text("nameserver 127.0.0.1\n")
+        for name in ("passwd", "group", "nsswitch.conf"):
+            (etc / name).write_bytes((OUTPUT / "etc" / name).read_bytes())
+        authority = self._ca.read_bytes()
+        for path in (etc / "ca.pem", certificates / "ca-certificates.crt"):
+            path.write_bytes(authority)
+        subject = subprocess.run(
+            ["openssl", "x509", "-noout", "-subject_hash", "-in", str(self._ca)],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        (certificates / f"{subject}.0").write_bytes(authority)  # where OpenSSL looks an authority up
+        return etc
 
     def _reap(self, pid: int) -> None:
         name = self._clients.pop(pid)
         if name == _COMMAND:
-            self._certificate["command_status"] = self._command.wait()
+            self._certificate["command_status"] = self._command.status()
             return
         _, status = os.waitpid(pid, 0)
         code = os.waitstatus_to_exitcode(status)
@@ -299,17 +281,15 @@ class World:
             self._captures.stop()
             raise GuestError("stopped by the user")
 
-    def _change_link(self, change: dict[str, Any]) -> None:
+    def _change_link(self, change: LinkChange) -> None:
         """Start or end an outage: every packet on the link is lost, as behind a router that hangs."""
-        first, second = change["link"]
-        network.change_loss(self._network, first, second, change["loss"])
+        network.set_outage(self._network, self._topology, change.link, is_out=change.is_out)
         truth = LineWriter(OUTPUT / "truth.jsonl")
         now = time.time_ns()
         truth.write(
             {
                 "t": (now - self._start_ns) / 1e9, "wall": iso_time(now), "box": None, "flow": None,
-                "event": "link_failed" if change["loss"] else "link_restored", "link": [first, second],
-                "about": change["about"],
+                "event": change.event, "link": list(change.link), "about": change.about,
             }
         )  # fmt: skip
         truth.close()
@@ -318,24 +298,22 @@ class World:
 
     def _stop(self) -> None:
         self._say("stopping")
-        for pid in self._helpers:
-            os.kill(pid, signal.SIGTERM)
-        for process in self._nginx.values():
-            process.terminate()
+        for server in self._servers:
+            server.stop()
         time.sleep(1.0)  # let the last segments reach the captures
-        self._stop_boxes()
+        for name, box in self._boxes.items():
+            self._certificate["boxes"][name] = box.stop()
         self._certificate["captures"] = self._captures.stop()
-
-
-def _say_ready(to_parent: int) -> None:
-    os.write(to_parent, b"+")
 
 
 def main() -> None:
     """Run the plan that TESTBED_PLAN names, then power off."""
     gc.disable()  # a collection touches every page, and every page that a forked child touches is copied
     line = HostLine("/dev/ttyS0")
+    Path("/dev/ttyS0").chmod(0o600)
     try:
+        for name in _ETC:
+            mount_over(OUTPUT / "etc" / name, f"/etc/{name}")
         plan = json.loads((OUTPUT / "plan.json").read_text())
         line.send("finished", **World(plan, line).run())
     except TestbedError as error:

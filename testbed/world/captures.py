@@ -7,25 +7,24 @@ and a system call are dear there). The ring is the one that libpcap uses
 
 from __future__ import annotations
 
-import json
 import mmap
 import os
 import select
-import signal
 import socket
 import struct
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from testbed.errors import CertificateError
+from testbed.world.child import await_signal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from testbed.world.node import NamespaceNode
 
-__all__ = ["CapturePoint", "Captures"]
+__all__ = ["CapturePoint", "capture"]
 
 _SOL_PACKET, _PACKET_RX_RING, _PACKET_STATISTICS, _PACKET_VERSION = 263, 5, 6, 10
 _TPACKET_V3 = 2
@@ -100,56 +99,21 @@ class _Ring:
         return {"captured": self.captured, "dropped": dropped}
 
 
-class Captures:
-    """The captures of a run, all in one child process.
+def capture(folder: Path, points: list[CapturePoint], ready: Callable[[], None]) -> dict[str, dict[str, int]]:
+    """The body of a child that captures at all points until SIGTERM, and once more after the last blocks have come.
 
     Args:
         folder: where the files go.
         points: what to capture.
+        ready: called when all rings are there.
+
+    Returns:
+        By capture: packets ``captured`` and ``dropped``.
 
     Raises:
-        CertificateError: the kernel refused a ring.
+        OSError: the kernel refused a ring, or a file cannot be written.
     """
-
-    def __init__(self, folder: Path, points: list[CapturePoint]) -> None:
-        self._report, report = os.pipe()
-        self._pid = os.fork()
-        if not self._pid:
-            status = 1
-            try:
-                _capture(folder, points, report)
-                status = 0
-            finally:
-                os._exit(status)
-        os.close(report)
-        if os.read(self._report, 1) != b"+":
-            raise CertificateError("the captures did not start; guest.log says why")
-
-    def stop(self) -> dict[str, dict[str, int]]:
-        """End all captures.
-
-        Returns:
-            By capture: packets ``captured`` and ``dropped``.
-
-        Raises:
-            CertificateError: the capturing process had ended before.
-        """
-        os.kill(self._pid, signal.SIGTERM)
-        with os.fdopen(self._report, "rb") as report:
-            text = report.read()
-        os.waitpid(self._pid, 0)
-        if not text:
-            raise CertificateError("the captures ended before the run did; guest.log says why")
-        counts: dict[str, dict[str, int]] = json.loads(text)
-        return counts
-
-
-def _capture(folder: Path, points: list[CapturePoint], report: int) -> None:
-    """Empty the rings until SIGTERM, then once more after the last blocks have been handed over."""
-    awake, waker = os.pipe()
-    os.set_blocking(waker, False)
-    signal.set_wakeup_fd(waker)
-    signal.signal(signal.SIGTERM, lambda *_: None)
+    awake = await_signal()
     rings: dict[str, _Ring] = {}
     for point in points:
         with point.node.namespace.entered():
@@ -159,7 +123,7 @@ def _capture(folder: Path, points: list[CapturePoint], report: int) -> None:
     by_descriptor = {ring.socket.fileno(): ring for ring in rings.values()}
     for descriptor in by_descriptor:
         poll.register(descriptor, select.POLLIN)
-    os.write(report, b"+")
+    ready()
     stopping = False
     while not stopping:
         for descriptor, _ in poll.poll():
@@ -170,4 +134,4 @@ def _capture(folder: Path, points: list[CapturePoint], report: int) -> None:
     time.sleep(2 * _RETIRE_MS / 1000)
     for ring in rings.values():
         ring.empty()
-    os.write(report, json.dumps({name: ring.close() for name, ring in rings.items()}).encode())
+    return {name: ring.close() for name, ring in rings.items()}

@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shlex
-import signal
 import socket
 import time
 from pathlib import Path
@@ -28,12 +26,13 @@ from testbed.middlebox.profile import Profile
 from testbed.netlink import tc
 from testbed.records.capture_file import datagram, read_frames
 from testbed.records.jsonl import LineWriter
-from testbed.world.captures import CapturePoint, Captures
+from testbed.world.captures import CapturePoint, capture
+from testbed.world.child import Child
 from testbed.world.link import NetlinkLink
 from testbed.world.node import Box, NamespaceNode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 __all__ = ["bench", "command"]
 
@@ -47,10 +46,10 @@ _TYPES = {4: b"\x08\x00", 6: b"\x86\xdd"}  # EtherType by IP version
 def command(
     profile: Path, trace: Path, name: str, *, seed: int, inside: str, settle_s: float = 6.0, kernel: str = "none"
 ) -> str:
-    """A shell's command that runs the bench in the guest; the results are in folder ``name`` of the run directory."""
+    """A shell's command that runs the bench in the guest; results are in ``output/name`` of the run directory."""
     return (
         f"$TESTBED_PYTHON -m testbed.world.live_bench {shlex.quote(str(profile))} {shlex.quote(str(trace))} "
-        f"/run/output/{name} --seed {seed} --inside {inside} --settle {settle_s} --kernel {kernel}"
+        f"/run/output/output/{name} --seed {seed} --inside {inside} --settle {settle_s} --kernel {kernel}"
     )
 
 
@@ -70,7 +69,7 @@ def bench(
             numbers of the profile's shaper, and there is no live box.
 
     Raises:
-        CertificateError: the box or the captures did not start, or ended early.
+        GuestError: the box or the captures did not start, or ended early.
         CaptureError: the trace cannot be read.
     """
     ends = {True: NamespaceNode("inside"), False: NamespaceNode("outside")}
@@ -83,22 +82,19 @@ def bench(
         node.config()
     folder.mkdir()
     start_ns = time.time_ns() + round(_SETTLE_S * _NS_PER_S)
-    captures = Captures(folder, [CapturePoint("inside", box, "eth0"), CapturePoint("outside", box, "eth1")])
+    points = [CapturePoint("inside", box, "eth0"), CapturePoint("outside", box, "eth1")]
+    captures = Child("the captures", lambda ready: capture(folder, points, ready))
     wires = {is_inside: _wire(node) for is_inside, node in ends.items()}
     counters: dict[str, Any] = {"start_ns": start_ns}
+    live = None
     if kernel == "none":
-        ready, report = os.pipe()
-        pid = box.fork(lambda: _run_box(profile, seed, folder, start_ns, report))
-        if os.read(ready, 1) != b"+":
-            raise CertificateError("the box did not start; guest.log says why")
+        live = Child("the box", lambda ready: _run_box(profile, seed, folder, start_ns, ready), box.namespace)
     else:
         _shape_in_kernel(box, profile, kernel)
     _send(trace, wires, inside, start_ns)
     time.sleep(settle_s)
-    if kernel == "none":
-        os.kill(pid, signal.SIGTERM)
-        os.waitpid(pid, 0)
-        counters["box"] = json.loads(os.read(ready, 4096))
+    if live is not None:
+        counters["box"] = live.stop()
     counters["captures"] = captures.stop()
     (folder / "counters.json").write_text(json.dumps(counters))
 
@@ -116,21 +112,16 @@ def _shape_in_kernel(box: Box, profile: Profile, kind: str) -> None:
         box.namespace.kernel.send([*tc.add_htb(index, rate, spec.burst_bytes), queue])
 
 
-def _run_box(profile: Profile, seed: int, folder: Path, start_ns: int, report: int) -> int:
+def _run_box(profile: Profile, seed: int, folder: Path, start_ns: int, ready: Callable[[], None]) -> dict[str, int]:
     truth = LineWriter(folder / "truth.jsonl")
 
     def log(events: list[Event]) -> None:
         truth.write(*({**event_to_json(event, start_ns=start_ns), "box": "box"} for event in events))
 
     live = LiveBox(profile, seed=seed, inside="eth0", outside="eth1", log=log)
-    counters = live.run(lambda: _say_ready(report))
+    counters = live.run(ready)
     truth.close()
-    os.write(report, json.dumps(counters).encode())
-    return 0
-
-
-def _say_ready(report: int) -> None:
-    os.write(report, b"+")
+    return counters
 
 
 def _wire(node: NamespaceNode) -> socket.socket:

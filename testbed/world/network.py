@@ -100,18 +100,20 @@ def _fix_neighbours(network: Mininet, topology: RoutedTopo) -> None:
             network[near].namespace.kernel.send([link.add_neighbour(ours.index, segment.address(far), theirs.MAC())])
 
 
-def change_loss(network: Mininet, first: str, second: str, loss: float) -> None:
-    """Change the loss (a probability) on the link between two nodes, both ways; its delay stays.
+def set_outage(network: Mininet, topology: RoutedTopo, ends: tuple[str, str], *, is_out: bool) -> None:
+    """Let every packet on the link between two nodes be lost, both ways, or as many as planned; its delay stays.
 
     Raises:
         CertificateError: an end of the link has no netem discipline to change.
     """
-    for near, far in ((first, second), (second, first)):
+    planned = _planned_options(topology)
+    for near, far in (ends, ends[::-1]):
         kernel = network[near].namespace.kernel
         for interface, _ in network[near].connectionsTo(network[far]):
             found = [each for each in tc.qdiscs(kernel) if each.index == interface.index and each.netem is not None]
             if not found or found[0].netem is None:
                 raise CertificateError(f"{near}:{interface.name} has no netem discipline, so its loss cannot change")
+            loss = 1.0 if is_out else (planned[near, interface.name].get("loss") or 0.0) / 100
             kernel.send([tc.change_netem(found[0], replace(found[0].netem, loss=loss))])
 
 

@@ -59,9 +59,9 @@ def compared(run_scenario: Runner, tmp_path_factory: pytest.TempPathFactory) -> 
         command(folder / "profile.json", folder / "trace.pcap", form, seed=1, inside=INSIDE, kernel=form)
         for form in FORMS
     )
-    run = run_scenario("recordings=[]", "censors={}", "captures=[]", command=["sh", "-c", script])
+    run = run_scenario("recordings=[]", "censors={}", "captures=[]", command=["sh", "-c", script], privileged=True)
     assert run.manifest["certificate"]["command_status"] == 0, (run.path / "command.stderr").read_text()
-    return {form: compare(run.path / form) for form in FORMS}
+    return {form: compare(run.path / "output" / form) for form in FORMS}
 
 
 def compare(folder: Path) -> Comparison:

@@ -51,10 +51,12 @@ def run_trials(run_scenario: Runner, folder: Path, trials: Iterable[Trial], *, s
         scripts.append(
             command(folder / f"{name}.json", folder / f"{name}.pcap", name, seed=SEED, inside=INSIDE, settle_s=settle_s)
         )
-    run = run_scenario("recordings=[]", "censors={}", "captures=[]", command=["sh", "-c", " && ".join(scripts)])
+    run = run_scenario(
+        "recordings=[]", "censors={}", "captures=[]", command=["sh", "-c", " && ".join(scripts)], privileged=True
+    )
     assert run.manifest["certificate"]["command_status"] == 0, (run.path / "command.stderr").read_text()
     return {
-        name: compare_three_ways(trace, run.path / name, Profile.from_dict(plain), seed=SEED, inside=INSIDE)
+        name: compare_three_ways(trace, run.path / "output" / name, Profile.from_dict(plain), seed=SEED, inside=INSIDE)
         for name, plain, trace in trials
     }
 

@@ -70,12 +70,19 @@ TRUTH = [
 ]
 
 
+CHECKS = [
+    {"check": "network", "state": "passed", "about": "network as planned"},
+    {"check": "drops", "state": "passed", "about": "log and captures agree on all 1 drops"},
+    {"check": "clock", "state": "not checked", "about": "the clock was not checked"},
+]
+
+
 def manifest(**changes: Any) -> dict[str, Any]:
     """A manifest of a valid run."""
     return {
         "format": 1, "state": "complete", "scenario": "made-by-hand", "title": "Made by hand", "seed": 7,
         "engine": "virtual", "start_ns": START_NS, "kernel": {"hash": "0123456789abcdef", "source": "linux"},
-        "valid": True, "problems": [], "emulated_s": 290.4, "wall_s": 5.8, "transfers": [transfer()],
+        "valid": True, "problems": [], "checks": CHECKS, "emulated_s": 290.4, "wall_s": 5.8, "transfers": [transfer()],
         "certificate": {
             "boxes": {BOX: {"queue_dropped": 0, "user_dropped": 0}},
             "network": {"interfaces": 70, "netem": 60, "rates": 6, "congestion_control": 6},

@@ -5,11 +5,13 @@ from __future__ import annotations
 import shutil
 import subprocess
 import zlib
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from testbed.errors import GuestError
 from testbed.traffic.origin import CertificateAuthority, nginx_configuration, write_object
@@ -22,27 +24,59 @@ def read(path: Path) -> x509.Certificate:
     return x509.load_pem_x509_certificate(path.read_bytes())
 
 
-def test_a_certificate_names_what_the_origin_serves_and_is_issued_by_the_ca(
+def chain(path: Path) -> list[x509.Certificate]:
+    return x509.load_pem_x509_certificates(path.read_bytes())
+
+
+def test_a_certificate_names_what_the_origin_serves_and_leads_to_the_authority(
     authority: CertificateAuthority, tmp_path: Path
 ) -> None:
-    authority.issue(["twitter.com", "abs.twimg.com"], tmp_path)
-    issued, ca = read(tmp_path / "certificate.pem"), read(authority.certificate)
+    authority.issue(["twitter.com", "abs.twimg.com", "198.51.100.6"], tmp_path)
+    issued, intermediate, root = chain(tmp_path / "certificate.pem")
     names = issued.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == ["twitter.com", "abs.twimg.com"]
-    issued.verify_directly_issued_by(ca)
-    assert issued.extensions.get_extension_for_class(x509.BasicConstraints).value.ca is False
-    assert ca.extensions.get_extension_for_class(x509.BasicConstraints).value.ca is True
+    assert names.get_values_for_type(x509.IPAddress) == [ip_address("198.51.100.6")]
+    issued.verify_directly_issued_by(intermediate)
+    intermediate.verify_directly_issued_by(root)
+    assert root == read(authority.certificate)
+    is_authority = [
+        each.extensions.get_extension_for_class(x509.BasicConstraints).value.ca for each in (issued, intermediate, root)
+    ]
+    assert is_authority == [False, True, True]
 
 
-def test_keys_are_small_and_the_certificate_outlives_any_scenario(
+def test_strict_verifiers_accept_the_chain(authority: CertificateAuthority, tmp_path: Path) -> None:
+    """Python 3.13 asks for key usages and key identifiers (VERIFY_X509_STRICT)."""
+    authority.issue(["t.co"], tmp_path)
+    argv = ["openssl", "verify", "-x509_strict", "-purpose", "sslserver", "-CAfile", str(authority.certificate)]
+    argv += ["-untrusted", str(tmp_path / "certificate.pem"), str(tmp_path / "certificate.pem")]
+    assert subprocess.run(argv, capture_output=True, text=True, check=False).stdout.endswith("OK\n")
+
+
+@pytest.mark.parametrize("names", [["t.co"], ["twitter.com", "abs.twimg.com", "reddit.com", "microsoft.com"]])
+def test_the_chain_is_as_long_as_those_of_popular_sites(
+    authority: CertificateAuthority, tmp_path: Path, names: list[str]
+) -> None:
+    authority.issue(names, tmp_path)
+    assert 3000 < sum(len(each.public_bytes(Encoding.DER)) for each in chain(tmp_path / "certificate.pem")) < 4000
+
+
+def test_signatures_of_an_origin_have_one_length_and_its_certificate_outlives_any_scenario(
     authority: CertificateAuthority, tmp_path: Path
 ) -> None:
     authority.issue(["t.co"], tmp_path)
     issued = read(tmp_path / "certificate.pem")
     key = issued.public_key()
-    assert isinstance(key, EllipticCurvePublicKey)
-    assert isinstance(key.curve, SECP256R1)
+    assert isinstance(key, RSAPublicKey)
+    assert key.key_size == 2048
     assert (issued.not_valid_after_utc - issued.not_valid_before_utc).days == 3650
+
+
+def test_all_origins_share_one_key(authority: CertificateAuthority, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        authority.issue([f"{name}.com"], tmp_path / name)
+    assert (tmp_path / "a/key.pem").read_bytes() == (tmp_path / "b/key.pem").read_bytes()
 
 
 def test_names_that_openssl_refuses_are_an_error_in_its_words(authority: CertificateAuthority, tmp_path: Path) -> None:

@@ -236,11 +236,13 @@ def networks() -> dict[str, Any]:
         "control": tampered(change=sysctl("reno"), undo=sysctl("bbr")),
         "down": tampered(change=up(is_up=False), undo=up(is_up=True)),
     }
-    network.change_loss(built, "gateway", "state", 1.0)
+    network.set_outage(built, topology, ("gateway", "state"), is_out=True)
     found["loss"] = refusal(check)
-    network.change_loss(built, "gateway", "state", 0.0)
+    network.set_outage(built, topology, ("gateway", "state"), is_out=False)
     again = check()
-    found["loss at a box"] = refusal(lambda: network.change_loss(built, "mobile-tspu", "mobile-r1", 1.0))
+    found["loss at a box"] = refusal(
+        lambda: network.set_outage(built, topology, ("mobile-tspu", "mobile-r1"), is_out=True)
+    )
     return {"counts": counts, "again": again, "found": found, "nodes": len(built.hosts)}
 
 

@@ -1,0 +1,159 @@
+"""What was checked of a run: passed, failed, or not checked. A check that was not made is not passed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from testbed.scenario.plan import Plan
+
+__all__ = ["Check", "checks", "problems"]
+
+State = Literal["passed", "failed", "not checked"]
+
+
+class Check(TypedDict):
+    """One check: its name, its state, and in words what was looked at and what was found."""
+
+    check: str
+    state: State
+    about: str
+
+
+def checks(plan: Plan, certificate: dict[str, Any], transfers: list[dict[str, Any]]) -> list[Check]:
+    """All checks of a run that has ended.
+
+    Args:
+        plan: what was planned.
+        certificate: what the guest and the comparison of log and captures found.
+        transfers: `summarise_transfers`.
+    """
+    return [
+        _check("network", (), passed="network as planned"),
+        _captures(certificate["captures"]),
+        _inspection(certificate["boxes"]),
+        _drops(plan.data["boxes"], certificate["agreement"]),
+        _clock(certificate.get("lateness")),
+        _transfers(plan, transfers),
+    ]
+
+
+def problems(found: Iterable[Check]) -> list[str]:
+    """Why the run must not be scored; empty for a valid run."""
+    return [each["about"] for each in found if each["state"] == "failed"]
+
+
+def _check(name: str, failures: Iterable[str], *, passed: str) -> Check:
+    about = "; ".join(failures)
+    return Check(check=name, state="failed" if about else "passed", about=about or passed)
+
+
+def _not_checked(name: str, about: str) -> Check:
+    return Check(check=name, state="not checked", about=about)
+
+
+def _captures(counts: dict[str, dict[str, int]]) -> Check:
+    if not counts:
+        return _not_checked("captures", "loss of captures not checked: the scenario captures nothing")
+    lost = [f"the capture {name} lost {each['dropped']} packets" for name, each in counts.items() if each["dropped"]]
+    return _check("captures", lost, passed=f"none of {len(counts)} captures lost a packet")
+
+
+def _inspection(boxes: dict[str, dict[str, int]]) -> Check:
+    if not boxes:
+        return _not_checked("inspection", "inspection not checked: no box stands on any line")
+    lost = {name: each["queue_dropped"] + each["user_dropped"] for name, each in boxes.items()}
+    failures = [
+        f"the middlebox {name} lost {count} packets on their way to inspection" for name, count in lost.items() if count
+    ]
+    return _check("inspection", failures, passed="no packet was lost on its way to inspection")
+
+
+def _drops(boxes: Iterable[str], agreement: dict[str, dict[str, Any]]) -> Check:
+    names = list(boxes)
+    unchecked = [name for name in names if name not in agreement]
+    failures = [text for name, found in agreement.items() for text in _disagreements(name, found)]
+    if failures:
+        return _check("drops", failures, passed="")
+    if not names:
+        return _not_checked("drops", "drops not checked: no box stands on any line")
+    if unchecked:
+        without = "no box" if len(unchecked) == len(names) else f"{', '.join(unchecked)} not"
+        return _not_checked("drops", f"drops not checked: {without} captured on both sides (captures: [box])")
+    logged = sum(found["logged"] for found in agreement.values())
+    return _check("drops", (), passed=f"log and captures agree on all {logged} drops{_left_out(agreement)}")
+
+
+def _left_out(agreement: dict[str, dict[str, Any]]) -> str:
+    """What was not compared, by kind."""
+    counts: dict[str, int] = defaultdict(int)
+    for found in agreement.values():
+        for kind, count in found.get("not_compared", {}).items():
+            counts[kind] += count
+    named = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()) if count)
+    return f" (not compared: {named})" if named else ""
+
+
+def _disagreements(name: str, found: dict[str, Any]) -> Iterable[str]:
+    if found["only_captures"] or found["only_log"] or found["unexplained"]:
+        yield (
+            f"the log of {name} and the captures beside it disagree: {found['only_captures']} drops only in the "
+            f"captures, {found['only_log']} entries only in the log, {found['unexplained']} packets from nowhere"
+        )
+    if found["mistimed"]:
+        yield (
+            f"{found['mistimed']} packets left {name} at another time than its log says, the worst by "
+            f"{found['worst_s'] * 1000:.3f} ms"
+        )
+
+
+def _clock(lateness: dict[str, Any] | None) -> Check:
+    if lateness is None:
+        return _check("clock", (), passed="virtual time: the clock stood still while anything computed")
+    if not lateness["late"]:
+        return _check("clock", (), passed=f"none of {lateness['timers']} timers fired late")
+    about = (
+        f"the guest was starved: {lateness['late']} of {lateness['timers']} timers fired late, the worst by "
+        f"{lateness['worst_s'] * 1000:.0f} ms; use the virtual engine, or leave the machine a free processor"
+    )
+    return _check("clock", [about], passed="")
+
+
+def _transfers(plan: Plan, transfers: list[dict[str, Any]]) -> Check:
+    """A role of which every transfer failed tells of a broken world, unless a box or an outage explains it."""
+    if not transfers:
+        return _not_checked("transfers", "transfers not checked: none was planned")
+    by_role: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for transfer in transfers:
+        by_role[transfer["role"]].append(transfer)
+    failures = []
+    for role, of_role in by_role.items():
+        unexplained = [each for each in of_role if not each["ok"] and not _is_explained(each, plan)]
+        if len(unexplained) == len(of_role):
+            errors = sorted({str(each["error"]) for each in unexplained})
+            failures.append(
+                f"all {len(of_role)} transfers with the role {role} failed, and neither a box nor an outage "
+                f"explains it: {'; '.join(errors[:3])}"
+            )
+    worked = sum(each["ok"] for each in transfers)
+    return _check("transfers", failures, passed=f"{worked} of {len(transfers)} transfers were completed")
+
+
+def _is_explained(transfer: dict[str, Any], plan: Plan) -> bool:
+    """Whether a box acted on a transfer that failed, or a link on its way was out meanwhile."""
+    if transfer["action"]:
+        return True
+    planned = next((each for each in plan.transfers if each["id"] == transfer["id"]), None)
+    if planned is None:
+        return False
+    began = transfer["start_s"] or 0.0
+    ended = began + planned["timeout_s"]
+    way = {frozenset(pair) for pair in pairwise(plan.way_of(planned))}
+    return any(
+        frozenset(outage["link"]) in way and outage["from_s"] < ended and outage["until_s"] > began
+        for outage in plan.data["outages"]
+    )

@@ -1,0 +1,151 @@
+"""What the guest is told of a user's program: where it is, what it finds, and what it may.
+
+The program is looked for as the caller's shell would, before anything is built. It gets the caller's environment
+with the
+few changes that make the run's certificate authority trusted, and the caller's folder. Folders that hold what is
+private
+(homes, temporary files) are hidden, but for what the program evidently needs: the caller's folder, the folders of the
+caller's PATH, and files that stand on its command line.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from testbed.engine.confine import guest_identity
+from testbed.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["UserCommand"]
+
+MOST_OUTPUT_BYTES = 1 << 28  # of one file that the program writes
+OPEN_FILES = 65_536  # what the program may have open; the host's own limit may be lower (see open_files)
+_RESERVED_FILES = 256  # the guest's kernel's own
+_TRUST = {
+    "SSL_CERT_FILE": "/etc/ssl/certs/ca-certificates.crt", "CURL_CA_BUNDLE": "/etc/ssl/certs/ca-certificates.crt",
+    "REQUESTS_CA_BUNDLE": "/etc/ssl/certs/ca-certificates.crt", "NODE_EXTRA_CA_CERTS": "/run/output/ca.pem",
+}  # fmt: skip
+_PRIVATE = ("/home", "/root", "/tmp", "/var/tmp", "/media", "/mnt", "/srv")  # noqa: S108 - hidden, not used
+_BINARIES = {"bin", "sbin"}
+
+
+@dataclass(frozen=True, slots=True)
+class UserCommand:
+    """A program to run on a line's client in place of the scenario's measurements.
+
+    Attributes:
+        argv: the program and its arguments.
+        environment: the caller's.
+        folder: the caller's.
+        visible: folders that are shown though they are private, as the caller asked for.
+        privileged: run as root of the guest with the testbed's own code, for programs of the testbed alone: they see
+            everything and can change everything in the guest.
+    """
+
+    argv: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    folder: Path = field(default_factory=Path.cwd)
+    visible: Sequence[Path] = ()
+    privileged: bool = False
+
+    def program(self) -> Path:
+        """The file that is to be run, as the caller's shell would find it.
+
+        Raises:
+            InputError: there is none.
+        """
+        name = self.argv[0]
+        place = str(self.folder / name) if os.sep in name else name
+        found = shutil.which(place, path=self.environment.get("PATH", os.defpath))
+        if found is None:
+            where = "" if os.sep in name else " in the folders of PATH"
+            what = "is a folder" if Path(place).is_dir() else "may not be executed"
+            raise InputError(
+                f"the command {name!r} {what if Path(place).exists() else f'was not found{where}'}; "
+                "give the path of a program after --"
+            )
+        return Path(found).absolute()
+
+    def order(self, run: Path, *, ca: str) -> dict[str, Any]:
+        """What the guest is told.
+
+        Args:
+            run: the run directory; the program does not see it.
+            ca: path of the authority's certificate as the program sees it.
+
+        Raises:
+            InputError: there is no such program.
+        """
+        uid, gid = guest_identity()
+        order = {
+            "argv": list(self.argv), "program": str(self.program()), "folder": str(self.folder), "uid": uid, "gid": gid,
+            "privileged": self.privileged, "most_bytes": MOST_OUTPUT_BYTES, "open_files": open_files(),
+            "hidden": self._hidden(), "visible": self._visible(), "sealed": [str(run.resolve())],
+        }  # fmt: skip
+        return {**order, "environment": self._privileged_environment() if self.privileged else self._environment(ca)}
+
+    def _environment(self, ca: str) -> dict[str, str]:
+        trust = {**_TRUST, "NODE_EXTRA_CA_CERTS": ca}
+        ours = {"TMPDIR": "/tmp", "SSLKEYLOGFILE": "/run/output/tls-secrets.txt", "TESTBED_OUTPUT": "/run/output"}  # noqa: S108
+        return {**self.environment, **trust, **ours}
+
+    def _privileged_environment(self) -> dict[str, str]:
+        import testbed  # noqa: PLC0415 - imported for its place alone
+
+        return {
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/run/tmp",
+            "TMPDIR": "/run/tmp", "LC_ALL": "C.UTF-8", "TZ": "UTC", "PYTHONHASHSEED": "0",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPATH": str(Path(testbed.__file__).resolve().parent.parent), "TESTBED_PYTHON": sys.executable,
+            "SETUPTOOLS_USE_DISTUTILS": "stdlib" if sys.version_info < (3, 12) else "local",
+            "TESTBED_OUTPUT": "/run/output/output", "SSL_CERT_FILE": "/run/output/ca.pem",
+            "SSLKEYLOGFILE": "/run/output/tls-secrets.txt",
+        }  # fmt: skip
+
+    def _hidden(self) -> list[str]:
+        """Private folders; the caller's home may be elsewhere."""
+        home = self.environment.get("HOME", "")
+        places = [*_PRIVATE, *([home] if Path(home).is_absolute() and home != os.sep else [])]
+        return [place for place in dict.fromkeys(map(os.path.realpath, places)) if Path(place).is_dir()]
+
+    def _visible(self) -> list[str]:
+        """What stays visible, outer folders first; a private folder itself never does as a whole, unless asked for."""
+        program = self.program()
+        wanted = [self.folder, program.parent, program.resolve().parent]
+        hidden = set(self._hidden())
+        for place in (*self.environment.get("PATH", "").split(os.pathsep), str(program.resolve().parent)):
+            tree = self._prefix(self.folder / place)
+            wanted.append(self.folder / place if os.path.realpath(tree) in hidden else tree)
+        wanted += [self.folder / each for each in self.argv[1:] if (self.folder / each).exists()]
+        shown = {os.path.realpath(each) for each in wanted if each.exists()} - hidden
+        if os.path.realpath(self.folder) in hidden:
+            shown |= self._unhidden_entries()
+        shown |= {os.path.realpath(each) for each in self.visible}
+        inside = [each for each in shown if any(Path(each).is_relative_to(private) for private in hidden)]
+        return sorted(inside)
+
+    def _unhidden_entries(self) -> set[str]:
+        """Of a home that is the caller's folder, all but what begins with a dot: keys and passwords lie there."""
+        return {str(each) for each in Path(os.path.realpath(self.folder)).iterdir() if not each.name.startswith(".")}
+
+    @staticmethod
+    def _prefix(folder: Path) -> Path:
+        """The tree that a folder of programs belongs to: they find their libraries from there."""
+        return folder.parent if folder.name in _BINARIES else folder
+
+
+def open_files() -> int:
+    """How many files the program may have open: the host's limit, less what the guest's kernel needs itself."""
+    import resource  # noqa: PLC0415 - the standard library's, needed here alone
+
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if hard == resource.RLIM_INFINITY:
+        return OPEN_FILES
+    return max(min(OPEN_FILES, hard - _RESERVED_FILES), 0)

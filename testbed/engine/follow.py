@@ -1,0 +1,56 @@
+"""A file that grows while it is read: what a command in the guest prints, as it comes and in bounded memory."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from testbed.errors import RecordError
+from testbed.records.files import open_regular
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import BinaryIO
+
+__all__ = ["Follower"]
+
+_CHUNK = 1 << 16
+_MOST_AT_ONCE = 1 << 22
+
+
+class Follower:
+    """Reads on from where it stopped.
+
+    Args:
+        path: the file; it need not be there yet, and what is no regular file counts as empty.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: BinaryIO | None = None
+
+    def new(self, *, most: int | None = _MOST_AT_ONCE) -> Iterator[bytes]:
+        """What has been written since, in pieces.
+
+        Args:
+            most: bytes; None: until there is no more.
+        """
+        if self._file is None:
+            try:
+                self._file = open_regular(self._path)
+            except (OSError, RecordError):
+                return
+        read = 0
+        while most is None or read < most:
+            data = os.read(self._file.fileno(), _CHUNK)
+            if not data:
+                return
+            read += len(data)
+            yield data
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None

@@ -1,0 +1,71 @@
+"""Makes the guest's archive: a program that `guest_code` runs in an interpreter of its own, with its order on stdin.
+
+Imports nothing of the testbed's but what it compiles. Not for: deciding what goes in, or where it is kept.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import marshal
+import shutil
+import sys
+import zipfile
+from importlib.util import MAGIC_NUMBER
+from pathlib import Path
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a ZIP archive can say
+_MARSHAL_VERSION = 2  # the last without references: later ones depend on what else the interpreter holds
+_HEADER = MAGIC_NUMBER + bytes(12)  # neither hashed nor dated: there is no source beside it to compare with
+_CODECS = ("ascii", "idna", "latin_1", "utf_8", "utf_16", "utf_32", "cp437")
+_AGENT = "testbed.world.agent"
+_ARCHIVE = "guest.zip"
+
+
+def main() -> None:
+    """Take the order from stdin and carry it out."""
+    order = json.load(sys.stdin)
+    folder = Path(order["folder"])
+    sources: dict[str, str] = order["sources"]
+    sys.path[:0] = order["paths"]
+    with_extensions = {name.split("/", 1)[0] for name in sources if name.endswith(".so")}
+    compiled = {}
+    for name, path in {**_library(), **sources}.items():
+        top = name.split("/", 1)[0]
+        if top not in with_extensions:
+            compiled[name] = path
+            continue
+        target = (folder / name).with_suffix(".pyc" if name.endswith(".py") else Path(name).suffix)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if name.endswith(".py"):
+            target.write_bytes(_compiled(name, path))
+        else:
+            shutil.copyfile(path, target)
+    with zipfile.ZipFile(folder / _ARCHIVE, "w", zipfile.ZIP_STORED) as archive:
+        for name in sorted(compiled):
+            archive.writestr(zipfile.ZipInfo(name + "c", _EPOCH), _compiled(name, compiled[name]))
+
+
+def _library() -> dict[str, str]:
+    """Modules of Python's library, and of packages beside the named ones, that the guest's side imports."""
+    for codec in _CODECS:
+        importlib.import_module(f"encodings.{codec}")
+    importlib.import_module(_AGENT)
+    found = {}
+    for name, module in sorted(sys.modules.items()):
+        path = getattr(module, "__file__", None)
+        spec = getattr(module, "__spec__", None)
+        if path is None or spec is None or spec.name != name or not path.endswith(".py"):
+            continue
+        parts = name.replace(".", "/")
+        found[f"{parts}/__init__.py" if path.endswith("__init__.py") else f"{parts}.py"] = path
+    return {name: path for name, path in found.items() if not name.startswith("testbed/")}
+
+
+def _compiled(name: str, path: str) -> bytes:
+    code = compile(Path(path).read_bytes(), name, "exec", dont_inherit=True, optimize=0)
+    return _HEADER + marshal.dumps(code, _MARSHAL_VERSION)
+
+
+if __name__ == "__main__":
+    main()

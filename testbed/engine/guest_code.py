@@ -1,0 +1,142 @@
+"""The code that runs in the guest, as one archive that is the same wherever the testbed is installed.
+
+What a program does with its memory before it makes a key ends up in the key: OpenSSL takes a heap address as nonce.
+So the
+guest's Python must load the same bytes in the same order whatever the paths are called, whether compiled modules lie
+beside the sources, and how old those are. The archive holds compiled modules alone, with names instead of paths, in a
+fixed order: the testbed's rooms of the guest's side, and all that they import from Mininet and Python's own library.
+Extension modules cannot be loaded from an archive and lie beside it.
+
+    $XDG_CACHE_HOME/throttling-testbed/guest/<hash>/guest.zip  …
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import testbed
+from testbed.engine.kernel.cache import cache_folder
+from testbed.errors import MissingError
+
+__all__ = ["ARCHIVE", "DISTUTILS", "guest_code", "guest_python"]
+
+ARCHIVE = "guest.zip"
+_ROOMS = ("middlebox", "netlink", "records", "traffic", "world")
+_MODULES = ("__init__.py", "errors.py", "quantities.py")
+_PACKAGE = Path(testbed.__file__).resolve().parent
+_FOREIGN = ("mininet", "netfilterqueue")
+DISTUTILS = "stdlib" if sys.version_info < (3, 12) else "local"  # Mininet still imports it
+_CHECKSUM = "sha256"
+
+
+def guest_python() -> Path:
+    """The interpreter below `sys.base_prefix`, relative to it; a virtual environment's own is a link to it."""
+    program = Path(os.path.realpath(sys.executable))
+    prefix = Path(os.path.realpath(sys.base_prefix))
+    if not program.is_relative_to(prefix):
+        raise MissingError(
+            f"the interpreter {program} is not below its prefix {prefix}; run the testbed with an ordinary "
+            "Python, such as /usr/bin/python3"
+        )
+    return program.relative_to(prefix)
+
+
+def guest_code() -> Path:
+    """The folder with the archive; made if it is not in the cache.
+
+    Raises:
+        MissingError: a package that the guest needs is not installed, or its code cannot be compiled.
+        OSError: the cache cannot be written.
+    """
+    sources = _sources()
+    folder = cache_folder().parent / "guest" / _digest(sources)
+    if not _is_whole(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-") as draft:
+            _make(Path(draft))
+            (Path(draft) / _CHECKSUM).write_text(_checksum(Path(draft)))
+            Path(draft).chmod(0o755)  # the guest may run as another user
+            _move_into_place(Path(draft), folder)
+    return folder
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether the archive in a folder of the cache is there as it was made."""
+    try:
+        return (folder / _CHECKSUM).read_text() == _checksum(folder)
+    except OSError:
+        return False
+
+
+def _checksum(folder: Path) -> str:
+    """One checksum of all files but the one that keeps it."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.name != _CHECKSUM):
+        digest.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _sources() -> dict[str, Path]:
+    """Every file of the guest's side, by the name that it has in the archive."""
+    found = {f"testbed/{name}": _PACKAGE / name for name in _MODULES}
+    for room in _ROOMS:
+        found |= {f"testbed/{path.relative_to(_PACKAGE)}": path for path in sorted((_PACKAGE / room).rglob("*.py"))}
+    for name in _FOREIGN:
+        package = _package(name)
+        files = sorted(path for path in package.rglob("*") if path.suffix in {".py", ".so"})
+        found |= {f"{name}/{path.relative_to(package)}": path for path in files}
+    return found
+
+
+def _package(name: str) -> Path:
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.origin is None:
+        raise MissingError(f"the Python package {name} is not installed; run: testbed doctor")
+    return Path(spec.origin).resolve().parent
+
+
+def _digest(sources: dict[str, Path]) -> str:
+    digest = hashlib.sha256(f"{sys.version} {sys.implementation.cache_tag}".encode())
+    for name, path in sources.items():
+        data = path.read_bytes()
+        digest.update(f"\0{name}\0{len(data)}\0".encode())
+        digest.update(data)
+    return digest.hexdigest()[:16]
+
+
+def _make(folder: Path) -> None:
+    """Run `testbed.engine.guest_archive` in an interpreter of its own: what it compiles depends on no state of ours."""
+    order = {
+        "folder": str(folder),
+        "paths": sorted({str(_PACKAGE.parent), *(str(_package(name).parent) for name in _FOREIGN)}),
+        "sources": {name: str(path) for name, path in _sources().items()},
+    }
+    program = [sys.executable, "-S", "-s", "-B", "-W", "ignore", str(_PACKAGE / "engine" / "guest_archive.py")]
+    environment = {"PYTHONHASHSEED": "0", "SETUPTOOLS_USE_DISTUTILS": DISTUTILS}
+    result = subprocess.run(
+        program, input=json.dumps(order), capture_output=True, text=True, check=False, env=environment
+    )
+    if result.returncode:
+        raise MissingError(f"the guest's code cannot be compiled: {result.stderr.strip() or result.returncode}")
+
+
+def _move_into_place(draft: Path, folder: Path) -> None:
+    """Rename the finished folder; another run may have been quicker, and its folder is as good."""
+    finished = draft.with_name(f"{draft.name}-finished")
+    draft.rename(finished)
+    draft.mkdir()  # what the temporary folder's own clean-up removes
+    try:
+        finished.rename(folder)
+    except OSError:
+        shutil.rmtree(finished)
+        if not _is_whole(folder):
+            raise

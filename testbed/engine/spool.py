@@ -1,0 +1,183 @@
+"""The one folder that the guest can write to, and what the host takes over from it when the guest is gone.
+
+    RUN/                  the run directory; the guest cannot write here
+    RUN/.guest/           nor here
+    RUN/.guest/kernel/    what the guest's kernel keeps for itself
+    RUN/.guest/output/    what the guest sees as /run/output
+
+A program in the guest may leave anything in there. So the host opens, moves and counts regular files only, each
+under the name that it expects, and looks at nothing before the guest has ended, but for a command's output.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from testbed.engine.confine import GUEST_UID, guest_identity
+from testbed.engine.guest_code import guest_code
+from testbed.records.run import SPOOL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["COMMAND_OUTPUT", "Spool"]
+
+COMMAND_OUTPUT = "output"  # the folder of the run directory that a command's own files go to
+MOST_OUTPUT_BYTES = 1 << 30
+_MOST_FILES = 10_000
+_DEEPEST = 16
+_FOLDERS = ("captures", "recordings")
+_FILES = ("truth.jsonl", "measurements.jsonl", "tls-secrets.txt", "ca.pem", "command.stdout", "command.stderr")
+_SUFFIXES = {"captures": ".pcap", "recordings": ".json"}
+_NSSWITCH = "passwd: files\ngroup: files\nhosts: files dns\nnetworks: files\nprotocols: files\nservices: files\n"
+
+
+class Spool:
+    """The guest's folder of one run.
+
+    Args:
+        run: the run directory.
+    """
+
+    def __init__(self, run: Path) -> None:
+        self._run = run
+        self.folder = run / SPOOL.parts[0]
+        self.output = run / SPOOL
+        self.kernel = self.folder / "kernel"
+        for folder in (
+            self.folder,
+            self.kernel,
+            self.output,
+            *(self.output / each for each in (*_FOLDERS, "etc", COMMAND_OUTPUT)),
+        ):
+            folder.mkdir()
+
+    def fill(self, data: dict[str, Any], openssl: str) -> None:
+        """Put in what the guest reads: the plan, its topology, the fixed files of /etc, and links to its code.
+
+        Args:
+            data: the plan.
+            openssl: the configuration of OpenSSL.
+
+        Raises:
+            OSError: the folder cannot be written.
+            MissingError: the guest's code cannot be made.
+        """
+        shutil.copyfile(data["topology"]["file"], self.output / "topology.py")
+        inside = {**data, "topology": {**data["topology"], "file": "/run/output/topology.py"}}
+        (self.output / "plan.json").write_text(json.dumps(inside))
+        names = "".join(f"{address}\t{name}\n" for name, address in data["names"].items())
+        for name, text in {
+            "hosts": f"127.0.0.1\tlocalhost\n::1\tlocalhost\n{names}", "nsswitch.conf": _NSSWITCH,
+            "openssl.cnf": openssl, "passwd": _users(), "group": _groups(),
+        }.items():  # fmt: skip
+            (self.output / "etc" / name).write_text(text)
+        (self.output / "prefix").symlink_to(os.path.realpath(sys.base_prefix))
+        (self.output / "code").symlink_to(guest_code())
+        (self.output / "site").symlink_to(_site())
+
+    def put_command(self, order: dict[str, Any]) -> None:
+        """Put in what the guest is told of the user's program. Raises OSError."""
+        (self.output / "command.json").write_text(json.dumps(order))
+
+    def hand_over(self) -> None:
+        """Give what is in the folder to the user that the guest runs as, where root started the testbed."""
+        uid, gid = guest_identity()
+        if uid != os.geteuid():
+            for path in self.folder.rglob("*"):
+                os.chown(path, uid, gid, follow_symlinks=False)
+
+    def take_over(self) -> list[str]:
+        """Move what the guest recorded to its place in the run directory; the guest must have ended.
+
+        Returns:
+            What was left behind, and why, one line each.
+
+        Raises:
+            OSError: the run directory cannot be written.
+        """
+        left: list[str] = []
+        for name in _FILES:
+            self._take(self.output / name, self._run / name, left)
+        for name in _FOLDERS:
+            for path in _entries(self.output / name):
+                if path.suffix == _SUFFIXES[name]:
+                    self._take(path, self._run / name / path.name, left)
+        self._take_folder(self.output / COMMAND_OUTPUT, left)
+        return left
+
+    def remove(self) -> None:
+        """Remove the folder and what is left in it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _take(self, source: Path, target: Path, left: list[str]) -> int:
+        """Move one file; return how many bytes it has."""
+        try:
+            status = source.lstat()
+        except OSError:
+            return 0
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+            left.append(f"{source.relative_to(self.output)}: no regular file with one name")
+            return 0
+        if status.st_uid != os.geteuid():
+            os.chown(source, os.geteuid(), os.getegid(), follow_symlinks=False)
+        source.rename(target)
+        return status.st_size
+
+    def _take_folder(self, folder: Path, left: list[str]) -> None:
+        """Move a command's own files, folder by folder, as many as a run may have."""
+        room = MOST_OUTPUT_BYTES
+        for files, path in enumerate(_walk(folder, _DEEPEST, left), start=1):
+            place = self._run / COMMAND_OUTPUT / path.relative_to(folder)
+            status = path.lstat()
+            room -= status.st_size if stat.S_ISREG(status.st_mode) else 0
+            if files > _MOST_FILES or room < 0:
+                left.append(
+                    f"{COMMAND_OUTPUT}: more than {_MOST_FILES} files or {MOST_OUTPUT_BYTES} bytes; the rest is left"
+                )
+                return
+            place.parent.mkdir(parents=True, exist_ok=True)
+            self._take(path, place, left)
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What is in a folder, if it is one, in a fixed order."""
+    if not folder.is_dir() or folder.is_symlink():
+        return []
+    return sorted(folder.iterdir())
+
+
+def _walk(folder: Path, depth: int, left: list[str]) -> Iterator[Path]:
+    """Everything below a folder that is no folder; links are not followed."""
+    for path in _entries(folder):
+        if path.is_dir() and not path.is_symlink():
+            if depth:
+                yield from _walk(path, depth - 1, left)
+            else:
+                left.append(f"{path.name}: a folder more than {_DEEPEST} levels down")
+        else:
+            yield path
+
+
+def _site() -> Path:
+    """Where packages beside the testbed's own are, for topologies that import some."""
+    import mininet  # noqa: PLC0415 - imported for its place alone
+
+    return Path(mininet.__file__).resolve().parent.parent
+
+
+def _users() -> str:
+    """Users as the guest knows them: the host's may be many, and the caller may not be among them."""
+    user = "" if os.getuid() in {0, GUEST_UID} else f"user:x:{os.getuid()}:{os.getgid()}::/run/tmp:/bin/sh\n"
+    return f"root:x:0:0::/run/tmp:/bin/sh\n{user}nobody:x:{GUEST_UID}:{GUEST_UID}::/run/tmp:/bin/sh\n"
+
+
+def _groups() -> str:
+    group = "" if os.getgid() in {0, GUEST_UID} else f"user:x:{os.getgid()}:\n"
+    return f"root:x:0:\n{group}nogroup:x:{GUEST_UID}:\n"

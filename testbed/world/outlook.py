@@ -1,0 +1,142 @@
+"""What a user's program sees of the file system: the host's, read-only, with some places new and some hidden.
+
+Everything happens in a mount namespace of the caller's, so nothing has to be undone.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Outlook", "mount_over"]
+
+_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_BIND, _MS_REC, _MS_PRIVATE = 0x1, 0x2, 0x4, 0x1000, 0x4000, 0x40000
+_DEVICES = {
+    "null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0),
+    "net/tun": (10, 200),
+}  # fmt: skip
+_DEVICE_LINKS = {
+    "fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2",
+    "ptmx": "pts/ptmx",
+}  # fmt: skip
+# Where distributions keep the authorities that programs trust: Debian and Arch, Fedora, openSUSE, OpenSSL's own
+# default.
+_BUNDLES = (
+    "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem",
+)  # fmt: skip
+_CERTIFICATES = "/etc/ssl/certs"
+_ETC = ("hosts", "resolv.conf", "passwd", "group", "nsswitch.conf")
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _mount(source: str, target: str, kind: str = "", flags: int = 0, options: str = "") -> None:
+    """mount(2). Raises OSError with the target."""
+    if _libc.mount(source.encode(), os.fsencode(target), kind.encode(), flags, options.encode()):
+        code = ctypes.get_errno()
+        raise OSError(code, f"cannot mount {kind or source} there: {os.strerror(code)}", target)
+
+
+@dataclass(slots=True)
+class Outlook:
+    """What is hidden, and what stays visible all the same.
+
+    Attributes:
+        hidden: folders that the program finds empty, and may write to; what it writes there is gone afterwards.
+        visible: files and folders that it finds where they are, though a folder around them is hidden.
+        sealed: folders that are hidden even where a visible one holds them: the run's own.
+        uid, gid: of the program.
+    """
+
+    hidden: list[str]
+    visible: list[str]
+    sealed: list[str]
+    uid: int
+    gid: int
+
+    def set_up(self, *, output: Path, etc: Path) -> None:
+        """Arrange the caller's mount namespace.
+
+        Args:
+            output: the folder that becomes /run/output.
+            etc: a folder with ``hosts``, ``resolv.conf``, ``passwd``, ``group``, ``ca.pem`` and ``certificates/``.
+
+        Raises:
+            OSError: the kernel refused a mount.
+        """
+        _mount("", "/", flags=_MS_REC | _MS_PRIVATE)
+        kept = [(path, os.open(path, os.O_PATH | os.O_CLOEXEC)) for path in self.visible]
+        places = [(str(output), os.open(output, os.O_PATH)), (str(etc), os.open(etc, os.O_PATH))]
+        self._replace_etc(etc)
+        for folder in self.hidden:
+            Path(folder).mkdir(parents=True, exist_ok=True)  # one may lie in another, which is empty by now
+            self._empty(folder)
+        for path, descriptor in kept:
+            _bind(descriptor, path)
+        for folder in self.sealed:
+            if Path(folder).is_dir():
+                _mount("tmpfs", folder, "tmpfs", _MS_NOSUID | _MS_NODEV | _MS_RDONLY, "mode=555")
+        self._make_run(places[0][1])
+        _make_devices()
+        _mount("proc", "/proc", "proc", _MS_NOSUID | _MS_NODEV)
+        _mount("sysfs", "/sys", "sysfs", _MS_NOSUID | _MS_NODEV | _MS_RDONLY)
+        for descriptor in (*(each for _, each in kept), *(each for _, each in places)):
+            os.close(descriptor)
+
+    def _empty(self, folder: str) -> None:
+        """Put an empty folder of the program's own in the place of one."""
+        _mount("tmpfs", folder, "tmpfs", _MS_NOSUID | _MS_NODEV, f"mode=1777,uid={self.uid},gid={self.gid}")
+
+    def _make_run(self, output: int) -> None:
+        _mount("tmpfs", "/run", "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=755")
+        for name in ("output", "lock", "tmp"):
+            Path("/run", name).mkdir(mode=0o1777)
+            Path("/run", name).chmod(0o1777)
+        _bind(output, "/run/output")
+
+    def _replace_etc(self, etc: Path) -> None:
+        for name in _ETC:
+            mount_over(etc / name, f"/etc/{name}")
+        if Path(_CERTIFICATES).is_dir():
+            _mount(str(etc / "certificates"), os.path.realpath(_CERTIFICATES), flags=_MS_BIND)
+        for bundle in _BUNDLES:
+            if not bundle.startswith(_CERTIFICATES):
+                mount_over(etc / "ca.pem", bundle)
+
+
+def mount_over(source: Path, target: str) -> None:
+    """Bind a file over one of the host's, wherever a link leads to it; nothing where the host has none."""
+    resolved = os.path.realpath(target)
+    if Path(resolved).is_file():
+        _mount(str(source), resolved, flags=_MS_BIND)
+
+
+def _bind(descriptor: int, path: str) -> None:
+    """Show what a descriptor is of at a path, which is made if a hidden folder lacks it."""
+    target = Path(path)
+    if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+        target.mkdir(parents=True, exist_ok=True)
+    else:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.exists():
+            target.touch()
+    _mount(f"/proc/self/fd/{descriptor}", path, flags=_MS_BIND | _MS_REC)
+
+
+def _make_devices() -> None:
+    """A /dev without the line to the host, and with terminals and shared memory of its own."""
+    _mount("tmpfs", "/dev", "tmpfs", _MS_NOSUID, "mode=755")
+    previous = os.umask(0)
+    for name, (major, minor) in _DEVICES.items():
+        path = Path("/dev", name)
+        path.parent.mkdir(mode=0o755, exist_ok=True)
+        os.mknod(path, 0o666 | stat.S_IFCHR, os.makedev(major, minor))
+    os.umask(previous)
+    for name, target in _DEVICE_LINKS.items():
+        Path("/dev", name).symlink_to(target)
+    for name, kind, options in (("pts", "devpts", "newinstance,ptmxmode=666,mode=620"), ("shm", "tmpfs", "mode=1777")):
+        Path("/dev", name).mkdir()
+        _mount(kind, f"/dev/{name}", kind, _MS_NOSUID, options)

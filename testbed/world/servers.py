@@ -1,0 +1,155 @@
+"""The far side of the network: an nginx for each origin, and the replaying server."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from testbed.errors import GuestError
+from testbed.traffic.origin import CertificateAuthority, nginx_configuration, write_object
+from testbed.traffic.replay import serve_replays
+from testbed.traffic.resolver import answer, open_resolver
+from testbed.world.child import Child, await_signal
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from testbed.world.node import NamespaceNode
+
+__all__ = ["Nginx", "Origins", "replay_server", "resolver"]
+
+_NGINX_PATIENCE_S = 10.0
+_LARGEST_DATAGRAM = 65_535
+
+
+@dataclass(slots=True)
+class Nginx:
+    """One running nginx."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    descriptor: int
+
+    def fileno(self) -> int:
+        """A descriptor that is readable once the process has ended, for poll."""
+        return self.descriptor
+
+    def early_end(self) -> GuestError:
+        """The error of an nginx that has ended without being asked to."""
+        return GuestError(f"{self.name} ended before the run did: status {self.process.wait()}; guest.log may say why")
+
+    def stop(self) -> None:
+        """End it. Raises GuestError if it had ended before."""
+        if self.process.poll() is not None:
+            raise self.early_end()
+        self.process.terminate()
+        self.process.wait()
+        os.close(self.descriptor)
+
+
+class Origins:
+    """The origins of a plan and their certificate authority.
+
+    Args:
+        folder: where their files go, in the guest's memory.
+        seed: of the objects' bytes.
+    """
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self._folder = folder
+        self._seed = seed
+        self._authority = CertificateAuthority(folder / "ca")
+
+    @property
+    def certificate(self) -> Path:
+        """The authority's certificate, PEM."""
+        return self._authority.certificate
+
+    def start(self, origins: dict[str, dict[str, Any]], network: Any) -> Iterator[Nginx]:
+        """Start one nginx a node, then wait until each takes connections.
+
+        Raises:
+            GuestError: one did not start.
+        """
+        started = [(self._start(origin, name, network[name]), network[name]) for name, origin in origins.items()]
+        for nginx, node in started:
+            _await(nginx, node)
+            yield nginx
+
+    def _start(self, origin: dict[str, Any], name: str, node: NamespaceNode) -> Nginx:
+        folder = self._folder / name
+        (folder / "www").mkdir(parents=True)
+        self._authority.issue(origin["names"], folder)
+        for path, size_bytes in origin["objects"].items():
+            write_object(folder / "www" / path.lstrip("/"), size_bytes, self._seed)
+        argv = ["nginx", "-p", str(folder), "-e", "stderr", "-c", str(nginx_configuration(folder))]
+        process = node.spawn(argv)
+        return Nginx(f"nginx on {name}", process, os.pidfd_open(process.pid))
+
+
+def _await(nginx: Nginx, node: NamespaceNode) -> None:
+    deadline = time.monotonic() + _NGINX_PATIENCE_S
+    with node.namespace.entered():
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", 443), timeout=1):
+                return
+            if nginx.process.poll() is not None or time.monotonic() > deadline:
+                raise GuestError(f"{nginx.name} did not start (status {nginx.process.poll()}); guest.log says why")
+            time.sleep(0.02)
+
+
+def replay_server(node: NamespaceNode, *, control: Path, output: Path, start_ns: int) -> Child:
+    """The server at the far end of replays and conversations.
+
+    Args:
+        node: where it runs.
+        control: path of the Unix socket that takes announcements.
+        output: the guest's folder.
+        start_ns: start of the run.
+
+    Raises:
+        GuestError: it did not start.
+    """
+
+    def body(ready: Callable[[], None]) -> None:
+        with contextlib.suppress(SystemExit):  # what SIGTERM becomes in there
+            serve_replays(
+                control,
+                recordings=output / "recordings",
+                measurements=output / "measurements.jsonl",
+                start_ns=start_ns,
+                ready=ready,
+            )
+
+    return Child("the replaying server", body, node.namespace)
+
+
+def resolver(node: NamespaceNode, names: dict[str, str]) -> Child:
+    """A resolver on the loopback interface of a node, for a user's program that asks DNS itself.
+
+    Args:
+        node: where it runs.
+        names: name in lower case to address.
+
+    Raises:
+        GuestError: it did not start.
+    """
+
+    def body(ready: Callable[[], None]) -> None:
+        awake = await_signal()
+        with open_resolver() as bound:
+            ready()
+            while awake not in select.select([awake, bound.fileno()], [], [])[0]:
+                query, peer = bound.recvfrom(_LARGEST_DATAGRAM)
+                response = answer(query, names)
+                if response is not None:
+                    bound.sendto(response, peer)
+
+    return Child("the resolver", body, node.namespace)
