@@ -1,4 +1,4 @@
-"""What was published about the real boxes, tried on ours: every row of sections 2.3 to 4.3 that a box alone can show.
+"""What was published about the real boxes, tried on ours: every fact that a box alone can show.
 
 `ROWS` are the facts as data, `run` tries them, `as_markdown` and `as_json` tell. `ELSEWHERE` lists the facts that take
 a network to show. Host side only: hellos come from OpenSSL.

@@ -1,12 +1,13 @@
-"""The censors after 2021: sections 3 and 4. X22 and CP22 for 2022, N4P382 and MED24 for YouTube, CF25 and N4P490."""
+"""The censors after 2021, and two beside them: X22 and CP22 for 2022, N4P382 and MED24 for YouTube, CF25 and N4P490."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from testbed.middlebox.conformance.bench import MSS, NS_PER_S, Bench, Connection
 from testbed.middlebox.conformance.hellos import client_hello, padded
-from testbed.middlebox.conformance.row import FREE, THROTTLED, Check, Row
+from testbed.middlebox.conformance.row import FREE, THROTTLED, Check, Measured, Row
 from testbed.middlebox.craft import udp_datagram
 from testbed.middlebox.events import (
     FlowForgotten,
@@ -134,15 +135,15 @@ def _wire_rate(profile: Profile, hello: bytes, *, size: int, offered_bps: int) -
     return passed * 8 * NS_PER_S / (bench.now_ns - start)
 
 
-def _rate_of_2022(profile: Profile) -> str:
+def _rate_of_2022(profile: Profile) -> Measured:
     rate = _wire_rate(profile, _TWITTER, size=500, offered_bps=40_000) / 8
-    return "600-700 bytes per second" if 600 <= rate <= 700 else f"{rate:.0f} bytes per second"  # noqa: PLR2004
+    return Measured(rate, f"{rate:.0f} bytes per second")
 
 
-def _rate_of_youtube(profile: Profile) -> str:
+def _rate_of_youtube(profile: Profile) -> Measured:
     hello = client_hello("rr1.googlevideo.com")
     rate = _wire_rate(profile, hello, size=MSS, offered_bps=1_000_000) / 1000
-    return "128 kbit/s" if abs(rate - 128) < 3 else f"{rate:.0f} kbit/s"  # noqa: PLR2004
+    return Measured(rate, f"{rate:.1f} kbit/s")
 
 
 def _name(name: str) -> Check:
@@ -166,12 +167,12 @@ def _quic(first_bytes: bytes, size: int, server: str = "192.0.2.1", port: int = 
     return check
 
 
-def _curtain(profile: Profile) -> str:
+def _curtain(profile: Profile) -> Measured:
     bench = Bench(profile, connection=Connection(outside="104.16.1.1")).connect().up(client_hello("example.org"))
     delivered = 0
     for _ in range(200):
         delivered += 0 if bench.send(bench.connection.down(bytes(1000))) else 1000
-    return "15-20 kB, then nothing" if 15_000 <= delivered <= 20_000 else f"{delivered} bytes"  # noqa: PLR2004
+    return Measured(delivered / 1000, f"{delivered / 1000:.0f} kB, then nothing")
 
 
 def _curtain_upwards(profile: Profile) -> str:
@@ -179,18 +180,18 @@ def _curtain_upwards(profile: Profile) -> str:
     return "passes" if not bench.loses(_UP, packets=100) else "freezes"
 
 
-def _passing_share(profile: Profile) -> str:
+def _passing_share(profile: Profile) -> Measured:
     bench = Bench(profile).connect().up(client_hello("example.org"))
     passed = 100 - bench.loses(_DOWN, packets=5000) / 50
-    return "2-10 percent pass" if 2 <= passed <= 10 else f"{passed:.0f} percent pass"  # noqa: PLR2004
+    return Measured(passed, f"{passed:.1f} percent pass")
 
 
-def _handshake_delay(profile: Profile) -> str:
+def _handshake_delay(profile: Profile) -> Measured:
     bench = Bench(profile).connect().up(client_hello("rus.azattyq.org"))
     delays = [
         event.delay_ns for event in bench.send(bench.connection.down(bytes(100))) if isinstance(event, PacketDelayed)
     ]
-    return "4 s and more" if sum(delays) >= 4 * NS_PER_S else "less than 4 s"
+    return Measured(sum(delays) / NS_PER_S, f"{sum(delays) / NS_PER_S:.1f} s")
 
 
 def _upload_shaper(profile: Profile) -> str:
@@ -201,57 +202,176 @@ def _upload_shaper(profile: Profile) -> str:
 
 
 def _row(
-    section: str, profile: str, name: str, published: str, check: Check, *, source: str, grade: str = "published"
+    topic: str, profile: str, name: str, published: str, check: Check, *, source: str, grade: str = "published",
+    within: tuple[float, float] | None = None, restates: str = "",
 ) -> Row:  # fmt: skip
     return Row(
-        section=section, name=f"{name} ({profile})", published=published, source=source, grade=grade, profile=profile,
-        check=check,
+        topic=topic, name=name, published=published, source=source, grade=grade, profile=profile, check=check,
+        within=within, restates=restates,
     )  # fmt: skip
 
+
+_row_of_2022 = partial(_row, "blocks of 2022")
 
 _VERSION_1, _VERSION_2 = b"\xc3\x00\x00\x00\x01", b"\xd3\x6b\x33\x43\xcf"
 
 ROWS: list[Row] = [
-    _row("3.1", "ru-2022-II", "opened from outside", _NOT_MATCHED, _opened_from_outside, source="CP22"),
-    _row("3.1", "ru-2022-II", "SYN from outside, split handshake", _NOT_MATCHED, _split_handshake, source="CP22"),
-    _row("3.1", "ru-2022-II", "hello in IP fragments", _NOT_MATCHED, _hello_in_fragments, source="CP22"),
-    _row("3.1", "ru-2022-II", "TTL of the fragments sent on", "that of the first", _ttl_of_fragments, source="CP22"),
-    _row("3.1", "ru-2022-II", "fragments of one packet", "45 accepted", _most_fragments, source="CP22"),
-    _row("3.1", "ru-2022-I", "the server's answer", "RST/ACK without payload", _answer_becomes, source="X22 Fig. 2",
-         grade="secondary"),
-    _row("3.1", "ru-2022-I", "residual time", "75 s", _residual, source="X22 Fig. 2", grade="secondary"),
-    _row("3.1", "ru-2022-II", "before silence", "5-8 more packets", _packets_before_silence, source="X22 Fig. 2",
-         grade="secondary"),
-    _row("3.1", "ru-2022-II", "residual time", "420 s", _residual, source="X22 Fig. 2", grade="secondary"),
-    _row("3.1", "ru-tw-2022-III", "rate", "600-700 bytes per second", _rate_of_2022, source="X22 Fig. 2",
-         grade="secondary"),
-    _row("3.1", "ru-2022-IV", "the hello", "dropped", _hello_passes, source="X22 Fig. 2", grade="secondary"),
-    _row("3.1", "ru-2022-IV", "before silence", "none", _packets_before_silence, source="X22 Fig. 2",
-         grade="secondary"),
-    _row("3.1", "ru-2022-IV", "residual time", "40 s", _residual, source="X22 Fig. 2", grade="secondary"),
-    _row("3.1", "ru-quic-2022", "version 1, 1200 bytes", "dropped", _quic(_VERSION_1, 1200), source="N4P108"),
-    _row("3.1", "ru-quic-2022", "version 1, 1001 bytes", "dropped", _quic(_VERSION_1, 1001), source="X22",
-         grade="unverified"),
-    _row("3.1", "ru-quic-2022", "version 1, 1000 bytes", "passes", _quic(_VERSION_1, 1000), source="X22",
-         grade="unverified"),
-    _row("3.1", "ru-quic-2022", "version 2", "passes", _quic(_VERSION_2, 1200), source="N4P108: version 1"),
-    _row("3.1", "ru-quic-2022", "another port", "passes", _quic(_VERSION_1, 1200, port=8443), source="X22",
-         grade="unverified"),
-    _row("3.1", "ru-quic-2022", "vk.com", "passes", _quic(_VERSION_1, 1200, "87.240.190.1"), source="N4P108"),
-    _row("3.1", "ru-2022-II", "timeout, SYN-SENT", "60 s", _timeout_after((_UP, SYN)), source="X22",
-         grade="unverified"),
-    _row("3.1", "ru-2022-II", "timeout, SYN-RECEIVED", "105 s", _timeout_after((_UP, SYN), (_DOWN, SYN | ACK)),
-         source="X22", grade="unverified"),
-    _row("3.1", "ru-2022-II", "timeout, ESTABLISHED", "480 s",
-         _timeout_after((_UP, SYN), (_DOWN, SYN | ACK), (_UP, ACK)), source="X22", grade="unverified"),
-    _row("3.3", "eco-degrade", "noticeable degradation", "2-10 percent pass", _passing_share, source="ECO26",
-         grade="secondary"),
-    _row("4.1", "ru-yt-2024-tcp", "rate", "128 kbit/s", _rate_of_youtube, source="MED24", grade="secondary"),
-    _row("4.1", "ru-yt-2024-tcp", "hello of two packets", THROTTLED, _hello_of_two_packets, grade="assumption",
-         source="browsers of 2024 were hit"),
-    _row("4.1", "ru-yt-2024-tcp", "another name at Google", FREE, _name("www.google.com"), source="N4P382"),
-    _row("4.2", "ru-16k-2025", "download", "15-20 kB, then nothing", _curtain, source="CF25, N4P490"),
-    _row("4.2", "ru-16k-2025", "upload", "passes", _curtain_upwards, source="N4P490: server to client"),
-    _row("4.3", "kz-2022", "handshake", "4 s and more", _handshake_delay, source="OONI-KZ"),
-    _row("2.3", "tele2-3g-up", "upload over the limit", "delayed, not dropped", _upload_shaper, source="X21 §6.1"),
-]  # fmt: skip
+    _row_of_2022("ru-2022-II", "opened from outside", _NOT_MATCHED, _opened_from_outside, source="CP22"),
+    _row_of_2022("ru-2022-II", "SYN from outside, split handshake", _NOT_MATCHED, _split_handshake, source="CP22"),
+    _row_of_2022("ru-2022-II", "hello in IP fragments", _NOT_MATCHED, _hello_in_fragments, source="CP22"),
+    _row_of_2022("ru-2022-II", "TTL of the fragments sent on", "that of the first", _ttl_of_fragments, source="CP22"),
+    _row_of_2022(
+        "ru-2022-II", "fragments of one packet", "45 accepted", _most_fragments, source="CP22", restates="fragments: 45"
+    ),
+    _row_of_2022(
+        "ru-2022-I",
+        "the server's answer",
+        "RST/ACK without payload",
+        _answer_becomes,
+        source="X22 Fig. 2",
+        grade="secondary",
+    ),
+    _row_of_2022(
+        "ru-2022-I",
+        "residual time",
+        "75 s",
+        _residual,
+        source="X22 Fig. 2",
+        grade="secondary",
+        restates="action.residual_s",
+    ),
+    _row_of_2022(
+        "ru-2022-II",
+        "before silence",
+        "5-8 more packets",
+        _packets_before_silence,
+        source="X22 Fig. 2",
+        grade="secondary",
+        restates="action.after_packets",
+    ),
+    _row_of_2022(
+        "ru-2022-II",
+        "residual time",
+        "420 s",
+        _residual,
+        source="X22 Fig. 2",
+        grade="secondary",
+        restates="action.residual_s",
+    ),
+    _row_of_2022(
+        "ru-tw-2022-III",
+        "rate",
+        "600-700 bytes per second",
+        _rate_of_2022,
+        source="X22 Fig. 2",
+        grade="secondary",
+        within=(600, 700),
+        restates="meter.token_bucket.rate_bps",
+    ),
+    _row_of_2022("ru-2022-IV", "the hello", "dropped", _hello_passes, source="X22 Fig. 2", grade="secondary"),
+    _row_of_2022(
+        "ru-2022-IV", "before silence", "none", _packets_before_silence, source="X22 Fig. 2", grade="secondary"
+    ),
+    _row_of_2022(
+        "ru-2022-IV",
+        "residual time",
+        "40 s",
+        _residual,
+        source="X22 Fig. 2",
+        grade="secondary",
+        restates="action.residual_s",
+    ),
+    _row_of_2022("ru-quic-2022", "version 1, 1200 bytes", "dropped", _quic(_VERSION_1, 1200), source="N4P108"),
+    _row_of_2022(
+        "ru-quic-2022", "version 1, 1001 bytes", "dropped", _quic(_VERSION_1, 1001), source="X22", grade="unverified"
+    ),
+    _row_of_2022(
+        "ru-quic-2022", "version 1, 1000 bytes", "passes", _quic(_VERSION_1, 1000), source="X22", grade="unverified"
+    ),
+    _row_of_2022("ru-quic-2022", "version 2", "passes", _quic(_VERSION_2, 1200), source="N4P108: version 1"),
+    _row_of_2022(
+        "ru-quic-2022", "another port", "passes", _quic(_VERSION_1, 1200, port=8443), source="X22", grade="unverified"
+    ),
+    _row_of_2022("ru-quic-2022", "vk.com", "passes", _quic(_VERSION_1, 1200, "87.240.190.1"), source="N4P108"),
+    _row_of_2022(
+        "ru-2022-II",
+        "timeout, SYN-SENT",
+        "60 s",
+        _timeout_after((_UP, SYN)),
+        source="X22",
+        grade="unverified",
+        restates="flows.syn_sent_timeout_s",
+    ),
+    _row_of_2022(
+        "ru-2022-II",
+        "timeout, SYN-RECEIVED",
+        "105 s",
+        _timeout_after((_UP, SYN), (_DOWN, SYN | ACK)),
+        source="X22",
+        grade="unverified",
+        restates="flows.syn_received_timeout_s",
+    ),
+    _row_of_2022(
+        "ru-2022-II",
+        "timeout, ESTABLISHED",
+        "480 s",
+        _timeout_after((_UP, SYN), (_DOWN, SYN | ACK), (_UP, ACK)),
+        source="X22",
+        grade="unverified",
+        restates="flows.idle_timeout_s",
+    ),
+    _row(
+        "degradation",
+        "eco-degrade",
+        "noticeable degradation",
+        "2-10 percent pass",
+        _passing_share,
+        source="ECO26",
+        grade="secondary",
+        within=(2, 10),
+        restates="meter.random_pass.pass_share",
+    ),
+    _row(
+        "YouTube 2024",
+        "ru-yt-2024-tcp",
+        "rate",
+        "128 kbit/s",
+        _rate_of_youtube,
+        source="MED24",
+        grade="secondary",
+        within=(125, 131),
+        restates="meter.token_bucket.rate_bps",
+    ),
+    _row(
+        "YouTube 2024",
+        "ru-yt-2024-tcp",
+        "hello of two packets",
+        THROTTLED,
+        _hello_of_two_packets,
+        grade="assumption",
+        source="browsers of 2024 were hit",
+    ),
+    _row("YouTube 2024", "ru-yt-2024-tcp", "another name at Google", FREE, _name("www.google.com"), source="N4P382"),
+    _row(
+        "16 KB",
+        "ru-16k-2025",
+        "download",
+        "15-20 kB, then nothing",
+        _curtain,
+        source="CF25, N4P490",
+        within=(15, 20),
+        restates="meter.byte_quota.quota_bytes",
+    ),
+    _row("16 KB", "ru-16k-2025", "upload", "passes", _curtain_upwards, source="N4P490: server to client"),
+    _row(
+        "Kazakhstan",
+        "kz-2022",
+        "handshake",
+        "4 s and more",
+        _handshake_delay,
+        source="OONI-KZ",
+        within=(4, float("inf")),
+        restates="action.delay_s",
+    ),
+    _row("3G line", "tele2-3g-up", "upload over the limit", "delayed, not dropped", _upload_shaper, source="X21 §6.1"),
+]

@@ -1,4 +1,4 @@
-"""Which names were throttled when: section 2.6, by the profile of each date."""
+"""Which names were throttled when, by the profile of each date: CP21, N4P65 and X21 §6.3 and A.1."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _hello_for(name: str) -> Check:
 
 def _row(profile: str, name: str, published: str, source: str, grade: str = "published") -> Row:
     return Row(
-        section="2.6", name=f"{name} ({profile})", published=published, source=source, grade=grade, profile=profile,
+        topic="names", name=name, published=published, source=source, grade=grade, profile=profile,
         check=_hello_for(name),
     )  # fmt: skip
 

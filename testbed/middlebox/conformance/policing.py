@@ -1,4 +1,8 @@
-"""How fast, and that it is policing: sections 2.3 and 2.4."""
+"""How fast, and that it is policing: X21 §5 and §6.1, CP21. Each row for every meter that the profile describes.
+
+The real meter is not public, and no meter of ours has everything that was published about it: the rows that differ say
+which. Gaps here are those of a sender that never stops; what TCP makes of them is seen on the wire only, in a run.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from testbed.middlebox.conformance.bench import MSS, NS_PER_S, Bench
 from testbed.middlebox.conformance.hellos import client_hello
-from testbed.middlebox.conformance.row import Row
+from testbed.middlebox.conformance.row import Check, Measured, Row
 from testbed.middlebox.events import PacketDropped
 from testbed.middlebox.packet import Direction
 
@@ -35,9 +39,12 @@ def _wire_rate_kbps(profile: Profile, direction: Direction, *, seconds: int = 12
     return passed * 8 / (seconds - 10) / 1000
 
 
-def _rate_in(low: int, high: int, direction: Direction, profile: Profile) -> str:
-    rate = _wire_rate_kbps(profile, direction)
-    return f"{low}-{high} kbit/s" if low <= rate <= high else f"{rate:.0f} kbit/s"
+def _rate(direction: Direction) -> Check:
+    def check(profile: Profile) -> Measured:
+        rate = _wire_rate_kbps(profile, direction)
+        return Measured(rate, f"{rate:.1f} kbit/s")
+
+    return check
 
 
 def _over_the_limit(profile: Profile) -> str:
@@ -72,34 +79,52 @@ def _first_second(profile: Profile) -> str:
     return f"{'all' if not first else 'not all'} delivered, then {'all' if all(rest) else 'not all'} lost"
 
 
-def _longest_gap(profile: Profile) -> str:
+def _longest_gap(profile: Profile) -> Measured:
     """A sender that always has packets to send: the longest time in which nothing comes through."""
-    bench = _throttled(profile.with_meter("coarse_refill"))
+    bench = _throttled(profile)
     last = bench.now_ns
     longest = 0
     for _ in range(1000):
         bench.wait(0.01)
         if not any(isinstance(event, PacketDropped) for event in bench.send(bench.connection.down(bytes(MSS)))):
             longest, last = max(longest, bench.now_ns - last), bench.now_ns
-    return "more than 5 round trips" if longest > 5 * _ROUND_TRIP_S * NS_PER_S else f"{longest / NS_PER_S:.2f} s"
+    round_trips = longest / NS_PER_S / _ROUND_TRIP_S
+    return Measured(round_trips, f"{longest / NS_PER_S:.2f} s, {round_trips:.1f} round trips")
 
+
+def _rows(
+    name: str, published: str, check: Check, *, source: str, profile: str = "ru-tw-2021a",
+    within: tuple[float, float] | None = None, differs: dict[str, str] | None = None, restates: str = "",
+) -> list[Row]:  # fmt: skip
+    """A row for each meter that the profile describes; ``differs`` says of which of them why they do otherwise."""
+    return [
+        Row(
+            topic="policing", name=name, published=published, source=source, grade="published", profile=profile,
+            check=check, within=within, meter=meter, known_difference=(differs or {}).get(meter, ""),
+            restates=restates if restates.startswith(f"meter.{meter}.") else "",
+        )
+        for meter in _METERS
+    ]  # fmt: skip
+
+
+_METERS = ("token_bucket", "coarse_refill")
+_RATE = "meter.token_bucket.rate_bps"
+_SLOW_FIT = "the fit to Fig. 5 passes 112 kbit/s in the long run, near the crowd's median of 109"
 
 ROWS: list[Row] = [
-    Row(section="2.3", name="converged rate, download", published="130-150 kbit/s", source="X21 §5", grade="published",
-        profile="ru-tw-2021a", check=lambda profile: _rate_in(130, 150, Direction.DOWN, profile)),
-    Row(section="2.3", name="converged rate, upload", published="130-150 kbit/s", source="X21 §5", grade="published",
-        profile="ru-tw-2021a", check=lambda profile: _rate_in(130, 150, Direction.UP, profile)),
-    Row(section="2.3", name="converged rate, earlier report", published="100-150 kbit/s", source="CP21",
-        grade="published", profile="ru-tw-2021-report",
-        check=lambda profile: _rate_in(100, 150, Direction.DOWN, profile)),
-    Row(section="2.4", name="packets over the limit", published="dropped", source="X21 §6.1", grade="published",
-        profile="ru-tw-2021a", check=_over_the_limit),
-    Row(section="2.4", name="sending below the limit", published="0 dropped", source="CP21", grade="published",
-        profile="ru-tw-2021a", check=_below_the_limit),
-    Row(section="2.4", name="buckets", published="each direction has its own", source="CP21", grade="published",
-        profile="ru-tw-2021a", check=_own_bucket),
-    Row(section="2.4", name="16 KB in 100 ms, then more", published="all delivered, then all lost", source="CP21",
-        grade="published", profile="ru-tw-2021-report", check=_first_second),
-    Row(section="2.4", name="gaps in delivery, coarse refill", published="more than 5 round trips", source="X21 §6.1",
-        grade="published", profile="ru-tw-2021a", check=_longest_gap),
+    *_rows("converged rate, download", "130-150 kbit/s", _rate(Direction.DOWN), source="X21 §5", within=(130, 150),
+           differs={"coarse_refill": _SLOW_FIT}, restates=_RATE),
+    *_rows("converged rate, upload", "130-150 kbit/s", _rate(Direction.UP), source="X21 §5", within=(130, 150),
+           differs={"coarse_refill": _SLOW_FIT}, restates=_RATE),
+    *_rows("converged rate, earlier report", "100-150 kbit/s", _rate(Direction.DOWN), source="CP21",
+           profile="ru-tw-2021-report", within=(100, 150), restates=_RATE),
+    *_rows("packets over the limit", "dropped", _over_the_limit, source="X21 §6.1"),
+    *_rows("sending below the limit", "0 dropped", _below_the_limit, source="CP21"),
+    *_rows("buckets", "each direction has its own", _own_bucket, source="CP21"),
+    *_rows("16 KB in 100 ms, then more", "all delivered, then all lost", _first_second, source="CP21",
+           profile="ru-tw-2021-report",
+           differs={"token_bucket": "it refills all the time: a packet passes every 86 ms"}),
+    *_rows("gaps in delivery, a sender that never stops", "more than 5 round trips of 0.19 s", _longest_gap,
+           source="X21 §6.1, Fig. 5", within=(5, float("inf")),
+           differs={"token_bucket": "it refills all the time; the gaps of a run are TCP's time-outs"}),
 ]  # fmt: skip

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from testbed.middlebox.profile import Profile
 
-__all__ = ["FREE", "THROTTLED", "Check", "Finding", "Row"]
+__all__ = ["AGREES", "ASSUMED", "AS_CONFIGURED", "DIFFERS", "FREE", "THROTTLED", "Check", "Finding", "Measured", "Row"]
 
 THROTTLED = "throttled"
 FREE = "not throttled"
 
-Check = Callable[["Profile"], str]
+AGREES = "agrees"
+ASSUMED = "assumed"
+AS_CONFIGURED = "as configured"
+DIFFERS = "differs"
+
+
+class Measured(NamedTuple):
+    """A quantity, and how it is written: the row says between which bounds it was published."""
+
+    value: float
+    text: str
+
+
+Check = Callable[["Profile"], "str | Measured"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,11 +36,25 @@ class Finding:
 
     row: Row
     ours: str
+    matches: bool
 
     @property
-    def agrees(self) -> bool:
-        """Whether that is what was published."""
-        return self.ours == self.row.published
+    def verdict(self) -> str:
+        """What the row is worth: only `AGREES` is agreement with something that was published.
+
+        `ASSUMED`: nothing was published; ours is what we chose. `AS_CONFIGURED`: the profile was given this very
+        number, so that the box has it says little. `DIFFERS`: ours does otherwise.
+        """
+        if not self.matches:
+            return DIFFERS
+        if self.row.grade == "assumption":
+            return ASSUMED
+        return AS_CONFIGURED if self.row.restates else AGREES
+
+    @property
+    def is_surprise(self) -> bool:
+        """Whether ours does otherwise, and nobody has said why."""
+        return self.verdict == DIFFERS and not self.row.known_difference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,23 +62,36 @@ class Row:
     """One fact.
 
     Attributes:
-        section: of the source's facts as listed in the documentation, such as "2.5".
-        name: the situation, in a few words; unique within its section.
-        published: what the real box did, in the words that ``check`` answers with.
-        source: paper and section.
+        topic: what it is about, such as "trigger".
+        name: the situation, in a few words; unique within its topic, profile and meter.
+        published: what the real box did: the words that ``check`` answers with, or the quantity in words.
+        source: keys of `testbed.middlebox.profile.sources`, and where in them.
         grade: of the evidence, one of `evidence.GRADES`.
         profile: the profile whose box the fact is about.
         check: puts our box into the situation.
+        within: of a quantity, the least and the most that was published.
+        meter: the meter that the box has, where it matters; empty: that of the profile.
+        restates: the key of the profile that was set to what was published; empty if the answer takes more than that.
+        known_difference: why ours is known to do otherwise; empty if it should not.
     """
 
-    section: str
+    topic: str
     name: str
     published: str
     source: str
     grade: str
     profile: str
     check: Check
+    within: tuple[float, float] | None = None
+    meter: str = ""
+    restates: str = ""
+    known_difference: str = ""
 
     def find(self, load: Callable[[str], Profile]) -> Finding:
         """Try it with our box; ``load`` gives the profile of a name."""
-        return Finding(row=self, ours=self.check(load(self.profile)))
+        profile = load(self.profile)
+        ours = self.check(profile.with_meter(self.meter) if self.meter else profile)
+        if isinstance(ours, Measured):
+            matches = self.within is not None and self.within[0] <= ours.value <= self.within[1]
+            return Finding(row=self, ours=ours.text, matches=matches)
+        return Finding(row=self, ours=ours, matches=ours == self.published)

@@ -1,4 +1,4 @@
-"""How long the box remembers: section 2.8, X21 §6.6 and CP21."""
+"""How long the box remembers: X21 §6.6 and CP21."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _parallel_flow(profile: Profile) -> str:
 
 def _row(name: str, published: str, check: Check, *, source: str = "X21 §6.6", grade: str = "published") -> Row:
     return Row(
-        section="2.8", name=name, published=published, source=source, grade=grade, profile="ru-tw-2021a", check=check
+        topic="state", name=name, published=published, source=source, grade=grade, profile="ru-tw-2021a", check=check
     )
 
 

@@ -1,4 +1,4 @@
-"""What triggers throttling: section 2.5, X21 §6.2 and CP21."""
+"""What triggers throttling: X21 §6.2 and CP21."""
 
 from __future__ import annotations
 
@@ -114,9 +114,12 @@ def _name_elsewhere() -> bytes:
 
 def _row(
     name: str, published: str, check: Check, *, source: str = "X21 §6.2", grade: str = "published",
-    profile: str = "ru-tw-2021a",
+    profile: str = "ru-tw-2021a", restates: str = "",
 ) -> Row:  # fmt: skip
-    return Row(section="2.5", name=name, published=published, source=source, grade=grade, profile=profile, check=check)
+    return Row(
+        topic="trigger", name=name, published=published, source=source, grade=grade, profile=profile, check=check,
+        restates=restates,
+    )  # fmt: skip
 
 
 def _field_rows() -> list[Row]:
@@ -169,9 +172,9 @@ ROWS: list[Row] = [
     _row("valid TLS record first", THROTTLED, _after_connecting(CHANGE_CIPHER_SPEC, client_hello(_NAME))),
     _row("HTTP proxy packet first", THROTTLED, _after_connecting(_CONNECT, client_hello(_NAME))),
     _row("SOCKS packet first", THROTTLED, _after_connecting(_SOCKS_REQUEST, client_hello(_NAME))),
-    _row("how long inspection continues", "3-15 more packets", _more_packets),
+    _row("how long inspection continues", "3-15 more packets", _more_packets, restates="inspection.budget_packets"),
     _row("how long inspection continues, earlier report", "15-20 more packets", _more_packets, source="CP21",
-         profile="ru-tw-2021-report"),
+         profile="ru-tw-2021-report", restates="inspection.budget_packets"),
     _row("random packet of exactly 100 bytes first", THROTTLED, _after_connecting(b"\xaa" * 100, client_hello(_NAME)),
          grade="assumption", source="not published"),
     _row("a hundred pure ACKs first", THROTTLED, _acknowledgements_first, grade="assumption", source="not published"),
