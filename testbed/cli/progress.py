@@ -2,20 +2,46 @@
 
 from __future__ import annotations
 
-import re
+import contextlib
 import sys
 import time
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-__all__ = ["Progress", "escape_controls", "say"]
+from testbed.plain_text import one_line, printable, printable_bytes
+from testbed.records.byte_stream import watching
 
-_CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Progress", "reading_progress", "say", "show"]
+
 _SECONDS_BETWEEN_LINES = 2.0  # where there is no terminal to rewrite a line on
 
 
 def say(text: str) -> None:
-    """A line on stderr."""
-    print(text, file=sys.stderr)
+    """A line on stderr; control characters in it are escaped."""
+    print(printable(text), file=sys.stderr)
+
+
+def show(result: object, *, file: TextIO | None = None) -> None:
+    """A result on stdout, or on another stream; control characters in it are escaped."""
+    print(printable(str(result)), file=file)
+
+
+@contextlib.contextmanager
+def reading_progress() -> Iterator[None]:
+    """Say how far reading got, every two seconds that it takes."""
+    said = time.monotonic()
+
+    def watch(name: str, size: int) -> None:
+        nonlocal said
+        now = time.monotonic()
+        if now - said >= _SECONDS_BETWEEN_LINES:
+            said = now
+            say(f"testbed: reading {name}: {size / 1e6:.0f} MB")
+
+    with watching(watch):
+        yield
 
 
 class Progress:
@@ -54,13 +80,13 @@ class Progress:
         """What a command prints: as it is into a file or a pipe, without control sequences onto a terminal."""
         self.clear()
         stream.flush()
-        stream.buffer.write(escape_controls(data) if stream.isatty() else data)
+        stream.buffer.write(printable_bytes(data) if stream.isatty() else data)
         stream.flush()
 
     def _write(self, text: str, wall: float) -> None:
         self._said = wall
         if self._is_terminal:
-            print(f"\r\033[K{text[:110]}", end="", file=sys.stderr, flush=True)
+            print(f"\r\033[K{one_line(text)[:110]}", end="", file=sys.stderr, flush=True)
         else:
             say(text)
 
@@ -68,8 +94,3 @@ class Progress:
         """Leave the terminal as it was."""
         if self._is_terminal:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
-
-
-def escape_controls(data: bytes) -> bytes:
-    """Control characters made visible, but for tabs and ends of line: a terminal obeys them, whoever they come from."""
-    return _CONTROLS.sub(lambda found: b"\\x%02x" % found[0][0], data)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING, Any
+
+from testbed.plain_text import html_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,12 +34,12 @@ def verdict_table(transfers: Sequence[dict[str, Any]], verdicts: Sequence[dict[s
     if not detectors:
         return ""
     said = {(each["subject"], each["detector"]): each for each in verdicts}
-    head = "".join(f"<th>{escape(name)}</th>" for name in ("", "truth", *detectors))
+    head = "".join(f"<th>{html_text(name)}</th>" for name in ("", "truth", *detectors))
     rows = []
     for transfer in transfers:
         truth = "throttled" if transfer["throttled"] else "not throttled"
         cells = [_cell(said.get((transfer["id"], detector)), truth) for detector in detectors]
-        rows.append(f"<tr><td>{escape(transfer['id'])}</td><td>{_SIGNS[truth]}</td>{''.join(cells)}</tr>")
+        rows.append(f"<tr><td>{html_text(transfer['id'])}</td><td>{_SIGNS[truth]}</td>{''.join(cells)}</tr>")
     note = (
         '<p class="note">T: throttled, –: not throttled, empty: inconclusive. Green agrees with the ground truth, red '
         "does not. The reason is the title of each cell. Detectors never see the truth.</p>"
@@ -51,4 +52,4 @@ def _cell(verdict: dict[str, Any] | None, truth: str) -> str:
         return "<td></td>"
     outcome = verdict["outcome"]
     kind = "" if outcome == "inconclusive" else f' class="{"right" if outcome == truth else "wrong"}"'
-    return f'<td{kind} title="{escape(verdict["why"])}">{escape(_SIGNS.get(outcome, outcome))}</td>'
+    return f'<td{kind} title="{html_text(verdict["why"])}">{html_text(_SIGNS.get(outcome, outcome))}</td>'

@@ -1,0 +1,45 @@
+"""Text of others, made safe to show: on a terminal, in a table, on a page.
+
+Names, errors and labels come from captures, programs and files of others. A control character among them could move
+the cursor, hide a line or reverse its direction; what is shown instead says which character it was.
+"""
+
+from __future__ import annotations
+
+import re
+from html import escape
+
+__all__ = ["html_text", "one_line", "printable", "printable_bytes"]
+
+# controls (C0 without line feed and tab, DEL, C1), separators of lines that are none to JSON, marks and overrides of
+# direction, invisible characters, halves of surrogate pairs
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
+    "\U000e0000-\U000e007f]"
+)
+_UNSAFE_IN_A_LINE = re.compile(rf"{_UNSAFE.pattern}|[\n\t]")
+_UNSAFE_BYTES = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\xc2[\x80-\x9f]")  # the last: C1 in UTF-8
+
+
+def printable(text: str) -> str:
+    """A text of several lines, with every other control character escaped."""
+    return _UNSAFE.sub(_escaped, text)
+
+
+def one_line(text: str) -> str:
+    """A text for a line, a cell or a label: line feeds and tabs are escaped, too."""
+    return _UNSAFE_IN_A_LINE.sub(_escaped, text)
+
+
+def printable_bytes(data: bytes) -> bytes:
+    """Output of a program of unknown encoding: control characters escaped, but for tabs and ends of line."""
+    return _UNSAFE_BYTES.sub(lambda found: b"".join(b"\\x%02x" % value for value in found.group()), data)
+
+
+def html_text(text: str) -> str:
+    """A text for a page: as `one_line`, and no markup."""
+    return escape(one_line(text))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found.group().encode("unicode_escape").decode("ascii")

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from testbed.plain_text import html_text, one_line, printable, printable_bytes
+
+ANY = st.text(st.characters(exclude_categories=()))  # halves of surrogate pairs, too
+
+
+@given(ANY)
+def test_nothing_that_a_terminal_obeys_is_left(text: str) -> None:
+    shown = printable(text)
+    left = {letter for letter in shown if unicodedata.category(letter) in {"Cc", "Cs", "Zl", "Zp"}}
+    assert left <= {"\n", "\t"}
+    assert not {letter for letter in one_line(text) if unicodedata.category(letter) in {"Cc", "Cs", "Zl", "Zp"}}
+    shown.encode()
+
+
+@given(st.text(st.characters(exclude_categories=("Cc", "Cf", "Cs", "Zl", "Zp"))))
+def test_ordinary_text_is_left_as_it_is(text: str) -> None:
+    assert printable(text) == one_line(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[2Jgone", r"\x1b[2Jgone"),
+        ("a\rb", r"a\rb"),
+        ("\x9b31m", r"\x9b31m"),
+        ("txt.\u202egnp", r"txt.\u202egnp"),
+        ("a\u2028b", r"a\u2028b"),
+        ("\ud800", r"\ud800"),
+        ("Zürich 東京", "Zürich 東京"),
+    ],
+)
+def test_a_control_character_is_named(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+def test_a_line_stays_a_line() -> None:
+    assert one_line("a\nb\tc") == r"a\nb\tc"
+    assert printable("a\nb\tc") == "a\nb\tc"
+
+
+@given(ANY)
+def test_a_page_gets_no_markup(text: str) -> None:
+    shown = html_text(text)
+    assert "<" not in shown
+    assert '"' not in shown
+
+
+@given(st.binary())
+def test_output_of_programs_keeps_its_lines_and_loses_its_controls(data: bytes) -> None:
+    shown = printable_bytes(data)
+    assert not set(shown) & (set(range(32)) - {9, 10, 13} | {127})
+    assert shown.count(b"\n") == data.count(b"\n")
