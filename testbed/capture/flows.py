@@ -112,7 +112,11 @@ class Capture:
 
 
 def iter_packets(
-    path: str | Path, *, notes: CaptureNotes | None = None, chunk_bytes: int = CHUNK_BYTES
+    path: str | Path,
+    *,
+    notes: CaptureNotes | None = None,
+    chunk_bytes: int = CHUNK_BYTES,
+    regular_only: bool = False,
 ) -> Iterator[Packets]:
     """Yield a capture's TCP packets a chunk at a time; memory does not grow with the file.
 
@@ -120,13 +124,14 @@ def iter_packets(
         path: A pcap or pcapng file, plain, gzip or xz; a pipe; or ``-``.
         notes: Filled with what was read and left out.
         chunk_bytes: Uncompressed bytes to hold at a time.
+        regular_only: See `testbed.records.byte_stream.opened`.
 
     Raises:
         CaptureError: See `read_records`; or none of the first million records holds TCP.
     """
     notes = CaptureNotes() if notes is None else notes
     hellos = HelloFinder()
-    for chunk in read_records(path, notes=notes, chunk_bytes=chunk_bytes):
+    for chunk in read_records(path, notes=notes, chunk_bytes=chunk_bytes, regular_only=regular_only):
         yield parse_packets(chunk, notes, hellos)
         if not notes.tcp and notes.records > _MOST_WITHOUT_TCP:
             reasons = ", ".join(f"{count} {why}" for why, count in notes.skipped.items())
@@ -136,14 +141,14 @@ def iter_packets(
             )
 
 
-def read_capture(path: str | Path, *, chunk_bytes: int = CHUNK_BYTES) -> Capture:
+def read_capture(path: str | Path, *, chunk_bytes: int = CHUNK_BYTES, regular_only: bool = False) -> Capture:
     """Read a capture's TCP flows. Payload is not kept: memory is about 250 bytes a TCP packet while reading, 100 after.
 
     Raises:
         CaptureError: See `read_records`.
     """
     notes = CaptureNotes()
-    parts = list(iter_packets(path, notes=notes, chunk_bytes=chunk_bytes))
+    parts = list(iter_packets(path, notes=notes, chunk_bytes=chunk_bytes, regular_only=regular_only))
     flows: list[Flow] = []
     if parts:
         packets = concatenate(parts)

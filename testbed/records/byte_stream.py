@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from testbed.errors import CaptureError
+from testbed.records.files import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -112,17 +113,23 @@ def watching(watcher: Callable[[str, int], None]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[ByteStream]:
+def opened(path: Path, *, regular_only: bool = False) -> Iterator[ByteStream]:
     """Open what a user named: a file, a pipe, or ``-`` for standard input.
+
+    Args:
+        path: The file.
+        regular_only: Whether nothing but a regular file will do, as in a run directory, where others may have left
+            something else.
 
     Raises:
         CaptureError: it cannot be opened.
+        RecordError: it is no regular file.
     """
-    if str(path) == STANDARD_INPUT:
+    if str(path) == STANDARD_INPUT and not regular_only:
         yield ByteStream(sys.stdin.buffer, "standard input")
         return
     try:
-        file = path.open("rb")
+        file = open_regular(path) if regular_only else path.open("rb")
     except OSError as error:
         raise CaptureError(f"{path}: cannot be read: {error.strerror or error}") from error
     with file:

@@ -11,6 +11,7 @@ mpl.use("Agg")  # before pyplot: no screen is needed
 
 import matplotlib.pyplot as plt
 
+from testbed.records.files import replacing
 from testbed.report.series import NotCapturedError, Segments, segments, series, windowed_throughput
 
 if TYPE_CHECKING:
@@ -67,8 +68,10 @@ def _plotted_in_sequence(replays: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _save(figure: Figure, folder: Path, name: str) -> str:
-    figure.savefig(folder / f"{name}.png", bbox_inches="tight")
-    figure.savefig(folder / f"{name}.svg", bbox_inches="tight", metadata={"Date": None})
+    with replacing(folder / f"{name}.png") as file:
+        figure.savefig(file, format="png", bbox_inches="tight")
+    with replacing(folder / f"{name}.svg") as file:
+        figure.savefig(file, format="svg", bbox_inches="tight", metadata={"Date": None})
     plt.close(figure)
     return f"{name}.svg"
 

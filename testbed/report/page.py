@@ -7,10 +7,12 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from testbed.errors import RecordError
+from testbed.plain_text import html_text, one_line
 from testbed.quantities import format_rate
 from testbed.records.clock import iso_time
-from testbed.records.files import write_atomically
+from testbed.records.files import read_regular, write_atomically
 from testbed.records.run import RunDirectory
+from testbed.records.standing import require_standing
 from testbed.report.figures import write_figures
 from testbed.report.published import Comparison, compare_with_published
 from testbed.report.table import transfer_table
@@ -18,7 +20,7 @@ from testbed.report.verdicts import STYLE as VERDICT_STYLE
 from testbed.report.verdicts import verdict_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
 __all__ = ["write_report"]
@@ -36,78 +38,92 @@ img { max-width: 100% } .banner { padding: .6rem 1rem; border-radius: 4px; backg
 _AGREES = {True: "yes", False: "no", None: "–"}
 
 
-def write_report(path: Path, output: Path) -> list[Path]:
+def write_report(
+    path: Path, output: Path, *, even_if_invalid: bool = False, tell: Callable[[str], None] = lambda _: None
+) -> list[Path]:
     """Write page, figures, table and comparison of a run.
 
     Args:
         path: the run directory.
         output: folder to write to; made if need be.
+        even_if_invalid: whether a run will do that must not be scored; the page then says why.
+        tell: is told the same, in sentences.
 
     Returns:
         The files written: ``report.html`` first.
 
     Raises:
-        RecordError: no run directory, one that is incomplete, or a folder that cannot be written.
+        InvalidRunError: the run is invalid, not complete, or was changed.
+        RecordError: no run directory, one that came to nothing or contradicts its format, or a folder that cannot be
+            written.
     """
     run = RunDirectory.open(path)
+    doubts = require_standing(run, even_if_invalid=even_if_invalid)
+    for sentence in doubts:
+        tell(f"{path}: do not score this run: {sentence}")
     manifest = run.manifest()
-    if manifest["state"] != "complete":
-        reason = "; ".join(manifest.get("problems", [])) or "it is still running or died without a word"
-        raise RecordError(f"{path}: the run is incomplete ({reason}); its records can be read, but there is no report")
-    transfers = manifest["transfers"]
+    if "transfers" not in manifest or "certificate" not in manifest:
+        raise RecordError(f"{path}: the run is incomplete; its records can be read, but there is no report")
     try:
-        output.mkdir(parents=True, exist_ok=True)
-        figures = write_figures(run, transfers, output)
-        comparisons = compare_with_published(run, transfers)
-        files = {
-            "report.html": _page(manifest, run.verdicts(), figures, comparisons, output),
-            "table.txt": transfer_table(manifest) + "\n",
-            "published.md": _markdown(comparisons),
-        }
-        for name, text in files.items():
-            write_atomically(output / name, text)
+        return _write(run, manifest, doubts, output)
     except OSError as error:
         raise RecordError(f"cannot write to {output}: {error.strerror}") from error
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise RecordError(f"{path}: its records contradict the run format: {error!r}; run it again") from error
+
+
+def _write(run: RunDirectory, manifest: dict[str, Any], doubts: list[str], output: Path) -> list[Path]:
+    transfers = manifest["transfers"]
+    output.mkdir(parents=True, exist_ok=True)
+    figures = write_figures(run, transfers, output)
+    comparisons = compare_with_published(run, transfers)
+    files = {
+        "report.html": _page(manifest, run.verdicts(), figures, comparisons, output, doubts),
+        "table.txt": transfer_table(manifest) + "\n",
+        "published.md": _markdown(comparisons),
+    }
+    for name, text in files.items():
+        write_atomically(output / name, text)
     drawn = [output / name for svg in figures.values() for name in (svg, svg.replace(".svg", ".png"))]
     return [output / name for name in files] + drawn
 
 
-def _page(
+def _page(  # noqa: PLR0917 - private, and all that is on it
     manifest: dict[str, Any], verdicts: list[dict[str, Any]], figures: dict[str, str], comparisons: list[Comparison],
-    folder: Path,
+    folder: Path, doubts: list[str],
 ) -> str:  # fmt: skip
     transfers = manifest["transfers"]
     body = [
-        f"<h1>{escape(manifest['title'])}</h1>",
-        _banner(manifest),
+        f"<h1>{html_text(manifest['title'])}</h1>",
+        _banner(manifest, doubts),
         "<h2>Who was throttled</h2>",
         _transfers(transfers),
     ]
     for title, name in figures.items():
-        data = base64.b64encode((folder / name).read_bytes()).decode()
-        body.append(f"<h2>{escape(title)}</h2>")
-        body.append(f'<img alt="{escape(title)}" src="data:image/svg+xml;base64,{data}">')
+        data = base64.b64encode(read_regular(folder / name)).decode()
+        body.append(f"<h2>{html_text(title)}</h2>")
+        body.append(f'<img alt="{html_text(title)}" src="data:image/svg+xml;base64,{data}">')
     if comparisons:
         body += ["<h2>Beside the published figures</h2>", _comparisons(comparisons)]
     if judged := verdict_table(transfers, verdicts):
         body += ["<h2>What detectors said</h2>", judged]
     body += ["<h2>Validity certificate</h2>", _certificate(manifest)]
     return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(manifest["title"])}</title>'
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{html_text(manifest["title"])}</title>'
         f"<style>{_STYLE}{VERDICT_STYLE}</style></head>\n<body>\n" + "\n".join(body) + "\n</body></html>\n"
     )
 
 
-def _banner(manifest: dict[str, Any]) -> str:
+def _banner(manifest: dict[str, Any], doubts: list[str]) -> str:
     facts = (
         f"scenario {manifest['scenario']}, starting {iso_time(manifest['start_ns'])[:19]} UTC, "
         f"seed {manifest['seed']}, engine {manifest['engine']}, kernel {manifest['kernel']['hash']}: "
         f"{manifest['emulated_s']:.0f} emulated seconds in {manifest['wall_s']:.1f} s"
     )
-    if manifest["valid"]:
-        return f'<p class="banner">Valid run. {escape(facts)}</p>'
-    problems = "".join(f"<li>{escape(problem)}</li>" for problem in manifest["problems"])
-    return f'<div class="banner bad">Invalid run: do not score it.<ul>{problems}</ul>{escape(facts)}</div>'
+    if manifest["valid"] and not doubts:
+        return f'<p class="banner">Valid run. {html_text(facts)}</p>'
+    problems = "".join(f"<li>{html_text(problem)}</li>" for problem in doubts or manifest["problems"])
+    return f'<div class="banner bad">Invalid run: do not score it.<ul>{problems}</ul>{html_text(facts)}</div>'
 
 
 def _transfers(transfers: list[dict[str, Any]]) -> str:
@@ -115,12 +131,12 @@ def _transfers(transfers: list[dict[str, Any]]) -> str:
     rows = []
     previous = None
     for transfer in transfers:
-        truth = escape(transfer["error"] or "not throttled")
+        truth = html_text(transfer["error"] or "not throttled")
         if transfer["throttled"]:
-            cause = escape(f"by rule {transfer['rule']}, {transfer['drops']} packets dropped")
+            cause = html_text(f"by rule {transfer['rule']}, {transfer['drops']} packets dropped")
             truth = f'<span class="throttled">throttled</span> {cause}'
         elif transfer["action"]:
-            truth = escape(
+            truth = html_text(
                 f"ended by rule {transfer['rule']} ({transfer['action']}), {transfer['drops']} packets dropped"
             )
         goodput = format_rate(transfer["goodput_bps"]) if transfer["ok"] and transfer["goodput_bps"] else "failed"
@@ -170,11 +186,11 @@ def _certificate(manifest: dict[str, Any]) -> str:
 
 
 def _cells(*texts: str) -> str:
-    return "".join(f"<td>{escape(text)}</td>" for text in texts)
+    return "".join(f"<td>{html_text(text)}</td>" for text in texts)
 
 
 def _table(head: Iterable[str], rows: Sequence[str]) -> str:
-    cells = "".join(f"<th>{escape(name)}</th>" for name in head)
+    cells = "".join(f"<th>{html_text(name)}</th>" for name in head)
     return f"<table><tr>{cells}</tr>\n" + "\n".join(rows) + "</table>"
 
 
@@ -182,5 +198,5 @@ def _markdown(comparisons: list[Comparison]) -> str:
     lines = ["| quantity | published | source | ours | agrees |", "|---|---|---|---|---|"]
     for each in comparisons:
         cells = (each.quantity, each.published, each.source, each.ours, _AGREES[each.agrees])
-        lines.append(f"| {' | '.join(escape(cell, quote=False).replace('|', '&#124;') for cell in cells)} |")
+        lines.append(f"| {' | '.join(one_line(escape(cell, quote=False)).replace('|', '&#124;') for cell in cells)} |")
     return "\n".join(lines) + "\n"

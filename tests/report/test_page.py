@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from testbed.errors import RecordError
+from testbed.errors import InvalidRunError, RecordError
+from testbed.records import standing
 from testbed.report.page import _markdown, write_report
 from testbed.report.published import Comparison
 from tests.records.build import FREE, MEASUREMENTS, TRUTH, manifest, transfer, write_run
@@ -40,9 +41,18 @@ class Tags(HTMLParser):
         self.sources += [value or "" for name, value in attrs if name == "src"]
 
 
+@pytest.fixture(autouse=True)
+def manifest_alone(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Runs made by hand have a manifest that was not concluded from their records."""
+    if "first_day" not in request.fixturenames:
+        monkeypatch.setattr(standing, "_changed_transfers", lambda *_: [])
+        monkeypatch.setattr(standing, "_changed_captures", lambda *_: [])
+
+
 def page_of(folder: Path, **changes: Any) -> str:
     write_run(folder / "run", **changes)
-    return write_report(folder / "run", folder / "report")[0].read_text()
+    invalid = "valid" in changes
+    return write_report(folder / "run", folder / "report", even_if_invalid=invalid)[0].read_text()
 
 
 def test_every_name_in_a_record_is_escaped(tmp_path: Path) -> None:
@@ -115,9 +125,40 @@ def test_a_run_without_replays_has_a_page_without_figures(tmp_path: Path) -> Non
 @pytest.mark.parametrize("state", ["running", "checking", "incomplete"])
 def test_there_is_no_page_of_a_run_that_did_not_end(tmp_path: Path, state: str) -> None:
     write_run(tmp_path / "run", state=state)
-    with pytest.raises(RecordError, match="the run is incomplete"):
+    with pytest.raises(InvalidRunError, match=r"do not score this run: .*--even-if-invalid"):
         write_report(tmp_path / "run", tmp_path / "report")
     assert not (tmp_path / "report").exists()
+
+
+def test_a_page_made_all_the_same_says_what_is_wrong(tmp_path: Path) -> None:
+    told: list[str] = []
+    write_run(tmp_path / "run", state="incomplete", problems=["the guest hung"])
+    page = write_report(tmp_path / "run", tmp_path / "report", even_if_invalid=True, tell=told.append)[0].read_text()
+    assert any("the guest hung" in sentence for sentence in told)
+    assert "Invalid run: do not score it." in page
+    assert "the guest hung" in page
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("transfers", 7), ("transfers", [{}]), ("certificate", []), ("title", None), ("kernel", "x"), ("wall_s", "y")],
+)
+def test_a_manifest_of_another_shape_is_an_input_error(tmp_path: Path, key: str, value: Any) -> None:
+    write_run(tmp_path / "run", **{key: value})
+    with pytest.raises(RecordError, match="contradict the run format"):
+        write_report(tmp_path / "run", tmp_path / "report")
+
+
+@pytest.mark.parametrize("name", ["report.html", "throughput.svg", "throughput.png", "published.md"])
+@pytest.mark.parametrize("suffix", ["", ".partial"])
+def test_a_planted_link_is_not_followed(tmp_path: Path, name: str, suffix: str) -> None:
+    run = write_run(tmp_path / "run")
+    precious = tmp_path / "precious"
+    precious.write_text("of the user's")
+    (run.path / f"{name}{suffix}").symlink_to(precious)
+    write_report(run.path, run.path)
+    assert precious.read_text() == "of the user's"
+    assert not (run.path / name).is_symlink()
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:

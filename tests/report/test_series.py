@@ -48,7 +48,8 @@ def test_windows_lose_and_invent_no_byte(steps: list[tuple[float, int]], window_
     totals = np.cumsum(np.array([size for _, size in steps], dtype=np.float64))
     middles, rates = windowed_throughput(Series(times, totals), window_s)
     assert (rates >= 0).all()
-    inside = totals[times <= (middles[-1] + window_s / 2)] if middles.size else np.empty(0)
+    edges = np.arange(0.0, times[-1] + 1e-9, window_s)  # as exactly as the windows have them
+    inside = totals[times <= edges[-1]] if middles.size else np.empty(0)
     before = totals[times <= 0.0]
     expected = (inside[-1] if inside.size else 0.0) - (before[-1] if before.size else 0.0)
     if middles.size:

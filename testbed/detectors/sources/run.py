@@ -11,6 +11,7 @@ from testbed.detectors.observation import Direction, Ending, Observation, Role, 
 from testbed.detectors.sources.captures import transfers_from_captures
 from testbed.errors import RecordError
 from testbed.records.run import RunDirectory
+from testbed.records.standing import require_standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,24 +27,32 @@ _ENDS: Final = ("-client.pcap", "-server.pcap")
 _TCP_INFO: Final = ("bytes_sent", "bytes_retrans", "rtt_us", "min_rtt_us", "delivery_rate")
 
 
-def observation_from_run(path: Path) -> Observation:
+def observation_from_run(path: Path, *, even_if_invalid: bool = False) -> Observation:
     """Read a run's transfers: the plan's (what was asked of whom), the clients' records, and captures at both ends.
 
-    The boxes' captures and the ground truth are not opened.
+    Nothing of the boxes' captures and of the ground truth goes into it.
+
+    Args:
+        path: The run directory.
+        even_if_invalid: Whether one will do that must not be scored; the notes then say why.
 
     Raises:
         RecordError: It is no run directory.
         CaptureError: A capture cannot be read.
+        InvalidRunError: It is invalid, not complete, or was changed.
     """
+    run = RunDirectory.open(path)
+    problems = require_standing(run, even_if_invalid=even_if_invalid)
+    doubts = [f"{path}: do not score this run: {problem}" for problem in problems]
     captures = sorted(found for found in (path / "captures").glob("*.pcap*") if any(end in found.name for end in _ENDS))
-    captured, remarks = transfers_from_captures(captures)
+    captured, remarks = transfers_from_captures({found: found.name for found in captures}, regular_only=True)
+    remarks = doubts + remarks
     by_client = {transfer.labels["client"]: transfer for transfer in captured}
-    run = RunDirectory(path)
     try:
         transfers = list(_transfers(run.plan, run.measurements(), by_client))
     except OSError as error:
         raise RecordError(f"{path}: not a run directory: {error}") from error
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise RecordError(f"{path}: its plan or measurements contradict the run format: {error!r}") from error
     return Observation(source=str(path), transfers=tuple(transfers), notes=tuple(remarks))
 

@@ -1,0 +1,109 @@
+"""Whether what is in a run directory may be taken at its word: complete, valid, and as it was written.
+
+What a run concluded is in its manifest, and it can be concluded again from the records: where the two differ, somebody
+changed one of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from testbed.errors import CaptureError, InvalidRunError, RecordError
+from testbed.records.byte_stream import opened
+from testbed.records.capture_file import CaptureNotes, read_chunks
+from testbed.records.transfers import summarise_transfers
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from testbed.records.run import RunDirectory
+
+__all__ = ["require_standing", "standing"]
+
+_COMPARED = ("ok", "bytes", "throttled", "action", "rule", "drops")
+_MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError)
+_MOST_NAMED = 5
+
+
+def require_standing(run: RunDirectory, *, even_if_invalid: bool) -> list[str]:
+    """Return why a run must not be scored, as `standing` does.
+
+    Raises:
+        InvalidRunError: it must not, and ``even_if_invalid`` was not asked for.
+        RecordError: likewise, where a record cannot be read.
+    """
+    try:
+        problems = standing(run)
+    except RecordError as error:
+        if not even_if_invalid:
+            raise
+        problems = [str(error)]
+    if problems and not even_if_invalid:
+        raise InvalidRunError(
+            f"{run.path}: do not score this run: {'; '.join(problems[:_MOST_NAMED])}; "
+            "with --even-if-invalid it is looked at all the same"
+        )
+    return problems
+
+
+def standing(run: RunDirectory) -> list[str]:
+    """Why a run must not be scored, in sentences; empty for one that is complete, valid and unchanged.
+
+    Raises:
+        RecordError: a record cannot be read, or contradicts the run format.
+    """
+    manifest = run.manifest()
+    state = manifest.get("state")
+    if state != "complete":
+        said = {
+            "running": "it is still running, or died without a word",
+            "checking": "its records are still being checked, or that was cut short",
+        }
+        return [said.get(str(state), f"it is {state}"), *_said_problems(manifest)]
+    if manifest.get("valid") is not True:
+        return _said_problems(manifest) or ["its manifest does not say that it is valid"]
+    if _said_problems(manifest):
+        return ["its manifest says that it is valid, and names problems", *_said_problems(manifest)]
+    try:
+        return [*_changed_transfers(run, manifest), *_changed_captures(run.path, manifest)]
+    except _MALFORMED as error:
+        raise RecordError(f"{run.path}: its records contradict the run format: {error!r}; run it again") from error
+
+
+def _said_problems(manifest: dict[str, Any]) -> list[str]:
+    problems = manifest.get("problems", [])
+    return [str(problem) for problem in problems] if isinstance(problems, list) else ["its problems are no list"]
+
+
+def _changed_transfers(run: RunDirectory, manifest: dict[str, Any]) -> list[str]:
+    """The transfers of which the manifest says otherwise than the records."""
+    told = {each["id"]: each for each in manifest["transfers"]}
+    changed = []
+    for found in summarise_transfers(run.plan, run.measurements(), run.truth()):
+        said = told.get(found["id"])
+        if said is None:
+            changed.append(f"its manifest lacks the transfer {found['id']}")
+            continue
+        changed += [
+            f"its manifest and its records disagree on {found['id']}: {key} is {said[key]!r} and {found[key]!r}"
+            for key in _COMPARED
+            if said[key] != found[key]
+        ]
+    return changed
+
+
+def _changed_captures(path: Path, manifest: dict[str, Any]) -> list[str]:
+    """The captures that are not there, or hold another number of packets than were captured."""
+    changed = []
+    for name, counts in manifest["certificate"]["captures"].items():
+        notes = CaptureNotes()
+        try:
+            with opened(path / "captures" / f"{name}.pcapng", regular_only=True) as stream:
+                for _ in read_chunks(stream, notes=notes):
+                    pass
+        except (CaptureError, RecordError) as error:
+            changed.append(str(error))
+            continue
+        if notes.records != counts["captured"]:
+            changed.append(f"the capture {name} holds {notes.records} packets, and {counts['captured']} were captured")
+    return changed
