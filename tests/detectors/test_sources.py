@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import lzma
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +17,8 @@ from testbed.detectors.observe import observe
 from testbed.detectors.sources.run import split_by_subject
 from testbed.detectors.sources.tables import speeds_from_csv
 from testbed.detectors.subjects import pairs
-from testbed.errors import InputError, RecordError
+from testbed.errors import InputError, InvalidRunError, RecordError
+from testbed.records.transfers import summarise_transfers
 from tests.capture.frames import (
     ACK,
     CLIENT,
@@ -32,6 +36,7 @@ from tests.capture.frames import (
 from tests.detectors.build import observation, steady
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 RTT_US = 100_000
@@ -339,8 +344,8 @@ def run_directory(path: Path) -> Path:
         }
         for i, n, r in asked
     ]
-    (path / "manifest.json").write_text('{"format": 1, "state": "complete"}')
-    (path / "plan.json").write_text(json.dumps({"phases": [{"lines": [{"transfers": transfers}]}]}))
+    plan = {"phases": [{"lines": [{"transfers": transfers}]}]}
+    (path / "plan.json").write_text(json.dumps(plan))
     records: list[dict[str, Any]] = []
     for place, (name, _, _) in enumerate(asked):
         base = {"transfer": name, "side": "client"}
@@ -364,12 +369,85 @@ def run_directory(path: Path) -> Path:
     ]
     write(path / "captures" / "origin-server.pcap", packets)
     write(path / "captures" / "mobile-tspu-inside.pcap", packets[:5])
-    (path / "truth.jsonl").write_text("this is not for detectors\n")
+    (path / "truth.jsonl").write_text("")
+    write_manifest(path, transfers=summarise_transfers(plan, records, []))
     return path
 
 
+def write_manifest(path: Path, **changes: Any) -> None:
+    """A manifest of a complete and valid run, or another."""
+    manifest = {"format": 1, "state": "complete", "valid": True, "problems": [], "certificate": {"captures": {}}}
+    (path / "manifest.json").write_text(json.dumps(manifest | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"state": "running"}, "still running, or died"),
+        ({"state": "checking"}, "still being checked"),
+        ({"state": "incomplete", "problems": ["the guest hung"]}, "incomplete; the guest hung"),
+        ({"valid": False, "problems": ["it was starved"]}, "it was starved"),
+        ({"problems": ["it was starved"]}, "says that it is valid, and names problems"),
+        ({"valid": "yes"}, "does not say that it is valid"),
+        ({"transfers": []}, "lacks the transfer mobile/01-kremlin.ru"),
+        ({"certificate": {"captures": {"mobile-client": {"captured": 3}}}}, "mobile-client.pcapng: cannot be read"),
+    ],
+)
+def test_a_run_that_must_not_be_scored_is_refused_or_told(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+    path = run_directory(tmp_path / "run")
+    good = json.loads((path / "manifest.json").read_text())
+    write_manifest(path, **{"transfers": good["transfers"], **changes})
+    with pytest.raises(InvalidRunError, match=f"do not score this run: .*{said}.*--even-if-invalid"):
+        observe([path])
+    observed = observe([path], even_if_invalid=True)
+    assert len(observed.transfers) == 3
+    assert any("do not score this run" in note for note in observed.notes)
+
+
+@pytest.mark.parametrize(
+    ("record", "key"),
+    [("truth.jsonl", "throttled"), ("measurements.jsonl", "bytes"), ("manifest.json", "bytes")],
+)
+def test_a_run_whose_records_were_changed_is_refused(tmp_path: Path, record: str, key: str) -> None:
+    path = run_directory(tmp_path / "run")
+    flow = {"box": "b", "flow": 1, "t": 20.0}
+    truth = [
+        {**flow, "event": "flow_opened", "inside": CLIENT[0], "inside_port": 40002},
+        {**flow, "event": "throttling_started", "meter": "token_bucket"},
+    ]
+    if record == "truth.jsonl":
+        (path / record).write_text("".join(json.dumps(each) + "\n" for each in truth))
+    else:
+        (path / record).write_text((path / record).read_text().replace("10000", "10001"))
+    with pytest.raises(InvalidRunError, match=f"disagree on mobile/0[23].*: {key} is"):
+        observe([path])
+
+
+def test_a_capture_of_a_run_that_lost_packets_is_told(tmp_path: Path) -> None:
+    path = run_directory(tmp_path / "run")
+    good = json.loads((path / "manifest.json").read_text())
+    (path / "captures" / "x-server.pcapng").write_bytes((path / "captures" / "origin-server.pcap").read_bytes())
+    write_manifest(path, transfers=good["transfers"], certificate={"captures": {"x-server": {"captured": 3}}})
+    with pytest.raises(InvalidRunError, match=r"the capture x-server holds \d+ packets, and 3 were captured"):
+        observe([path])
+
+
+@pytest.mark.parametrize("record", ["measurements.jsonl", "captures/origin-server.pcap", "plan.json", "truth.jsonl"])
+@pytest.mark.parametrize("planted", ["fifo", "link", "device"])
+def test_what_was_planted_in_a_run_is_not_read(tmp_path: Path, record: str, planted: str) -> None:
+    path = run_directory(tmp_path / "run") / record
+    path.rename(tmp_path / "elsewhere")
+    if planted == "fifo":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero" if planted == "device" else tmp_path / "elsewhere")
+    with pytest.raises(InputError, match=path.name):
+        observe([tmp_path / "run"])
+
+
 def test_a_run_gives_what_clients_saw_and_never_the_truth(tmp_path: Path) -> None:
-    failed, control, target = observe([run_directory(tmp_path / "run")]).transfers
+    path = run_directory(tmp_path / "run")
+    failed, control, target = observe([path]).transfers
     assert (failed.role, failed.total_bytes, failed.ending, failed.ended_s) == (Role.CONTROL, 0, Ending.TIMEOUT, 5.0)
     assert (target.role, target.direction, target.server_name) == (Role.TARGET, Direction.DOWN, "abs.twimg.com")
     assert target.times_s.tolist() == pytest.approx([0.5, 0.6, 9.0])
@@ -378,6 +456,8 @@ def test_a_run_gives_what_clients_saw_and_never_the_truth(tmp_path: Path) -> Non
     assert target.sender_flow is not None
     assert target.sender_flow.server_name == "abs.twimg.com"
     assert control.goodput_bps == pytest.approx(10_000 * 8 / 0.7)
+    (path / "truth.jsonl").write_text('{"box": "b", "flow": 0, "event": "nothing that a detector sees"}\n')
+    assert [item.id for item in observe([path]).transfers] == [item.id for item in (failed, control, target)]
 
 
 def test_each_transfer_of_a_run_is_judged_beside_controls_at_its_server(tmp_path: Path) -> None:
@@ -419,3 +499,239 @@ def test_an_empty_observation_file_is_an_observation(tmp_path: Path) -> None:
     path = tmp_path / "empty.json"
     path.write_text(observation_to_json(Observation(source="x")))
     assert observe([path]).transfers == ()
+
+
+def measurement(name: str = "https://twitter.com/", *, version: str = "0.5", **keys: Any) -> dict[str, Any]:
+    return {**ooni(**keys), "input": name, "test_version": version}
+
+
+def handshake(t0: float, t: float, *, failure: str | None = None, **fields: Any) -> dict[str, Any]:
+    return {"server_name": "twitter.com", "t0": t0, "t": t, "failure": failure, "address": "192.0.2.1:443", **fields}
+
+
+def test_a_handshake_is_that_of_its_own_record(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    slow = measurement(network_events=[event("connect", 0.1)], tls_handshakes=[handshake(0.1, 12.1, transaction_id=1)])
+    path.write_text(json.dumps(slow))
+    (found,) = observe([path]).transfers
+    assert found.handshake_s == pytest.approx(12.0)
+    assert (found.connect_s, found.server_name) == (0.1, "twitter.com")
+
+
+@pytest.mark.parametrize(
+    ("failure", "ending"), [("connection_reset", Ending.RESET), ("generic_timeout_error", Ending.TIMEOUT)]
+)
+@pytest.mark.parametrize("has_events", [True, False])
+def test_a_handshake_that_failed_tells_the_ending(
+    tmp_path: Path,
+    failure: str,
+    ending: Ending,
+    has_events: bool,  # noqa: FBT001
+) -> None:
+    path = tmp_path / "a.json"
+    tls = [handshake(0.1, 0.2, failure=failure, transaction_id=1)]
+    path.write_text(json.dumps(measurement(network_events=[event("connect", 0.1)] * has_events, tls_handshakes=tls)))
+    (found,) = observe([path]).transfers
+    assert (found.ending, found.handshake_s) == (ending, None)
+
+
+@pytest.mark.parametrize("numbered", ["conn_id", "address"])
+def test_connections_of_version_0_4_are_told_apart(tmp_path: Path, numbered: str) -> None:
+    events = []
+    for number, size in ((1, 100), (2, 9000)):
+        for operation, t in (("connect", 0.1), ("read", 1.0), ("read", 2.0)):
+            record = event(operation, t, size=size) | {"address": f"192.0.2.{number}:443"}
+            del record["transaction_id"]
+            events.append(record | ({"conn_id": number} if numbered == "conn_id" else {}))
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(measurement(version="0.4.3", network_events=events)))
+    assert [item.total_bytes for item in observe([path]).transfers] == [200, 18000]
+
+
+def test_two_connections_to_one_address_without_numbers_are_two(tmp_path: Path) -> None:
+    events = [event(name, t, size=10) for t in (0.0, 5.0) for name, t in (("connect", t), ("read", t + 1))]
+    for record in events:
+        del record["transaction_id"]
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(measurement(network_events=events)))
+    assert [item.total_bytes for item in observe([path]).transfers] == [10, 10]
+
+
+@pytest.mark.parametrize(
+    ("asked", "name"),
+    [
+        ("https://twitter.com/", "twitter.com"),
+        ("https://Twitter.COM.:443/x?y", "twitter.com"),
+        ("twitter.com:443", "twitter.com"),
+        ("https://[2001:db8::1]/", "2001:db8::1"),
+        ("", None),
+    ],
+)
+def test_a_url_gives_a_name(tmp_path: Path, asked: str, name: str | None) -> None:
+    path = tmp_path / "a.json"
+    failed = event("connect", 10.0, failure="generic_timeout_error")
+    path.write_text(json.dumps(measurement(asked, network_events=[failed])))
+    (found,) = observe([path]).transfers
+    assert (found.server_name, found.ending) == (name, Ending.TIMEOUT)
+
+
+@pytest.mark.parametrize("separator", ["\u0085", "\u2028", "\u2029", "\x0b", "\x1c"])
+@pytest.mark.parametrize("ending", [".jsonl", ".jsonl.gz", ".jsonl.xz"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_only_a_line_feed_ends_a_measurement(tmp_path: Path, separator: str, ending: str, encoding: str) -> None:
+    body: dict[str, Any] = {
+        "network_events": [event("connect", 0.1)],
+        "requests": [{"response": {"body": f"a{separator}b"}}],
+    }
+    separator = separator if separator >= " " else "x"  # JSON has other controls escaped
+    text = "\n".join(json.dumps(measurement(**body), ensure_ascii=False) for _ in range(2)) + "\n"
+    compress: Callable[[bytes], bytes] = bytes
+    if not ending.endswith("l"):
+        compress = gzip.compress if ending.endswith("gz") else lzma.compress
+    path = tmp_path / f"a{ending}"
+    path.write_bytes(compress(text.encode(encoding)))
+    assert len(observe([path]).transfers) == 2
+
+
+@pytest.mark.parametrize(
+    "failed", ['{"test_keys": null, "measurement_start_time": "x"}', '{"failure": "no route"}',
+               json.dumps(measurement(network_events=[{"operation": "connect", "t": "soon"}]))],
+)  # fmt: skip
+def test_one_failed_measurement_among_many_is_left_out_and_told(tmp_path: Path, failed: str) -> None:
+    good = json.dumps(measurement(network_events=[event("connect", 0.1)]))
+    path = tmp_path / "a.jsonl"
+    path.write_text(f"{good}\n{failed}\n{good}\n")
+    observed = observe([path])
+    assert len(observed.transfers) == 2
+    assert any("1 of 3 measurements left out" in note and "line 2" in note for note in observed.notes)
+    path.write_text(f"{failed}\n")
+    with pytest.raises(InputError):
+        observe([path])
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("1614556800", 1614556800.0),
+        ("1614556800.5", 1614556800.5),
+        ("1614556800000", 1614556800.0),
+        ("1614556800000000", 1614556800.0),
+        ("1614556800000000000", 1614556800.0),
+        ("20210301", 1614556800.0),
+        ("202103010600", 1614578400.0),
+        ("20210301060000", 1614578400.0),
+        ("2021-03-01T06:00:00Z", 1614578400.0),
+        ("2021-03-01 06:00:00 UTC", 1614578400.0),
+    ],
+)
+def test_times_are_read_in_every_form(tmp_path: Path, text: str, seconds: float) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"time,target_bps\n{text},5\n")
+    speeds, _ = speeds_from_csv([path])
+    assert speeds.times_s.tolist() == [seconds]
+
+
+@pytest.mark.parametrize("text", ["202103", "2021", "1e30", "01.03.2021", "1_614_556_800", "inf", ""])
+def test_a_time_that_could_be_anything_is_left_out_and_told(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"time,target_bps\n{text},5\n1614556800,5\n")
+    speeds, notes = speeds_from_csv([path])
+    assert len(speeds) == 1
+    assert any("a.csv line 2" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ("time,target_kbps,target_kbps", "'target_kbps' is there 2 times"),
+        ("time,target_kbps, target_kbps", "'target_kbps' is there 2 times"),
+        ("time,time,target_kbps", "'time' is there 2 times"),
+        ("time,target_kbps,target_mbps", "are one series"),
+        ("time,target_kbps,control_bps,control_kbps", "are one series"),
+    ],
+)
+def test_a_column_that_is_there_twice_is_refused(tmp_path: Path, header: str, said: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(header + "\n" + ",".join("1" * (header.count(",") + 1)) + "\n")
+    with pytest.raises(InputError, match=said):
+        observe([path])
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_decimal_commas_are_read_where_commas_divide_nothing(tmp_path: Path, delimiter: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(delimiter.join(("time", "target_mbps")) + "\n" + delimiter.join(("1614556800", "8,637")) + "\n")
+    speeds, _ = speeds_from_csv([path])
+    assert speeds.target_bps.tolist() == [8_637_000]
+
+
+@pytest.mark.parametrize("cells", ['1,"8,637"', "1,8,637", '1,"1,234.5"', "1", "1,-5", "1,nan", "1,5 000"])
+def test_a_row_that_cannot_be_read_is_left_out_with_its_line(tmp_path: Path, cells: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"time,target_mbps\n1614556800,5\n{cells}\n")
+    speeds, (note,) = speeds_from_csv([path])
+    assert len(speeds) == 1
+    assert "1 rows left out: a.csv line 3: " in note
+    path.write_text("time,target_mbps\n" + f"{cells}\n" * 80)
+    with pytest.raises(InputError, match=r"no row can be used: 80 rows left out: .*lines 2-81"):
+        observe([path])
+
+
+def test_two_files_of_one_name_are_two(tmp_path: Path) -> None:
+    paths = []
+    for folder, port in (("mon", 1), ("tue", 2)):
+        (tmp_path / folder).mkdir()
+        paths.append(write(tmp_path / folder / "a.pcap", connection(at_server=True, port=port)))
+    observed = observe(paths, targets=["mon/a.pcap"], controls=["tue/a.pcap"])
+    assert [(item.id, item.role) for item in observed.transfers] == [
+        ("mon/a.pcap#0", Role.TARGET), ("tue/a.pcap#0", Role.CONTROL),
+    ]  # fmt: skip
+
+
+def test_one_file_under_two_names_is_read_once_and_told(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.pcap", connection(at_server=True))
+    (tmp_path / "b.pcap").hardlink_to(path)
+    observed = observe([path, tmp_path / "b.pcap"])
+    assert len(observed.transfers) == 1
+    assert any("the same file as" in note for note in observed.notes)
+
+
+def test_the_earlier_syn_decides_whose_capture_it_is(tmp_path: Path) -> None:
+    """A client that is slow to acknowledge looks like a server by itself."""
+    client, server = connection(at_server=False), connection(at_server=True)
+    late = [Stamped(item.t_us + (400_000 if place > 1 else 0), item.frame) for place, item in enumerate(client)]
+    paths = [write(tmp_path / "server.pcap", server), write(tmp_path / "client.pcap", late)]
+    (found,) = observe(paths).transfers
+    assert found.sender_flow is not None
+    assert found.receiver_flow is not None
+    assert found.receiver_flow.t_ns[0] < found.sender_flow.t_ns[0]
+
+
+def test_the_same_view_twice_is_told(tmp_path: Path) -> None:
+    paths = [write(tmp_path / name, connection(at_server=True)) for name in ("a.pcap", "b.pcap")]
+    observed = observe(paths)
+    assert len(observed.transfers) == 1
+    assert any("the same view" in note for note in observed.notes)
+
+
+@pytest.mark.parametrize("with_syn", [True, False])
+def test_first_segments_out_of_order_lose_no_byte(tmp_path: Path, with_syn: bool) -> None:  # noqa: FBT001
+    packets = connection(at_server=True)
+    data = [place for place, item in enumerate(packets) if len(item.frame) > 1000]
+    first, second = data[0], data[1]
+    packets[first], packets[second] = (
+        Stamped(packets[first].t_us, packets[second].frame), Stamped(packets[second].t_us, packets[first].frame),
+    )  # fmt: skip
+    (found,) = observe([write(tmp_path / "a.pcap", packets if with_syn else packets[4:])]).transfers
+    assert found.total_bytes == 10_000
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1)])
+def test_three_copies_of_each_packet_count_once(tmp_path: Path, order: tuple[int, ...]) -> None:
+    packets = connection(at_server=True)
+    copies = [Stamped(item.t_us + copy * 150 + (place % 2) * 40, item.frame)
+              for place, item in enumerate(packets) for copy in order]  # fmt: skip
+    path = write(tmp_path / "any.pcap", sorted(copies, key=lambda item: item.t_us))
+    (found,) = observe([path]).transfers
+    assert found.sender_flow is not None
+    assert len(found.sender_flow) == len(packets)

@@ -11,7 +11,7 @@ from testbed.capture import ACK, FIN, NEVER, RST, SYN, Flow, read_capture, sent_
 from testbed.detectors.observation import Direction, Ending, Transfer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -22,58 +22,82 @@ _NS: Final = 1e9
 PROMPT_NS: Final = 1_000_000
 PROMPT_PERCENTILE: Final = 10
 COPIED_SHARE: Final = 0.3
+REORDERED: Final = 64  # packets among which the first segment is looked for where no SYN tells
 
 
-def transfers_from_captures(paths: Iterable[Path]) -> tuple[list[Transfer], list[str]]:
+def transfers_from_captures(
+    paths: Mapping[Path, str], *, regular_only: bool = False
+) -> tuple[list[Transfer], list[str]]:
     """Return a transfer for each TCP connection with data, and remarks on what was left out.
 
-    A connection that two captures hold (one at its sender, one at its receiver) becomes one transfer with both flows.
-    Times count from the first packet of all; the clocks of the captures are taken to agree.
+    A connection that two captures hold (one at its sender, one at its receiver) becomes one transfer with both flows:
+    the capture with the earlier SYN is the client's. Times count from the first packet of all; the clocks of the
+    captures are taken to agree.
+
+    Args:
+        paths: Of the captures, each with the name that stands for it in the transfers' ids.
+        regular_only: See `testbed.records.byte_stream.opened`.
 
     Raises:
         CaptureError: See `testbed.capture.read_capture`.
     """
-    found: list[tuple[str, Flow]] = []
     remarks: list[str] = []
-    for path in paths:
-        capture = read_capture(path)
-        remarks += [f"{path.name}: {remark}" for remark in capture.notes.remarks]
-        remarks += [f"{path.name}: {count} records left out: {why}" for why, count in capture.notes.skipped.items()]
-        with_data = [flow for flow in capture.flows if flow.payload.any()]
-        if len(with_data) < len(capture.flows):
-            remarks.append(f"{path.name}: {len(capture.flows) - len(with_data)} connections without data left out")
-        for number, flow in enumerate(with_data):
-            single = _without_copies(flow)
-            if len(single) < len(flow):
-                remarks.append(f"{path.name}#{number}: {len(flow) - len(single)} packets captured twice left out")
-            found.append((f"{path.name}#{number}", single))
-    if not found:
-        return [], remarks
-    origin_ns = min(int(flow.t_ns.min()) for _, flow in found)
-    merged: dict[object, Transfer] = {}
-    for name, flow in found:
-        transfer = transfer_from_flow(flow, name=name, origin_ns=origin_ns)
-        key = _connection_key(flow) or name
-        merged[key] = _merge(merged[key], transfer) if key in merged else transfer
-        if (np.diff(flow.t_ns) < 0).any():
-            remarks.append(f"{name}: the capture's clock jumps back; times are held until it has caught up")
-    return list(merged.values()), remarks
+    views: dict[object, list[tuple[str, Flow]]] = {}
+    for path, file in paths.items():
+        for name, flow in _flows_with_data(path, file, remarks, regular_only=regular_only):
+            views.setdefault(_connection_key(flow) or name, []).append((name, flow))
+            if (np.diff(flow.t_ns) < 0).any():
+                remarks.append(f"{name}: the capture's clock jumps back; times are held until it has caught up")
+    starts = [int(flow.t_ns.min()) for found in views.values() for _, flow in found]
+    return [_transfer_of(found, min(starts), remarks) for found in views.values()], remarks
 
 
-def transfer_from_flow(flow: Flow, *, name: str, origin_ns: int) -> Transfer:
+def _flows_with_data(path: Path, file: str, remarks: list[str], *, regular_only: bool) -> Iterator[tuple[str, Flow]]:
+    capture = read_capture(path, regular_only=regular_only)
+    remarks += [f"{file}: {sentence}" for sentence in capture.notes.sentences()]
+    with_data = [flow for flow in capture.flows if flow.payload.any()]
+    if len(with_data) < len(capture.flows):
+        remarks.append(f"{file}: {len(capture.flows) - len(with_data)} connections without data left out")
+    for number, flow in enumerate(with_data):
+        single = _without_copies(flow)
+        if len(single) < len(flow):
+            remarks.append(f"{file}#{number}: {len(flow) - len(single)} packets captured twice left out")
+        yield f"{file}#{number}", single
+
+
+def _transfer_of(views: list[tuple[str, Flow]], origin_ns: int, remarks: list[str]) -> Transfer:
+    """Join the views of one connection: of the capture whose SYN is the earliest, and of that whose SYN is the last."""
+    in_order = sorted(views, key=lambda view: _opened_ns(view[1]))
+    (name, flow), (last_name, last) = in_order[0], in_order[-1]
+    if len(views) > 1 and _opened_ns(flow) == _opened_ns(last):
+        remarks.append(f"{last_name}: the same view of a connection as {name} left out")
+    elif len(views) > 1:
+        if len(views) > 2:  # noqa: PLR2004 - both ends
+            remarks.append(f"{name}: {len(views) - 2} views of the connection between its ends left out")
+        client = transfer_from_flow(flow, name=name, origin_ns=origin_ns, at_client=True)
+        server = transfer_from_flow(last, name=last_name, origin_ns=origin_ns, at_client=False)
+        return _merge(client, server)
+    return transfer_from_flow(flow, name=name, origin_ns=origin_ns)
+
+
+def transfer_from_flow(flow: Flow, *, name: str, origin_ns: int, at_client: bool | None = None) -> Transfer:
     """Describe one captured connection.
 
     Args:
         flow: A flow with data.
         name: Becomes the transfer's id.
         origin_ns: Start of the observation, nanoseconds since 1970.
+        at_client: Whether it was captured at the client; where None, the packets tell.
     """
     by_a = int(flow.payload[flow.from_a].sum())
     sender_is_a = by_a * 2 > int(flow.payload.sum())
     direction = Direction.UP if sender_is_a == flow.a_is_client else Direction.DOWN
     t_s = np.maximum.accumulate((flow.t_ns - flow.t_ns[0]) / _NS)
     rows, arrived = _delivered(flow, sender_is_a=sender_is_a)
-    at_sender = _tapped_at_sender(flow, sender_is_a=sender_is_a)
+    if at_client is None:
+        at_sender = _tapped_at_sender(flow, sender_is_a=sender_is_a)
+    else:
+        at_sender = at_client == (sender_is_a == flow.a_is_client)
     return Transfer(
         id=name,
         direction=direction,
@@ -93,17 +117,21 @@ def transfer_from_flow(flow: Flow, *, name: str, origin_ns: int) -> Transfer:
 def _without_copies(flow: Flow) -> Flow:
     """Drop packets that a capture holds twice, as one of a mirrored port or of two interfaces does.
 
-    A copy has the same numbers and IP identification as the packet before it in its direction, and follows it within a
-    millisecond; no retransmission does. Copies are only dropped where they are many.
+    A copy has the same numbers, window, SACK blocks and IP identification as another packet of its direction, and
+    follows it within a millisecond; no retransmission does. Copies are only dropped where they are many.
     """
+    owner = np.repeat(np.arange(len(flow)), flow.sack_count)
+    blocks = np.bincount(owner, flow.sack_start + flow.sack_end - 2 * flow.ack[owner], minlength=len(flow))
+    columns = (
+        flow.from_a, flow.seq, flow.ack, flow.payload, flow.flags, flow.ip_id, flow.window, flow.sack_count, blocks,
+    )  # fmt: skip
+    order = np.lexsort((flow.t_ns, *columns))
+    same = np.ones(len(flow) - 1, np.bool_)
+    for column in columns:
+        same &= column[order[1:]] == column[order[:-1]]
+    near = flow.t_ns[order[1:]] - flow.t_ns[order[:-1]] < PROMPT_NS
     copies = np.zeros(len(flow), np.bool_)
-    for side in (True, False):
-        rows = np.flatnonzero(flow.from_a == side)
-        same = np.ones(max(len(rows) - 1, 0), np.bool_)
-        for column in (flow.seq, flow.ack, flow.payload, flow.flags, flow.ip_id, flow.sack_count):
-            same &= column[rows[1:]] == column[rows[:-1]]
-        near = np.abs(flow.t_ns[rows[1:]] - flow.t_ns[rows[:-1]]) < PROMPT_NS
-        copies[rows[1:]] = same & near
+    copies[order[1:][same & near]] = True
     if copies.sum() < COPIED_SHARE * len(flow):
         return flow
     return flow.take(np.flatnonzero(~copies))
@@ -116,7 +144,7 @@ def _delivered(flow: Flow, *, sender_is_a: bool) -> tuple[NDArray[np.int64], NDA
     """
     data = np.flatnonzero((flow.from_a == sender_is_a) & (flow.payload > 0))
     end = flow.seq[data] + flow.payload[data]
-    first, last = int(flow.seq[data[0]]), int(end.max())
+    first, last = _first_byte(flow, data), int(end.max())
     rows = np.flatnonzero((flow.from_a != sender_is_a) & ((flow.flags & ACK) != 0))
     reached = flow.ack[rows]
     if not len(rows) or reached.max() <= first:
@@ -124,6 +152,12 @@ def _delivered(flow: Flow, *, sender_is_a: bool) -> tuple[NDArray[np.int64], NDA
     arrived = np.clip(np.maximum.accumulate(reached), first, last) - first
     grown = np.diff(arrived, prepend=0) > 0
     return rows[grown], arrived[grown]
+
+
+def _first_byte(flow: Flow, data: NDArray[np.int64]) -> int:
+    """Return the sequence number at which the data at rows ``data`` begin, whichever segment was captured first."""
+    syn = np.flatnonzero(((flow.flags & SYN) != 0) & (flow.from_a == flow.from_a[data[0]]))
+    return int(flow.seq[syn[0]]) + 1 if len(syn) else int(flow.seq[data[:REORDERED]].min())
 
 
 def _tapped_at_sender(flow: Flow, *, sender_is_a: bool) -> bool:
@@ -166,6 +200,11 @@ def _ending(flow: Flow, *, sender_is_a: bool) -> Ending:
     return Ending.RESET if len(reset) else Ending.UNKNOWN
 
 
+def _opened_ns(flow: Flow) -> int:
+    syn = np.flatnonzero((flow.flags & SYN) != 0)
+    return int(flow.t_ns[syn[0] if len(syn) else 0])
+
+
 def _connection_key(flow: Flow) -> tuple[int, ...] | None:
     """Name a connection by its initial sequence numbers, which address translation leaves alone."""
     syn = np.flatnonzero((flow.flags & SYN) != 0)
@@ -177,10 +216,7 @@ def _connection_key(flow: Flow) -> tuple[int, ...] | None:
     return int(flow.seq[syn[0]]) % 2**32, int(flow.seq[answers[0]]) % 2**32
 
 
-def _merge(first: Transfer, second: Transfer) -> Transfer:
-    """Join the two views of one connection; the receiver's timeline is kept."""
-    if (first.sender_flow is None) == (second.sender_flow is None):
-        return first  # the same view twice, as in a duplicated file
-    sender, receiver = (first, second) if first.sender_flow is not None else (second, first)
-    client = first if first.connect_s is not None and (second.connect_s or 0) <= first.connect_s else second
+def _merge(client: Transfer, server: Transfer) -> Transfer:
+    """Join the two views of one connection; the receiver's timeline is kept, and the client's handshake."""
+    sender, receiver = (client, server) if client.sender_flow is not None else (server, client)
     return replace(receiver, sender_flow=sender.sender_flow, connect_s=client.connect_s)

@@ -8,6 +8,7 @@ import numpy as np
 
 from testbed.detectors.fields import Fields, load_json
 from testbed.detectors.observation import Direction, Ending, TcpInfo, Transfer
+from testbed.detectors.sources.files import read_text
 from testbed.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,28 +26,24 @@ def is_ndt7(value: object) -> bool:
     return isinstance(value, dict) and ("Download" in value or "Upload" in value) and "test_keys" not in value
 
 
-def transfers_from_ndt7(path: Path) -> tuple[list[Transfer], list[str]]:
+def transfers_from_ndt7(path: Path, *, name: str = "") -> tuple[list[Transfer], list[str]]:
     """Read the download and the upload of one result.
 
     The timeline is the receiver's: the client's counters of a download, else what the server's kernel saw acknowledged;
-    what the server's kernel received of an upload.
+    what the server's kernel received of an upload. ``name`` stands for the file in the transfers' ids.
 
     Raises:
         InputError: The file is no ndt7 result, or a message contradicts the format.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
-    value = load_json(text, str(path))
+    value = load_json(read_text(path), str(path))
     if not is_ndt7(value):
         raise InputError(f"{path}: no ndt7 result: neither Download nor Upload is there")
     top = Fields(value, str(path))
     transfers = []
-    for name, direction in (("Download", Direction.DOWN), ("Upload", Direction.UP)):
-        test = top.optional_nested(name)
+    for kind, direction in (("Download", Direction.DOWN), ("Upload", Direction.UP)):
+        test = top.optional_nested(kind)
         if test is not None:
-            transfers.append(_transfer(test, f"{path.name}#{name.lower()}", direction))
+            transfers.append(_transfer(test, f"{name or path.name}#{kind.lower()}", direction))
     return transfers, []
 
 
