@@ -15,6 +15,7 @@ os.environ.setdefault("SETUPTOOLS_USE_DISTUTILS", "stdlib" if sys.version_info <
 
 from testbed.cli.arguments import make_parser
 from testbed.cli.commands import run_command
+from testbed.cli.progress import say
 from testbed.errors import TestbedError
 
 if TYPE_CHECKING:
@@ -38,16 +39,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         status: int = arguments.command(arguments)
         sys.stdout.flush()
     except TestbedError as error:
-        print(f"testbed: {error}", file=sys.stderr)
+        say(f"testbed: {error}")
         return error.exit_status
     except KeyboardInterrupt:
-        print("testbed: stopped; what was recorded is kept and marked incomplete", file=sys.stderr)
+        stopped = getattr(arguments, "stopped", "stopped")
+        say(f"testbed: {stopped}")
         return 128 + signal.SIGINT
     except BrokenPipeError:
         _forget_output()
         return 1
     except OSError as error:
-        print(f"testbed: {error}", file=sys.stderr)
+        say(f"testbed: {error}")
         _forget_output()
         return 1
     return status

@@ -117,6 +117,7 @@ def _add_probe(adders: Any) -> None:
 
 
 def _add_options_of_runs(run: argparse.ArgumentParser) -> None:
+    run.set_defaults(stopped="stopped; what was recorded is kept and marked incomplete")
     run.add_argument("scenario", help="a scenario file, or the name of a packaged one")
     run.add_argument("--seed", type=_seed, help="same seed, same captures, byte for byte (default: the scenario's)")
     run.add_argument("--engine", choices=("virtual", "realtime"), default="virtual", help="default: virtual")
@@ -138,7 +139,8 @@ def _add_report(adders: Any) -> None:
     report = adders.add_parser("report", help="make the HTML page and the figures of a run")
     report.add_argument("run", type=Path, help="a run directory")
     report.add_argument("-o", "--output", type=Path, metavar="DIR", help="where to write (default: the run directory)")
-    report.set_defaults(command=commands.report_command)
+    _add_even_if_invalid(report)
+    report.set_defaults(command=commands.report_command, stopped="stopped; the report is not complete")
 
 
 def _add_detect(adders: Any) -> None:
@@ -162,6 +164,7 @@ def _add_detect(adders: Any) -> None:
         command.add_argument(
             "--control", action="append", default=[], metavar="NAME", help="one that is not; repeatable"
         )
+        _add_even_if_invalid(command)
     detect.add_argument(
         "--detector",
         action="append",
@@ -169,15 +172,30 @@ def _add_detect(adders: Any) -> None:
         metavar="NAME",
         help="a detector, or exec:PROGRAM; repeatable (default: all)",
     )
+    detect.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=60.0,
+        metavar="SECONDS",
+        help="what an exec: program may take for one observation (default: 60)",
+    )
     detect.add_argument("--all", action="store_true", help="list detectors that can judge none of it, too")
     detect.add_argument("--json", action="store_true", help="print one JSON list")
-    detect.set_defaults(command=commands.detect_command)
-    observe.set_defaults(command=commands.observe_command)
+    detect.set_defaults(command=commands.detect_command, stopped="stopped before there were verdicts; none was kept")
+    observe.set_defaults(command=commands.observe_command, stopped="stopped before all was read")
     conformance = adders.add_parser("conformance", help="try every published row on the middlebox")
     conformance.add_argument("--profile", help="only the rows of this profile")
     conformance.add_argument("--json", action="store_true", help="print one JSON list")
     conformance.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the table as Markdown")
     conformance.set_defaults(command=commands.conformance_command)
+
+
+def _add_even_if_invalid(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--even-if-invalid",
+        action="store_true",
+        help="look at a run that is invalid, not complete or changed, and say so",
+    )
 
 
 def _add_list_and_show(adders: Any) -> None:
@@ -198,14 +216,14 @@ def _add_list_and_show(adders: Any) -> None:
 
 def _add_inspect(adders: Any) -> None:
     inspect = adders.add_parser("inspect", help="what a censor would have done to a capture, packet by packet")
-    inspect.add_argument("capture", type=Path, help="pcap or pcapng")
+    inspect.add_argument("capture", type=Path, help="pcap or pcapng, plain, gzip or xz; - for standard input")
     inspect.add_argument("--profile", required=True, help="a profile, such as ru-tw-2021a")
     inspect.add_argument(
         "--inside", action="append", default=[], metavar="PREFIX", help="the subscriber's side; repeatable"
     )
     inspect.add_argument("--seed", type=_seed, default=1, help="of what the box draws by lot (default: 1)")
     inspect.add_argument("--json", action="store_true", help="print one JSON object a line")
-    inspect.set_defaults(command=commands.inspect_command)
+    inspect.set_defaults(command=commands.inspect_command, stopped="stopped; the capture has not been read to its end")
 
 
 def _add_kernel(adders: Any) -> None:

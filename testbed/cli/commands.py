@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from testbed.cli.progress import Progress, say
+from testbed.cli.progress import Progress, reading_progress, say, show
 from testbed.errors import InputError, RecordError, ScenarioError
 
 if TYPE_CHECKING:
@@ -69,11 +69,11 @@ def run_command(arguments: argparse.Namespace) -> int:
             {key: transfer[key] for key in _TRANSFER_KEYS if key in transfer} for transfer in manifest["transfers"]
         ]
         run = {key: manifest.get(key) for key in _RUN_KEYS}
-        print(json.dumps({"run": str(folder), **run, "transfers": transfers}))
+        show(json.dumps({"run": str(folder), **run, "transfers": transfers}))
     else:
         table = sys.stderr if command else sys.stdout  # what a command prints on stdout is its own
-        print(transfer_table(manifest), file=table)
-        print(f"run directory: {folder} (testbed report {folder})", file=table)
+        show(transfer_table(manifest), file=table)
+        show(f"run directory: {folder} (testbed report {folder})", file=table)
     return _status(manifest, int(manifest["certificate"].get("command_status", 0)))
 
 
@@ -103,10 +103,10 @@ def probe_command(arguments: argparse.Namespace) -> int:
     result = compare(plan, read_findings(plan, folder))
     if arguments.json:
         run = {key: manifest.get(key) for key in _RUN_KEYS}
-        print(json.dumps({"run": str(folder), **run, **result.as_json()}))
+        show(json.dumps({"run": str(folder), **run, **result.as_json()}))
     else:
-        print(probe_table(result))
-        print(f"run directory: {folder}")
+        show(probe_table(result))
+        show(f"run directory: {folder}")
     return _status(manifest, 0 if result.agrees else 1)
 
 
@@ -131,8 +131,11 @@ def report_command(arguments: argparse.Namespace) -> int:
     """Make the page and the figures of a run."""
     from testbed.report.page import write_report  # noqa: PLC0415
 
-    for path in write_report(arguments.run, arguments.output or arguments.run):
-        print(path)
+    written = write_report(
+        arguments.run, arguments.output or arguments.run, even_if_invalid=arguments.even_if_invalid, tell=_note
+    )
+    for path in written:
+        show(path)
     return 0
 
 
@@ -145,28 +148,59 @@ def detect_command(arguments: argparse.Namespace) -> int:
         keep_verdicts,
         policing_rows_json,
     )
+    from testbed.detectors.registry import shadowed_packages  # noqa: PLC0415
 
     files = [path for path in arguments.paths if not path.is_dir()]
-    if arguments.json and arguments.detector == ["pd"] and len(files) == len(arguments.paths):
-        print(json.dumps(policing_rows_json(files)))
-        return 0
-    rows = detect(arguments.paths, arguments.detector, targets=arguments.target, controls=arguments.control)
+    for sentence in shadowed_packages():
+        _note(sentence)
+    with reading_progress():
+        if arguments.json and arguments.detector == ["pd"] and len(files) == len(arguments.paths):
+            show(json.dumps(policing_rows_json(files, tell=_note)))
+            return 0
+        rows = detect(
+            arguments.paths,
+            arguments.detector,
+            targets=arguments.target,
+            controls=arguments.control,
+            even_if_invalid=arguments.even_if_invalid,
+            timeout_s=arguments.timeout,
+        )
+    for sentence in dict.fromkeys(note for row in rows for note in row.notes):
+        _note(sentence)
     for run in (path for path in arguments.paths if path.is_dir()):
         try:
             keep_verdicts(run, rows)
         except RecordError as error:
             say(str(error))  # the verdicts are shown all the same
-    print(json.dumps(detection_rows_json(rows)) if arguments.json else format_table(rows, everything=arguments.all))
-    return 0
+    show(json.dumps(detection_rows_json(rows)) if arguments.json else format_table(rows, everything=arguments.all))
+    failed = {row.verdict.detector: row.verdict.why for row in rows if row.failed}
+    for name, why in failed.items():
+        say(f"testbed: {name}: {why}")
+    return 1 if failed.keys() & set(arguments.detector) else 0
 
 
 def observe_command(arguments: argparse.Namespace) -> int:
     """Print what a detector is given."""
+    from testbed.detectors.marks import Marks  # noqa: PLC0415
     from testbed.detectors.observation_json import observation_to_json  # noqa: PLC0415
     from testbed.detectors.observe import observe  # noqa: PLC0415
 
-    print(observation_to_json(observe(arguments.paths, targets=arguments.target, controls=arguments.control)))
+    with reading_progress():
+        observation = observe(
+            arguments.paths,
+            targets=arguments.target,
+            controls=arguments.control,
+            even_if_invalid=arguments.even_if_invalid,
+        )
+    Marks(arguments.target, arguments.control).check([observation])
+    for sentence in observation.notes:
+        _note(sentence)
+    show(observation_to_json(observation))
     return 0
+
+
+def _note(sentence: str) -> None:
+    say(f"testbed: note: {sentence}")
 
 
 def conformance_command(arguments: argparse.Namespace) -> int:
@@ -185,7 +219,7 @@ def conformance_command(arguments: argparse.Namespace) -> int:
             raise InputError(
                 f"cannot write {arguments.output}: {error.strerror}; choose another file with -o"
             ) from error
-    print(json.dumps(conformance.as_json(findings)) if arguments.json else conformance.as_markdown(findings))
+    show(json.dumps(conformance.as_json(findings)) if arguments.json else conformance.as_markdown(findings))
     return 1 if any(each.is_surprise for each in findings) else 0
 
 
@@ -203,15 +237,15 @@ def list_command(arguments: argparse.Namespace) -> int:
         from testbed.scenario import library  # noqa: PLC0415
 
         names = library.names(arguments.kind)
-    print(json.dumps(names) if arguments.json else "\n".join(names))
+    show(json.dumps(names) if arguments.json else "\n".join(names))
     return 0
 
 
 def show_command(arguments: argparse.Namespace) -> int:
     """Show one thing by name."""
-    from testbed.report.show import show  # noqa: PLC0415
+    from testbed.report.show import show as described  # noqa: PLC0415
 
-    print(show(arguments.name, as_json=arguments.json))
+    show(described(arguments.name, as_json=arguments.json))
     return 0
 
 
@@ -221,7 +255,7 @@ def schema_command(arguments: argparse.Namespace) -> int:
     from testbed.scenario.model import Scenario  # noqa: PLC0415
 
     schema = Scenario.model_json_schema() if arguments.kind == "scenario" else profile_schema()
-    print(json.dumps(schema, indent=1))
+    show(json.dumps(schema, indent=1))
     return 0
 
 
@@ -229,15 +263,17 @@ def inspect_command(arguments: argparse.Namespace) -> int:
     """Print what a censor would have done to a capture."""
     from testbed.report.show import inspection_lines  # noqa: PLC0415
 
-    for line in inspection_lines(
+    lines = inspection_lines(
         arguments.capture,
         arguments.profile,
         seed=arguments.seed,
         inside=arguments.inside,
         as_json=arguments.json,
-        tell=lambda sentence: say(f"testbed: note: {sentence}"),
-    ):
-        print(line)
+        tell=_note,
+    )
+    with reading_progress():
+        for line in lines:
+            show(line)
     return 0
 
 
@@ -253,9 +289,9 @@ def kernel_command(arguments: argparse.Namespace) -> int:
         "source": info.source, "size_bytes": info.size_bytes, "built": info.built, "options": len(info.options),
     }  # fmt: skip
     if arguments.json:
-        print(json.dumps(facts))
+        show(json.dumps(facts))
     else:
-        print(
+        show(
             "\n".join(
                 f"{name:11} {value if value is not None else 'not built: testbed kernel build'}"
                 for name, value in facts.items()
@@ -270,7 +306,7 @@ def doctor_command(arguments: argparse.Namespace) -> int:
 
     checks = diagnose()
     if arguments.json:
-        print(
+        show(
             json.dumps(
                 [
                     {name: getattr(check, name) for name in ("name", "ok", "found", "remedy", "required")}
@@ -279,5 +315,5 @@ def doctor_command(arguments: argparse.Namespace) -> int:
             )
         )
     else:
-        print(format_checks(checks))
+        show(format_checks(checks))
     return 0 if all(check.ok or not check.required for check in checks) else 3

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
 from typing import TYPE_CHECKING, Final
 
+from testbed.detectors.child import OutputTooLongError, run_bounded
 from testbed.detectors.fields import load_json
 from testbed.detectors.observation_json import observation_to_json
 from testbed.detectors.verdict import Verdict, verdict_from_json
@@ -14,9 +14,10 @@ from testbed.errors import InputError, MissingError
 if TYPE_CHECKING:
     from testbed.detectors.observation import Observation
 
-__all__ = ["ExecDetector"]
+__all__ = ["TIMEOUT_S", "ExecDetector"]
 
-TIMEOUT_S: Final = 300.0
+TIMEOUT_S: Final = 60.0
+MOST_OUTPUT_BYTES: Final = 1 << 24
 _SHOWN_CHARACTERS: Final = 500
 
 
@@ -43,27 +44,28 @@ class ExecDetector:
         self._timeout_s = timeout_s
 
     def detect(self, observation: Observation) -> Verdict:
-        """Run the program once.
+        """Run the program once. What it started and left behind is ended with it, and not waited for.
 
         Raises:
             MissingError: The program cannot be started.
-            InputError: It failed, took too long, or wrote no verdict; what it said on stderr is quoted.
+            InputError: It failed, took too long, wrote too much, or wrote no verdict; what it said on stderr is quoted.
         """
+        given = observation_to_json(observation).encode()
         try:
-            done = subprocess.run(
-                self._arguments,
-                input=observation_to_json(observation).encode(),
-                capture_output=True,
-                timeout=self._timeout_s,
-                check=False,
+            done = run_bounded(
+                self._arguments, given, timeout_s=self._timeout_s, most_bytes=MOST_OUTPUT_BYTES, tail=_SHOWN_CHARACTERS
             )
+        except TimeoutError as error:
+            why = f"no verdict after {self._timeout_s:g} s; allow more with --timeout"
+            raise InputError(f"{self.name}: {why}") from error
+        except OutputTooLongError as error:
+            why = f"wrote more than {MOST_OUTPUT_BYTES} bytes; a verdict is one JSON object"
+            raise InputError(f"{self.name}: {why}") from error
         except OSError as error:
             raise MissingError(f"{self.name}: cannot be started: {error.strerror}; is it executable?") from error
-        except subprocess.TimeoutExpired as error:
-            raise InputError(f"{self.name}: no verdict after {self._timeout_s:g} s") from error
-        said = done.stderr.decode("utf-8", "replace").strip()[-_SHOWN_CHARACTERS:]
-        if done.returncode != 0:
-            raise InputError(f"{self.name}: ended with status {done.returncode}: {said or 'it said nothing on stderr'}")
+        said = done.stderr.decode("utf-8", "replace").strip()
+        if done.status != 0:
+            raise InputError(f"{self.name}: ended with status {done.status}: {said or 'it said nothing on stderr'}")
         try:
             return verdict_from_json(load_json(done.stdout, self.name), detector=self.name)
         except ValueError as error:

@@ -12,13 +12,13 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Final, cast
 
 from testbed.detectors.detector import Detector
-from testbed.detectors.program import ExecDetector
+from testbed.detectors.program import TIMEOUT_S, ExecDetector
 from testbed.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["ENTRY_POINTS", "PROGRAM_PREFIX", "detector_names", "load_detector"]
+__all__ = ["ENTRY_POINTS", "PROGRAM_PREFIX", "detector_names", "is_packaged", "load_detector", "shadowed_packages"]
 
 ENTRY_POINTS: Final = "testbed.detectors"
 PROGRAM_PREFIX: Final = "exec:"
@@ -56,14 +56,33 @@ def detector_names() -> tuple[str, ...]:
     return (*_BUILT_IN, *others)
 
 
-def load_detector(name: str) -> Detector:
+def is_packaged(name: str) -> bool:
+    """Whether a detector of that name comes with the testbed."""
+    return name in _BUILT_IN
+
+
+def shadowed_packages() -> list[str]:
+    """Say which detectors of other packages are left out, for their names are taken."""
+    return [
+        f"the detector {point.name!r} of another package ({point.value}) is left out: that is a detector of the "
+        "testbed's; register it under another name"
+        for point in entry_points(group=ENTRY_POINTS)
+        if point.name in _BUILT_IN or point.name.startswith(PROGRAM_PREFIX)
+    ]
+
+
+def load_detector(name: str, *, timeout_s: float = TIMEOUT_S) -> Detector:
     """Return a detector by name, or a program given as ``exec:PROGRAM``.
+
+    Args:
+        name: Of the detector.
+        timeout_s: Seconds that a program may take for one observation.
 
     Raises:
         InputError: There is none of that name, or it cannot be loaded, or it is no detector.
     """
     if name.startswith(PROGRAM_PREFIX):
-        return ExecDetector(name.removeprefix(PROGRAM_PREFIX))
+        return ExecDetector(name.removeprefix(PROGRAM_PREFIX), timeout_s=timeout_s)
     if name in _BUILT_IN:
         module, _, attribute = _BUILT_IN[name].partition(":")
         make = cast("Callable[[], Detector]", getattr(import_module(f"testbed.detectors.methods.{module}"), attribute))
@@ -78,9 +97,11 @@ def load_detector(name: str) -> Detector:
 def _load_foreign(name: str, load: Callable[[], object]) -> Detector:
     try:
         make = load()
-    except (ImportError, AttributeError) as error:
-        raise InputError(f"detector {name!r} of another package cannot be loaded: {error}") from error
-    found = make() if callable(make) else make
+        found = make() if callable(make) else make
+    except Exception as error:  # whatever somebody else's code raises
+        raise InputError(
+            f"detector {name!r} of another package cannot be loaded: {type(error).__name__}: {error}"
+        ) from error
     if not isinstance(found, Detector):
         raise InputError(f"detector {name!r} of another package has no name, summary and detect(observation)")
     return found

@@ -65,7 +65,7 @@ class Verdict:
         details: What the method computed on the way; JSON values only.
 
     Raises:
-        ValueError: A number is not finite, or ``why`` is empty.
+        ValueError: A number is not finite, a rate, burst or onset is negative, or ``why`` is empty.
     """
 
     detector: str
@@ -85,6 +85,10 @@ class Verdict:
             number = getattr(self, name)
             if number is not None and not math.isfinite(number):
                 raise ValueError(f"verdict of {self.detector}: {name} is {number}; a detector gives None instead")
+        for name in ("rate_bps", "burst_bytes", "onset_s"):
+            number = getattr(self, name)
+            if number is not None and number < 0:
+                raise ValueError(f"verdict of {self.detector}: {name} is {number}, below 0; leave it out if unknown")
         if not self.why:
             raise ValueError(f"verdict of {self.detector}: it does not say why")
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
+import os
+import select
+import subprocess
 import sys
+import tracemalloc
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -161,7 +166,7 @@ def test_a_foreign_detector_that_is_none_is_refused(monkeypatch: pytest.MonkeyPa
 
 def row(subject: str, **fields: float | str) -> DetectionRow:
     verdict = Verdict(detector="d", outcome=Outcome.THROTTLED, why=str(fields.pop("why", "so")), **fields)  # type: ignore[arg-type]
-    return DetectionRow("here", subject, verdict)
+    return DetectionRow("here", subject, verdict, notes=("two records left out",))
 
 
 def test_the_table_names_a_subject_once_and_cuts_long_reasons() -> None:
@@ -206,6 +211,8 @@ def test_rows_become_json_with_every_field_of_the_verdict() -> None:
         "content_specific": None,
         "onset_s": None,
         "details": {},
+        "notes": ["two records left out"],
+        "failed": False,
     }
 
 
@@ -247,3 +254,124 @@ def test_the_protocol_asks_for_a_name_a_sentence_and_a_method() -> None:
     made = Mine()
     made.detect = load_detector("pd").detect
     assert isinstance(made, Detector)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("while True: sys.stdout.write('x' * 100_000)", "wrote more than"),
+        ("sys.stderr.write('y' * (64 << 20)); sys.exit('last words')", "status 1: .*last words"),
+    ],
+)
+def test_output_without_end_takes_no_memory(tmp_path: Path, body: str, message: str) -> None:
+    tracemalloc.start()
+    with pytest.raises(InputError, match=message):
+        ExecDetector(script(tmp_path, body)).detect(pair(1e6, 1e6))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 64 << 20
+
+
+def test_a_grandchild_that_keeps_the_pipes_is_not_waited_for_and_ended(tmp_path: Path) -> None:
+    left = tmp_path / "grandchild"
+    body = (
+        "import subprocess\n"
+        f"child = subprocess.Popen(['sleep', '1000'])\nopen({str(left)!r}, 'w').write(str(child.pid))\n"
+        'print(\'{"outcome": "inconclusive", "why": "gone already"}\')'
+    )
+    verdict = ExecDetector(script(tmp_path, body), timeout_s=60).detect(pair(1e6, 1e6))
+    assert verdict.why == "gone already"
+    with contextlib.suppress(ProcessLookupError):  # it is over and gone
+        grandchild = os.pidfd_open(int(left.read_text()))
+        assert select.select([grandchild], [], [], 60)[0]
+        os.close(grandchild)
+
+
+@pytest.mark.parametrize("field", ["rate_bps", "burst_bytes", "onset_s"])
+def test_a_negative_rate_is_refused(tmp_path: Path, field: str) -> None:
+    body = f'print(\'{{"outcome": "throttled", "why": "x", "{field}": -1}}\')'
+    with pytest.raises(InputError, match=f"{field} is -1.0, below 0"):
+        ExecDetector(script(tmp_path, body)).detect(pair(1e6, 1e6))
+
+
+class Broken:
+    name = "broken"
+    summary = "a detector of another package that fails"
+
+    def detect(self, _: Observation) -> object:
+        raise ZeroDivisionError("in its verdict")
+
+
+class NoVerdict(Broken):
+    def detect(self, _: Observation) -> object:
+        return "throttled"
+
+
+class Impostor(Broken):
+    def detect(self, _: Observation) -> object:
+        return Verdict(detector="pd", outcome=Outcome.THROTTLED, why="so")
+
+
+def broken_constructor() -> object:
+    raise RuntimeError("in its constructor")
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("no_such_package:X", "ModuleNotFoundError"),
+        ("tests.detectors.test_plugins:broken_constructor", "RuntimeError: in its constructor"),
+        ("tests.detectors.test_plugins:Broken", "ZeroDivisionError: in its verdict"),
+        ("tests.detectors.test_plugins:NoVerdict", "it returned str, not a verdict"),
+        ("tests.detectors.test_plugins:Impostor", "calls itself 'pd'"),
+        ("tests.detectors.test_plugins:SECOND", "no name, summary and detect"),
+    ],
+)
+def test_one_broken_package_costs_its_own_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str, said: str
+) -> None:
+    register(monkeypatch, EntryPoint("broken", value, registry.ENTRY_POINTS))
+    path = tmp_path / "observation.json"
+    path.write_text(observation_to_json(pair(140e3, 2e6)))
+    rows = detect([path])
+    assert [found.verdict.detector for found in rows] == list(detector_names())
+    (failed,) = [found for found in rows if found.failed]
+    assert (failed.verdict.detector, failed.verdict.outcome) == ("broken", Outcome.INCONCLUSIVE)
+    assert said in failed.verdict.why
+
+
+SECOND = 2
+
+
+def test_a_package_cannot_take_the_name_of_a_packaged_detector(monkeypatch: pytest.MonkeyPatch) -> None:
+    register(monkeypatch, EntryPoint("pd", "tests.detectors.test_plugins:Broken", registry.ENTRY_POINTS))
+    assert detector_names().count("pd") == 1
+    assert type(load_detector("pd")).__module__ == "testbed.detectors.methods.policing"
+    (sentence,) = registry.shadowed_packages()
+    assert "'pd' of another package" in sentence
+
+
+def test_what_observing_left_out_is_in_every_row(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.pcap", connection(at_server=True))
+    path.write_bytes(path.read_bytes()[:-3])
+    for found in detection_rows_json(detect([path], ["pd", "crowd"])):
+        assert "ends inside the record" in str(found["notes"])
+
+
+def test_six_at_once_keep_all_their_verdicts(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    path.mkdir()
+    (path / "manifest.json").write_text('{"format": 1, "state": "complete"}')
+    program = (
+        "import sys\nfrom pathlib import Path\n"
+        "from testbed.detectors.detect import DetectionRow, keep_verdicts\n"
+        "from testbed.detectors.verdict import Outcome, Verdict\n"
+        "run, name = Path(sys.argv[1]), sys.argv[2]\n"
+        "for turn in range(20):\n"
+        "    verdict = Verdict(detector=f'{name}-{turn}', outcome=Outcome.THROTTLED, why='so')\n"
+        "    keep_verdicts(run, [DetectionRow(str(run), 'all', verdict)])\n"
+    )
+    children = [subprocess.Popen([sys.executable, "-c", program, str(path), str(number)]) for number in range(6)]
+    assert [child.wait() for child in children] == [0] * 6
+    kept = [json.loads(line)["detector"] for line in (path / "verdicts.jsonl").read_text().splitlines()]
+    assert sorted(kept) == sorted(f"{number}-{turn}" for number in range(6) for turn in range(20))

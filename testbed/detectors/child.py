@@ -1,0 +1,150 @@
+"""Run a program with bounds on its time and on what it may write, in memory that depends on neither."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import IO
+
+__all__ = ["Done", "OutputTooLongError", "run_bounded"]
+
+_PIECE: Final = 1 << 16
+
+
+class OutputTooLongError(Exception):
+    """The program wrote more than it may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a program ended, what it wrote, and the last of what it said on stderr."""
+
+    status: int
+    stdout: bytes
+    stderr: bytes
+
+
+def run_bounded(arguments: Sequence[str], given: bytes, *, timeout_s: float, most_bytes: int, tail: int) -> Done:
+    """Run a program to its end, in a process group of its own, of which nothing is left afterwards.
+
+    The program's end is the end: a process that it started and that still holds its pipes is not waited for.
+
+    Args:
+        arguments: Program and arguments.
+        given: What it finds on stdin. It need not read it.
+        timeout_s: Seconds that it may take.
+        most_bytes: Bytes that it may write on stdout.
+        tail: Bytes of stderr to keep.
+
+    Raises:
+        OSError: It cannot be started.
+        TimeoutError: It took longer.
+        OutputTooLongError: It wrote more.
+    """
+    child = subprocess.Popen(
+        arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    try:
+        return _Conversation(child, given, most_bytes, tail).until(time.monotonic() + timeout_s)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+        for pipe in (child.stdin, child.stdout, child.stderr):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+
+
+@dataclass(slots=True)
+class _Conversation:
+    """What is still to be given, and what came back."""
+
+    child: subprocess.Popen[bytes]
+    given: bytes
+    most_bytes: int
+    tail: int
+    sent: int = 0
+    stdout: bytearray = field(default_factory=bytearray)
+    stderr: bytearray = field(default_factory=bytearray)
+
+    def until(self, deadline: float) -> Done:
+        """Talk until the program ends."""
+        ended = os.pidfd_open(self.child.pid)
+        try:
+            with selectors.DefaultSelector() as selector:
+                selector.register(ended, selectors.EVENT_READ)
+                for pipe, events in (
+                    (self.child.stdin, selectors.EVENT_WRITE),
+                    (self.child.stdout, selectors.EVENT_READ),
+                    (self.child.stderr, selectors.EVENT_READ),
+                ):
+                    if pipe is not None:
+                        os.set_blocking(pipe.fileno(), False)
+                        selector.register(pipe, events)
+                self._talk(selector, ended, deadline)
+        finally:
+            os.close(ended)
+        return Done(self.child.wait(), bytes(self.stdout), bytes(self.stderr))
+
+    def _talk(self, selector: selectors.BaseSelector, ended: int, deadline: float) -> None:
+        while True:
+            ready = selector.select(max(0.0, deadline - time.monotonic()))
+            for key, _ in ready:
+                if key.fileobj is self.child.stdin:
+                    self._give(selector)
+                elif key.fileobj != ended:
+                    self._take(selector, key.fileobj)  # type: ignore[arg-type]  # a pipe of the child's
+            if any(key.fileobj == ended for key, _ in ready):
+                self._take_the_rest(selector)
+                return
+            if time.monotonic() >= deadline:
+                raise TimeoutError
+
+    def _give(self, selector: selectors.BaseSelector) -> None:
+        pipe = self.child.stdin
+        if pipe is None:
+            return
+        with contextlib.suppress(BrokenPipeError):
+            if self.sent < len(self.given):
+                self.sent += os.write(pipe.fileno(), self.given[self.sent : self.sent + _PIECE])
+                return
+        selector.unregister(pipe)
+        with contextlib.suppress(OSError):
+            pipe.close()
+
+    def _take(self, selector: selectors.BaseSelector, pipe: IO[bytes]) -> bool:
+        """Read a piece; return whether there may be more."""
+        try:
+            piece = os.read(pipe.fileno(), _PIECE)
+        except BlockingIOError:
+            return False
+        if not piece:
+            selector.unregister(pipe)
+            return False
+        if pipe is self.child.stdout:
+            self.stdout += piece
+            if len(self.stdout) > self.most_bytes:
+                raise OutputTooLongError
+        else:
+            self.stderr += piece
+            del self.stderr[: -self.tail]
+        return True
+
+    def _take_the_rest(self, selector: selectors.BaseSelector) -> None:
+        """What the program wrote before it ended is in the pipes; what others write on, up to a limit, too."""
+        for pipe in (self.child.stdout, self.child.stderr):
+            if pipe is None or pipe not in selector.get_map():
+                continue
+            for _ in range(self.most_bytes // _PIECE + 2):
+                if not self._take(selector, pipe):
+                    break
