@@ -123,8 +123,8 @@ class UserCommand:
         for place in (*self.environment.get("PATH", "").split(os.pathsep), str(program.resolve().parent)):
             tree = self._prefix(self.folder / place)
             wanted.append(self.folder / place if os.path.realpath(tree) in hidden else tree)
-        wanted += [self.folder / each for each in self.argv[1:] if (self.folder / each).exists()]
-        shown = {os.path.realpath(each) for each in wanted if each.exists()} - hidden
+        wanted += [self.folder / each for each in self.argv[1:] if _exists(self.folder / each)]
+        shown = {os.path.realpath(each) for each in wanted if _exists(each)} - hidden
         if os.path.realpath(self.folder) in hidden:
             shown |= self._unhidden_entries()
         shown |= {os.path.realpath(each) for each in self.visible}
@@ -139,6 +139,14 @@ class UserCommand:
     def _prefix(folder: Path) -> Path:
         """The tree that a folder of programs belongs to: they find their libraries from there."""
         return folder.parent if folder.name in _BINARIES else folder
+
+
+def _exists(path: Path) -> bool:
+    """Whether a word of a command line is a path; it may be anything, also longer than any path."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def open_files() -> int:

@@ -8,12 +8,13 @@ Not for: writing files; the run directory does that.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal
 
 from testbed.middlebox.packet import Direction
 
 __all__ = [
     "BlockingStarted",
+    "Effect",
     "Event",
     "FlowForgotten",
     "FlowOpened",
@@ -33,6 +34,10 @@ __all__ = [
 ]
 
 _NS_PER_S = 1_000_000_000
+
+Effect = Literal["slows", "ends", "alters"]
+"""What an action means for a flow that it is done to: slower, over, or changed in what it carries. Only a flow that is
+slowed down is throttled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,19 +101,25 @@ class RuleMatched(Event):
 class ThrottlingStarted(Event):
     """From now on the flow is metered. The packet that caused this is not metered itself.
 
-    ``meter`` is the meter's kind; ``up`` and ``down`` its parameters in each direction, None where it does not act.
+    ``meter`` is the meter's kind, ``effect`` what it means for the flow (a quota ends it); ``up`` and ``down`` are its
+    parameters in each direction, None where it does not act.
     """
 
     meter: str
+    effect: Effect
     up: dict[str, float] | None
     down: dict[str, float] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockingStarted(Event):
-    """From now on the flow is interfered with by ``action``; for ``residual_s`` seconds, or (None) until it is idle."""
+    """From now on the flow is interfered with by ``action``; for ``residual_s`` seconds, or (None) until it is idle.
+
+    ``effect`` is what that means for the flow.
+    """
 
     action: str
+    effect: Effect
     residual_s: float | None
 
 

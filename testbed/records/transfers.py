@@ -10,8 +10,9 @@ if TYPE_CHECKING:
 __all__ = ["summarise_transfers"]
 
 _WAYS = {"download": "down", "upload": "up"}
-# What ends a flow is no slowdown. A quota lets nothing pass once it is used up: the freeze of 2025 (CF25, N4P490).
-_ENDING = frozenset({"byte_quota", "block_page", "drop", "reset", "rewrite"})
+# What an action means is said where it begins. One that does not say that it slows a flow down is no slowdown: a new
+# one must not become one by being unknown here.
+_SLOWS = "slows"
 
 
 def summarise_transfers(
@@ -26,8 +27,8 @@ def summarise_transfers(
         in an evasion, from its ``download`` event), ``goodput_bps`` is their quotient;
         ``handshake_s`` is the time from connection to the end of the TLS handshake. ``throttled``, ``action``,
         ``rule`` and ``drops`` are ground truth of that time: ``action`` is what a box did to the flow or to the whole
-        line (a meter, ``delay``, or a way to end it; None: nothing), ``throttled`` whether that slows it down and does
-        not end it. A transfer that never began has ``error`` "did not run". A transfer whose outcome was published
+        line (a meter, ``delay``, or a way to end it; None: nothing), ``throttled`` whether that slows it down, as
+        the box says. A transfer that never began has ``error`` "did not run". A transfer whose outcome was published
         has it in ``published``.
     """
     by_transfer: dict[str, list[dict[str, Any]]] = {}
@@ -76,7 +77,7 @@ def _summarise(transfer: dict[str, Any], records: list[dict[str, Any]], flows: _
 
 
 def _is_throttled(flow: dict[str, Any] | None) -> bool:
-    return flow is not None and flow["action"] is not None and flow["action"] not in _ENDING
+    return flow is not None and flow["effect"] == _SLOWS
 
 
 def _instant(record: dict[str, Any]) -> float:
@@ -112,15 +113,15 @@ class _Flows:
             event = record["event"]
             if event == "flow_opened":
                 flow = {"box": record["box"], "opened": record["t"], "forgotten": None}
-                flow |= {"action": None, "rule": None, "drops": 0}
+                flow |= {"action": None, "effect": None, "rule": None, "drops": 0}
                 known[key] = flow
                 self._by_end.setdefault((record["inside"], record["inside_port"]), []).append(flow)
             elif event == "rule_matched":
                 known[key]["rule"] = record["rule"]
             elif event == "throttling_started":
-                known[key]["action"] = record["meter"]
+                known[key] |= {"action": record["meter"], "effect": record.get("effect")}
             elif event == "blocking_started":
-                known[key]["action"] = record["action"]
+                known[key] |= {"action": record["action"], "effect": record.get("effect")}
             elif event == "packet_dropped":
                 known[key]["drops"] += 1
             elif event == "flow_forgotten":
@@ -130,6 +131,7 @@ class _Flows:
         if record["event"] == "throttling_started":
             self._lines[box["line"]] = {
                 "action": record["meter"],
+                "effect": record.get("effect"),
                 "rule": box["profile"]["rules"][0]["id"],
                 "directions": {name for name in ("up", "down") if record[name] is not None},
                 "drops": [],

@@ -42,13 +42,15 @@ EVENTS = [
         t_ns=2, flow=1, protocol=None, reason="in IP fragments", direction=Direction.UP, packets=1, bytes=9, size=None
     ),
     RuleMatched(t_ns=2, flow=1, rule="t.co", pattern="t.co", sni="t.co"),
-    ThrottlingStarted(t_ns=2, flow=1, meter="token_bucket", up=None, down={"rate_bps": 140_000, "burst_bytes": 16384}),
+    ThrottlingStarted(
+        t_ns=2, flow=1, meter="token_bucket", effect="slows", up=None, down={"rate_bps": 140_000, "burst_bytes": 16384}
+    ),
     PacketDropped(
         t_ns=3, flow=1, direction=Direction.DOWN, seq=1, ack=2, payload_length=1460, ip_id=7, length=1500,
         reason="token_bucket",
     ),
-    BlockingStarted(t_ns=2, flow=1, action="drop", residual_s=420.0),
-    BlockingStarted(t_ns=2, flow=1, action="drop", residual_s=None),
+    BlockingStarted(t_ns=2, flow=1, action="drop", effect="ends", residual_s=420.0),
+    BlockingStarted(t_ns=2, flow=1, action="drop", effect="ends", residual_s=None),
     PacketDelayed(
         t_ns=3, flow=1, direction=Direction.UP, seq=1, payload_length=9, ip_id=7, length=49, delay_ns=5,
         reason="shaper",

@@ -65,7 +65,7 @@ MEASUREMENTS = [
 TRUTH = [
     opened(1.1),
     box("rule_matched", 1.3, rule="twimg.com"),
-    box("throttling_started", 1.3, meter="token_bucket"),
+    box("throttling_started", 1.3, meter="token_bucket", effect="slows"),
     dropped(2.5, seq=1500, ip_id=7),
 ]
 

@@ -78,15 +78,19 @@ def test_what_no_box_saw_is_not_throttled() -> None:
         [
             opened(1.1, inside_port=1),
             box("rule_matched", 1.3, rule="twimg.com"),
-            box("throttling_started", 1.3, meter="token_bucket"),
+            box("throttling_started", 1.3, meter="token_bucket", effect="slows"),
         ],
-        [opened(1.1, inside="100.64.0.9"), box("throttling_started", 1.3, meter="token_bucket")],
-        [opened(1.3), box("throttling_started", 1.3, meter="token_bucket")],
-        [opened(1.1), opened(1.1, flow=2, inside_port=2), box("throttling_started", 1.3, flow=2, meter="token_bucket")],
+        [opened(1.1, inside="100.64.0.9"), box("throttling_started", 1.3, meter="token_bucket", effect="slows")],
+        [opened(1.3), box("throttling_started", 1.3, meter="token_bucket", effect="slows")],
+        [
+            opened(1.1),
+            opened(1.1, flow=2, inside_port=2),
+            box("throttling_started", 1.3, flow=2, meter="token_bucket", effect="slows"),
+        ],
         [
             opened(1.1),
             opened(1.1, box="b", inside_port=2),
-            box("throttling_started", 1.3, box="b", meter="token_bucket"),
+            box("throttling_started", 1.3, box="b", meter="token_bucket", effect="slows"),
         ],
     ],
     ids=["matched only", "other port", "other address", "opened later", "other flow", "same flow number, other box"],
@@ -98,7 +102,7 @@ def test_only_throttling_of_its_own_flow_counts(truth: list[dict[str, Any]]) -> 
 def test_of_two_flows_from_one_port_the_later_one_counts() -> None:
     truth = [
         opened(0.2),
-        box("throttling_started", 0.3, meter="token_bucket"),
+        box("throttling_started", 0.3, meter="token_bucket", effect="slows"),
         opened(1.1, flow=2),
         dropped(1.3, seq=1, ip_id=1, flow=2),
     ]
@@ -112,11 +116,14 @@ def test_of_two_flows_from_one_port_the_later_one_counts() -> None:
 def test_of_a_download_that_begins_later_the_flow_that_the_box_then_remembers_counts(
     forgotten: float | None, opened_again: float | None, *, throttled: bool
 ) -> None:
-    truth = [opened(1.1), box("throttling_started", 1.3, meter="token_bucket")]
+    truth = [opened(1.1), box("throttling_started", 1.3, meter="token_bucket", effect="slows")]
     if forgotten is not None:
         truth.append(box("flow_forgotten", forgotten))
     if opened_again is not None:
-        truth += [opened(opened_again, flow=2), box("throttling_started", opened_again, flow=2, meter="token_bucket")]
+        truth += [
+            opened(opened_again, flow=2),
+            box("throttling_started", opened_again, flow=2, meter="token_bucket", effect="slows"),
+        ]
     records = [*MEASUREMENTS[:2], client("download", 9.0), client("bytes", 11.0, times=[11.0], totals=[500])]
     summary = summarise(records, truth)
     assert summary["throttled"] is throttled
@@ -125,13 +132,25 @@ def test_of_a_download_that_begins_later_the_flow_that_the_box_then_remembers_co
 
 @pytest.mark.parametrize("action", ["block_page", "drop", "reset", "rewrite"])
 def test_a_flow_that_was_ended_is_not_throttled(action: str) -> None:
-    truth = [opened(1.1), box("rule_matched", 1.3, rule="names"), box("blocking_started", 1.3, action=action)]
+    truth = [
+        opened(1.1),
+        box("rule_matched", 1.3, rule="names"),
+        box("blocking_started", 1.3, action=action, effect="ends"),
+    ]
     summary = summarise(MEASUREMENTS, truth)
     assert (summary["throttled"], summary["action"], summary["rule"]) == (False, action, "names")
 
 
+@pytest.mark.parametrize("event", ["throttling_started", "blocking_started"])
+@pytest.mark.parametrize(("effect", "throttled"), [("slows", True), ("ends", False), ("alters", False), (None, False)])
+def test_an_action_unknown_here_is_what_it_says_it_is(event: str, effect: str | None, *, throttled: bool) -> None:
+    names = {"meter": "brand_new", "action": "brand_new", "effect": effect}
+    summary = summarise(MEASUREMENTS, [opened(1.1), box(event, 1.3, **names)])
+    assert (summary["throttled"], summary["action"]) == (throttled, "brand_new")
+
+
 def test_a_quota_ends_a_flow_and_does_not_slow_it() -> None:
-    summary = summarise(MEASUREMENTS, [opened(1.1), box("throttling_started", 1.3, meter="byte_quota")])
+    summary = summarise(MEASUREMENTS, [opened(1.1), box("throttling_started", 1.3, meter="byte_quota", effect="ends")])
     assert (summary["throttled"], summary["action"]) == (False, "byte_quota")
 
 
@@ -143,7 +162,7 @@ def test_what_is_done_to_a_whole_line_is_done_to_its_transfers_in_that_direction
     line: str, direction: str, drops: int, *, throttled: bool
 ) -> None:
     truth = [
-        box("throttling_started", 0.5, flow=0, meter="shaper", up=None, down={"rate_bps": 1}),
+        box("throttling_started", 0.5, flow=0, meter="shaper", effect="slows", up=None, down={"rate_bps": 1}),
         *(dropped(t, seq=1, ip_id=1, flow=0) for t in (0.9, 1.3, 5.1)),
     ]
     boxes = {BOX: {"line": "mobile", "profile": {"rules": [{"id": "all-traffic"}]}}}

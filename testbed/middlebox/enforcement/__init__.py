@@ -8,6 +8,7 @@ from weakref import WeakValueDictionary
 from testbed.middlebox.enforcement.actions import Action, Delay, Shape, Throttle
 from testbed.middlebox.enforcement.blocking import BlockPage, Drop, Reset, Rewrite
 from testbed.middlebox.enforcement.shaper import ShaperSpec
+from testbed.middlebox.profile.measures import METERED
 
 if TYPE_CHECKING:
     from random import Random
@@ -42,6 +43,8 @@ class Enforcement:
             return Rewrite(spec)
         if spec.kind == "block_page":
             return BlockPage(spec)
+        if spec.kind != METERED:
+            raise ValueError(f"no action of kind {spec.kind}")
         if spec.scope != "subscriber":
             return self.metered(opened_ns)
         shared = self._subscribers.get(subscriber)

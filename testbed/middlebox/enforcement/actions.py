@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from testbed.middlebox.events import Event, PacketDelayed, PacketDropped, ThrottlingStarted
+from testbed.middlebox.events import Effect, Event, PacketDelayed, PacketDropped, ThrottlingStarted
 from testbed.middlebox.packet import Direction, Packet
 
 if TYPE_CHECKING:
@@ -34,6 +34,11 @@ LENGTHS: dict[str, Callable[[Packet], int]] = {
 
 class Action(Protocol):
     """What happens to a matched flow."""
+
+    @property
+    def effect(self) -> Effect:
+        """What that means for the flow. Every action says it: labels are made of it."""
+        ...
 
     def start(self, flow: int, packet: Packet, now_ns: int) -> list[Event]:
         """The packet that matched passes the box."""
@@ -62,9 +67,14 @@ class Throttle:
             direction: spec.start(opened_ns, random) for direction in Direction if direction in directions
         }
 
+    @property
+    def effect(self) -> Effect:
+        """What the meter means for the flow."""
+        return self._spec.effect
+
     def start(self, flow: int, packet: Packet, now_ns: int) -> list[Event]:  # noqa: ARG002 - it passes unmetered
         """Say how the flow is metered from now on."""
-        return [_throttling_started(flow, now_ns, self._spec.kind, self._spec.parameters(), self._meters)]
+        return [_throttling_started(self, flow, now_ns, self._spec.kind, self._spec.parameters(), self._meters)]
 
     def on_packet(self, flow: int, packet: Packet, now_ns: int) -> list[Event]:
         """Drop the packet if it does not conform."""
@@ -85,9 +95,14 @@ class Shape:
         self._length = LENGTHS[counts]
         self._shapers = {direction: spec.start() for direction in Direction if direction in directions}
 
+    @property
+    def effect(self) -> Effect:
+        """What the meter means for the flow."""
+        return self._spec.effect
+
     def start(self, flow: int, packet: Packet, now_ns: int) -> list[Event]:  # noqa: ARG002 - it passes unshaped
         """Say how the flow is shaped from now on."""
-        return [_throttling_started(flow, now_ns, self._spec.kind, self._spec.parameters(), self._shapers)]
+        return [_throttling_started(self, flow, now_ns, self._spec.kind, self._spec.parameters(), self._shapers)]
 
     def on_packet(self, flow: int, packet: Packet, now_ns: int) -> list[Event]:
         """Let the packet wait its turn."""
@@ -104,6 +119,7 @@ class Delay:
     """Every packet is sent on later by the same time."""
 
     __slots__ = ("_delay_ns", "_directions", "_parameters")
+    effect: Effect = "slows"
 
     def __init__(self, delay_s: float, directions: frozenset[Direction]) -> None:
         """Delay by ``delay_s`` in these directions."""
@@ -113,7 +129,7 @@ class Delay:
 
     def start(self, flow: int, packet: Packet, now_ns: int) -> list[Event]:  # noqa: ARG002 - it passes at once
         """Say how the flow is delayed from now on."""
-        return [_throttling_started(flow, now_ns, "delay", self._parameters, self._directions)]
+        return [_throttling_started(self, flow, now_ns, "delay", self._parameters, self._directions)]
 
     def on_packet(self, flow: int, packet: Packet, now_ns: int) -> list[Event]:
         """Send the packet on later."""
@@ -151,8 +167,8 @@ def _packet_delayed(flow: int, packet: Packet, now_ns: int, departure_ns: int, r
     )
 
 
-def _throttling_started(
-    flow: int, now_ns: int, kind: str, parameters: dict[str, float], directions: Container[Direction]
+def _throttling_started(  # noqa: PLR0917 - private, and all of one event
+    action: Action, flow: int, now_ns: int, kind: str, parameters: dict[str, float], directions: Container[Direction]
 ) -> ThrottlingStarted:
     up, down = (parameters if direction in directions else None for direction in (Direction.UP, Direction.DOWN))
-    return ThrottlingStarted(t_ns=now_ns, flow=flow, meter=kind, up=up, down=down)
+    return ThrottlingStarted(t_ns=now_ns, flow=flow, meter=kind, effect=action.effect, up=up, down=down)

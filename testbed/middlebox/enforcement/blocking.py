@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from testbed.middlebox.craft import tcp_segment
 from testbed.middlebox.enforcement.actions import packet_dropped
-from testbed.middlebox.events import BlockingStarted, Event, PacketInjected, PacketRewritten
+from testbed.middlebox.events import BlockingStarted, Effect, Event, PacketInjected, PacketRewritten
 from testbed.middlebox.packet import ACK, FIN, PSH, RST, SYN, Direction, Packet
 
 if TYPE_CHECKING:
+    from testbed.middlebox.enforcement.actions import Action
     from testbed.middlebox.profile.measures import ActionSpec
 
 __all__ = ["BlockPage", "Drop", "Reset", "Rewrite"]
@@ -22,6 +23,7 @@ class Drop:
     """Everything is dropped, after some more packets have passed (X22: SNI-II 5-8, SNI-IV none)."""
 
     __slots__ = ("_left", "_spec")
+    effect: Effect = "ends"
 
     def __init__(self, spec: ActionSpec, passing_packets: int) -> None:
         """Let ``passing_packets`` more packets of either direction pass first."""
@@ -30,7 +32,7 @@ class Drop:
 
     def start(self, flow: int, packet: Packet, now_ns: int) -> list[Event]:
         """Announce it, and drop the packet that matched if the profile says so."""
-        return _start(self._spec, flow, packet, now_ns)
+        return _start(self, self._spec, flow, packet, now_ns)
 
     def on_packet(self, flow: int, packet: Packet, now_ns: int) -> list[Event]:
         """Drop the packet once the others have passed."""
@@ -46,6 +48,7 @@ class Reset:
     """Resets are injected to either or both sides, for the packet that matched and for every payload after it."""
 
     __slots__ = ("_spec",)
+    effect: Effect = "ends"
 
     def __init__(self, spec: ActionSpec) -> None:
         """Reset as the profile says."""
@@ -53,7 +56,7 @@ class Reset:
 
     def start(self, flow: int, packet: Packet, now_ns: int) -> list[Event]:
         """Announce it and reset the connection."""
-        return _start(self._spec, flow, packet, now_ns) + self._resets(flow, packet, now_ns)
+        return _start(self, self._spec, flow, packet, now_ns) + self._resets(flow, packet, now_ns)
 
     def on_packet(self, flow: int, packet: Packet, now_ns: int) -> list[Event]:
         """Drop payload, and reset again."""
@@ -75,6 +78,7 @@ class Rewrite:
     """Packets of the server are cut to their headers and become RST/ACK (X22: SNI-I)."""
 
     __slots__ = ("_spec",)
+    effect: Effect = "ends"
 
     def __init__(self, spec: ActionSpec) -> None:
         """Rewrite as the profile says."""
@@ -82,7 +86,7 @@ class Rewrite:
 
     def start(self, flow: int, packet: Packet, now_ns: int) -> list[Event]:
         """Announce it; the packet that matched is treated as the profile says."""
-        return _start(self._spec, flow, packet, now_ns)
+        return _start(self, self._spec, flow, packet, now_ns)
 
     def on_packet(self, flow: int, packet: Packet, now_ns: int) -> list[Event]:
         """Turn the packet into a reset."""
@@ -108,6 +112,7 @@ class BlockPage:
     """A request is answered with the ISP's page, and the server is reset. What comes later is dropped."""
 
     __slots__ = ("_spec",)
+    effect: Effect = "ends"
 
     def __init__(self, spec: ActionSpec) -> None:
         """Answer with the profile's page."""
@@ -118,7 +123,7 @@ class BlockPage:
         page = self._spec.page.encode()
         head = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {len(page)}\r\nConnection: close\r\n\r\n"
         return [
-            *_start(self._spec, flow, packet, now_ns),
+            *_start(self, self._spec, flow, packet, now_ns),
             _answer(flow, packet, now_ns, FIN | PSH | ACK, self._spec.kind, payload=head.encode() + page),
             _onward(flow, packet, now_ns, RST | ACK, self._spec.kind),
         ]
@@ -130,8 +135,10 @@ class BlockPage:
         return [packet_dropped(flow, packet, now_ns, self._spec.kind)]
 
 
-def _start(spec: ActionSpec, flow: int, packet: Packet, now_ns: int) -> list[Event]:
-    events: list[Event] = [BlockingStarted(t_ns=now_ns, flow=flow, action=spec.kind, residual_s=spec.residual_s)]
+def _start(action: Action, spec: ActionSpec, flow: int, packet: Packet, now_ns: int) -> list[Event]:
+    events: list[Event] = [
+        BlockingStarted(t_ns=now_ns, flow=flow, action=spec.kind, effect=action.effect, residual_s=spec.residual_s)
+    ]
     if spec.trigger_packet == "dropped":
         events.append(packet_dropped(flow, packet, now_ns, spec.kind))
     return events

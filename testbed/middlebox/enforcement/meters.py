@@ -7,10 +7,12 @@ packet. Times must not run backwards. Not for: deciding which packets are metere
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 if TYPE_CHECKING:
     from random import Random
+
+    from testbed.middlebox.events import Effect
 
 __all__ = [
     "ByteQuota",
@@ -164,6 +166,7 @@ class TokenBucketSpec:
     rate_bps: int
     burst_bytes: int
     kind = "token_bucket"
+    effect: ClassVar[Effect] = "slows"
 
     def start(self, opened_ns: int = 0, random: Random | None = None) -> TokenBucket:  # noqa: ARG002 - needs neither
         """A full bucket."""
@@ -183,6 +186,7 @@ class CoarseRefillSpec:
     cap_bytes: int
     phase_s: float
     kind = "coarse_refill"
+    effect: ClassVar[Effect] = "slows"
 
     def start(self, opened_ns: int, random: Random | None = None) -> CoarseRefill:  # noqa: ARG002 - no chance in it
         """A full bucket whose refills are counted from the opening of the flow."""
@@ -206,6 +210,11 @@ class RandomPassSpec:
     pass_share: float
     kind = "random_pass"
 
+    @property
+    def effect(self) -> Effect:
+        """What it means for a flow: one of which nothing passes is over."""
+        return "slows" if self.pass_share else "ends"
+
     def start(self, opened_ns: int, random: Random) -> RandomPass:  # noqa: ARG002 - chance has no past
         """A meter that draws from the box's generator."""
         return RandomPass(pass_share=self.pass_share, random=random)
@@ -221,6 +230,7 @@ class ByteQuotaSpec:
 
     quota_bytes: int
     kind = "byte_quota"
+    effect: ClassVar[Effect] = "ends"  # once it is used up nothing passes: the freeze of 2025 (CF25, N4P490)
 
     def start(self, opened_ns: int = 0, random: Random | None = None) -> ByteQuota:  # noqa: ARG002 - needs neither
         """A fresh quota."""

@@ -20,8 +20,12 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 from testbed.middlebox.enforcement.meters import reciprocal
+
+if TYPE_CHECKING:
+    from testbed.middlebox.events import Effect
 
 __all__ = ["Shaper", "ShaperSpec"]
 
@@ -82,6 +86,7 @@ class ShaperSpec:
     burst_bytes: int
     queue_bytes: int
     kind = "shaper"
+    effect: ClassVar[Effect] = "slows"
 
     def start(self) -> Shaper:
         """An empty shaper."""

@@ -24,7 +24,14 @@ def test_each_direction_has_its_own_bucket() -> None:
 def test_the_other_direction_is_free_where_one_is_metered() -> None:
     throttle, connection = throttled(Direction.DOWN), Connection()
     assert throttle.start(1, connection.up(b""), 5) == [
-        ThrottlingStarted(t_ns=5, flow=1, meter="token_bucket", up=None, down={"rate_bps": 8_000, "burst_bytes": 3_000})
+        ThrottlingStarted(
+            t_ns=5,
+            flow=1,
+            meter="token_bucket",
+            effect="slows",
+            up=None,
+            down={"rate_bps": 8_000, "burst_bytes": 3_000},
+        )
     ]
     assert not any(throttle.on_packet(1, connection.up(bytes(1460)), 0) for _ in range(10))
 
