@@ -63,19 +63,20 @@ def run_scenario(tmp_path_factory: pytest.TempPathFactory, kernel: KernelInfo) -
 
     def run(
         *settings: str, scenario: str = "2021-03-10", seed: int | None = None, command: list[str] | None = None,
-        silence_s: float = 120.0, privileged: bool = False,
+        silence_s: float = 120.0, privileged: bool = False, user_command: UserCommand | None = None,
     ) -> FinishedRun:  # fmt: skip
         path = tmp_path_factory.mktemp("run") / "run"
-        plan = make_plan(
-            library.find("scenarios", scenario), list(settings), seed=seed, engine="virtual", command=command
-        )
+        if command is not None:
+            user_command = UserCommand(command, privileged=privileged)
+        argv = None if user_command is None else list(user_command.argv)
+        plan = make_plan(library.find("scenarios", scenario), list(settings), seed=seed, engine="virtual", command=argv)
         manifest = run_plan(
             plan,
             kernel,
             path,
             silence_s=silence_s,
             progress=lambda _: None,
-            command=None if command is None else UserCommand(command, privileged=privileged),
+            command=user_command,
         )
         return FinishedRun(path, manifest)
 

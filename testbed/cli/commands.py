@@ -31,10 +31,10 @@ __all__ = [
     "show_command",
 ]
 
-_RUN_KEYS = ("valid", "problems", "checks", "seed", "emulated_s", "wall_s")
+_RUN_KEYS = ("valid", "problems", "checks", "notes", "seed", "emulated_s", "wall_s")
 _TRANSFER_KEYS = (
     "name", "line", "sni", "direction", "role", "ok", "bytes", "duration_s", "goodput_bps", "handshake_s", "throttled",
-    "rule", "drops", "error", "published",
+    "rule", "drops", "hello", "error", "published",
 )  # fmt: skip
 
 

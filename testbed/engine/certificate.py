@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from testbed.scenario.plan import Plan
 
-__all__ = ["Check", "checks", "problems"]
+__all__ = ["Check", "checks", "notes", "problems"]
 
 State = Literal["passed", "failed", "not checked"]
 
@@ -45,6 +45,22 @@ def checks(plan: Plan, certificate: dict[str, Any], transfers: list[dict[str, An
 def problems(found: Iterable[Check]) -> list[str]:
     """Why the run must not be scored; empty for a valid run."""
     return [each["about"] for each in found if each["state"] == "failed"]
+
+
+def notes(manifest: dict[str, Any]) -> list[str]:
+    """What a reader has to know though the run is valid.
+
+    Args:
+        manifest: with its transfers.
+    """
+    found = [f"left in the guest, not taken over: {each}" for each in manifest.get("left_behind", [])]
+    unread: dict[str, list[str]] = defaultdict(list)
+    for transfer in manifest["transfers"]:
+        if transfer["hello"] and transfer["role"] != "control":
+            unread[transfer["hello"]].append(transfer["name"])
+    for why, names in unread.items():
+        found.append(f"{len(names)} transfers were not found by their box ({why}): {', '.join(dict.fromkeys(names))}")
+    return found
 
 
 def _check(name: str, failures: Iterable[str], *, passed: str) -> Check:
@@ -130,6 +146,7 @@ def _transfers(plan: Plan, transfers: list[dict[str, Any]]) -> Check:
     by_role: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for transfer in transfers:
         by_role[transfer["role"]].append(transfer)
+    by_role.pop("command", None)  # what a user's program tries may fail for reasons of its own
     failures = []
     for role, of_role in by_role.items():
         unexplained = [each for each in of_role if not each["ok"] and not _is_explained(each, plan)]

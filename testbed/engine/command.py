@@ -88,6 +88,7 @@ class UserCommand:
             "argv": list(self.argv), "program": str(self.program()), "folder": str(self.folder), "uid": uid, "gid": gid,
             "privileged": self.privileged, "most_bytes": MOST_OUTPUT_BYTES, "open_files": open_files(),
             "hidden": self._hidden(), "visible": self._visible(), "sealed": [str(run.resolve())],
+            "reads_all": uid != os.geteuid() and not self._is_open_to_others(),
         }  # fmt: skip
         return {**order, "environment": self._privileged_environment() if self.privileged else self._environment(ca)}
 
@@ -130,6 +131,17 @@ class UserCommand:
         shown |= {os.path.realpath(each) for each in self.visible}
         inside = [each for each in shown if any(Path(each).is_relative_to(private) for private in hidden)]
         return sorted(inside)
+
+    def _is_open_to_others(self) -> bool:
+        """Whether somebody who is not root can reach the caller's folder and the program."""
+        hidden = {Path(each) for each in self._hidden()}
+        for path in (Path(os.path.realpath(self.folder)), self.program().resolve()):
+            for step in (path, *path.parents):
+                if step in hidden:
+                    break  # from here on the program finds folders of its own
+                if not step.stat().st_mode & 0o001:
+                    return False
+        return True
 
     def _unhidden_entries(self) -> set[str]:
         """Of a home that is the caller's folder, all but what begins with a dot: keys and passwords lie there."""

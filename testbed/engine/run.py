@@ -8,17 +8,22 @@ import os
 import platform
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from testbed.engine.captured import finish_captures
-from testbed.engine.certificate import checks, problems
+from testbed.engine.certificate import checks, notes, problems
 from testbed.engine.command import UserCommand
+from testbed.engine.command_flows import flow_records, flows_of, planned_transfers
 from testbed.engine.confine import landlock_version
 from testbed.engine.guest import Guest
 from testbed.engine.openssl import openssl_configuration
 from testbed.engine.programs import require_programs
 from testbed.engine.spool import Spool
 from testbed.errors import CertificateError, GuestError, MissingError, RecordError, TestbedError
+from testbed.records.capture_file import datagram, read_frames
+from testbed.records.files import open_regular, write_atomically
+from testbed.records.jsonl import LineWriter
 from testbed.records.run import FORMAT, RunDirectory, process_start
 from testbed.records.transfers import summarise_transfers
 
@@ -122,15 +127,40 @@ def _judge(run: RunDirectory, plan: Plan, certificate: dict[str, Any], manifest:
             raise RecordError(f"the guest left no {name}: what happened in this run is not known")
     try:
         certificate["agreement"] = finish_captures(run, plan, certificate["boxes"])
+        if plan.command is not None:
+            plan = _with_flows(run, plan, certificate["command_began_s"])
         manifest["transfers"] = summarise_transfers(plan.data, run.measurements(), run.truth())
         manifest["certificate"] = certificate
         manifest["checks"] = checks(plan, certificate, manifest["transfers"])
+        manifest["notes"] = notes(manifest)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise RecordError(
             f"the records of {run.path} are malformed ({type(error).__name__}: {error}); they are kept as they are"
         ) from error
     manifest["problems"] = problems(manifest["checks"])
     manifest["valid"] = not manifest["problems"]
+
+
+def _with_flows(run: RunDirectory, plan: Plan, began_s: float) -> Plan:
+    """The plan with the flows that its command made, which are written down as what a client saw."""
+    *phases, last = plan.data["phases"]
+    node = last["command"]["node"]
+    path = run.path / "captures" / f"{node}-client.pcapng"
+    if not path.exists():
+        return plan  # the client was not captured: the check of transfers says that none is known
+    line = plan.topology.nodeInfo(node)["line"]
+    with open_regular(path) as file:
+        packets = [(frame.t_ns, packet) for frame in read_frames(file) if (packet := datagram(frame)) is not None]
+    flows = flows_of(packets, plan.topology.address_of(node), start_ns=plan.data["start_ns"])
+    flows = [flow for flow in flows if flow.started >= began_s]
+    transfers = planned_transfers(flows, line, plan.data["names"])
+    writer = LineWriter(run.path / "measurements.jsonl")
+    writer.write(*flow_records(flows, transfers))
+    writer.close()
+    lines = [{"name": line, "node": node, "transfers": transfers}]
+    data = {**plan.data, "phases": [*phases, {**last, "lines": lines}]}
+    write_atomically(run.path / "plan.json", json.dumps(data, indent=1))
+    return replace(plan, data=data)
 
 
 def _manifest(plan: Plan, kernel: KernelInfo) -> dict[str, Any]:

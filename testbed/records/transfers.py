@@ -14,6 +14,13 @@ _WAYS = {"download": "down", "upload": "up"}
 # one must not become one by being unknown here.
 _SLOWS = "slows"
 
+_HELLOS = {
+    "spans records": "hello in several records", "behind another record": "hello behind another record",
+    "malformed": "hello malformed for its parser", "no name": "hello without a name",
+    "in IP fragments": "hello in IP fragments", "unknown version": "hello of an unknown version of QUIC",
+    "too short": "hello in a datagram that is too short",
+}  # fmt: skip
+
 
 def summarise_transfers(
     plan: dict[str, Any], measurements: Iterable[dict[str, Any]], truth: Iterable[dict[str, Any]]
@@ -22,13 +29,15 @@ def summarise_transfers(
 
     Returns:
         Objects with ``id, name, line, sni, direction, role, kind, ok, bytes, start_s, duration_s, goodput_bps,
-        handshake_s, throttled, action, rule, drops, error``. ``bytes`` are payload bytes in the transfer's direction;
+        handshake_s, throttled, action, rule, drops, hello, error``. ``bytes`` are payload bytes in the transfer's
+        direction;
         ``duration_s`` runs from the client's SYN to the last of them (where the client first does something else, as
         in an evasion, from its ``download`` event), ``goodput_bps`` is their quotient;
         ``handshake_s`` is the time from connection to the end of the TLS handshake. ``throttled``, ``action``,
         ``rule`` and ``drops`` are ground truth of that time: ``action`` is what a box did to the flow or to the whole
         line (a meter, ``delay``, or a way to end it; None: nothing), ``throttled`` whether that slows it down, as
-        the box says. A transfer that never began has ``error`` "did not run". A transfer whose outcome was published
+        the box says. ``hello`` is why a box that acted on nothing did not find the name in the hello; None: it did, or
+        there was none. A transfer that never began has ``error`` "did not run". A transfer whose outcome was published
         has it in ``published``.
     """
     by_transfer: dict[str, list[dict[str, Any]]] = {}
@@ -72,8 +81,21 @@ def _summarise(transfer: dict[str, Any], records: list[dict[str, Any]], flows: _
         "action": flow["action"] if flow else None,
         "rule": flow["rule"] if flow else None,
         "drops": flow["drops"] if flow else 0,
+        "hello": flow["hello"] if flow and flow["action"] is None else None,
         "error": finished["error"] if finished else ("did not run" if started is None else "did not finish"),
     }
+
+
+def hello_in_words(record: dict[str, Any]) -> str | None:
+    """Why a box did not find the name in a hello; None where there was no hello to be found."""
+    reason, packets, seen, size = (record.get(key) for key in ("reason", "packets", "bytes", "size"))
+    if reason == "spans packets":
+        # A box that gives up has seen some of the packets; the others are taken to be as large.
+        expected = -(-size * packets // seen) if size and packets and seen else 2
+        return f"hello in {max(expected, 2)} packets"
+    if reason == "not recognised":
+        return None
+    return _HELLOS.get(reason, f"hello: {reason}")
 
 
 def _is_throttled(flow: dict[str, Any] | None) -> bool:
@@ -97,6 +119,23 @@ def received_bytes(records: Iterable[dict[str, Any]], side: str) -> tuple[list[f
     return times, totals
 
 
+def _note_event(flow: dict[str, Any], record: dict[str, Any]) -> None:
+    """What a later event says of a flow."""
+    match record["event"]:
+        case "hello_unread":
+            flow["hello"] = hello_in_words(record)
+        case "rule_matched":
+            flow["rule"] = record["rule"]
+        case "throttling_started":
+            flow |= {"action": record["meter"], "effect": record.get("effect")}
+        case "blocking_started":
+            flow |= {"action": record["action"], "effect": record.get("effect")}
+        case "packet_dropped":
+            flow["drops"] += 1
+        case "flow_forgotten":
+            flow["forgotten"] = record["t"]
+
+
 class _Flows:
     """The boxes' flows, by the client's end of the connection, and what boxes do to whole lines."""
 
@@ -110,22 +149,14 @@ class _Flows:
             if not record["flow"]:
                 continue  # of a line, a fragment or a link: no flow's own
             key = (record["box"], record["flow"])
-            event = record["event"]
-            if event == "flow_opened":
-                flow = {"box": record["box"], "opened": record["t"], "forgotten": None}
-                flow |= {"action": None, "effect": None, "rule": None, "drops": 0}
-                known[key] = flow
-                self._by_end.setdefault((record["inside"], record["inside_port"]), []).append(flow)
-            elif event == "rule_matched":
-                known[key]["rule"] = record["rule"]
-            elif event == "throttling_started":
-                known[key] |= {"action": record["meter"], "effect": record.get("effect")}
-            elif event == "blocking_started":
-                known[key] |= {"action": record["action"], "effect": record.get("effect")}
-            elif event == "packet_dropped":
-                known[key]["drops"] += 1
-            elif event == "flow_forgotten":
-                known[key]["forgotten"] = record["t"]
+            if record["event"] == "flow_opened":
+                known[key] = {
+                    "box": record["box"], "opened": record["t"], "forgotten": None, "action": None, "effect": None,
+                    "rule": None, "drops": 0, "hello": None,
+                }  # fmt: skip
+                self._by_end.setdefault((record["inside"], record["inside_port"]), []).append(known[key])
+            else:
+                _note_event(known[key], record)
 
     def _note_line(self, record: dict[str, Any], box: dict[str, Any]) -> None:
         if record["event"] == "throttling_started":
@@ -135,6 +166,7 @@ class _Flows:
                 "rule": box["profile"]["rules"][0]["id"],
                 "directions": {name for name in ("up", "down") if record[name] is not None},
                 "drops": [],
+                "hello": None,
             }
         elif record["event"] == "packet_dropped" and box["line"] in self._lines:
             self._lines[box["line"]]["drops"].append(record["t"])

@@ -58,7 +58,11 @@ def _truth(transfer: dict[str, Any]) -> str:
         return f"ENDED by {transfer['rule']} ({transfer['action']}), {transfer['drops']} packets dropped"
     if transfer["throttled"]:
         return f"THROTTLED by {transfer['rule']}, {transfer['drops']} packets dropped"
-    return transfer["error"] or "not throttled"
+    if transfer["error"]:
+        return str(transfer["error"])
+    if transfer.get("hello"):
+        return f"not throttled: not found by this box, {transfer['hello']}"
+    return "not throttled"
 
 
 def _summary(manifest: dict[str, Any]) -> str:
@@ -70,8 +74,13 @@ def _summary(manifest: dict[str, Any]) -> str:
     ]
     outcomes = [each for each in manifest["transfers"] if "published" in each]
     if outcomes:
-        agreeing = sum((each["published"] == "throttled") == each["throttled"] for each in outcomes)
-        lines.insert(1, f"{agreeing} of {len(outcomes)} published outcomes agree")
+        worked = [each for each in outcomes if each["ok"]]
+        agreeing = sum((each["published"] == "throttled") == each["throttled"] for each in worked)
+        failed = (
+            f"; {len(outcomes) - len(worked)} transfers failed and say nothing" if len(worked) < len(outcomes) else ""
+        )
+        lines.insert(1, f"{agreeing} of {len(worked)} published outcomes agree{failed}")
+    lines += [f"note: {each}" for each in manifest.get("notes", [])]
     if manifest["valid"]:
         lines += ["valid:", *(f"  {each['about']}" for each in manifest.get("checks", []))]
     else:

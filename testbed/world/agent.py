@@ -233,6 +233,7 @@ class World:
         node = self._network[command["node"]]
         names = {name.lower(): address for name, address in self._plan["names"].items()}
         self._servers.append(resolver(node, {**names, node.name: self._topology.address_of(node.name)}))
+        self._certificate["command_began_s"] = (time.time_ns() - self._start_ns) / 1e9
         self._command: Command = start_command(read_order(OUTPUT), node, OUTPUT, self._dress(node))
         self._clients[self._command.pid] = _COMMAND
 

@@ -37,7 +37,7 @@ __all__ = ["COMMAND_FOLDER", "Command", "read_order", "start_command"]
 COMMAND_FOLDER = "output"  # below the guest's folder; the program sees it as /run/output
 _CLONE_NEWNS, _CLONE_NEWUTS, _CLONE_NEWIPC, _CLONE_NEWPID = 0x20000, 0x4000000, 0x8000000, 0x20000000
 _PR_CAPBSET_DROP, _PR_SET_KEEPCAPS, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 24, 8, 38, 47, 2
-_CAP_NET_BIND_SERVICE, _CAP_NET_ADMIN, _CAP_NET_RAW = 10, 12, 13
+_CAP_DAC_READ_SEARCH, _CAP_NET_BIND_SERVICE, _CAP_NET_ADMIN, _CAP_NET_RAW = 2, 10, 12, 13
 _LAST_CAPABILITY = 40
 _KEPT = (_CAP_NET_BIND_SERVICE, _CAP_NET_ADMIN, _CAP_NET_RAW)
 _CAPABILITY_VERSION_3 = 0x20080522
@@ -86,7 +86,7 @@ def start_command(order: dict[str, Any], node: NamespaceNode, output: Path, etc:
 
     Args:
         order: what the host says of it (`testbed.engine.command`): ``argv, program, environment, folder, uid, gid,
-            privileged, hidden, visible, sealed, most_bytes, open_files``.
+            privileged, reads_all, hidden, visible, sealed, most_bytes, open_files``.
         node: where it runs.
         output: the guest's folder.
         etc: a folder in memory with the files that it finds in place of the host's (`Outlook.set_up`).
@@ -168,7 +168,7 @@ def _become_program(order: dict[str, Any], report: int) -> NoReturn:
         resource.setrlimit(resource.RLIMIT_NOFILE, (order["open_files"],) * 2)
         if not order["privileged"]:
             resource.setrlimit(resource.RLIMIT_FSIZE, (order["most_bytes"],) * 2)
-            _become_user(order["uid"], order["gid"])
+            _become_user(order["uid"], order["gid"], reads_all=order["reads_all"])
         os.chdir(order["folder"])
         os.execve(order["program"], argv, order["environment"])  # noqa: S606 - no shell is wanted
     except OSError as error:
@@ -177,10 +177,15 @@ def _become_program(order: dict[str, Any], report: int) -> NoReturn:
         os._exit(127)
 
 
-def _become_user(uid: int, gid: int) -> None:
-    """An ordinary user who may send any packet and change the node's network, and can never have more."""
+def _become_user(uid: int, gid: int, *, reads_all: bool) -> None:
+    """An ordinary user who may send any packet and change the node's network, and can never have more.
+
+    Where root started the testbed from a folder that is root's alone, ``reads_all``: the program may read what only
+    root may, in what it sees at all.
+    """
+    kept = (*_KEPT, _CAP_DAC_READ_SEARCH) if reads_all else _KEPT
     for capability in range(_LAST_CAPABILITY + 1):
-        if capability not in _KEPT:
+        if capability not in kept:
             _libc.prctl(
                 _PR_CAPBSET_DROP, capability, 0, 0, 0
             )  # one that this kernel does not know cannot be had either
@@ -188,10 +193,10 @@ def _become_user(uid: int, gid: int) -> None:
     os.setgroups([])
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
-    mask = sum(1 << capability for capability in _KEPT)
+    mask = sum(1 << capability for capability in kept)
     header = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0)
     _check(_libc.capset(header, struct.pack("=6I", mask, mask, mask, 0, 0, 0)), "set capabilities")
-    for capability in _KEPT:
+    for capability in kept:
         _check(_libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, capability, 0, 0), "pass capabilities on")
     _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "refuse new privileges")
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _EVERYWHERE = {
     "net/ipv6/conf/all/disable_ipv6": "1",
     "net/ipv6/conf/default/disable_ipv6": "1",
+    "net/ipv6/conf/lo/disable_ipv6": "0",  # a program may listen on ::1
 }
 _HOST = {"net/ipv4/tcp_no_metrics_save": "1"}  # a flow must not inherit its predecessor's congestion window
 _ROUTER = {"net/ipv4/ip_forward": "1", "net/ipv4/icmp_ratelimit": "0"}

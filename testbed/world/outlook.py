@@ -29,6 +29,7 @@ _BUNDLES = (
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem",
 )  # fmt: skip
 _CERTIFICATES = "/etc/ssl/certs"
+_KEYS = ("/etc/shadow", "/etc/gshadow", "/etc/ssh", "/etc/ssl/private", "/etc/sudoers", "/etc/sudoers.d")
 _ETC = ("hosts", "resolv.conf", "passwd", "group", "nsswitch.conf")
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -78,7 +79,12 @@ class Outlook:
             _bind(descriptor, path)
         for folder in self.sealed:
             if Path(folder).is_dir():
-                _mount("tmpfs", folder, "tmpfs", _MS_NOSUID | _MS_NODEV | _MS_RDONLY, "mode=555")
+                _seal(folder)
+        for place in _KEYS:
+            if Path(place).is_dir():
+                _seal(place)
+            else:
+                mount_over(Path(os.devnull), place)
         self._make_run(places[0][1])
         _make_devices()
         _mount("proc", "/proc", "proc", _MS_NOSUID | _MS_NODEV)
@@ -105,6 +111,11 @@ class Outlook:
         for bundle in _BUNDLES:
             if not bundle.startswith(_CERTIFICATES):
                 mount_over(etc / "ca.pem", bundle)
+
+
+def _seal(folder: str) -> None:
+    """Put an empty folder that nobody can write to in the place of one."""
+    _mount("tmpfs", folder, "tmpfs", _MS_NOSUID | _MS_NODEV | _MS_RDONLY, "mode=555")
 
 
 def mount_over(source: Path, target: str) -> None:

@@ -31,9 +31,9 @@ SMALL = [
     "--set", "recordings=[]", "--set", "lines=[{name: mobile, kind: mobile, tspu: true}]",
     "--set", f"measurements=[{TWITTER}, {EXAMPLE}]",
 ]  # fmt: skip
-TRANSFER_KEYS = [  # issue 2, item 8
+TRANSFER_KEYS = [
     "name", "line", "sni", "direction", "role", "ok", "bytes", "duration_s", "goodput_bps", "handshake_s", "throttled",
-    "rule", "drops", "error",
+    "rule", "drops", "hello", "error",
 ]  # fmt: skip
 
 
@@ -339,7 +339,7 @@ def test_an_invalid_run_says_so_in_its_json_too(
     assert status("run", "2021-03-10", "-o", "somewhere", "--json") == 4
     assert json.loads(capsys.readouterr().out) == {
         "run": "somewhere", "valid": False, "problems": ["the guest was starved"], "checks": CHECKS,
-        "seed": 7, "emulated_s": 290.4, "wall_s": 5.8,
+        "notes": None, "seed": 7, "emulated_s": 290.4, "wall_s": 5.8,
         "transfers": [{key: transfer()[key] for key in TRANSFER_KEYS}],
     }  # fmt: skip
 
@@ -367,7 +367,7 @@ def json_run(run_scenario: Runner, tmp_path_factory: pytest.TempPathFactory) -> 
 def test_json_is_one_object_with_the_documented_keys(json_run: Call) -> None:
     assert json_run.result.returncode == 0
     printed = json.loads(json_run.result.stdout)
-    assert list(printed) == ["run", "valid", "problems", "checks", "seed", "emulated_s", "wall_s", "transfers"]
+    assert list(printed) == ["run", "valid", "problems", "checks", "notes", "seed", "emulated_s", "wall_s", "transfers"]
     assert [list(each) for each in printed["transfers"]] == [TRANSFER_KEYS] * 2
     assert (printed["run"], printed["valid"], printed["seed"]) == (str(json_run.folder), True, 7)
     assert [(each["sni"], each["throttled"], each["rule"] is None) for each in printed["transfers"]] == [

@@ -29,7 +29,8 @@ def transfer(**changes: Any) -> dict[str, Any]:
         "id": "mobile/01-image-download-original", "name": "replay image, download, original", "line": "mobile",
         "sni": "abs.twimg.com", "direction": "download", "role": "target", "kind": "replay", "ok": True, "bytes": 2000,
         "start_s": 1.0, "duration_s": 4.0, "goodput_bps": 4000.0, "handshake_s": None, "throttled": True,
-        "action": "token_bucket", "rule": "twimg.com", "drops": 1, "error": None,
+        "action": "token_bucket", "rule": "twimg.com", "drops": 1, "hello": None,
+        "error": None,
     } | changes  # fmt: skip
 
 

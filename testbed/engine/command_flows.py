@@ -1,0 +1,192 @@
+"""The flows that a command made, from its client's capture, in the form in which our own clients report transfers.
+
+So a command's flows stand in the table, in the report and before detectors like any other transfer. Only what a
+client can see goes in here; what the boxes did to each flow is joined later, from the ground truth.
+"""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from testbed.middlebox.packet import ACK, FIN, RST, SYN, TCP, UDP, Direction, Packet
+from testbed.middlebox.recognise.result import Hello
+from testbed.middlebox.recognise.tls import join_records, recognise
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["CommandFlow", "flow_records", "flows_of", "planned_transfers"]
+
+_NS_PER_S = 1_000_000_000
+_MOST_HELLO_BYTES = 1 << 16
+_SAMPLES_PER_LINE = 64
+_HALF = 1 << 31
+_NO_LIMIT_S = 0.0
+
+
+@dataclass(slots=True)
+class _Way:
+    """The stream in one direction: how far it has come, in bytes since its beginning."""
+
+    first: int | None = None
+    total: int = 0
+    times: list[float] = field(default_factory=list)
+    totals: list[int] = field(default_factory=list)
+
+    def reach(self, number: int, t: float) -> None:
+        """Note that the stream has come to a sequence number."""
+        if self.first is None:
+            return
+        total = (number - self.first) % (1 << 32)
+        if self.total < total < _HALF:
+            self.total = total
+            self.times.append(t)
+            self.totals.append(total)
+
+
+@dataclass(slots=True)
+class CommandFlow:
+    """One connection, or one exchange of datagrams, as its client saw it. Times are seconds since the run's start.
+
+    Attributes:
+        protocol: TCP or UDP, by number.
+        local, remote: address and port.
+        started: the client's first packet.
+        connected: the server's first packet; None: it never answered.
+        ended: the last packet of either.
+        ending: ``fin``, ``reset`` or None: it was still open.
+        up, down: what the server acknowledged, what the client received; of UDP all payload.
+    """
+
+    protocol: int
+    local: tuple[str, int]
+    remote: tuple[str, int]
+    started: float
+    connected: float | None = None
+    ended: float = 0.0
+    ending: str | None = None
+    up: _Way = field(default_factory=_Way)
+    down: _Way = field(default_factory=_Way)
+    hello: dict[int, bytes] = field(default_factory=dict)
+
+    @property
+    def is_upload(self) -> bool:
+        """Whether more was sent than received."""
+        return self.up.total > self.down.total
+
+    @property
+    def server_name(self) -> str | None:
+        """The name in its TLS hello, over however many segments and records it lies; None where there is none."""
+        data, at = b"", min(self.hello, default=0)
+        while self.hello.get(at):
+            piece = self.hello[at]
+            data += piece
+            at += len(piece)
+        found = recognise(join_records(data)) if data else None
+        return found.name if isinstance(found, Hello) else None
+
+
+def flows_of(packets: Iterable[tuple[int, bytes]], client: str, *, start_ns: int) -> list[CommandFlow]:
+    """The flows of a client, in the order in which they began.
+
+    Args:
+        packets: instant (ns since the epoch) and IP datagram of each packet of the client's capture, in order.
+        client: its address.
+        start_ns: the instant that is t = 0.
+    """
+    own = socket.inet_aton(client)
+    running: dict[tuple[int, bytes, int, int], CommandFlow] = {}
+    found: list[CommandFlow] = []
+    for t_ns, data in packets:
+        is_up = data[12:16] == own
+        packet = Packet.parse(data, Direction.UP if is_up else Direction.DOWN)
+        if packet.protocol not in {TCP, UDP} or packet.malformed or packet.version != 4:  # noqa: PLR2004 - IPv4
+            continue
+        t = (t_ns - start_ns) / _NS_PER_S
+        port, far, far_port = (
+            (packet.sport, packet.dst, packet.dport) if is_up else (packet.dport, packet.src, packet.sport)
+        )
+        key = (packet.protocol, far, far_port, port)
+        opens = packet.protocol == UDP or packet.flags & (SYN | ACK) == SYN
+        if is_up and opens and (key not in running or (packet.protocol == TCP and running[key].ending)):
+            running[key] = CommandFlow(packet.protocol, (client, port), (socket.inet_ntoa(far), far_port), t)
+            found.append(running[key])
+        if key in running:
+            _note(running[key], packet, t, is_up=is_up)
+    return found
+
+
+def _note(flow: CommandFlow, packet: Packet, t: float, *, is_up: bool) -> None:
+    flow.ended = t
+    if not is_up and flow.connected is None:
+        flow.connected = t
+    if packet.protocol == UDP:
+        way = flow.up if is_up else flow.down
+        way.first = 0
+        way.reach(way.total + packet.payload_length, t)
+        return
+    way = flow.up if is_up else flow.down
+    if packet.flags & SYN:
+        way.first = (packet.seq + 1) % (1 << 32)
+    if is_up and packet.payload and sum(map(len, flow.hello.values())) < _MOST_HELLO_BYTES and not flow.down.total:
+        flow.hello.setdefault(packet.seq, packet.payload)
+    if not is_up:
+        if packet.payload_length:
+            flow.down.reach((packet.seq + packet.payload_length) % (1 << 32), t)
+        if packet.flags & ACK and not packet.flags & SYN:
+            flow.up.reach(packet.ack, t)
+    if packet.flags & RST:
+        flow.ending = flow.ending or "reset"
+    elif packet.flags & FIN:
+        flow.ending = flow.ending or "fin"
+
+
+def planned_transfers(flows: list[CommandFlow], line: str, names: dict[str, str]) -> list[dict[str, Any]]:
+    """What stands in the plan for each flow, as for transfers that were planned.
+
+    Args:
+        flows: of the command.
+        line: its line.
+        names: DNS name to address: what a server without a name in the hello is called, where one name alone leads
+        to it.
+    """
+    by_address: dict[str, list[str]] = {}
+    for name, address in names.items():
+        by_address.setdefault(address, []).append(name)
+    result = []
+    for number, flow in enumerate(flows, start=1):
+        known = by_address.get(flow.remote[0], [])
+        server = flow.server_name or (known[0] if len(known) == 1 else flow.remote[0])
+        result.append({
+            "id": f"{line}/command-{number:03}", "name": f"{server} port {flow.remote[1]}", "line": line,
+            "kind": "flow",
+            "role": "command", "sni": flow.server_name, "direction": "upload" if flow.is_upload else "download",
+            "at_s": flow.started, "timeout_s": _NO_LIMIT_S,
+        })  # fmt: skip
+    return result
+
+
+def flow_records(flows: list[CommandFlow], transfers: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Lines of measurements.jsonl for the flows, as our own clients would have written them."""
+    for flow, transfer in zip(flows, transfers, strict=True):
+        client = {"transfer": transfer["id"], "side": "client"}
+        yield {"t": flow.started, **client, "event": "started", "remote": list(flow.remote)}
+        if flow.connected is not None:
+            ends = {"local": list(flow.local), "remote": list(flow.remote)}
+            yield {"t": flow.connected, **client, "event": "connected", **ends}
+        way, side = (flow.up, "server") if flow.is_upload else (flow.down, "client")
+        for at in range(0, len(way.times), _SAMPLES_PER_LINE):
+            times, totals = (each[at : at + _SAMPLES_PER_LINE] for each in (way.times, way.totals))
+            yield {"t": times[0], **client, "side": side, "event": "bytes", "times": times, "totals": totals}
+        error = _error(flow)
+        yield {"t": flow.ended, **client, "event": "finished", "ok": error is None, "error": error}
+
+
+def _error(flow: CommandFlow) -> str | None:
+    if flow.connected is None:
+        return "the server did not answer"
+    if flow.ending == "reset" and not (flow.down.total or flow.up.total):
+        return "connection reset"
+    return None

@@ -1,0 +1,166 @@
+"""A user's program in the guest: what it finds is an ordinary machine; what it must not have, it has not."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from testbed.engine.command import UserCommand
+from testbed.errors import InputError
+from testbed.records.run import RunDirectory
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import FinishedRun, Runner
+
+SMALL = ("recordings=[]", "lines=[{name: mobile, kind: mobile, tspu: true}]")
+ORDINARY = """
+import http.client, json, os, socket, ssl, subprocess, sys, tempfile, urllib.request
+found = {}
+def note(name, what):
+    try: found[name] = what()
+    except Exception as error: found[name] = f"{type(error).__name__}: {error}"
+note("uid", os.getuid)
+note("fetched", lambda: len(urllib.request.urlopen("https://example.com/383000.bin").read()))
+note("plain", lambda: urllib.request.urlopen("http://example.com/").status)
+note("index", lambda: urllib.request.urlopen("https://twitter.com/").status)
+note("own name", lambda: socket.gethostbyname(socket.gethostname()))
+def dns():
+    query = bytes.fromhex("000701000001000000000000") + b"\\x07twitter\\x03com\\0" + bytes.fromhex("00010001")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+        asker.connect((open("/etc/resolv.conf").read().split()[1], 53)); asker.send(query)
+        return socket.inet_ntoa(asker.recv(512)[-4:]) == socket.gethostbyname("twitter.com")
+note("dns", dns)
+def loopback():
+    with socket.create_server(("::1", 0), family=socket.AF_INET6): return True
+note("loopback", loopback)
+note("temporary", lambda: tempfile.TemporaryFile(dir="/tmp").write(b"x"))
+note("home", lambda: open(os.path.expanduser("~/.cache-of-mine"), "w").write("x"))
+note("raw", lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 3).fileno() > 0)
+note("firewall", lambda: subprocess.run(["nft", "add", "table", "inet", "mine"], capture_output=True).returncode)
+note("variable", lambda: os.environ["OF_THE_CALLER"])
+note("ours", lambda: sorted(name for name in os.environ if name.startswith(("PYTHON", "MALLOC_"))))
+note("folder", os.getcwd)
+note("input", lambda: sys.stdin.read())
+note("curl", lambda: subprocess.run(["curl", "-sSo", "/dev/null", "https://t.co/383000.bin"]).returncode)
+json.dump(found, open("/run/output/found.json", "w"))
+"""
+
+
+def run_command(run_scenario: Runner, folder: Path, script: str, **options: object) -> FinishedRun:
+    """Run a Python program that lies in a folder, from that folder."""
+    (folder / "program.py").write_text(script)
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    command = UserCommand(
+        [sys.executable, "program.py"], environment={**environment, "OF_THE_CALLER": "yes"}, folder=folder
+    )
+    return run_scenario(*SMALL, user_command=command, **options)
+
+
+def test_a_program_finds_an_ordinary_machine(run_scenario: Runner, tmp_path: Path) -> None:
+    run = run_command(run_scenario, tmp_path, ORDINARY)
+    assert run.manifest["certificate"]["command_status"] == 0, (run.path / "command.stderr").read_text()
+    found = json.loads((run.path / "output" / "found.json").read_text())
+    assert found == {
+        "uid": os.getuid() or 65_534, "fetched": 383_000, "plain": 200, "index": 200, "own name": "100.64.0.1",
+        "dns": True, "loopback": True, "temporary": 1, "home": 1, "raw": True, "firewall": 0, "variable": "yes",
+        "ours": [], "folder": str(tmp_path), "input": "", "curl": 0,
+    }  # fmt: skip
+
+
+def test_its_flows_are_transfers_with_rule_drops_bytes_and_times(run_scenario: Runner, tmp_path: Path) -> None:
+    run = run_command(run_scenario, tmp_path, ORDINARY)
+    by_name = {each["name"]: each for each in run.manifest["transfers"]}
+    target, control = by_name["t.co port 443"], by_name["example.com port 443"]
+    assert (target["throttled"], target["rule"], target["drops"] > 50) == (True, "t.co", True)
+    assert (control["throttled"], control["rule"], control["drops"]) == (False, None, 0)
+    assert min(target["bytes"], control["bytes"]) > 383_000
+    assert target["duration_s"] > 5 * control["duration_s"]
+    assert {"started", "connected", "bytes", "finished"} <= {
+        each["event"] for each in run.records.measurements(target["id"])
+    }
+
+
+LARGE_HELLO = """
+import socket, ssl
+context = ssl.create_default_context()
+context.set_alpn_protocols(["x" * 200] * 7)
+with context.wrap_socket(socket.create_connection(("twitter.com", 443)), server_hostname="twitter.com") as tls:
+    tls.sendall(b"GET /383000.bin HTTP/1.1\\r\\nHost: twitter.com\\r\\nConnection: close\\r\\n\\r\\n")
+    while tls.recv(65536): pass
+"""
+
+
+def test_a_hello_that_the_box_cannot_see_is_said(run_scenario: Runner, tmp_path: Path) -> None:
+    run = run_command(run_scenario, tmp_path, LARGE_HELLO)
+    (transfer,) = run.manifest["transfers"]
+    assert (transfer["throttled"], transfer["hello"]) == (False, "hello in 2 packets")
+    assert any("not found by their box (hello in 2 packets)" in note for note in run.manifest["notes"])
+
+
+@pytest.mark.parametrize(
+    ("argv", "problem"),
+    [
+        (["no-such-program"], "was not found in the folders of PATH"),
+        (["./no-such-program"], "was not found"),
+        (["/etc/passwd"], "may not be executed"),
+        (["/etc"], "is a folder"),
+    ],
+)
+def test_a_program_that_cannot_be_run_is_refused(argv: list[str], problem: str) -> None:
+    with pytest.raises(InputError, match=problem):
+        UserCommand(argv).program()
+
+
+def test_a_program_is_found_in_the_callers_path_and_folder(tmp_path: Path) -> None:
+    for name in ("bin/tool", "here/tool"):
+        path = tmp_path / name
+        path.parent.mkdir()
+        path.write_text("#!/bin/sh\n")
+        path.chmod(0o755)
+    command = UserCommand(["tool"], environment={"PATH": str(tmp_path / "bin")}, folder=tmp_path / "here")
+    assert command.program() == tmp_path / "bin/tool"
+    assert UserCommand(["./tool"], environment={}, folder=tmp_path / "here").program() == tmp_path / "here/tool"
+
+
+def test_private_folders_are_hidden_but_for_what_the_command_names(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    for name in ("project/program", ".ssh/id_rsa", "tools/bin/tool", "data/input", "other/file"):
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_text("#!/bin/sh\n")
+        (home / name).chmod(0o755)
+    command = UserCommand(
+        ["./program", str(home / "data/input")],
+        environment={"HOME": str(home), "PATH": str(home / "tools/bin")},
+        folder=home / "project",
+    )
+    order = command.order(tmp_path / "run", ca="/run/output/ca.pem")
+    assert str(home) in order["hidden"]
+    assert order["visible"] == [str(home / name) for name in ("data/input", "project", "tools")]
+    at_home = UserCommand(["project/program"], environment={"HOME": str(home)}, folder=home)
+    visible = at_home.order(tmp_path / "run", ca="/run/output/ca.pem")["visible"]
+    assert {str(home / "project"), str(home / "data")} <= set(visible)
+    assert not any(".ssh" in each for each in visible)
+
+
+def test_signals_give_128_and_their_number(run_scenario: Runner) -> None:
+    run = run_scenario(*SMALL, command=["sh", "-c", "kill -TERM $$"])
+    assert run.manifest["certificate"]["command_status"] == 128 + 15
+
+
+def test_output_comes_while_the_program_runs_and_whole(run_scenario: Runner, tmp_path: Path) -> None:
+    assert callable(run_scenario)  # skips where there is no kernel
+    script = "i=0; while [ $i -lt 2000 ]; do echo line $i; i=$((i+1)); done; sleep 50; echo done"
+    result = subprocess.run(
+        [sys.executable, "-m", "testbed.cli", "run", "2021-03-10", "--set", SMALL[0], "--set", SMALL[1],
+         "-o", str(tmp_path / "run"), "--", "sh", "-c", script],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.stdout == "".join(f"line {number}\n" for number in range(2000)) + "done\n"
+    assert RunDirectory.open(tmp_path / "run").manifest()["valid"] is True
