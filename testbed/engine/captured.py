@@ -63,7 +63,7 @@ def finish_captures(run: RunDirectory, plan: Plan, boxes: dict[str, Any]) -> dic
             "dropped": found.dropped, "logged": found.logged, "delayed": found.delayed, "held": found.held,
             "rewritten": found.rewritten, "injected": found.injected, "only_captures": len(found.only_captures),
             "only_log": len(found.only_log), "unexplained": len(found.unexplained), "mistimed": found.mistimed,
-            "worst_s": found.worst_s,
+            "worst_s": found.worst_s, "compared": found.compared, "not_compared": found.not_compared,
         }  # fmt: skip
         for side, path, frames in (("inside", inside, captures.inside), ("outside", outside, captures.outside)):
             comments = {number: f"dropped by {box}" for where, number in found.entry_frames if where == side}

@@ -101,7 +101,9 @@ def _drops(boxes: Iterable[str], agreement: dict[str, dict[str, Any]]) -> Check:
         without = "no box" if len(unchecked) == len(names) else f"{', '.join(unchecked)} not"
         return _not_checked("drops", f"drops not checked: {without} captured on both sides (captures: [box])")
     logged = sum(found["logged"] for found in agreement.values())
-    return _check("drops", (), passed=f"log and captures agree on all {logged} drops{_left_out(agreement)}")
+    compared = sum(found.get("compared", 0) for found in agreement.values())
+    about = f"log and captures agree on all {logged} drops of {compared} packets{_left_out(agreement)}"
+    return _check("drops", (), passed=about)
 
 
 def _left_out(agreement: dict[str, dict[str, Any]]) -> str:

@@ -88,7 +88,8 @@ def _summarise(transfer: dict[str, Any], records: list[dict[str, Any]], flows: _
 
 def hello_in_words(record: dict[str, Any]) -> str | None:
     """Why a box did not find the name in a hello; None where there was no hello to be found."""
-    reason, packets, seen, size = (record.get(key) for key in ("reason", "packets", "bytes", "size"))
+    reason: str = record["reason"]
+    packets, seen, size = (record.get(key) for key in ("packets", "bytes", "size"))
     if reason == "spans packets":
         # A box that gives up has seen some of the packets; the others are taken to be as large.
         expected = -(-size * packets // seen) if size and packets and seen else 2
