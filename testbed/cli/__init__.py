@@ -24,10 +24,14 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+_ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)  # beside SIGINT, for which Python does the same
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in _ENDING:
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup asks for that
+            signal.signal(number, _interrupt)
     given = list(sys.argv[1:] if argv is None else argv)
     at = given.index("--") if "--" in given else len(given)
     arguments = make_parser().parse_args(given[:at])
@@ -41,10 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except TestbedError as error:
         say(f"testbed: {error}")
         return error.exit_status
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         stopped = getattr(arguments, "stopped", "stopped")
         say(f"testbed: {stopped}")
-        return 128 + signal.SIGINT
+        return 128 + (interrupt.args[0] if interrupt.args else signal.SIGINT)
     except BrokenPipeError:
         _forget_output()
         return 1
@@ -60,5 +64,5 @@ def _forget_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
+def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt(number)

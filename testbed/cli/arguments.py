@@ -60,6 +60,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_run(adders)
     _add_probe(adders)
     _add_report(adders)
+    _add_diff(adders)
     _add_detect(adders)
     _add_list_and_show(adders)
     _add_inspect(adders)
@@ -141,6 +142,19 @@ def _add_report(adders: Any) -> None:
     report.add_argument("-o", "--output", type=Path, metavar="DIR", help="where to write (default: the run directory)")
     _add_even_if_invalid(report)
     report.set_defaults(command=commands.report_command, stopped="stopped; the report is not complete")
+
+
+def _add_diff(adders: Any) -> None:
+    diff = adders.add_parser(
+        "diff",
+        help="say whether two runs should be equal, and where they first differ",
+        description="Compare two run directories: what their bytes depend on, then records and captures. "
+        "Exit status 1: they differ.",
+    )
+    diff.add_argument("first", type=Path, metavar="RUN", help="a run directory")
+    diff.add_argument("second", type=Path, metavar="RUN", help="another")
+    diff.add_argument("--json", action="store_true", help="print one JSON object")
+    diff.set_defaults(command=commands.diff_command)
 
 
 def _add_detect(adders: Any) -> None:

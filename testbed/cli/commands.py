@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "conformance_command",
     "detect_command",
+    "diff_command",
     "doctor_command",
     "inspect_command",
     "kernel_command",
@@ -40,8 +41,7 @@ _TRANSFER_KEYS = (
 
 def run_command(arguments: argparse.Namespace) -> int:
     """Run a scenario and print who was throttled."""
-    from testbed.engine.command import UserCommand  # noqa: PLC0415 - keeps `testbed --help` quick
-    from testbed.engine.kernel import ensure_kernel, kernel_info  # noqa: PLC0415
+    from testbed.engine.kernel import ensure_kernel, kernel_info  # noqa: PLC0415 - keeps `testbed --help` quick
     from testbed.engine.run import run_plan  # noqa: PLC0415
     from testbed.report.table import transfer_table  # noqa: PLC0415
     from testbed.scenario import library  # noqa: PLC0415
@@ -54,7 +54,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         engine=arguments.engine,
         command=arguments.user_command or None,
     )
-    command = UserCommand(arguments.user_command, visible=arguments.show) if arguments.user_command else None
+    command = _user_command(arguments)
     if command is not None:
         command.program()  # before the kernel is built
     ensure_kernel(progress=say)
@@ -75,6 +75,15 @@ def run_command(arguments: argparse.Namespace) -> int:
         show(transfer_table(manifest), file=table)
         show(f"run directory: {folder} (testbed report {folder})", file=table)
     return _status(manifest, int(manifest["certificate"].get("command_status", 0)))
+
+
+def _user_command(arguments: argparse.Namespace) -> Any:
+    """The command after ``--``, as its caller would run it; None where there is none."""
+    from testbed.engine.command import UserCommand  # noqa: PLC0415
+
+    if not arguments.user_command:
+        return None
+    return UserCommand(arguments.user_command, visible=arguments.show)
 
 
 def probe_command(arguments: argparse.Namespace) -> int:
@@ -125,6 +134,24 @@ def _new_run_folder(name: str, seed: int) -> Path:
     while (folder := root / f"{name}-seed{seed}-{number}").exists():
         number += 1
     return folder
+
+
+def diff_command(arguments: argparse.Namespace) -> int:
+    """Say whether two runs should be equal, and where they first differ."""
+    from testbed.engine.compare_runs import compare_runs  # noqa: PLC0415
+
+    found = compare_runs(arguments.first, arguments.second)
+    if arguments.json:
+        print(json.dumps({"causes": found.causes, "differences": found.differences, "compared": found.compared}))
+    else:
+        for cause in found.causes:
+            show(f"may differ by {cause}")
+        for difference in found.differences:
+            show(difference)
+        equal = "equal" if not found.differences else f"{len(found.differences)} of {found.compared} files differ"
+        wanted = "need not be equal" if found.causes else "should be equal"
+        show(f"{equal}; by their fingerprints the runs {wanted}")
+    return 1 if found.differences else 0
 
 
 def report_command(arguments: argparse.Namespace) -> int:

@@ -32,6 +32,7 @@ _TRUST = {
     "SSL_CERT_FILE": "/etc/ssl/certs/ca-certificates.crt", "CURL_CA_BUNDLE": "/etc/ssl/certs/ca-certificates.crt",
     "REQUESTS_CA_BUNDLE": "/etc/ssl/certs/ca-certificates.crt", "NODE_EXTRA_CA_CERTS": "/run/output/ca.pem",
 }  # fmt: skip
+_OURS = frozenset({"SETUPTOOLS_USE_DISTUTILS"})  # set by the command line itself, for Mininet
 _PRIVATE = ("/home", "/root", "/tmp", "/var/tmp", "/media", "/mnt", "/srv")  # noqa: S108 - hidden, not used
 _BINARIES = {"bin", "sbin"}
 
@@ -94,8 +95,9 @@ class UserCommand:
 
     def _environment(self, ca: str) -> dict[str, str]:
         trust = {**_TRUST, "NODE_EXTRA_CA_CERTS": ca}
+        given = {name: value for name, value in self.environment.items() if name not in _OURS}
         ours = {"TMPDIR": "/tmp", "SSLKEYLOGFILE": "/run/output/tls-secrets.txt", "TESTBED_OUTPUT": "/run/output"}  # noqa: S108
-        return {**self.environment, **trust, **ours}
+        return {**given, **trust, **ours}
 
     def _privileged_environment(self) -> dict[str, str]:
         import testbed  # noqa: PLC0415 - imported for its place alone

@@ -16,11 +16,12 @@ from testbed.engine.certificate import checks, notes, problems
 from testbed.engine.command import UserCommand
 from testbed.engine.command_flows import flow_records, flows_of, planned_transfers
 from testbed.engine.confine import landlock_version
+from testbed.engine.fingerprint import fingerprint
 from testbed.engine.guest import Guest
 from testbed.engine.openssl import openssl_configuration
 from testbed.engine.programs import require_programs
 from testbed.engine.spool import Spool
-from testbed.errors import CertificateError, GuestError, MissingError, RecordError, TestbedError
+from testbed.errors import CaptureError, CertificateError, GuestError, MissingError, RecordError, TestbedError
 from testbed.records.capture_file import datagram, read_frames
 from testbed.records.files import open_regular, write_atomically
 from testbed.records.jsonl import LineWriter
@@ -119,12 +120,14 @@ def _judge(run: RunDirectory, plan: Plan, certificate: dict[str, Any], manifest:
     """Compare what was recorded, and say in the manifest what each transfer came to and what was checked.
 
     Raises:
-        RecordError: records are missing or malformed.
-        CaptureError: a capture cannot be read.
+        CertificateError: records or captures are missing or malformed.
     """
-    for name in ("truth.jsonl", "measurements.jsonl"):
-        if not (run.path / name).exists() and (plan.data["boxes"] if name == "truth.jsonl" else plan.transfers):
-            raise RecordError(f"the guest left no {name}: what happened in this run is not known")
+    expected = [f"captures/{point['name']}.pcap" for point in plan.data["captures"]]
+    expected += ["truth.jsonl"] if plan.data["boxes"] else []
+    expected += ["measurements.jsonl"] if plan.transfers else []
+    for name in expected:
+        if not (run.path / name).exists():
+            raise CertificateError(f"the guest left no {name}: what happened in this run is not known")
     try:
         certificate["agreement"] = finish_captures(run, plan, certificate["boxes"])
         if plan.command is not None:
@@ -133,8 +136,10 @@ def _judge(run: RunDirectory, plan: Plan, certificate: dict[str, Any], manifest:
         manifest["certificate"] = certificate
         manifest["checks"] = checks(plan, certificate, manifest["transfers"])
         manifest["notes"] = notes(manifest)
+    except (CaptureError, RecordError) as error:
+        raise CertificateError(f"the records of this run cannot be read: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise RecordError(
+        raise CertificateError(
             f"the records of {run.path} are malformed ({type(error).__name__}: {error}); they are kept as they are"
         ) from error
     manifest["problems"] = problems(manifest["checks"])
@@ -178,6 +183,7 @@ def _manifest(plan: Plan, kernel: KernelInfo) -> dict[str, Any]:
             name: importlib.metadata.version(name) for name in ("throttling-testbed", "mininet", "NetfilterQueue")
         }
         | {"python": platform.python_version()},
+        "fingerprint": fingerprint(plan, kernel),
         "landlock": landlock_version(),
         "host": {"system": platform.platform(), "machine": platform.machine(), "processors": os.cpu_count()},
     }

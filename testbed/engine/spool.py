@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from testbed.engine.confine import GUEST_UID, guest_identity
 from testbed.engine.guest_code import guest_code
+from testbed.errors import CertificateError
 from testbed.records.run import SPOOL
 
 if TYPE_CHECKING:
@@ -101,20 +102,28 @@ class Spool:
 
         Raises:
             OSError: the run directory cannot be written.
+            CertificateError: something else than a file is in the place of a record: somebody meddled with it.
         """
         left: list[str] = []
         for name in _FILES:
-            self._take(self.output / name, self._run / name, left)
+            self._take_record(self.output / name, self._run / name)
         for name in _FOLDERS:
             for path in _entries(self.output / name):
                 if path.suffix == _SUFFIXES[name]:
-                    self._take(path, self._run / name / path.name, left)
+                    self._take_record(path, self._run / name / path.name)
         self._take_folder(self.output / COMMAND_OUTPUT, left)
         return left
 
     def remove(self) -> None:
         """Remove the folder and what is left in it."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _take_record(self, source: Path, target: Path) -> None:
+        """Move a file of the testbed's own, which nobody else has a reason to touch."""
+        left: list[str] = []
+        self._take(source, target, left)
+        if left:
+            raise CertificateError(f"the guest's records cannot be trusted: {left[0]}")
 
     def _take(self, source: Path, target: Path, left: list[str]) -> int:
         """Move one file; return how many bytes it has."""

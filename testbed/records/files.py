@@ -34,12 +34,16 @@ def open_regular(path: Path) -> BinaryIO:
         OSError: it cannot be opened; a link at its end is refused with ELOOP.
         RecordError: it is a folder, a FIFO, a socket or a device.
     """
+    return open(path, "rb", opener=_open)
+
+
+def _open(path: str, _flags: int) -> int:
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
         os.close(descriptor)
         raise RecordError(f"{path} is {_kind(mode)}, where a file is expected; remove it")
-    return os.fdopen(descriptor, "rb")
+    return descriptor
 
 
 def read_regular(path: Path, *, most_bytes: int = _LARGEST_RECORD_BYTES) -> bytes:

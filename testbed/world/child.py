@@ -7,6 +7,7 @@ before it is asked to makes the run worthless, so each has a descriptor to be wa
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import select
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Child", "await_signal"]
 
 _CHUNK = 65_536
+_PR_SET_NAME = 15  # what ps shows, at most 15 bytes
 
 
 class Child:
@@ -48,7 +50,7 @@ class Child:
         self._pid = os.fork()
         if not self._pid:
             os.close(self._report)
-            _run(body, namespace, report)
+            _run(name, body, namespace, report)
         os.close(report)
         self._descriptor = os.pidfd_open(self._pid)
         self._pending = b""
@@ -96,7 +98,7 @@ class Child:
         return said
 
 
-def _run(body: Callable[[Callable[[], None]], Any], namespace: Namespace | None, report: int) -> NoReturn:
+def _run(name: str, body: Callable[[Callable[[], None]], Any], namespace: Namespace | None, report: int) -> NoReturn:
     def say(**words: Any) -> None:
         data = json.dumps(words).encode() + b"\n"
         while data:
@@ -104,6 +106,7 @@ def _run(body: Callable[[Callable[[], None]], Any], namespace: Namespace | None,
 
     status = 1
     try:
+        ctypes.CDLL(None).prctl(_PR_SET_NAME, name.removeprefix("the ").encode(), 0, 0, 0)
         if namespace is not None:
             namespace.enter()
         say(report=body(lambda: say(ready=True)))

@@ -1,0 +1,105 @@
+"""Two runs side by side: whether they should be equal, and where they first differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any
+
+from testbed.records.capture_file import read_frames
+from testbed.records.files import open_regular, read_regular
+from testbed.records.run import RunDirectory
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["Comparison", "compare_runs"]
+
+_LINES = ("truth.jsonl", "measurements.jsonl", "tls-secrets.txt")
+_LONGEST = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What was found.
+
+    Attributes:
+        causes: what differs in the fingerprints; empty: the runs should be equal.
+        differences: by file, where the runs first differ; empty: they are equal.
+        compared: how many files were looked at.
+    """
+
+    causes: tuple[str, ...]
+    differences: tuple[str, ...]
+    compared: int
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether runs that should be equal are, or runs that need not be are compared."""
+        return bool(self.causes) or not self.differences
+
+
+def compare_runs(first: Path, second: Path) -> Comparison:
+    """Compare two run directories: fingerprints, records, captures.
+
+    Raises:
+        RecordError: one is none, or was made before runs had fingerprints.
+        CaptureError: a capture cannot be read.
+    """
+    runs = RunDirectory.open(first), RunDirectory.open(second)
+    prints = [_flat(run.manifest().get("fingerprint") or {"fingerprint": "none"}) for run in runs]
+    causes = [
+        f"{key}: {prints[0].get(key, 'none')} and {prints[1].get(key, 'none')}"
+        for key in sorted(prints[0].keys() | prints[1].keys())
+        if prints[0].get(key) != prints[1].get(key)
+    ]
+    engines = [str(run.manifest().get("engine")) for run in runs]
+    if "realtime" in engines:
+        causes.append("engine realtime: no two runs in real time are equal")
+    names = [*_LINES, *sorted({path.name for run in runs for path in (run.path / "captures").glob("*.pcapng")})]
+    differences = [text for name in names if (text := _difference(runs[0].path, runs[1].path, name))]
+    return Comparison(tuple(causes), tuple(differences), len(names))
+
+
+def _flat(value: dict[str, Any], head: str = "") -> dict[str, str]:
+    """Nested digests under one name each."""
+    result: dict[str, str] = {}
+    for key, each in value.items():
+        result |= _flat(each, f"{head}{key} ") if isinstance(each, dict) else {f"{head}{key}": str(each)}
+    return result
+
+
+def _difference(first: Path, second: Path, name: str) -> str | None:
+    if name.endswith(".pcapng"):
+        return _capture_difference(first / "captures" / name, second / "captures" / name)
+    lines = [_lines(folder / name) for folder in (first, second)]
+    for number, (one, other) in enumerate(zip_longest(*lines), start=1):
+        if one != other:
+            return f"{name}:{number}: {_shown(one)}\n  and {_shown(other)}"
+    return None
+
+
+def _lines(path: Path) -> list[bytes]:
+    return read_regular(path).splitlines() if path.exists() else []
+
+
+def _capture_difference(first: Path, second: Path) -> str | None:
+    if first.exists() != second.exists():
+        return f"{first.name}: only one of the runs has it"
+    if read_regular(first) == read_regular(second):
+        return None
+    with open_regular(first) as one, open_regular(second) as other:
+        for frames in zip_longest(read_frames(one), read_frames(other)):
+            if frames[0] != frames[1]:
+                number = next(frame.number for frame in frames if frame is not None)
+                if None in frames:
+                    return f"{first.name}: frame {number} is in one of the runs only"
+                what = "its time" if frames[0].data == frames[1].data else "its bytes"
+                return f"{first.name}: frame {number} differs in {what}"
+    return f"{first.name}: the frames are equal; secrets or comments differ"
+
+
+def _shown(line: bytes | None) -> str:
+    if line is None:
+        return "(nothing)"
+    return line[:_LONGEST].decode("utf-8", "backslashreplace") + ("…" if len(line) > _LONGEST else "")

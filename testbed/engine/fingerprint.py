@@ -1,0 +1,74 @@
+"""What the bytes of a run depend on, named one by one: two runs with one fingerprint are equal in virtual time.
+
+    plan      the scenario as resolved, with seed, engine and command
+    topology  the topology's source
+    code      the guest's code: the testbed's own, Mininet, NetfilterQueue, Python's version
+    kernel    the guest's kernel
+    programs  nginx, openssl, curl, libc and the libraries of TLS, each by its contents
+
+What it leaves out is told where it is used: the command's own files and what else of the host a command reads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import ssl
+import sys
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from testbed.engine.guest_code import guest_code
+from testbed.engine.programs import find_guest_program
+
+if TYPE_CHECKING:
+    from testbed.engine.kernel import KernelInfo
+    from testbed.scenario.plan import Plan
+
+__all__ = ["fingerprint"]
+
+_PROGRAMS = ("nginx", "openssl", "curl", "nft")
+_LIBRARIES = ("libssl.so", "libcrypto.so", "libc.so", "libcurl.so")
+_DIGITS = 16
+
+
+def fingerprint(plan: Plan, kernel: KernelInfo) -> dict[str, Any]:
+    """Digests and versions of all that the bytes of a run depend on.
+
+    Raises:
+        OSError: a file cannot be read.
+        MissingError: the guest's code cannot be made.
+    """
+    data = {**plan.data, "topology": {**plan.data["topology"], "file": plan.data["topology"]["name"]}}
+    topology = Path(plan.data["topology"]["file"]).read_bytes()
+    return {
+        "plan": _digest(json.dumps(data, sort_keys=True).encode()),
+        "topology": _digest(topology),
+        "code": guest_code().name,
+        "python": platform.python_version(),
+        "kernel": kernel.hash,
+        "openssl": ssl.OPENSSL_VERSION,
+        "libc": " ".join(platform.libc_ver()),
+        "machine": platform.machine(),
+        "programs": {name: _digest_of(path) for name, path in _programs()},
+    }
+
+
+def _programs() -> list[tuple[str, str]]:
+    """Programs, the interpreter, and the libraries that it has loaded: the guest's loads the same."""
+    found = [(name, path) for name in _PROGRAMS if (path := find_guest_program(name)) is not None]
+    found.append(("python", sys.executable))
+    loaded = {line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if "/" in line}
+    libraries = [path for path in sorted(loaded) if Path(path).name.startswith(_LIBRARIES)]
+    return [*found, *((Path(path).name, path) for path in libraries)]
+
+
+@cache
+def _digest_of(path: str) -> str:
+    return _digest(Path(path).read_bytes())
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:_DIGITS]
