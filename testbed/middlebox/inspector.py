@@ -342,8 +342,10 @@ class Inspector:
     def _is_exempt(self, flow: Flow, reading: Reading, name: str | None) -> bool:
         if not self._profile.exempt or reading.protocol not in self._profile.trigger.recognisers:
             return False
-        by_name = None if name is None else self._exempt.match_name(name)
-        return (by_name or self._exempt.match_address(flow.key.outside)) is not None
+        matches = [self._exempt.match_protocol(reading.protocol), self._exempt.match_address(flow.key.outside)]
+        if name is not None:
+            matches.append(self._exempt.match_name(name))
+        return any(matches)
 
     def _match(self, flow: Flow, packet: Packet, reading: Reading, name: str | None) -> Match | None:
         """The rule that what was read matches."""

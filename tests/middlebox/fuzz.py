@@ -115,7 +115,10 @@ def profiles() -> list[Profile]:
     """Every packaged profile with every policy for fragments that it may have, with small tables and large ones."""
     found = []
     for name, policy, size in itertools.product(profile_names(), _POLICIES, _TABLE_SIZES):
-        with contextlib.suppress(ProfileError):  # a shaper cannot reassemble
+        if profile(name).action.scope == "line":  # reads nothing, remembers nothing
+            found.append(profile(name))
+            continue
+        with contextlib.suppress(ProfileError):  # what delays cannot reassemble
             found.append(profile(name, flows__table_size=size, inspection__fragments=policy))
     return found
 

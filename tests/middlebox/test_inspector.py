@@ -348,3 +348,20 @@ def test_each_flow_ends_inspection_once_and_loses_packets_only_while_throttled(
 def test_any_datagrams_are_taken_without_an_error(datagrams: list[tuple[bytes, bool]]) -> None:
     box = Box()
     box.send(*(Packet.parse(data, UP if is_up else DOWN) for data, is_up in datagrams))
+
+
+@pytest.mark.parametrize(
+    ("rule", "throttled"),
+    [
+        ({"id": "a", "protocol": ["tls"]}, False),
+        ({"id": "a", "protocol": ["socks"]}, True),
+        ({"id": "a", "exact": ["twitter.com"]}, False),
+        ({"id": "a", "address": ["192.0.2.0/24"]}, False),
+        ({"id": "a", "any": ["traffic"]}, False),
+    ],
+    ids=str,
+)
+def test_every_kind_of_rule_can_exempt(rule: dict[str, object], *, throttled: bool) -> None:
+    box = Box(profile(exempt=[rule])).connect().up(TWITTER)
+    assert box.throttles() is throttled
+    assert ended(box) == ["matched" if throttled else "exempt"]

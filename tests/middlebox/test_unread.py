@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -163,7 +164,8 @@ def test_telling_changes_nothing_else(name: str) -> None:
 
 
 def play(name: str, trace: list[Packet]) -> list[Event]:
-    inspector = Inspector(profile(name, flows__table_size=30), seed=1)
+    used = profile(name)
+    inspector = Inspector(replace(used, flows=replace(used.flows, table_size=30)), seed=1)
     events: list[Event] = []
     for index, packet in enumerate(trace):
         now_ns = index * 50_000_000

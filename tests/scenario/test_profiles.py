@@ -10,7 +10,7 @@ import pytest
 
 from testbed.errors import ScenarioError
 from testbed.scenario import library
-from testbed.scenario.profiles import load_profile, profile_for
+from testbed.scenario.profiles import load_profile, profile_for, why_no_box
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,10 +42,78 @@ def test_date_and_line_select_the_profile_of_a_family(instant: str, line: str, e
     assert (chosen.profile.name if chosen else None) == expected
 
 
-def test_a_profile_by_name_is_taken_whatever_the_date() -> None:
-    chosen = profile_for("ru-tw-2021c", datetime(1999, 1, 1, tzinfo=UTC), "mobile")
-    assert chosen is not None
-    assert chosen.profile.name == "ru-tw-2021c"
+@pytest.mark.parametrize("name", ["ru-tw-2021c", "ru-tw-2021c.yaml"])
+@pytest.mark.parametrize(
+    ("instant", "is_there"),
+    [
+        ("1999-01-01T00:00Z", True),
+        ("2021-05-17T13:39:59Z", True),
+        ("2021-05-17T13:40Z", False),
+        ("2030-01-01T00:00Z", False),
+    ],
+)
+def test_a_profile_by_name_is_taken_whatever_the_date_until_its_end(name: str, instant: str, *, is_there: bool) -> None:
+    chosen = profile_for(name, datetime.fromisoformat(instant), "mobile")
+    assert (chosen is not None) is is_there
+    assert chosen is None or chosen.profile.name == "ru-tw-2021c"
+
+
+def test_the_end_of_a_users_own_profile_holds_too(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("based_on: ru-tw-2021a\n")
+    assert profile_for(str(path), FIRST_DAY, "mobile") is not None
+    later = datetime(2021, 3, 12, tzinfo=UTC)
+    assert profile_for(str(path), later, "mobile") is None
+    path.write_text("based_on: ru-tw-2021a\nvalid_until: null\n")
+    assert profile_for(str(path), later, "mobile") is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "instant", "line", "why"),
+    [
+        ("ru-tw-2021a", "2021-03-10T09:00Z", "mobile", None),
+        ("ru-tw-2021a", "2021-03-12T09:00Z", "mobile", "the profile ru-tw-2021a ended at 2021-03-11T08:00:00Z"),
+        (
+            "ru-tw-2021",
+            "2021-03-10T06:00Z",
+            "mobile",
+            "no profile of family ru-tw-2021 is valid at 2021-03-10T06:00:00",
+        ),
+        ("ru-tw-2021", "2021-06-01T00:00Z", "landline", "the profile ru-tw-2021d spares landline lines"),
+        ("ru-yt-2024-tcp", "2024-09-01T00:00Z", "mobile", "the profile ru-yt-2024-tcp spares mobile lines"),
+    ],
+)
+def test_a_line_without_a_box_says_why(name: str, instant: str, line: str, why: str | None) -> None:
+    found = why_no_box(name, datetime.fromisoformat(instant), line)
+    assert found is None if why is None else str(found).startswith(why)
+    assert (profile_for(name, datetime.fromisoformat(instant), line) is None) is (found is not None)
+
+
+def test_a_users_profile_has_its_own_name_and_family(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("based_on: ru-tw-2021b\n")
+    assert (load_profile(str(path)).profile.name, load_profile(str(path)).profile.family) == ("mine", "mine")
+    path.write_text("based_on: ru-tw-2021b\nname: theirs\n")
+    assert (load_profile(str(path)).profile.name, load_profile(str(path)).profile.family) == ("theirs", "theirs")
+
+
+def test_what_a_users_profile_is_based_on_counts_from_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "deeper").mkdir()
+    (tmp_path / "base.yaml").write_text("based_on: ru-tw-2021a\nsummary: the base\n")
+    (tmp_path / "deeper/mine.yaml").write_text("based_on: ../base.yaml\n")
+    monkeypatch.chdir("/")
+    assert load_profile(str(tmp_path / "deeper/mine.yaml")).profile.summary == "the base"
+
+
+@pytest.mark.parametrize(
+    "address", ["10.0.0.1/8", "300.0.0.1", "twitter.com", "192.0.2.1/33", "2001:db8::/129", "010.0.0.1"]
+)
+def test_an_address_that_is_none_is_refused_with_its_line(tmp_path: Path, address: str) -> None:
+    path = tmp_path / "mine.yaml"
+    rule = f"{{id: a, address: ['192.0.2.1', '2001:db8::/32', '{address}'], grade: assumption}}"
+    path.write_text(f"based_on: ru-tw-2021a\nrules:\n- {rule}\n")
+    with pytest.raises(ScenarioError, match=re.escape(f"{path}:3: rules.0.address: ") + f".*{address}"):
+        load_profile(str(path))
 
 
 @pytest.mark.parametrize(

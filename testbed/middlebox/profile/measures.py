@@ -33,6 +33,7 @@ MeterSpec = PolicerSpec | ShaperSpec
 
 METERED = "throttle"
 _KINDS = (METERED, "delay", "drop", "reset", "rewrite", "block_page")
+_SLOWING = frozenset({METERED, "delay"})  # these let the packet that matched pass: nobody published that it is dropped
 _DIRECTIONS = {direction.value: direction for direction in Direction}
 _COUNTS = ("ip_length", "payload", "frame_length")
 MOST_BPS = 32_000_000_000  # tc counts bytes per second in 32 bits
@@ -67,17 +68,24 @@ class ActionSpec:
         directions = read_directions(section)
         if kind == "rewrite" and Direction.UP in directions:
             raise section.error("directions", "rewrite turns the server's packets into resets; expected [down]")
+        scope = section.choice("scope", ("flow", "subscriber", "line") if kind == METERED else ("flow",))
         return cls(
             kind=kind,
             directions=directions,
-            scope=section.choice("scope", ("flow", "subscriber", "line") if kind == METERED else ("flow",)),
-            trigger_packet=section.choice("trigger_packet", ("passes", "dropped")),
-            residual_s=section.seconds_or_none("residual_s"),
+            scope=scope,
+            trigger_packet=section.choice("trigger_packet", ("passes",) if kind in _SLOWING else ("passes", "dropped")),
+            residual_s=_residual_s(section, scope),
             after_packets=section.range("after_packets", least=0) if kind == "drop" else (0, 0),
             reset_to=frozenset(section.choices("reset_to", ("inside", "outside"))) if kind == "reset" else frozenset(),
             delay_s=section.seconds("delay_s") if kind == "delay" else 0.0,
             page=_page(section) if kind == "block_page" else "",
         )
+
+
+def _residual_s(section: Section, scope: str) -> float | None:
+    if scope == "line" and section.has("residual_s"):
+        raise section.error("residual_s", "a box that meters a whole line remembers no flow; remove it")
+    return section.seconds_or_none("residual_s")
 
 
 def _page(section: Section) -> str:

@@ -13,10 +13,9 @@ brackets may be left out::
     summary: one line
     [valid_from, valid_until]    # instants, ISO 8601 with Z; from inclusive, until exclusive; null: open
     placement:                   # for the scenario; the box itself minds ``sees`` alone
-      hop                        # the box stands after this many hops from the client
-      lines                      # line kind -> share of ISPs (0-1) that have the box
+      lines                      # mobile, landline -> 1: lines of this kind have the box; 0: they are spared
       [sees]                     # [up, down]: directions that pass the box; [up] on asymmetric routes
-    trigger:
+    trigger:                     # not for scope line, which reads nothing
       recognisers                # in order of trial: tls, http, http_proxy, socks; over UDP: quic, quic_version1
       names_from                 # those whose names are looked up in the rules
       directions                 # [up, down]: which way the hello may travel
@@ -29,12 +28,12 @@ brackets may be left out::
     rules                        # list of {id, KIND: [patterns], grade, source}; KIND is exact, suffix, substring,
                                  # regex, address, protocol (a recogniser's name: whatever it recognises) or any
     [exempt]                     # the same; a flow that matches here is left alone
-    inspection:
+    inspection:                  # not for scope line
       budget_packets             # [least, most] payload packets read after the first, uniform draw per flow
       give_up_bytes              # an unrecognised payload of this size or more ends inspection
       reassembly                 # none: one packet alone is read; segments: TCP streams; records: TLS records too
       fragments                  # pass: metered, not read | drop | hold: until complete, not read | reassemble
-    flows:
+    flows:                       # not for scope line, which remembers no flow
       idle_timeout_s             # a flow without packets is forgotten after this
       [syn_sent_timeout_s, syn_received_timeout_s]  # the same while a TCP handshake is not complete
       cleared_by                 # of [fin, rst]: flags that make the box forget the flow
@@ -43,7 +42,8 @@ brackets may be left out::
       kind                       # throttle | delay | drop | reset | rewrite | block_page
       directions                 # [up, down]: which way is acted upon
       scope                      # flow | subscriber | line: whose packets share the meters; line: stateless, rule any
-      trigger_packet             # passes | dropped: what happens to the packet that matched; it is never metered
+      trigger_packet             # passes | dropped: what happens to the packet that matched. It is never metered, nor
+                                 # delayed: throttle and delay let it pass
       [residual_s]               # the flow is forgotten this long after the match, whatever it sends
       after_packets              # drop only: [least, most] packets that still pass, uniform draw per flow
       reset_to                   # reset only: of [inside, outside]
@@ -76,11 +76,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
-    "LARGEST_TABLE", "LONGEST_PAYLOAD", "MOST_HOPS", "FlowLimits", "Inspection", "Placement", "Profile",
+    "LARGEST_TABLE", "LONGEST_PAYLOAD", "FlowLimits", "Inspection", "Placement", "Profile",
     "ProfileError", "Trigger",
 ]  # fmt: skip
 
-MOST_HOPS = 255  # of a packet's TTL
+_LINE_KINDS = ("mobile", "landline")
 LONGEST_PAYLOAD = 65_535
 LARGEST_TABLE = 10_000_000  # some gigabytes
 
@@ -89,22 +89,29 @@ LARGEST_TABLE = 10_000_000  # some gigabytes
 class Placement:
     """Where the box stands, and which directions pass it."""
 
-    hop: int
-    lines: dict[str, float]
+    lines: dict[str, bool]
     sees: frozenset[Direction]
 
     @classmethod
     def read(cls, section: Section) -> Placement:
         """From the section ``placement``."""
+        if section.has("hop"):
+            raise section.error("hop", "where a box stands is said by the topology (box_after_hop); remove it")
         lines = section.section("lines")
-        shares = {kind: lines.number(kind, least=0, most=1) for kind in lines.keys_left()}
+        shares = {kind: _has_box(lines, kind) for kind in _LINE_KINDS if lines.has(kind)}
         lines.close()
         sees = section.choices("sees", tuple(each.value for each in Direction)) if section.has("sees") else None
         return cls(
-            hop=section.integer("hop", least=1, most=MOST_HOPS),
             lines=shares,
             sees=frozenset(Direction if sees is None else map(Direction, sees)),
         )
+
+
+def _has_box(lines: Section, kind: str) -> bool:
+    share = lines.number(kind, least=0, most=1)
+    if share not in {0, 1}:
+        raise lines.error(kind, f"{share:g} of a line cannot have a box; write 1 or 0, and tspu: false in the scenario")
+    return bool(share)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,6 +232,10 @@ class Profile:
         action = top.read("action", ActionSpec.read)
         if action.kind != METERED and top.has("meter"):
             raise top.error("meter", f"an action of kind {action.kind} has no use for a meter; remove it")
+        is_stateless = action.scope == "line"
+        for key in ("trigger", "inspection", "flows", "exempt") if is_stateless else ():
+            if top.has(key):
+                raise top.error(key, "a box that meters a whole line reads nothing and remembers no flow; remove it")
         profile = cls(
             name=top.text("name"),
             family=top.text("family"),
@@ -232,31 +243,52 @@ class Profile:
             valid_from=top.text_or_none("valid_from"),
             valid_until=top.text_or_none("valid_until"),
             placement=top.read("placement", Placement.read),
-            trigger=top.read("trigger", Trigger.read),
+            trigger=_READ_NOTHING if is_stateless else top.read("trigger", Trigger.read),
             rules=tuple(_rule(each) for each in top.sections("rules")),
             exempt=tuple(_rule(each) for each in top.sections("exempt")) if top.has("exempt") else (),
-            inspection=top.read("inspection", Inspection.read),
-            flows=top.read("flows", FlowLimits.read),
+            inspection=_INSPECT_NOTHING if is_stateless else top.read("inspection", Inspection.read),
+            flows=_REMEMBER_NOTHING if is_stateless else top.read("flows", FlowLimits.read),
             action=action,
             metering=top.read("meter", MeterChoice.read) if action.kind == METERED else None,
         )
         top.close()
         _check_dates(profile.valid_from, profile.valid_until)
+        _check_trigger(profile.trigger)
         _check_rules(profile)
         _check_action(profile)
         return profile
 
 
+# What a box has that meters a whole line.
+_READ_NOTHING = Trigger(
+    recognisers=(), names_from=frozenset(), directions=frozenset(Direction), opened_from="any",
+    midstream="first_packet", share=1.0, ports=frozenset(), remote_syn="ignored", address_rules="open",
+)  # fmt: skip
+_INSPECT_NOTHING = Inspection(budget_packets=(0, 0), give_up_bytes=1, reassembly="none", fragments="pass")
+_REMEMBER_NOTHING = FlowLimits(
+    idle_timeout_s=1.0, syn_sent_timeout_s=None, syn_received_timeout_s=None, cleared_by=(), table_size=1
+)
+
+
 def _check_rules(profile: Profile) -> None:
     """Refuse rules that could never match."""
     trigger = profile.trigger
-    for index, rule in enumerate(profile.rules):
-        key = f"rules.{index}.{rule.kind}"
+    numbered = [("rules", *each) for each in enumerate(profile.rules)]
+    numbered += [("exempt", *each) for each in enumerate(profile.exempt)]
+    for part, index, rule in numbered:
+        key = f"{part}.{index}.{rule.kind}"
         if rule.kind in NAME_KINDS and not trigger.names_from:
             raise ProfileError(key, "no name is ever read; add its recogniser to trigger.names_from")
         unknown = set(rule.patterns) - set(trigger.recognisers) if rule.kind == "protocol" else set()
         if unknown:
             raise ProfileError(key, f"{min(unknown)} is not among trigger.recognisers")
+
+
+def _check_trigger(trigger: Trigger) -> None:
+    """Refuse what could never trigger."""
+    only_datagrams = trigger.recognisers and not set(trigger.recognisers) & set(TCP_RECOGNISERS)
+    if only_datagrams and Direction.UP not in trigger.directions:
+        raise ProfileError("trigger.directions", "over UDP only the client's datagrams are read; add up")
     if trigger.address_rules == "hello" and not trigger.recognisers:
         raise ProfileError("trigger.address_rules", "there is no hello without trigger.recognisers; write open")
 

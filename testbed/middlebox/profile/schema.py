@@ -6,7 +6,7 @@ from typing import Any
 
 from testbed.middlebox.profile.evidence import GRADES
 from testbed.middlebox.profile.measures import MOST_BPS, MOST_BYTES
-from testbed.middlebox.profile.model import LARGEST_TABLE, LONGEST_PAYLOAD, MOST_HOPS
+from testbed.middlebox.profile.model import LARGEST_TABLE, LONGEST_PAYLOAD
 from testbed.middlebox.profile.rules import RULE_KINDS
 from testbed.middlebox.profile.section import LONGEST_S, MOST_PACKETS, SHORTEST_S
 from testbed.middlebox.recognise import PROTOCOLS
@@ -39,8 +39,7 @@ def profile_schema() -> _Schema:
             "valid_from": _leaf(_INSTANT),
             "valid_until": _leaf(_INSTANT),
             "placement": _section(
-                hop={"type": "integer", "minimum": 1, "maximum": MOST_HOPS},
-                lines={"type": "object", "additionalProperties": _leaf(_SHARE)},
+                lines=_section(mobile={"enum": [0, 1]}, landline={"enum": [0, 1]}) | {"type": "object"},
                 sees=_words("up", "down"),
             ),
             "trigger": _trigger(),

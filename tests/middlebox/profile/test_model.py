@@ -36,8 +36,8 @@ def test_the_profile_of_the_first_day_says_what_was_published() -> None:
 
 
 def test_landlines_are_freed_in_may_and_mobile_lines_are_not() -> None:
-    assert profile("ru-tw-2021c").placement.lines == {"mobile": 1.0, "landline": 0.5}
-    assert profile("ru-tw-2021d").placement.lines == {"mobile": 1.0, "landline": 0.0}
+    assert profile("ru-tw-2021c").placement.lines == {"mobile": True, "landline": True}
+    assert profile("ru-tw-2021d").placement.lines == {"mobile": True, "landline": False}
 
 
 def test_another_meter_can_be_chosen() -> None:
@@ -50,6 +50,11 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"flows__typo": 1}, "flows.typo"),
     ({"meter__token_bucket__typo": 1}, "meter.token_bucket.typo"),
     ({"placement__lines__mobile": 1.5}, "placement.lines.mobile"),
+    ({"placement__lines__landline": 0.5}, "placement.lines.landline"),
+    ({"placement__lines__mobil": 1}, "placement.lines.mobil"),
+    ({"placement__hop": 3}, "placement.hop"),
+    ({"action__trigger_packet": "dropped"}, "action.trigger_packet"),
+    ({"exempt": [{"id": "a", "protocol": ["quic"]}]}, "exempt.0.protocol"),
     ({"trigger__recognisers": ["tls", "quik"]}, "trigger.recognisers"),
     ({"trigger__names_from": ["quic"]}, "trigger.names_from"),
     ({"trigger__directions": ["left"]}, "trigger.directions"),
@@ -102,15 +107,41 @@ def test_a_chosen_meter_must_be_described() -> None:
 IMPOSSIBLE: list[tuple[str, dict[str, Any], str]] = [
     ("ru-2022-II", {"meter": {"kind": "token_bucket"}}, "meter"),
     ("upstream-only", {"action__directions": ["up", "down"]}, "action.directions"),
-    ("ru-tw-2021a", {"action__scope": "line"}, "action.scope"),
+    ("ru-tw-2021a", {"action__scope": "line"}, "trigger"),
+    ("tele2-3g-up", {"rules": [{"id": "a", "exact": ["t.co"]}]}, "rules.0.exact"),
+    ("tele2-3g-up", {"rules": [{"id": "a", "address": ["10.0.0.0/8"]}]}, "action.scope"),
+    ("tele2-3g-up", {"trigger": {}}, "trigger"),
+    ("tele2-3g-up", {"inspection": {"fragments": "drop"}}, "inspection"),
+    ("tele2-3g-up", {"flows": {"table_size": 5}}, "flows"),
+    ("tele2-3g-up", {"exempt": [{"id": "a", "any": ["traffic"]}]}, "exempt"),
+    ("tele2-3g-up", {"action__residual_s": 60}, "action.residual_s"),
+    ("kz-2022", {"action__trigger_packet": "dropped"}, "action.trigger_packet"),
+    ("ru-quic-2022", {"trigger__directions": ["down"]}, "trigger.directions"),
     ("ru-tw-2021a", {"trigger__names_from": []}, "rules.0.substring"),
     ("ru-quic-2022", {"rules": [{"id": "a", "protocol": ["tls"]}]}, "rules.0.protocol"),
     ("isp-block", {"trigger__recognisers": ["tls"], "trigger__names_from": ["tls"]}, "action.kind"),
-    ("tele2-3g-up", {"trigger__address_rules": "hello"}, "trigger.address_rules"),
+    (
+        "ru-2022-II",
+        {
+            "trigger__recognisers": [],
+            "trigger__names_from": [],
+            "trigger__address_rules": "hello",
+            "rules": [{"id": "a", "any": ["traffic"]}],
+        },
+        "trigger.address_rules",
+    ),
     ("ru-tw-2021a", {"trigger__ports": [0]}, "trigger.ports"),
     ("ru-tw-2021a", {"placement__sees": []}, "placement.sees"),
     ("kz-2022", {"inspection__fragments": "reassemble"}, "inspection.fragments"),
-    ("ir-2011", {"inspection__fragments": "reassemble"}, "inspection.fragments"),
+    (
+        "kz-2022",
+        {
+            "action": plain_profile("tele2-3g-up")["action"] | {"scope": "flow"},
+            "inspection__fragments": "reassemble",
+            "meter": plain_profile("tele2-3g-up")["meter"],
+        },
+        "inspection.fragments",
+    ),
 ]
 
 
@@ -119,3 +150,13 @@ def test_an_impossible_combination_is_refused_with_its_key(name: str, changes: d
     with pytest.raises(ProfileError) as caught:
         profile(name, **changes)
     assert caught.value.key == key
+
+
+def test_where_a_box_stands_is_said_to_be_the_topologys_business() -> None:
+    with pytest.raises(ProfileError, match=r"placement\.hop: .*topology \(box_after_hop\); remove it"):
+        profile(placement__hop=3)
+
+
+def test_half_a_line_cannot_have_a_box() -> None:
+    with pytest.raises(ProfileError, match=r"placement\.lines\.landline: 0\.5 .* write 1 or 0, and tspu: false"):
+        profile(placement__lines={"landline": 0.5})
