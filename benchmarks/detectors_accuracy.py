@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -165,19 +164,34 @@ def _outcome(detector: str, observation: Any, line: str) -> str:
 
 
 def table(judged: list[Judged]) -> str:
-    """A row a detector: hits among the throttled, false alarms among the others, abstentions, all that was right."""
-    lines = ["| detector | found | false alarms | inconclusive | right |", "|---|---|---|---|---|"]
+    """A row a detector. It counts conditions (one line of one), not runs: seeds of a condition repeat it."""
+    lines = [
+        "| detector | found always | sometimes | never | false alarm always | sometimes | right always |",
+        "|---|---|---|---|---|---|---|",
+    ]
     rows = []
     for detector in DETECTORS:
-        counts: Counter[tuple[bool, str]] = Counter(
-            (each.throttled, each.outcome) for each in judged if each.detector == detector
+        cells: dict[tuple[str, str, bool], list[str]] = {}
+        for each in judged:
+            if each.detector == detector:
+                cells.setdefault((each.condition, each.line, each.throttled), []).append(each.outcome)
+        hits = [sum(said == "throttled" for said in each) / len(each) for (*_, label), each in cells.items() if label]
+        alarms = [
+            sum(said == "throttled" for said in each) / len(each) for (*_, label), each in cells.items() if not label
+        ]
+        right = sum(
+            all(said == ("throttled" if label else "not throttled") for said in each)
+            for (*_, label), each in cells.items()
         )
-        yes, no = (sum(n for (label, _), n in counts.items() if label is wanted) for wanted in (True, False))
-        found, alarms = counts[True, "throttled"], counts[False, "throttled"]
-        open_ones = counts[True, "inconclusive"] + counts[False, "inconclusive"]
-        right = found + counts[False, "not throttled"]
-        cells = f"{found} of {yes} | {alarms} of {no} | {open_ones} | {right / (yes + no):.1%}"
-        rows.append((right, f"| `{detector}` | {cells} |"))
+        counts = (
+            f"{hits.count(1.0)} of {len(hits)}",
+            sum(0 < share < 1 for share in hits),
+            hits.count(0.0),
+            f"{alarms.count(1.0)} of {len(alarms)}",
+            sum(0 < share < 1 for share in alarms),
+            f"{right} of {len(cells)}",
+        )
+        rows.append((right, f"| `{detector}` | {' | '.join(map(str, counts))} |"))
     return "\n".join(lines + [text for _, text in sorted(rows, key=lambda row: -row[0])])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -43,6 +43,10 @@ class Fates:
 
     def __len__(self) -> int:
         return len(self.times_s)
+
+    def later(self, seconds: float) -> Fates:
+        """The same packets with times that count from so many seconds earlier."""
+        return replace(self, times_s=self.times_s + seconds)
 
     @property
     def loss_share(self) -> float:

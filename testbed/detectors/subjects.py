@@ -60,15 +60,16 @@ def _content_specific(observation: Observation, judge: Callable[[Transfer], Verd
 def pairs(observation: Observation) -> list[tuple[Transfer, Transfer]]:
     """Return each target with the control to compare it with, in order of the targets' start.
 
-    It is the control of the same direction and ``pair`` label that began closest in time, among those that moved data
-    if any did: a control that failed says nothing about the target.
+    It is the control of the same direction, ``pair`` and ``port`` label that began closest in time, among those that
+    moved data if any did: a control that failed says nothing about the target.
     """
     result = []
     for target in sorted(observation.with_role(Role.TARGET), key=lambda item: item.started_s):
         mates = [
             control
             for control in observation.with_role(Role.CONTROL)
-            if control.direction is target.direction and control.labels.get("pair") == target.labels.get("pair")
+            if control.direction is target.direction
+            and all(control.labels.get(name) == target.labels.get(name) for name in ("pair", "port"))
         ]
         if mates:
             distance = {mate.id: abs(mate.started_s - target.started_s) for mate in mates}

@@ -1,7 +1,8 @@
 """BBR's long-term bandwidth rule: two loss-ridden intervals in a row that deliver at the same rate mean a policer.
 
-Source: Linux net/ipv4/tcp_bbr.c (BBRv1), constants ``bbr_lt_*``; replayed over a sender's packets. Packets do not show
-whether the sender was application-limited, so that reset is left out.
+Source: Linux net/ipv4/tcp_bbr.c (BBRv1), constants ``bbr_lt_*``, its clock of milliseconds and its integers; replayed
+over a sender's packets. Whether the sender was application-limited is inferred: data that follow a short segment, or
+that are sent with nothing under way, had not been there before.
 """
 
 from __future__ import annotations
@@ -11,25 +12,31 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from testbed.capture import sent_by
+from testbed.capture import NEVER, sent_by
 from testbed.detectors.subjects import judge_each
 from testbed.detectors.verdict import Mechanism, Outcome, Verdict, inconclusive
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from testbed.capture import Flow
+    from numpy.typing import NDArray
+
+    from testbed.capture import Flow, Sent
     from testbed.detectors.observation import Observation, Transfer
 
 __all__ = ["AckEvent", "BbrDetector", "LongTermBandwidth", "ack_events", "long_term_bandwidth"]
 
 MIN_ROUNDS: Final = 4
 MAX_ROUNDS: Final = 4 * MIN_ROUNDS
-LOSS_RATIO: Final = 50 / 256
-AGREEING_RATIO: Final = 1 / 8
-AGREEING_BPS: Final = 4000
-HOLD_ROUNDS: Final = 48
-_CLOCK_S: Final = 0.001
+REORDERING: Final = 3  # segments: sysctl tcp_reordering
+BBR_UNIT: Final = 256
+LOSS_THRESHOLD: Final = 50  # of BBR_UNIT
+AGREEING_RATIO: Final = BBR_UNIT // 8
+AGREEING_BYTES_PER_S: Final = 4000 // 8
+PACING_MARGIN_PERCENT: Final = 1
+BW_UNIT: Final = 1 << 24
+_US_PER_S: Final = 1_000_000
+_US_PER_MS: Final = 1000
 _MIN_ACKS: Final = 10
 
 
@@ -43,6 +50,7 @@ class AckEvent:
         lost: Packets marked lost so far.
         losses: Packets newly marked lost.
         round_start: Whether it begins a round trip.
+        app_limited: Whether the newest packet that it acknowledges was sent while the application had no more to send.
     """
 
     t_s: float
@@ -50,6 +58,7 @@ class AckEvent:
     lost: int
     losses: int
     round_start: bool
+    app_limited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,37 +77,48 @@ def long_term_bandwidth(events: Iterable[AckEvent], *, packet_bytes: float) -> L
         packet_bytes: Size of a packet, for the tolerance of 4 kbit/s.
     """
     sampling = False
-    rounds = 0
-    bandwidth: float | None = None
-    started: tuple[float, int, int] = (0.0, 0, 0)
+    rounds = bandwidth = 0
+    started: tuple[int, int, int] = (0, 0, 0)
     for event in events:
+        now_ms = int(event.t_s * _US_PER_S) // _US_PER_MS
         if not sampling:
             if not event.losses:
                 continue
             sampling, rounds = True, 0
-            started = (event.t_s, event.delivered, event.lost)
+            started = (now_ms, event.delivered, event.lost)
+        if event.app_limited:
+            sampling, bandwidth = False, 0
+            continue
         rounds += event.round_start
         if rounds < MIN_ROUNDS:
             continue
         if rounds > MAX_ROUNDS:
-            sampling, bandwidth = False, None
+            sampling, bandwidth = False, 0
             continue
-        delivered, lost = event.delivered - started[1], event.lost - started[2]
-        elapsed_s = event.t_s - started[0]
-        if not event.losses or delivered <= 0 or lost < LOSS_RATIO * delivered or elapsed_s < _CLOCK_S:
+        delivered, lost, elapsed_ms = event.delivered - started[1], event.lost - started[2], now_ms - started[0]
+        if not event.losses or delivered <= 0 or lost * BBR_UNIT < LOSS_THRESHOLD * delivered or elapsed_ms < 1:
             continue
-        found = delivered / elapsed_s
-        if bandwidth is not None:
-            difference = abs(found - bandwidth)
-            if difference <= AGREEING_RATIO * bandwidth or difference * packet_bytes * 8 <= AGREEING_BPS:
-                return LongTermBandwidth(event.t_s, (found + bandwidth) / 2)
+        found = delivered * BW_UNIT // (elapsed_ms * _US_PER_MS)
+        if bandwidth and _agree(found, bandwidth, packet_bytes):
+            return LongTermBandwidth(event.t_s, (found + bandwidth) // 2 * _US_PER_S / BW_UNIT)
         bandwidth, rounds = found, 0
-        started = (event.t_s, event.delivered, event.lost)
+        started = (now_ms, event.delivered, event.lost)
     return None
 
 
+def _agree(found: int, before: int, packet_bytes: float) -> bool:
+    """Whether two bandwidths, in packets a microsecond times `BW_UNIT`, are within an eighth or 4 kbit/s."""
+    difference = abs(found - before)
+    paced = difference * int(packet_bytes) * (_US_PER_S // 100 * (100 - PACING_MARGIN_PERCENT)) // BW_UNIT
+    return difference * BBR_UNIT <= AGREEING_RATIO * before or paced <= AGREEING_BYTES_PER_S
+
+
 def ack_events(flow: Flow, *, from_a: bool) -> list[AckEvent]:
-    """Return what the acknowledgements told the sender of one direction. A loss counts when it is retransmitted."""
+    """Return what the acknowledgements told the sender of one direction.
+
+    A loss counts as Linux marks it: when three segments behind it have been acknowledged by SACK, and at the latest
+    when it is retransmitted.
+    """
     sent = sent_by(flow, from_a=from_a)
     covered = (sent.payload > 0) & (sent.acked_row >= 0) & ~sent.lost  # a lost packet is delivered by its repair
     acked_rows = sent.acked_row[covered]
@@ -106,22 +126,64 @@ def ack_events(flow: Flow, *, from_a: bool) -> list[AckEvent]:
     if not len(ack_rows):
         return []
     delivered = np.searchsorted(np.sort(acked_rows), ack_rows, side="right")
-    repairs = sent.row[sent.is_retransmission]
-    lost = np.searchsorted(repairs, ack_rows, side="right")  # repaired up to this acknowledgement
-    lost = np.append(lost[1:], len(repairs))  # an acknowledgement marks what is repaired before the next one
+    marks = np.sort(_loss_marks(flow, sent, ack_rows, from_a=from_a))
+    lost = np.searchsorted(marks, np.arange(len(ack_rows)), side="right")
     delivered_when_sent = np.searchsorted(np.sort(acked_rows), sent.row, side="right")
     events: list[AckEvent] = []
     round_ends_at = 0
     newest_sent = np.zeros(len(flow), np.int64)
     np.maximum.at(newest_sent, sent.acked_row[covered], delivered_when_sent[covered])
+    newest_packet = np.full(len(flow), -1)
+    np.maximum.at(newest_packet, sent.acked_row[covered], np.flatnonzero(covered))
+    limited = _app_limited(sent, delivered_when_sent)
     before = 0
     for row, total, marked in zip(ack_rows.tolist(), delivered.tolist(), lost.tolist(), strict=True):
         starts = bool(newest_sent[row] >= round_ends_at)
         if starts:
             round_ends_at = total
-        events.append(AckEvent(float(flow.t_ns[row]) / 1e9, total, marked, marked - before, starts))
+        is_limited = bool(limited[newest_packet[row]])
+        events.append(AckEvent(float(flow.t_ns[row]) / 1e9, total, marked, marked - before, starts, is_limited))
         before = marked
     return events
+
+
+def _loss_marks(flow: Flow, sent: Sent, ack_rows: NDArray[np.int64], *, from_a: bool) -> NDArray[np.int64]:
+    """Return, for each packet that was retransmitted, the place in ``ack_rows`` of what marked it as lost."""
+    lost = np.flatnonzero(sent.repaired_row != NEVER)
+    marked = np.searchsorted(ack_rows, sent.repaired_row[lost], side="left") - 1  # the last one before the repair
+    acks = np.flatnonzero((flow.from_a != from_a) & (flow.sack_count > 0))
+    if len(acks):
+        owner = np.repeat(np.arange(len(flow)), flow.sack_count)
+        highest = np.zeros(len(flow), np.int64)
+        np.maximum.at(highest, owner, flow.sack_end)
+        reached = np.maximum.accumulate(highest[acks])
+        full = int(np.median(sent.payload[sent.payload > 0]))
+        behind = sent.seq[lost] + sent.payload[lost] + REORDERING * full
+        found = np.searchsorted(reached, behind, side="left")
+        by_sack = np.searchsorted(ack_rows, np.append(acks, len(flow))[found], side="left")
+        first_time = ~sent.is_retransmission[lost]
+        marked = np.where(first_time, np.minimum(marked, by_sack), marked)
+    return np.maximum(marked, 0)
+
+
+def _app_limited(sent: Sent, delivered: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Mark the packets that were sent while the application had no more to send, as ``tcp_rate.c`` does.
+
+    New data that follow a segment shorter than the usual, or that are sent with nothing under way, were written later;
+    what is sent until all that was under way then has been delivered is application-limited.
+    """
+    full = int(np.median(sent.payload[sent.payload > 0]))
+    is_new = (sent.payload > 0) & ~sent.is_retransmission
+    under_way = np.cumsum(is_new) - is_new - delivered
+    limited = np.zeros(len(sent), np.bool_)
+    until, was_short = -1, False
+    for place in range(len(sent)):
+        if is_new[place]:
+            if (was_short or under_way[place] <= 0) and place:
+                until = max(until, int(delivered[place] + max(under_way[place], 0)))
+            was_short = bool(sent.payload[place] < full)
+        limited[place] = delivered[place] <= until
+    return limited
 
 
 @dataclass(frozen=True)
@@ -133,7 +195,7 @@ class BbrDetector:
 
     def detect(self, observation: Observation) -> Verdict:
         """Judge every target; see `judge_each`."""
-        return judge_each(self.name, observation, self._judge)
+        return judge_each(self.name, observation, self._judge, version="2")
 
     def _judge(self, transfer: Transfer) -> Verdict:
         flow = transfer.sender_flow

@@ -107,8 +107,8 @@ def state_changes(
             up = max(0.0, up + value - MEAN_OK - step / 2)
         if state is not State.OK:
             down = max(0.0, down - (value - MEAN_BLOCKED) - step / 2)
-        if up >= threshold or down >= threshold:
-            changed = State.BLOCKED if up >= threshold else State.OK
+        if up > threshold or down > threshold:  # strictly, as released
+            changed = State.BLOCKED if up > threshold else State.OK
             changes.append(StateChange(index, changed, silent=state is State.UNKNOWN))
             state, up, down = changed, 0.0, 0.0
     return changes

@@ -83,7 +83,11 @@ class DiffProbeDetector:
             for name in ("low", "high")
             for role in (Role.TARGET, Role.CONTROL)
         }
-        chosen = {key: fates(found[0]) for key, found in rounds.items() if found}
+        chosen = {
+            key: made.later(found[0].started_s)  # probes count where they were sent beside the application's packets
+            for key, found in rounds.items()
+            if found and (made := fates(found[0])) is not None
+        }
         high_a, high_p = chosen.get(("high", Role.TARGET)), chosen.get(("high", Role.CONTROL))
         if high_a is None or high_p is None:
             return inconclusive(self.name, 'the method needs a target and a control with the label round "high"')

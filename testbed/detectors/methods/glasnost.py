@@ -17,7 +17,7 @@ from testbed.detectors.verdict import Outcome, Verdict, inconclusive
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from testbed.detectors.observation import Observation, Transfer
+    from testbed.detectors.observation import Observation
     from testbed.detectors.verdict import JsonValue
 
 __all__ = ["GlasnostDetector", "differentiates", "noise"]
@@ -25,7 +25,8 @@ __all__ = ["GlasnostDetector", "differentiates", "noise"]
 NOISE: Final = 0.20  # X of the paper
 DIFFERENCE: Final = 0.20  # Y of the paper: about 4 % false positives
 DIFFERENCE_OF_TWO: Final = 0.50  # of the Python port, where there are only two repeats
-MIN_REPEATS: Final = 2
+MIN_REPEATS: Final = 2  # that moved data
+_VERSION: Final = "2"
 
 
 def noise(speeds: Sequence[float]) -> float:
@@ -52,7 +53,8 @@ def differentiates(first: Sequence[float], second: Sequence[float]) -> float | N
 class GlasnostDetector:
     """Compare flow types; a target is application payload, a control random payload.
 
-    The label ``port`` ("app" or "neutral") makes the port test possible; a direction is tested by itself.
+    The label ``port`` ("app" or "neutral") makes the port test possible; a direction is tested by itself. Flow types
+    with fewer than two transfers that moved data have no verdict.
     """
 
     name: str = "glasnost"
@@ -61,11 +63,15 @@ class GlasnostDetector:
     def detect(self, observation: Observation) -> Verdict:
         """Compare target with control on each port, and ports with one another; any clear difference decides."""
         types: dict[tuple[str, str, Role], list[float]] = {}
+        repeats: dict[tuple[str, str, Role], int] = {}
         for transfer in observation.transfers:
             if transfer.role is not Role.UNKNOWN:
                 key = (str(transfer.direction), transfer.labels.get("port", "app"), transfer.role)
-                types.setdefault(key, []).append(self._speed(transfer))
-        found: dict[str, float] = {}
+                repeats[key] = repeats.get(key, 0) + 1
+                types.setdefault(key, [])
+                if (speed := transfer.goodput_bps) is not None:  # what moved nothing is left out, as released
+                    types[key].append(speed)
+        found: dict[str, tuple[float, float]] = {}
         noisy: list[str] = []
         short: list[str] = []
         for (first, second), name in self._comparisons(types):
@@ -78,14 +84,11 @@ class GlasnostDetector:
                 difference = None
             if difference is None:
                 noisy.append(name)
-            else:
-                found[name] = difference
-        repeats = min((len(speeds) for speeds in types.values()), default=0)
-        return self._verdict(found, noisy, short, DIFFERENCE_OF_TWO if repeats == MIN_REPEATS else DIFFERENCE)
-
-    @staticmethod
-    def _speed(transfer: Transfer) -> float:
-        return transfer.goodput_bps or 0.0
+                continue
+            limit = DIFFERENCE_OF_TWO if min(repeats[first], repeats[second]) == MIN_REPEATS else DIFFERENCE
+            # between ports either may be the slower one, and the released rule takes the distance
+            found[name] = (abs(difference) if name.startswith("port") else difference, limit)
+        return self._verdict(found, noisy, short)
 
     @staticmethod
     def _comparisons(
@@ -101,19 +104,23 @@ class GlasnostDetector:
                 result.append((pair, f"port with {role} payload, {direction}"))
         return [item for item in result if item[0][0] in types and item[0][1] in types]
 
-    def _verdict(self, found: dict[str, float], noisy: list[str], short: list[str], limit: float) -> Verdict:
-        details: dict[str, JsonValue] = {"differences": found, "noisy": noisy}
+    def _verdict(self, found: dict[str, tuple[float, float]], noisy: list[str], short: list[str]) -> Verdict:
+        details: dict[str, JsonValue] = {
+            "differences": {name: difference for name, (difference, _) in found.items()},
+            "noisy": noisy,
+        }
         if not found:
             why = (
                 f"too noisy: {', '.join(noisy)}"
                 if noisy
-                else f"at least {MIN_REPEATS} repeats of a target and a control"
+                else f"Glasnost needs at least {MIN_REPEATS} repeats of a target and a control that moved data"
             )
-            return inconclusive(self.name, why if noisy else f"Glasnost needs {why}", details=details)
-        name, difference = max(found.items(), key=lambda item: item[1])
+            return inconclusive(self.name, why, version=_VERSION, details=details)
+        name, (difference, limit) = max(found.items(), key=lambda item: item[1][0] - item[1][1])
         throttled = difference > limit
         return Verdict(
             detector=self.name,
+            version=_VERSION,
             outcome=Outcome.THROTTLED if throttled else Outcome.NOT_THROTTLED,
             why=f"{name}: best speeds differ by {difference:.0%}, against a threshold of {limit:.0%}"
             + (f"; without repeats: {', '.join(short)}" if short else ""),

@@ -29,7 +29,8 @@ SMOOTHING_FROM: Final = 11  # values
 SEARCH_FROM: Final = 12  # index of the value from which on shifts are looked for
 LEFT_MARGIN: Final = 3
 RIGHT_MARGIN: Final = 8
-KB: Final = 1.024  # the released code's conversion from kilobytes
+KB: Final = 1.024  # the released code's factor from 1,000 bytes to what it calls KB
+BYTES_A_KB: Final = 1000 / KB
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class LevelShift:
         start: Index of the first value after the drop began.
         end: Index of the first value after it was over.
         rate_kbps: Median rate afterwards, kbit/s.
-        bucket_min_kb, bucket_max_kb: Bounds of the bucket depth, in the released code's KB.
+        bucket_min_kb, bucket_max_kb: Bounds of the bucket depth, in the released code's KB of 1,000 / 1.024 bytes.
     """
 
     found_at: int
@@ -76,16 +77,21 @@ class _Series:
         left = float(np.median(self.rates[centre - SMOOTHING_REACH : centre]))
         right = float(np.median(self.rates[centre + 1 : centre + 1 + SMOOTHING_REACH]))
         old = self.rates[centre]
-        above = old > left * RATIO and old > right * RATIO
-        below = old * RATIO < left and old * RATIO < right
+        above = old / left > RATIO and old / right > RATIO
+        below = left / old > RATIO and right / old > RATIO
         if not (above or below):
             return
         new = (left + right) / 2
-        step = 1 if new < old else -1
-        for place, rate in enumerate(self.rates):
-            if place != centre and min(old, new) < rate < max(old, new):
-                self.ranks[place] += step
-                self.ranks[centre] -= step
+        falls = new < old
+        passed = [
+            place for place, rate in enumerate(self.rates) if place != centre and min(old, new) < rate < max(old, new)
+        ]
+        # as released: the value takes the least rank (falling) or the greatest (rising) of those that it passes
+        if passed:
+            ranks = [self.ranks[place] for place in passed]
+            self.ranks[centre] = min(ranks) if falls else max(ranks)
+        for place in passed:
+            self.ranks[place] += 1 if falls else -1
         self.rates[centre] = new
 
     def shift(self) -> tuple[int, int] | None:
@@ -119,7 +125,9 @@ def find_level_shift(
             continue
         start, end = found
         rate_after = float(np.median(series.rates[end:]))
-        passed_kb = sum(series.rates[:start]) * slice_s / 8
+        passed_kb = 0.0
+        for before in series.rates[:start]:  # each addend is scaled, as released: another order rounds otherwise
+            passed_kb += before * slice_s / 8
         elapsed = times_s[start] - times_s[0]
         sent_kbps = 8 * passed_kb / elapsed if elapsed > 0 else 0.0
         centre, reach = passed_kb - start * rate_after * slice_s / 8, (sent_kbps - rate_after) * slice_s / 16
@@ -147,7 +155,7 @@ class ShaperProbeDetector:
 
     def detect(self, observation: Observation) -> Verdict:
         """Judge every target; see `judge_each`."""
-        return judge_each(self.name, observation, self._judge)
+        return judge_each(self.name, observation, self._judge, version="2")
 
     def _judge(self, transfer: Transfer) -> Verdict:
         rates = slice_speeds(transfer, width_s=SLICE_S) / 1e3
@@ -167,7 +175,7 @@ class ShaperProbeDetector:
             why=f"the rate fell from {before:.0f} to {shift.rate_kbps:.0f} kbit/s after {times[shift.start]:.1f} s",
             score=before / max(shift.rate_kbps, 1e-9),
             rate_bps=shift.rate_kbps * 1e3,
-            burst_bytes=(shift.bucket_min_kb + shift.bucket_max_kb) / 2 * 1000,
+            burst_bytes=max(0.0, (shift.bucket_min_kb + shift.bucket_max_kb) / 2 * BYTES_A_KB),
             mechanism=Mechanism.SHAPING,
             onset_s=float(times[shift.start]),
             details={"bucket_min_kb": shift.bucket_min_kb, "bucket_max_kb": shift.bucket_max_kb},

@@ -80,9 +80,16 @@ def compare(original: NDArray[np.float64], control: NDArray[np.float64]) -> Stat
     return Statistics(mean_o, mean_c, (mean_c - mean_o) / max(mean_o, mean_c), p, distance)
 
 
-def client_rule(found: Statistics, ratio: Callable[[], float]) -> Outcome:  # noqa: ARG001  the client ignores the ratio
-    """Judge as Wehe's apps do; a faster original is "prioritised", which is no throttling of it."""
-    fast = max(found.mean_o, found.mean_c) > CLIENT_FAST_BPS
+def client_rule(
+    found: Statistics,
+    ratio: Callable[[], float],  # noqa: ARG001  the client ignores the ratio
+    earlier: Statistics | None = None,
+) -> Outcome:
+    """Judge as Wehe's apps do; a faster original is "prioritised", which is no throttling of it.
+
+    The area threshold of a fast first run stays for the run that confirms it, as in the released client.
+    """
+    fast = any(max(each.mean_o, each.mean_c) > CLIENT_FAST_BPS for each in (found, earlier) if each is not None)
     if abs(found.area) < (CLIENT_AREA_FAST if fast else CLIENT_AREA):
         return Outcome.NOT_THROTTLED
     if found.p >= CLIENT_P:
@@ -90,7 +97,11 @@ def client_rule(found: Statistics, ratio: Callable[[], float]) -> Outcome:  # no
     return Outcome.THROTTLED if found.area > 0 else Outcome.NOT_THROTTLED
 
 
-def server_rule(found: Statistics, ratio: Callable[[], float]) -> Outcome:  # noqa: ARG001  "problematic", says its code
+def server_rule(
+    found: Statistics,
+    ratio: Callable[[], float],  # noqa: ARG001  "problematic", says its code
+    earlier: Statistics | None = None,  # noqa: ARG001
+) -> Outcome:
     """Judge as the server's old interface did; the area is signed, so a faster original never counts."""
     if found.area < SERVER_AREA and found.p > SERVER_P:
         return Outcome.NOT_THROTTLED
@@ -99,7 +110,11 @@ def server_rule(found: Statistics, ratio: Callable[[], float]) -> Outcome:  # no
     return Outcome.INCONCLUSIVE
 
 
-def research_rule(found: Statistics, ratio: Callable[[], float]) -> Outcome:
+def research_rule(
+    found: Statistics,
+    ratio: Callable[[], float],
+    earlier: Statistics | None = None,  # noqa: ARG001
+) -> Outcome:
     """Judge as the research client does: without a stable test, the area decides alone."""
     if ratio() > RATIO:
         return server_rule(found, ratio)
@@ -117,7 +132,7 @@ class WeheDetector:
 
     name: str
     summary: str
-    rule: Callable[[Statistics, Callable[[], float]], Outcome]
+    rule: Callable[[Statistics, Callable[[], float], Statistics | None], Outcome]
     confirms: bool = False
 
     def detect(self, observation: Observation) -> Verdict:
@@ -129,28 +144,31 @@ class WeheDetector:
         found = pairs(observation)
         if not found:
             return inconclusive(self.name, "Wehe needs a target and a control of the same direction")
-        verdict = self._judge(*found[0])
+        verdict, first = self._judge(*found[0])
         if self.confirms and verdict.outcome is not Outcome.NOT_THROTTLED and len(found) > 1:
-            return self._judge(*found[1])
+            return self._judge(*found[1], first)[0]
         return verdict
 
-    def _judge(self, target: Transfer, control: Transfer) -> Verdict:
+    def _judge(
+        self, target: Transfer, control: Transfer, earlier: Statistics | None = None
+    ) -> tuple[Verdict, Statistics | None]:
+        """Return the verdict on a pair, and what it was judged by."""
         if not control.total_bytes or control.duration_s < SHORTEST_S:
-            return inconclusive(self.name, f"control {control.id} moved no data, or all of it at once")
+            return inconclusive(self.name, f"control {control.id} moved no data, or all of it at once"), None
         width_s = min(control.duration_s, CAP_S) / SLICES
         original = slice_speeds(target, width_s=width_s, until_s=CAP_S)
         inverted = slice_speeds(control, width_s=width_s, until_s=CAP_S)
         if min(len(original), len(inverted)) < _MIN_SAMPLES:
-            return inconclusive(self.name, f"target {target.id} has {len(original)} samples of {width_s:.3g} s")
+            return inconclusive(self.name, f"target {target.id} has {len(original)} samples of {width_s:.3g} s"), None
         try:
             found = compare(original, inverted)
         except ValueError as error:
-            return inconclusive(self.name, str(error))
+            return inconclusive(self.name, str(error)), None
         rng = np.random.default_rng(_SEED)
-        outcome = self.rule(found, partial(resampling_ratio, original, inverted, p=found.p, rng=rng))
+        outcome = self.rule(found, partial(resampling_ratio, original, inverted, p=found.p, rng=rng), earlier)
         slower = f"{abs(found.area):.0%} {'slower' if found.area > 0 else 'faster'} than its control"
         speeds = f"{found.mean_o / 1e3:.0f} against {found.mean_c / 1e3:.0f} kbit/s"
-        return Verdict(
+        verdict = Verdict(
             detector=self.name,
             outcome=outcome,
             why=f"the target was {slower} ({speeds}, p {found.p:.2g})",
@@ -159,6 +177,7 @@ class WeheDetector:
             content_specific=True if outcome is Outcome.THROTTLED else None,
             details={"area": found.area, "ks_p": found.p, "ks_distance": found.distance},
         )
+        return verdict, found
 
 
 def client_detector() -> WeheDetector:

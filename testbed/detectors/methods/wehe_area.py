@@ -58,7 +58,9 @@ def _inverse(samples: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class AreaDetector:
-    """Differentiation if the KS test rejects, stably under resampling, and the area exceeds a threshold.
+    """Differentiation if the area reaches a threshold and the KS test rejects nearly all half samples; none if neither.
+
+    One without the other is no verdict.
 
     Attributes:
         threshold: On the normalised area.
@@ -83,14 +85,18 @@ class AreaDetector:
         except ValueError as error:
             return inconclusive(self.name, str(error))
         p, _ = ks_test(original, control)
-        ratio = resampling_ratio(original, control, p=p, rng=np.random.default_rng(_SEED))
-        details = {"area": area, "ks_p": p, "accept_ratio": ratio}
-        if p < SIGNIFICANCE and ratio < ACCEPT_RATIO:
-            return inconclusive(self.name, f"half samples agree with the KS test in only {ratio:.0%}", details=details)
+        agreeing = resampling_ratio(original, control, p=p, rng=np.random.default_rng(_SEED))
+        rejecting = agreeing if p < SIGNIFICANCE else 1 - agreeing
+        details = {"area": area, "ks_p": p, "rejecting_halves": rejecting}
+        far, stable = area >= self.threshold, rejecting >= ACCEPT_RATIO
+        if far != stable:
+            why = f"area {area:.2f} against a threshold of {self.threshold:g}, but the KS test rejects {rejecting:.0%}"
+            return inconclusive(self.name, f"{why} of half samples", version="2", details=details)
         slower = bool(original.mean() < control.mean())
-        differs = p < SIGNIFICANCE and area > self.threshold
+        differs = far and stable
         return Verdict(
             detector=self.name,
+            version="2",
             outcome=Outcome.THROTTLED if differs and slower else Outcome.NOT_THROTTLED,
             why=f"area {area:.2f} against a threshold of {self.threshold:g}, KS p {p:.2g}"
             + ("" if slower else "; the target was not slower"),

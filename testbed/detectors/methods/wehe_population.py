@@ -1,8 +1,9 @@
 """Wehe's population rule: many paired tests of one network show a policy and its fixed rate.
 
-Source: Li et al., "A Large-Scale Analysis of Deployed Traffic Differentiation Practices", SIGCOMM 2019; steps as in
-FangfanLi/weheAnalysisPublicRepo at 4b557e4. The published resolution (bandwidth 0.1, width 0.5 Mbit/s) is a parameter:
-it is far too coarse for limits of 0.14 Mbit/s. Delayed throttling (step b) is left to `find_delay`.
+Source: Li et al., "A Large-Scale Analysis of Deployed Traffic Differentiation Practices", SIGCOMM 2019; steps and their
+peculiarities as in FangfanLi/weheAnalysisPublicRepo at 4b557e4. The published resolution (bandwidth 0.1, width 0.5
+Mbit/s) is a parameter: it is far too coarse for limits of 0.14 Mbit/s. Delayed throttling (step b) is left to
+`find_delay`. Ours is one condition more: positive targets must be slower, for a faster one is not throttled.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import ruptures
-from scipy import stats
+from scipy import signal, stats
 
 from testbed.detectors.ks import SIGNIFICANCE, ks_test, resampling_ratio
 from testbed.detectors.methods.wehe import RATIO, SHORTEST_S, SLICES
@@ -28,13 +29,17 @@ if TYPE_CHECKING:
 __all__ = ["Peak", "PopulationDetector", "PopulationTest", "find_delay", "fixed_rates", "is_positive", "rate_peaks"]
 
 MIN_TESTS: Final = 100
-MIN_POSITIVES: Final = 10  # a group is skipped only if it lacks both
+MIN_POSITIVES: Final = 10  # a group is skipped if it lacks both; a rate is looked for with more
+MIN_SAMPLES: Final = 50  # of a positive test, to have a mean
 AREA: Final = 0.1
 BANDWIDTH_BPS: Final = 0.1e6
-GRID_BPS: Final = 0.1e6
 WIDTH_BPS: Final = 0.5e6
-DROPPED_TOP: Final = 0.01
-SPIKE_SHARE: Final = 0.02  # of the synthetic sample that a peak must exceed
+KEPT_SHARE: Final = 0.99  # of means, for the grid; the highest are left out
+SPIKE_PERCENT: Final = 2  # of the synthetic sample that a peak must exceed
+DRAWS: Final = 15  # of that sample; ours: the released code makes one
+REACH: Final = 1.5  # of the grid, times half the range of the means
+BANDWIDTHS_A_UNIT: Final = 10  # a narrow grid is widened by this on either side, and begins at minus this at most
+DIGITS: Final = 2  # to which rates and densities are rounded, in units (Mbit/s where the bandwidth is 0.1 Mbit/s)
 MAX_DELAY_SAMPLES: Final = 500
 DELAY_PENALTY: Final = 20
 _SEED: Final = 20190819
@@ -56,6 +61,10 @@ class Peak:
     low_bps: float
     high_bps: float
 
+    def times(self, unit: float) -> Peak:
+        """The same peak in other units."""
+        return Peak(self.rate_bps * unit, self.low_bps * unit, self.high_bps * unit)
+
 
 def is_positive(test: PopulationTest, *, tests: int, rng: np.random.Generator) -> bool:
     """Judge one test (step a): stable KS below 0.05 / ``tests`` (Bonferroni), and means that differ by over a tenth."""
@@ -63,7 +72,7 @@ def is_positive(test: PopulationTest, *, tests: int, rng: np.random.Generator) -
     if not (original > 0).any() or not (control > 0).any():
         return False
     area = abs(control.mean() - original.mean()) / min(original.max(), control.max())
-    p, _ = ks_test(original[original > 0], control[control > 0])
+    p, _ = ks_test(original, control)
     if area <= AREA or p >= SIGNIFICANCE / tests:
         return False
     return resampling_ratio(original, control, p=p, rng=rng) > RATIO
@@ -95,30 +104,87 @@ def rate_peaks(means: NDArray[np.float64], *, bandwidth_bps: float = BANDWIDTH_B
         means: Mean rate of each transfer, bits a second, shape (n,).
         bandwidth_bps: Standard deviation of the kernels; the grid is as fine.
     """
-    kept = np.sort(means)[: max(1, int(np.ceil(len(means) * (1 - DROPPED_TOP))))]
-    middle, half = (kept[0] + kept[-1]) / 2, (kept[-1] - kept[0]) / 2
-    reach = 1.5 * half if half >= 10 * bandwidth_bps else half + 10 * bandwidth_bps
-    low = max(middle - reach, -10 * bandwidth_bps)
-    grid = np.arange(low, middle + reach, bandwidth_bps)
-    density = _density(kept, grid, bandwidth_bps)
-    spikes = max(1, round(len(kept) * SPIKE_SHARE))
-    uniform = np.linspace(grid[0], grid[-1], max(len(kept) - spikes, 1))
-    threshold = _density(np.concatenate([uniform, np.full(spikes, middle)]), grid, bandwidth_bps).max()
-    over = density > threshold
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], over, [False]]).astype(np.int8)))
-    return [
-        Peak(
-            rate_bps=float(grid[start + int(np.argmax(density[start:end]))]),
-            low_bps=float(grid[start]),
-            high_bps=float(grid[end - 1]),
-        )
-        for start, end in edges.reshape(-1, 2).tolist()
-    ]
+    unit = BANDWIDTHS_A_UNIT * bandwidth_bps
+    scale = _Scale.of(means / unit)
+    return [peak.times(unit) for peak in scale.peaks(means / unit)]
 
 
-def _density(values: NDArray[np.float64], grid: NDArray[np.float64], bandwidth: float) -> NDArray[np.float64]:
-    density: NDArray[np.float64] = stats.norm.pdf(grid[:, None], loc=values[None, :], scale=bandwidth).mean(axis=1)
-    return density
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """The grid and the density that a peak of a sample must exceed. Rates are in units: ten bandwidths."""
+
+    grid: NDArray[np.float64]
+    threshold: float
+
+    @classmethod
+    def of(cls, means: NDArray[np.float64]) -> _Scale:
+        """The scale of a sample: what as many uniform values with 2 % of them at one would give.
+
+        The released code draws them once, and decides otherwise the next time. The median of several draws stands for
+        what it decides most often.
+        """
+        left, right = _range(means)
+        average = 1.0 / (right - left)
+        rng = np.random.default_rng(_SEED)
+        spikes = SPIKE_PERCENT * len(means) // 100
+        thresholds = []
+        for _ in range(DRAWS):
+            drawn = rng.uniform(left, right, len(means) - spikes)
+            reference = np.concatenate([drawn, np.full(spikes, (right - left) / 2)])  # the place is the released one
+            found = [density for _, density in cls(_grid(*_range(reference)), average).maxima(reference)]
+            thresholds.append(round(max(found, default=average), DIGITS))
+        return cls(_grid(left, right), float(np.median(thresholds)))
+
+    def maxima(self, means: NDArray[np.float64]) -> list[tuple[int, float]]:
+        """Places on the grid of the density's maxima above the threshold, and the density there."""
+        density = self.density(means)
+        (places,) = signal.argrelextrema(density, np.greater)
+        return [(int(place), float(density[place])) for place in places if density[place] > self.threshold]
+
+    def density(self, means: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Of a sample, at each point of the grid."""
+        kernels: NDArray[np.float64] = stats.norm.pdf(
+            self.grid[:, None], loc=means[None, :], scale=1 / BANDWIDTHS_A_UNIT
+        ).mean(axis=1)
+        return kernels
+
+    def peaks(self, means: NDArray[np.float64], *, width: float = WIDTH_BPS / BANDWIDTH_BPS / 10) -> list[Peak]:
+        """The peaks of a sample; each with the interval above the threshold, at least ``width`` wide.
+
+        Peaks whose intervals touch are one, at the higher of them.
+        """
+        above = self.density(means) > self.threshold
+        spans: list[tuple[int, int, int, float]] = []
+        for place, density in self.maxima(means):
+            low = int(np.flatnonzero(~above[:place])[-1]) if not above[:place].all() else 0
+            beyond = np.flatnonzero(~above[place:])
+            high = place + int(beyond[0]) if len(beyond) else len(self.grid) - 1
+            if spans and spans[-1][2] >= low:
+                before = spans.pop()
+                highest = max((before[3], before[1]), (density, place))
+                spans.append((min(before[0], low), highest[1], max(before[2], high), highest[0]))
+            else:
+                spans.append((low, place, high, density))
+        return [self._peak(low, place, high, width) for low, place, high, _ in spans]
+
+    def _peak(self, low: int, place: int, high: int, width: float) -> Peak:
+        first, last = round(float(self.grid[low]), DIGITS), round(float(self.grid[high]), DIGITS)
+        missing = max(0.0, width - (last - first)) / 2
+        return Peak(round(float(self.grid[place]), DIGITS), first - missing, last + missing)
+
+
+def _range(means: NDArray[np.float64]) -> tuple[float, float]:
+    kept = np.sort(means)[: max(1, int(KEPT_SHARE * len(means)))]
+    middle = float(kept[-1] + kept[0]) / 2
+    reach = (float(kept[-1]) - middle) * REACH
+    if 2 * reach < 1:
+        reach += 1
+    return max(middle - reach, -1.0), middle + reach
+
+
+def _grid(left: float, right: float) -> NDArray[np.float64]:
+    grid: NDArray[np.float64] = np.arange(left, right, 1 / BANDWIDTHS_A_UNIT)
+    return grid
 
 
 def fixed_rates(
@@ -129,22 +195,33 @@ def fixed_rates(
     bandwidth_bps: float = BANDWIDTH_BPS,
     width_bps: float = WIDTH_BPS,
 ) -> list[Peak]:
-    """Return peaks of the originals that controls lack and that positive tests show too, widened to ``width_bps``."""
+    """Return peaks of the originals that controls lack and that positive tests show too (step e).
+
+    Controls are looked at on the originals' grid, with the originals' threshold; a peak is discarded where it lies
+    within one of theirs. Each peak has the interval of the positive tests' peak that holds it.
+    """
     if not positive.any():
         return []
-    theirs = rate_peaks(controls, bandwidth_bps=bandwidth_bps)
-    positives = rate_peaks(originals[positive], bandwidth_bps=bandwidth_bps)
-    found = []
-    for peak in rate_peaks(originals, bandwidth_bps=bandwidth_bps):
-        if any(_meet(peak, other) for other in theirs) or not any(_meet(peak, other) for other in positives):
-            continue
-        missing = max(0.0, width_bps - (peak.high_bps - peak.low_bps)) / 2
-        found.append(Peak(peak.rate_bps, peak.low_bps - missing, peak.high_bps + missing))
-    return found
+    unit = BANDWIDTHS_A_UNIT * bandwidth_bps
+    width = width_bps / unit
+    everywhere = _unique_peaks(originals / unit, controls / unit, width)
+    among_positives = _unique_peaks(originals[positive] / unit, controls[positive] / unit, width)
+    return [
+        Peak(peak.rate_bps, holder.low_bps, holder.high_bps).times(unit)
+        for peak in everywhere
+        for holder in among_positives
+        if holder.low_bps < peak.rate_bps < holder.high_bps
+    ]
 
 
-def _meet(first: Peak, second: Peak) -> bool:
-    return first.low_bps <= second.high_bps and second.low_bps <= first.high_bps
+def _unique_peaks(originals: NDArray[np.float64], controls: NDArray[np.float64], width: float) -> list[Peak]:
+    scale = _Scale.of(originals)
+    theirs = scale.peaks(controls, width=width)
+    return [
+        peak
+        for peak in scale.peaks(originals, width=width)
+        if not any(other.low_bps < peak.rate_bps < other.high_bps for other in theirs)
+    ]
 
 
 @dataclass(frozen=True)
@@ -171,28 +248,37 @@ class PopulationDetector:
         tests = [test for test in tests if (test.original > 0).any() and (test.control > 0).any()]
         if not tests:
             return inconclusive(self.name, "the rule needs many pairs of a target and a control that moved data")
-        if len(tests) < MIN_POSITIVES:
-            return inconclusive(self.name, f"{len(tests)} test(s); at least {MIN_POSITIVES} positive ones needed")
+        if len(tests) <= MIN_POSITIVES:
+            return inconclusive(self.name, f"{len(tests)} test(s); more than {MIN_POSITIVES} positive ones needed")
         rng = np.random.default_rng(_SEED)
         positive = np.array([is_positive(test, tests=len(tests), rng=rng) for test in tests])
         hits = int(positive.sum())
         if len(tests) < MIN_TESTS and hits < MIN_POSITIVES:
             why = f"{len(tests)} tests, {hits} positive; at least {MIN_TESTS} tests or {MIN_POSITIVES} positives needed"
             return inconclusive(self.name, why)
-        originals = np.array([test.original.mean() for test in tests])
-        controls = np.array([test.control.mean() for test in tests])
+        used = ~positive | np.array([len(test.original) >= MIN_SAMPLES for test in tests])
+        originals = np.array([test.original.mean() for test in tests])[used]
+        controls = np.array([test.control.mean() for test in tests])[used]
+        positive = positive[used]
         p, _ = ks_test(originals, controls)
-        slower = bool(np.median(originals[positive]) < np.median(controls[positive])) if hits else False
-        peaks = fixed_rates(originals, controls, positive, bandwidth_bps=self.bandwidth_bps, width_bps=self.width_bps)
+        ratio = resampling_ratio(originals, controls, p=p, rng=rng)
+        differs = positive.sum() > MIN_POSITIVES and p < SIGNIFICANCE and ratio > RATIO
+        slower = bool(np.median(originals[positive]) < np.median(controls[positive])) if positive.any() else False
+        peaks = (
+            fixed_rates(originals, controls, positive, bandwidth_bps=self.bandwidth_bps, width_bps=self.width_bps)
+            if differs
+            else []
+        )
         at_peak = [any(peak.low_bps <= mean <= peak.high_bps for peak in peaks) for mean in originals[positive]]
-        throttled = hits >= MIN_POSITIVES and p < SIGNIFICANCE and slower and any(at_peak)
+        throttled = bool(peaks) and slower
         rates = ", ".join(f"{peak.rate_bps / 1e3:.0f}" for peak in peaks) or "none"
         return Verdict(
             detector=self.name,
+            version="2",
             outcome=Outcome.THROTTLED if throttled else Outcome.NOT_THROTTLED,
             why=f"{hits} of {len(tests)} tests positive, {sum(at_peak)} of them at a fixed rate (kbit/s: {rates})",
             score=hits / len(tests),
             rate_bps=peaks[0].rate_bps if throttled else None,
             content_specific=True if throttled else None,
-            details={"ks_p": p, "rates_bps": [peak.rate_bps for peak in peaks]},
+            details={"ks_p": p, "accept_ratio": ratio, "rates_bps": [peak.rate_bps for peak in peaks]},
         )

@@ -156,6 +156,8 @@ class WeheyDetector:
         if not alone or len(variation) < MIN_VARIATION:
             return None
         samples = [slice_speeds(transfer, width_s=SLICE_S) for transfer in (alone[0], first, second)]
+        ahead = round((second.started_s - first.started_s) / SLICE_S)  # slices of one path before the other began
+        samples[1:] = samples[1][max(ahead, 0) :], samples[2][max(-ahead, 0) :]
         count = min(len(samples[1]), len(samples[2]))
         together = samples[1][:count] + samples[2][:count]
         if min(len(samples[0]), count) < MIN_PACKETS:
@@ -164,7 +166,11 @@ class WeheyDetector:
 
     @staticmethod
     def _test_2(first: Transfer, second: Transfer) -> float | None:
-        both = [fates(transfer) for transfer in (first, second)]
+        origin_s = min(first.started_s, second.started_s)
+        both = [
+            None if (made := fates(transfer)) is None else made.later(transfer.started_s - origin_s)
+            for transfer in (first, second)
+        ]
         least = []
         for transfer in (first, second):
             if transfer.sender_flow is not None:
