@@ -55,11 +55,8 @@ def standing(run: RunDirectory) -> list[str]:
     manifest = run.manifest()
     state = manifest.get("state")
     if state != "complete":
-        said = {
-            "running": "it is still running, or died without a word",
-            "checking": "its records are still being checked, or that was cut short",
-        }
-        return [said.get(str(state), f"it is {state}"), *_said_problems(manifest)]
+        unfinished = "it is still running" if run.is_running() else "it died without a word"
+        return [unfinished if state in {"running", "checking"} else f"it is {state}", *_said_problems(manifest)]
     if manifest.get("valid") is not True:
         return _said_problems(manifest) or ["its manifest does not say that it is valid"]
     if _said_problems(manifest):

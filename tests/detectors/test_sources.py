@@ -18,6 +18,7 @@ from testbed.detectors.sources.run import split_by_subject
 from testbed.detectors.sources.tables import speeds_from_csv
 from testbed.detectors.subjects import pairs
 from testbed.errors import InputError, InvalidRunError, RecordError
+from testbed.records.run import process_start
 from testbed.records.transfers import summarise_transfers
 from tests.capture.frames import (
     ACK,
@@ -383,8 +384,8 @@ def write_manifest(path: Path, **changes: Any) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"state": "running"}, "still running, or died"),
-        ({"state": "checking"}, "still being checked"),
+        ({"state": "running"}, "it died without a word"),
+        ({"state": "checking"}, "it died without a word"),
         ({"state": "incomplete", "problems": ["the guest hung"]}, "incomplete; the guest hung"),
         ({"valid": False, "problems": ["it was starved"]}, "it was starved"),
         ({"problems": ["it was starved"]}, "says that it is valid, and names problems"),
@@ -404,9 +405,17 @@ def test_a_run_that_must_not_be_scored_is_refused_or_told(tmp_path: Path, change
     assert any("do not score this run" in note for note in observed.notes)
 
 
+def test_a_run_whose_process_lives_is_called_running(tmp_path: Path) -> None:
+    path = run_directory(tmp_path / "run")
+    process = {"pid": os.getpid(), "started": process_start(os.getpid())}
+    write_manifest(path, state="running", process=process)
+    with pytest.raises(InvalidRunError, match="it is still running"):
+        observe([path])
+
+
 @pytest.mark.parametrize(
     ("record", "key"),
-    [("truth.jsonl", "throttled"), ("measurements.jsonl", "bytes"), ("manifest.json", "bytes")],
+    [("truth.jsonl", "action"), ("measurements.jsonl", "bytes"), ("manifest.json", "bytes")],
 )
 def test_a_run_whose_records_were_changed_is_refused(tmp_path: Path, record: str, key: str) -> None:
     path = run_directory(tmp_path / "run")
