@@ -1,0 +1,110 @@
+"""Same seed, scenario and programs: same bytes, whatever paths, compiled modules and environment are."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import testbed
+from testbed.engine.compare_runs import compare_runs
+
+if TYPE_CHECKING:
+    from testbed.engine.kernel.cache import KernelInfo
+
+REPOSITORY = Path(testbed.__file__).resolve().parent.parent
+BOTH_CLIENTS = (
+    "measurements=[{fetch: twitter.com, role: target, size: 60 kB}, "
+    "{fetch: t.co, role: target, size: 60 kB, client: curl}]"
+)
+SMALL = (
+    "lines=[{name: mobile, kind: mobile, tspu: true}]",
+    BOTH_CLIENTS,
+    "recordings=[{name: twimg-image, line: mobile, sni: abs.twimg.com, size: 30 kB}]",
+)
+
+
+def run(folder: Path, *, code: Path = REPOSITORY, python: str = sys.executable, **environment: str) -> Path:
+    """A small run by the command line, in a process of its own."""
+    settings = [word for setting in SMALL for word in ("--set", setting)]
+    result = subprocess.run(
+        [python, "-m", "testbed.cli", "run", "2021-03-10", *settings, "--seed", "7", "-o", str(folder)],
+        capture_output=True, text=True, check=False, cwd=code,
+        env={**os.environ, "PYTHONPATH": str(code), **environment},
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def reference(kernel: KernelInfo, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run that the others are compared with."""
+    assert kernel.path is not None
+    return run(tmp_path_factory.mktemp("reference") / "run")
+
+
+def copied(folder: Path) -> Path:
+    """The code at another place, without compiled modules."""
+    for name in ("testbed", "scenarios", "topologies"):
+        shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+def assert_equal(first: Path, second: Path) -> None:
+    found = compare_runs(first, second)
+    assert found.causes == ()
+    assert found.differences == ()
+
+
+def test_the_length_of_paths_changes_nothing(reference: Path, tmp_path: Path) -> None:
+    assert_equal(reference, run(tmp_path / ("long" * 40) / "with spaces, and a comma" / "run"))
+
+
+def test_another_installation_without_compiled_modules_changes_nothing(reference: Path, tmp_path: Path) -> None:
+    code = copied(tmp_path / "elsewhere" / ("deep" * 30))
+    assert_equal(reference, run(tmp_path / "run", code=code))
+
+
+def test_compiled_modules_and_their_age_change_nothing(reference: Path, tmp_path: Path) -> None:
+    code = copied(tmp_path / "code")
+    subprocess.run([sys.executable, "-m", "compileall", "-q", str(code / "testbed")], check=True)
+    for path in (code / "testbed").rglob("*.py"):
+        os.utime(path, (1_600_000_000, 1_600_000_000))
+    assert_equal(reference, run(tmp_path / "run", code=code))
+
+
+def test_an_installed_wheel_changes_nothing(reference: Path, tmp_path: Path) -> None:
+    """As pip lays it out: the package with scenarios and topologies inside."""
+    code = copied(tmp_path / "site-packages")
+    for name in ("scenarios", "topologies"):
+        shutil.move(code / name, code / "testbed" / name)
+    assert_equal(reference, run(tmp_path / "run", code=code))
+
+
+def test_the_environment_changes_nothing(reference: Path, tmp_path: Path) -> None:
+    environment = {f"VARIABLE_{number}": "x" * 300 for number in range(30)}
+    environment |= {
+        "LC_ALL": "C",
+        "TZ": "Asia/Tokyo",
+        "HOME": str(tmp_path),
+        "PYTHONHASHSEED": "5",
+        "MALLOC_ARENA_MAX": "9",
+    }
+    environment |= {"XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))}
+    assert_equal(reference, run(tmp_path / "run", **environment))
+
+
+def test_another_user_changes_nothing(reference: Path, tmp_path: Path) -> None:
+    """A root that nobody else is known to, as in a container: the guest then keeps its user."""
+    alone = ["unshare", "--user", "--map-root-user", sys.executable]
+    if subprocess.run([*alone, "-c", "pass"], check=False, capture_output=True).returncode:
+        pytest.skip("no other user can be had; allow user namespaces: sysctl kernel.unprivileged_userns_clone=1")
+    program = tmp_path / "python"
+    program.write_text(f'#!/bin/sh\nexec {" ".join(alone)} "$@"\n')
+    program.chmod(0o755)
+    assert_equal(reference, run(tmp_path / "run", python=str(program)))
