@@ -6,6 +6,8 @@ Imports stand where they are needed, so that `testbed --help` is quick.
 from __future__ import annotations
 
 import json
+import os
+import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,6 +55,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         engine=arguments.engine,
         command=arguments.user_command or None,
+        line=arguments.line,
     )
     command = _user_command(arguments)
     if command is not None:
@@ -83,7 +86,16 @@ def _user_command(arguments: argparse.Namespace) -> Any:
 
     if not arguments.user_command:
         return None
-    return UserCommand(arguments.user_command, visible=arguments.show)
+    return UserCommand(arguments.user_command, visible=arguments.show, stdin=_input())
+
+
+def _input() -> int | None:
+    """The descriptor of what is piped into us; None for a terminal, for nothing, and for what cannot be read."""
+    try:
+        mode = os.fstat(0).st_mode
+    except OSError:
+        return None
+    return None if stat.S_ISCHR(mode) else 0
 
 
 def probe_command(arguments: argparse.Namespace) -> int:

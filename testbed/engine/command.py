@@ -46,6 +46,7 @@ class UserCommand:
         environment: the caller's.
         folder: the caller's.
         visible: folders that are shown though they are private, as the caller asked for.
+        stdin: a descriptor that the program's input is read from, to its end and before it starts; None: it has none.
         privileged: run as root of the guest with the testbed's own code, for programs of the testbed alone: they see
             everything and can change everything in the guest.
     """
@@ -54,6 +55,7 @@ class UserCommand:
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     folder: Path = field(default_factory=Path.cwd)
     visible: Sequence[Path] = ()
+    stdin: int | None = None
     privileged: bool = False
 
     def program(self) -> Path:

@@ -89,7 +89,9 @@ def run_plan(
         try:
             spool.fill(plan.data, openssl)
             if command is not None:
-                spool.put_command(command.order(folder, ca=_CA))
+                if command.stdin is not None:
+                    progress({"kind": "progress", "what": "reading the command's input", "t": 0.0})
+                spool.put_command(command.order(folder, ca=_CA), command.stdin)
             report = _run_guest(plan, kernel.path, spool, silence_s, progress)
         finally:
             manifest["left_behind"] = spool.take_over()

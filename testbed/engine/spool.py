@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from testbed.engine.confine import GUEST_UID, guest_identity
 from testbed.engine.guest_code import guest_code
-from testbed.errors import CertificateError
+from testbed.errors import CertificateError, InputError
 from testbed.records.run import SPOOL
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ __all__ = ["COMMAND_OUTPUT", "Spool"]
 
 COMMAND_OUTPUT = "output"  # the folder of the run directory that a command's own files go to
 MOST_OUTPUT_BYTES = 1 << 30
+MOST_INPUT_BYTES = 1 << 28
+_CHUNK = 1 << 16
 _MOST_FILES = 10_000
 _DEEPEST = 16
 _FOLDERS = ("captures", "recordings")
@@ -83,9 +85,29 @@ class Spool:
         (self.output / "code").symlink_to(guest_code())
         (self.output / "site").symlink_to(_site())
 
-    def put_command(self, order: dict[str, Any]) -> None:
-        """Put in what the guest is told of the user's program. Raises OSError."""
+    def put_command(self, order: dict[str, Any], stdin: int | None) -> None:
+        """Put in what the guest is told of the user's program, and its input.
+
+        Args:
+            order: `UserCommand.order`.
+            stdin: read to its end: in virtual time no program could wait for what somebody has yet to type.
+
+        Raises:
+            OSError: the folder cannot be written.
+            InputError: the input is too long.
+        """
         (self.output / "command.json").write_text(json.dumps(order))
+        if stdin is None:
+            return
+        room = MOST_INPUT_BYTES
+        with (self.output / "stdin").open("wb") as file:
+            while data := os.read(stdin, _CHUNK):
+                room -= len(data)
+                if room < 0:
+                    raise InputError(
+                        f"the command's input has more than {MOST_INPUT_BYTES} bytes; let it read a file instead"
+                    )
+                file.write(data)
 
     def hand_over(self) -> None:
         """Give what is in the folder to the user that the guest runs as, where root started the testbed."""

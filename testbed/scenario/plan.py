@@ -64,7 +64,15 @@ class Plan:
         return self.topology.path(self.topology.client_of(transfer["line"]), server)
 
 
-def make_plan(path: Path, settings: list[str], *, seed: int | None, engine: str, command: list[str] | None) -> Plan:
+def make_plan(
+    path: Path,
+    settings: list[str],
+    *,
+    seed: int | None,
+    engine: str,
+    command: list[str] | None,
+    line: str | None = None,
+) -> Plan:
     """Read and resolve a scenario.
 
     Args:
@@ -72,13 +80,16 @@ def make_plan(path: Path, settings: list[str], *, seed: int | None, engine: str,
         settings: ``key=value`` each.
         seed: overrides the scenario's.
         engine: ``virtual`` or ``realtime``.
-        command: the user's program to run on the first line in place of the measurements, or None.
+        command: the user's program to run in place of the measurements, or None.
+        line: the line that it runs on; None for the first.
 
     Raises:
         ScenarioError: file, line and what was expected.
     """
+    if line is not None and command is None:
+        raise ScenarioError(f"--line {line}: it says where a command runs, and there is none after --")
     scenario, document = load_scenario(path, settings)
-    return _Resolver(path.stem, scenario, document, seed or scenario.seed).plan(engine, command)
+    return _Resolver(path.stem, scenario, document, seed or scenario.seed).plan(engine, command, line)
 
 
 class _Resolver:
@@ -130,7 +141,7 @@ class _Resolver:
         if surplus:
             raise self._error(("lines",), f"the topology's line {min(surplus)!r} is missing here")
 
-    def plan(self, engine: str, command: list[str] | None) -> Plan:
+    def plan(self, engine: str, command: list[str] | None, line: str | None) -> Plan:
         scenario, topology = self._scenario, self._topology
         names = self._names()
         hosts = topology.with_role("client") + topology.with_role("server")
@@ -154,7 +165,7 @@ class _Resolver:
             "origins": self._origins(),
             "replay_server": self._replay_server(),
             "captures": self._captures(),
-            "phases": self._phases(names, command),
+            "phases": self._phases(names, command, line),
             "outages": self._outages(),
             "rtt_s": {
                 line.name: {
@@ -256,14 +267,19 @@ class _Resolver:
                     points.append({"name": f"{node}-outside", "node": node, "interface": "eth1"})
         return points
 
-    def _phases(self, names: dict[str, str], command: list[str] | None) -> list[dict[str, Any]]:
+    def _phases(self, names: dict[str, str], command: list[str] | None, line: str | None) -> list[dict[str, Any]]:
         """Recordings first, one line after the other's; then all lines side by side."""
         recordings = [
-            {"lines": [line], "command": None}
-            for line in self._line_plans([(index, each) for index, each in enumerate(self._scenario.recordings)], names)
+            {"lines": [recorded], "command": None}
+            for recorded in self._line_plans(
+                [(index, each) for index, each in enumerate(self._scenario.recordings)], names
+            )
         ]
-        first = self._scenario.lines[0].name
-        user_command = None if command is None else {"node": self._topology.client_of(first), "argv": command}
+        place = self._scenario.lines[0].name if line is None else line
+        if place not in {each.name for each in self._scenario.lines}:
+            known = ", ".join(each.name for each in self._scenario.lines)
+            raise ScenarioError(f"--line {place}: no such line in this scenario (there: {known})")
+        user_command = None if command is None else {"node": self._topology.client_of(place), "argv": command}
         lines = [] if command is not None else self._measurement_lines(names)
         return [*recordings, {"lines": lines, "command": user_command}]
 

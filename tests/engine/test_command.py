@@ -164,3 +164,26 @@ def test_output_comes_while_the_program_runs_and_whole(run_scenario: Runner, tmp
     )  # fmt: skip
     assert result.stdout == "".join(f"line {number}\n" for number in range(2000)) + "done\n"
     assert RunDirectory.open(tmp_path / "run").manifest()["valid"] is True
+
+
+def test_input_and_line_are_the_callers_choice(run_scenario: Runner, tmp_path: Path) -> None:
+    assert callable(run_scenario)  # skips where there is no kernel
+    result = subprocess.run(
+        [sys.executable, "-m", "testbed.cli", "run", "2021-03-10", "--set", SMALL[0], "--line", "landline",
+         "-o", str(tmp_path / "run"), "--", "sh", "-c", "wc -c; hostname"],
+        input="x" * 100_000, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (result.returncode, result.stdout) == (0, "100000\nlandline\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [(["--line", "nowhere", "--", "true"], "no such line"), (["--line", "mobile"], "there is none after --")],
+)
+def test_a_line_without_a_meaning_is_refused(arguments: list[str], problem: str) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "testbed.cli", "run", "2021-03-10", *arguments],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 2
+    assert problem in result.stderr
