@@ -29,13 +29,15 @@ SMALL = (
 )
 
 
-def run(folder: Path, *, code: Path = REPOSITORY, python: str = sys.executable, **environment: str) -> Path:
+def run(
+    folder: Path, *, code: Path = REPOSITORY, python: str = sys.executable, environment: dict[str, str] | None = None
+) -> Path:
     """A small run by the command line, in a process of its own."""
     settings = [word for setting in SMALL for word in ("--set", setting)]
     result = subprocess.run(
         [python, "-m", "testbed.cli", "run", "2021-03-10", *settings, "--seed", "7", "-o", str(folder)],
         capture_output=True, text=True, check=False, cwd=code,
-        env={**os.environ, "PYTHONPATH": str(code), **environment},
+        env={**os.environ, "PYTHONPATH": str(code), **(environment or {})},
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     return folder
@@ -96,7 +98,7 @@ def test_the_environment_changes_nothing(reference: Path, tmp_path: Path) -> Non
         "MALLOC_ARENA_MAX": "9",
     }
     environment |= {"XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))}
-    assert_equal(reference, run(tmp_path / "run", **environment))
+    assert_equal(reference, run(tmp_path / "run", environment=environment))
 
 
 def test_another_user_changes_nothing(reference: Path, tmp_path: Path) -> None:
