@@ -29,7 +29,7 @@ from testbed.middlebox.fragments import FragmentBuffer, joined, released, sent_w
 from testbed.middlebox.opening import opener, reason_not_to_inspect
 from testbed.middlebox.packet import ACK, FIN, RST, SYN, TCP, UDP, Direction, FlowKey, Packet, address_text
 from testbed.middlebox.profile.rules import Match, RuleSet
-from testbed.middlebox.readers import DatagramReader, Named, PacketReader, Reader, Reading, StreamReader
+from testbed.middlebox.readers import DatagramReader, Named, OrderedReader, PacketReader, Reader, Reading, StreamReader
 from testbed.middlebox.recognise import TCP_RECOGNISERS, UDP_RECOGNISERS, Hello, Outcome
 from testbed.middlebox.unread import Overlooked
 
@@ -192,7 +192,7 @@ class Inspector:
     def _meter_line(self, packet: Packet, now_ns: int) -> list[Event]:
         """All traffic of the line shares the meters, and no flow is remembered: its number is 0."""
         if self._line is None:
-            self._line = self._enforcement.metered(now_ns)
+            self._line = self._enforcement.metered(now_ns, now_ns)
             return self._line.start(0, packet, now_ns) + self._line.on_packet(0, packet, now_ns)
         return self._line.on_packet(0, packet, now_ns)
 
@@ -292,6 +292,8 @@ class Inspector:
         reassembly = self._profile.inspection.reassembly
         if reassembly == "none":
             return self._packet_reader
+        if reassembly == "in_order":
+            return OrderedReader(self._packet_reader)
         return StreamReader(_tcp_recognisers(self._profile), joins_records=reassembly == "records")
 
     def _follow_handshake(self, flow: Flow, packet: Packet, now_ns: int, events: list[Event]) -> None:
@@ -364,7 +366,7 @@ class Inspector:
     ) -> None:
         """Begin what the profile does to flows that match."""
         events.append(RuleMatched(t_ns=now_ns, flow=flow.id, rule=match.rule, pattern=match.pattern, sni=name))
-        flow.action = self._enforcement.action(flow.key.inside, flow.opened_ns)
+        flow.action = self._enforcement.action(flow.key.inside, flow.opened_ns, now_ns)
         events += flow.action.start(flow.id, packet, now_ns)
         if self._residual_ns is not None:
             flow.last_seen_ns, flow.is_refreshed = now_ns, False

@@ -18,14 +18,15 @@ def kernel_policer(profile: Profile) -> TokenBucketSpec | None:
     """The token bucket that ``tc police`` is for each throttled flow; None if the meter has to be in user space.
 
     The kernel can do nothing but meter: a profile is left to it where no packet of a throttled flow changes what the
-    box remembers of it, but for its idle time, and no other flow has a part in the bucket.
+    box remembers of it, but for its idle time, no other flow has a part in the bucket, and it starts full as tc's does.
     """
     action, flows = profile.action, profile.flows
     if action.scope != "flow" or action.residual_s is not None:
         return None
     if flows.cleared_by or flows.syn_sent_timeout_s is not None or flows.syn_received_timeout_s is not None:
         return None
-    return profile.meter if isinstance(profile.meter, TokenBucketSpec) else None
+    meter = profile.meter
+    return meter if isinstance(meter, TokenBucketSpec) and meter.start_bytes is None else None
 
 
 def arrival_step_ns(profile: Profile) -> int:

@@ -11,11 +11,13 @@ from testbed.middlebox.stream import Stream
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["DatagramReader", "Named", "PacketReader", "Reader", "Reading", "StreamReader"]
+__all__ = ["DatagramReader", "Named", "OrderedReader", "PacketReader", "Reader", "Reading", "StreamReader"]
 
 Named = tuple[str, Recogniser]
 """A recogniser and its name in profiles."""
 
+_RECORD_HEADER = 5
+_SEQUENCE_SPACE, _HALF = 1 << 32, 1 << 31
 _STREAM_LIMIT = 1 << 14  # a hello of a browser has 2 kB at most; one of 16 kB is none
 
 
@@ -58,6 +60,45 @@ class PacketReader:
             if result is not Outcome.NOT_THIS and result is not Outcome.NEED_MORE:
                 return Reading(name, result, packet.payload)
         return Reading("", Outcome.NOT_THIS, packet.payload)
+
+
+class OrderedReader:
+    """Segments of a TLS record are put together as they come, in each direction (N4P382, ZAPRET1408: boxes of 2024).
+
+    The first must show by itself that TLS begins: a record's header, and what goes on in the next segment. One that
+    comes out of its order ends it: then, and where nothing is put together, each packet stands alone.
+    """
+
+    __slots__ = ("_begun", "_packet_reader")
+
+    def __init__(self, packet_reader: PacketReader) -> None:
+        """Read with the recognisers of ``packet_reader``."""
+        self._packet_reader = packet_reader
+        self._begun: dict[Direction, tuple[bytes, int]] = {}  # what is there, and the number of the byte after it
+
+    def syn(self, packet: Packet) -> None:
+        """A SYN says nothing here: a record begins where it begins."""
+
+    def read(self, packet: Packet) -> Reading:
+        """What the record is that begins or goes on here, or the packet by itself."""
+        seq = (packet.seq + bool(packet.flags & SYN)) % _SEQUENCE_SPACE
+        data, expected = self._begun.get(packet.direction, (b"", seq))
+        ahead = (seq - expected + _HALF) % _SEQUENCE_SPACE - _HALF
+        if data and ahead < 0:
+            return Reading("", Outcome.NEED_MORE, data)  # sent again
+        if ahead > 0:
+            data = b""
+        data += packet.payload
+        if _begins_record(data) and len(data) < _STREAM_LIMIT:
+            self._begun[packet.direction] = data, (seq + len(packet.payload)) % _SEQUENCE_SPACE
+            return Reading("", Outcome.NEED_MORE, data)
+        self._begun.pop(packet.direction, None)
+        return self._packet_reader.read(packet._replace(payload=data))
+
+
+def _begins_record(data: bytes) -> bool:
+    """Whether this is the beginning of a TLS record, its header at least, of which the rest is not here."""
+    return len(data) >= _RECORD_HEADER and tls.recognise(data) is Outcome.NEED_MORE
 
 
 class StreamReader:

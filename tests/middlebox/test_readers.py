@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from testbed.middlebox.packet import ACK, SYN, Direction
-from testbed.middlebox.readers import DatagramReader, PacketReader, StreamReader
+from testbed.middlebox.readers import DatagramReader, OrderedReader, PacketReader, StreamReader
 from testbed.middlebox.recognise import TCP_RECOGNISERS, Hello, Outcome
 from tests.middlebox.build import CHANGE_CIPHER_SPEC, MSS, Connection, client_hello, padded, split_record
 
@@ -97,3 +97,39 @@ def test_datagrams_of_the_server_are_taken_for_answers() -> None:
     connection = Connection()
     assert reader.read(connection.down(b"x")) == ("", Outcome.VALID, b"x")
     assert reader.read(connection.up(b"x")) == ("", Outcome.NEED_MORE, b"x")
+
+
+@given(st.lists(st.integers(5, len(HELLO) - 1), max_size=6), st.booleans())
+def test_segments_in_order_are_put_together_from_a_first_that_looks_like_tls(cuts: list[int], repeated: bool) -> None:  # noqa: FBT001
+    reader, connection = OrderedReader(PacketReader(RECOGNISERS)), Connection()
+    bounds = sorted({0, *cuts, len(HELLO)})
+    packets = [connection.up(HELLO[begin:end]) for begin, end in itertools.pairwise(bounds)]
+    outcomes = [reader.read(each).result for packet in packets for each in [packet] * (1 + repeated)]
+    named = [each for each in outcomes if isinstance(each, Hello)]
+    assert named
+    assert all(each.name == "twitter.com" for each in named)
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 4])
+def test_a_first_segment_without_a_records_header_is_not_gone_on_with(cut: int) -> None:
+    reader, connection = OrderedReader(PacketReader(RECOGNISERS)), Connection()
+    assert reader.read(connection.up(HELLO[:cut])).result is Outcome.NOT_THIS
+    assert reader.read(connection.up(HELLO[cut:])).result is Outcome.NOT_THIS
+
+
+def test_segments_out_of_order_are_not_put_together() -> None:
+    reader, connection = OrderedReader(PacketReader(RECOGNISERS)), Connection()
+    first, second, third = (connection.up(part) for part in (HELLO[:100], HELLO[100:200], HELLO[200:]))
+    assert [reader.read(each).result for each in (second, first, third)] == [
+        Outcome.NOT_THIS, Outcome.NEED_MORE, Outcome.NOT_THIS,
+    ]  # fmt: skip
+    assert reader.read(second).result is Outcome.NOT_THIS
+    assert reader.read(connection.up(HELLO)).result.name == "twitter.com"
+
+
+def test_what_is_put_together_in_order_is_bounded() -> None:
+    reader, connection = OrderedReader(PacketReader(RECOGNISERS)), Connection()
+    endless = b"\x16\x03\x01\xff\xff" + bytes(995)
+    outcomes = {reader.read(connection.up(part)).result for part in [endless, *[bytes(1000)] * 40]}
+    assert Outcome.NOT_THIS in outcomes
+    assert all(len(data) < 1 << 14 for data, _ in reader._begun.values())

@@ -150,9 +150,16 @@ def _name(name: str) -> Check:
     return lambda profile: THROTTLED if Bench(profile).connect().up(client_hello(name)).throttles() else FREE
 
 
-def _hello_of_two_packets(profile: Profile) -> str:
+def _two_packets(cut: int, *, is_reversed: bool = False) -> Check:
     hello = padded(client_hello("rr1.googlevideo.com"), 1800)
-    return THROTTLED if Bench(profile).connect().up(hello[:MSS], hello[MSS:]).throttles() else FREE
+
+    def check(profile: Profile) -> str:
+        bench = Bench(profile).connect()
+        packets = [bench.connection.up(part) for part in (hello[:cut], hello[cut:])]
+        bench.send(*(reversed(packets) if is_reversed else packets))
+        return THROTTLED if bench.throttles() else FREE
+
+    return check
 
 
 def _quic(first_bytes: bytes, size: int, server: str = "192.0.2.1", port: int = 443) -> Check:
@@ -342,14 +349,13 @@ ROWS: list[Row] = [
         within=(125, 131),
         restates="meter.token_bucket.rate_bps",
     ),
-    _row(
-        "YouTube 2024",
-        "ru-yt-2024-tcp",
-        "hello of two packets",
-        THROTTLED,
-        _hello_of_two_packets,
-        grade="assumption",
-        source="browsers of 2024 were hit",
+    *(
+        _row("YouTube 2024", "ru-yt-2024-tcp", name, published, check, source="N4P382, ZAPRET1408", grade="secondary")
+        for name, published, check in (
+            ("hello of two packets", THROTTLED, _two_packets(MSS)),
+            ("hello of two packets, the second one first", FREE, _two_packets(MSS, is_reversed=True)),
+            ("hello of two packets, no record header in the first", FREE, _two_packets(3)),
+        )
     ),
     _row("YouTube 2024", "ru-yt-2024-tcp", "another name at Google", FREE, _name("www.google.com"), source="N4P382"),
     _row(

@@ -1,7 +1,7 @@
 """How fast, and that it is policing: X21 §5 and §6.1, CP21. Each row for every meter that the profile describes.
 
 The real meter is not public, and no meter of ours has everything that was published about it: the rows that differ say
-which. Gaps here are those of a sender that never stops; what TCP makes of them is seen on the wire only, in a run.
+which. Gaps here are those of a sender that never stops; on the wire, tests/engine/test_on_the_wire.py measures them.
 """
 
 from __future__ import annotations
@@ -126,5 +126,5 @@ ROWS: list[Row] = [
            differs={"token_bucket": "it refills all the time: a packet passes every 86 ms"}),
     *_rows("gaps in delivery, a sender that never stops", "more than 5 round trips of 0.19 s", _longest_gap,
            source="X21 §6.1, Fig. 5", within=(5, float("inf")),
-           differs={"token_bucket": "it refills all the time; the gaps of a run are TCP's time-outs"}),
+           differs={"token_bucket": "it refills all the time; over TCP too the longest gap is one round trip"}),
 ]  # fmt: skip

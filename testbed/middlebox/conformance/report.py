@@ -18,11 +18,11 @@ __all__ = ["ELSEWHERE", "as_json", "as_markdown"]
 ELSEWHERE = (
     ("record and replay with scrambled control", "X21 §5", "a client and a server are needed: scenarios"),
     ("the 96 packets of Fig. 5", "X21 §6.1", "a test of the meters alone: tests/oracles/test_fig5.py"),
-    ("gaps in delivery over TCP", "X21 §6.1", "real TCP is needed: captures of a run"),
+    ("gaps in delivery over TCP, 0.65 to 1.0 s", "X21 Fig. 5", "real TCP is needed: tests/engine/test_on_the_wire.py"),
     ("where on the path the box stands", "X21 §6.4", "hops are needed: `testbed probe ttl`"),
     ("encrypted proxy or VPN", "X21 §7", "no clear name is on the wire: the same as no server name"),
     ("crowd data", "X21 §4", "one box is no country: scenarios with many lines"),
-    ("handshakes of 2022, first server bytes after about 5 s", "OONI22, NTC1724", "TCP's retransmissions: scenarios"),
+    ("handshakes of 2022, first server bytes after about 5 s", "OONI22, NTC1724", "the same tests"),
 )
 """Facts that the pure box cannot show: fact, source, where it is shown instead or why it cannot be."""
 

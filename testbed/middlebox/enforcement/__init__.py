@@ -30,8 +30,8 @@ class Enforcement:
         # A subscriber's meters live as long as one of the flows that share them is remembered.
         self._subscribers: WeakValueDictionary[bytes, Throttle | Shape] = WeakValueDictionary()
 
-    def action(self, subscriber: bytes, opened_ns: int) -> Action:  # noqa: PLR0911 - one return for each kind
-        """The action for a flow of ``subscriber`` (a packed address) that was opened at ``opened_ns``."""
+    def action(self, subscriber: bytes, opened_ns: int, now_ns: int = 0) -> Action:  # noqa: PLR0911 - one for each kind
+        """The action for a flow of ``subscriber`` (a packed address), opened at ``opened_ns``, that matches now."""
         spec = self._profile.action
         if spec.kind == "delay":
             return Delay(spec.delay_s, spec.directions)
@@ -46,17 +46,24 @@ class Enforcement:
         if spec.kind != METERED:
             raise ValueError(f"no action of kind {spec.kind}")
         if spec.scope != "subscriber":
-            return self.metered(opened_ns)
+            return self.metered(opened_ns, now_ns)
         shared = self._subscribers.get(subscriber)
         if shared is None:
-            shared = self._subscribers[subscriber] = self.metered(opened_ns)
+            shared = self._subscribers[subscriber] = self.metered(opened_ns, now_ns)
         return shared
 
-    def metered(self, opened_ns: int) -> Throttle | Shape:
+    def metered(self, opened_ns: int, now_ns: int = 0) -> Throttle | Shape:
         """Fresh meters."""
         metering, directions = self._profile.metering, self._profile.action.directions
         if metering is None:
             raise ValueError(f"profile {self._profile.name} has no meter")
         if isinstance(metering.spec, ShaperSpec):
             return Shape(metering.spec, directions, counts=metering.counts)
-        return Throttle(metering.spec, directions, opened_ns=opened_ns, counts=metering.counts, random=self._random)
+        return Throttle(
+            metering.spec,
+            directions,
+            opened_ns=opened_ns,
+            matched_ns=now_ns,
+            counts=metering.counts,
+            random=self._random,
+        )

@@ -58,13 +58,25 @@ class Throttle:
     __slots__ = ("__weakref__", "_length", "_meters", "_spec")
 
     def __init__(
-        self, spec: PolicerSpec, directions: frozenset[Direction], *, opened_ns: int, counts: str, random: Random
+        self,
+        spec: PolicerSpec,
+        directions: frozenset[Direction],
+        *,
+        opened_ns: int,
+        matched_ns: int = 0,
+        counts: str,
+        random: Random,
     ) -> None:
-        """Fresh meters for a flow that was opened at ``opened_ns``; ``counts`` is a key of `LENGTHS`."""
+        """Fresh meters for a flow that was opened at ``opened_ns`` and has matched at ``matched_ns``.
+
+        ``counts`` is a key of `LENGTHS`.
+        """
         self._spec = spec
         self._length = LENGTHS[counts]
         self._meters: dict[Direction, Meter] = {
-            direction: spec.start(opened_ns, random) for direction in Direction if direction in directions
+            direction: spec.start(opened_ns, random, matched_ns=matched_ns)
+            for direction in Direction
+            if direction in directions
         }
 
     @property

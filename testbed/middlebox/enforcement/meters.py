@@ -48,12 +48,14 @@ class TokenBucket:
 
     __slots__ = ("_burst_ns", "_last_ns", "_mult", "_shift", "_tokens_ns", "burst_ticks")
 
-    def __init__(self, rate_bps: int, burst_bytes: int) -> None:
+    def __init__(self, rate_bps: int, burst_bytes: int, *, start_bytes: int | None = None, start_ns: int = 0) -> None:
         """Fill the bucket.
 
         Args:
             rate_bps: bits per second, a multiple of 8 (tc counts bytes per second).
             burst_bytes: depth of the bucket.
+            start_bytes: what is in it at ``start_ns``; None: it is full whenever the first packet comes.
+            start_ns: when.
 
         Raises:
             ValueError: a rate that tc cannot hold.
@@ -67,6 +69,9 @@ class TokenBucket:
         self._burst_ns = self.burst_ticks * _NS_PER_TICK
         self._tokens_ns = self._burst_ns
         self._last_ns = 0
+        if start_bytes is not None:
+            self._tokens_ns = min(start_bytes * self._mult >> self._shift, self._burst_ns)
+            self._last_ns = start_ns
 
     def conforms(self, length: int, now_ns: int) -> bool:
         """Whether a packet of ``length`` bytes may pass now; it is charged only if so."""
@@ -161,20 +166,27 @@ class ByteQuota:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenBucketSpec:
-    """A token bucket as a profile describes it."""
+    """A token bucket as a profile describes it. ``start_bytes`` is None where it starts full, as that of tc does."""
 
     rate_bps: int
     burst_bytes: int
+    start_bytes: int | None = None
     kind = "token_bucket"
     effect: ClassVar[Effect] = "slows"
 
-    def start(self, opened_ns: int = 0, random: Random | None = None) -> TokenBucket:  # noqa: ARG002 - needs neither
-        """A full bucket."""
-        return TokenBucket(self.rate_bps, self.burst_bytes)
+    def start(
+        self,
+        opened_ns: int = 0,  # noqa: ARG002 - a bucket does not care when its flow began
+        random: Random | None = None,  # noqa: ARG002 - nor for chance
+        *,
+        matched_ns: int = 0,
+    ) -> TokenBucket:
+        """A bucket as it is when throttling begins."""
+        return TokenBucket(self.rate_bps, self.burst_bytes, start_bytes=self.start_bytes, start_ns=matched_ns)
 
     def parameters(self) -> dict[str, float]:
         """The parameters by name."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +200,13 @@ class CoarseRefillSpec:
     kind = "coarse_refill"
     effect: ClassVar[Effect] = "slows"
 
-    def start(self, opened_ns: int, random: Random | None = None) -> CoarseRefill:  # noqa: ARG002 - no chance in it
+    def start(
+        self,
+        opened_ns: int,
+        random: Random | None = None,  # noqa: ARG002 - no chance in it
+        *,
+        matched_ns: int = 0,  # noqa: ARG002 - refills count from the opening
+    ) -> CoarseRefill:
         """A full bucket whose refills are counted from the opening of the flow."""
         return CoarseRefill(
             quantum_bytes=self.quantum_bytes,
@@ -215,7 +233,13 @@ class RandomPassSpec:
         """What it means for a flow: one of which nothing passes is over."""
         return "slows" if self.pass_share else "ends"
 
-    def start(self, opened_ns: int, random: Random) -> RandomPass:  # noqa: ARG002 - chance has no past
+    def start(
+        self,
+        opened_ns: int,  # noqa: ARG002 - chance has no past
+        random: Random,
+        *,
+        matched_ns: int = 0,  # noqa: ARG002
+    ) -> RandomPass:
         """A meter that draws from the box's generator."""
         return RandomPass(pass_share=self.pass_share, random=random)
 
@@ -232,7 +256,13 @@ class ByteQuotaSpec:
     kind = "byte_quota"
     effect: ClassVar[Effect] = "ends"  # once it is used up nothing passes: the freeze of 2025 (CF25, N4P490)
 
-    def start(self, opened_ns: int = 0, random: Random | None = None) -> ByteQuota:  # noqa: ARG002 - needs neither
+    def start(
+        self,
+        opened_ns: int = 0,  # noqa: ARG002 - a quota has no time
+        random: Random | None = None,  # noqa: ARG002
+        *,
+        matched_ns: int = 0,  # noqa: ARG002
+    ) -> ByteQuota:
         """A fresh quota."""
         return ByteQuota(self.quota_bytes)
 

@@ -157,7 +157,9 @@ def _burst(section: Section, spec: MeterSpec) -> None:
 
 
 def _token_bucket(section: Section) -> TokenBucketSpec:
-    spec = TokenBucketSpec(rate_bps=_rate(section), burst_bytes=_size(section, "burst_bytes"))
+    rate_bps, burst_bytes = _rate(section), _size(section, "burst_bytes")
+    start_bytes = section.integer("start_bytes", least=0, most=burst_bytes) if section.has("start_bytes") else None
+    spec = TokenBucketSpec(rate_bps=rate_bps, burst_bytes=burst_bytes, start_bytes=start_bytes)
     _burst(section, spec)
     return spec
 

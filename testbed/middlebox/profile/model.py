@@ -31,7 +31,8 @@ brackets may be left out::
     inspection:                  # not for scope line
       budget_packets             # [least, most] payload packets read after the first, uniform draw per flow
       give_up_bytes              # an unrecognised payload of this size or more ends inspection
-      reassembly                 # none: one packet alone is read; segments: TCP streams; records: TLS records too
+      reassembly                 # none: one packet alone is read; in_order: segments of a TLS record as they come, if
+                                 # the first has its header; segments: TCP streams; records: TLS records too
       fragments                  # pass: metered, not read | drop | hold: until complete, not read | reassemble
     flows:                       # not for scope line, which remembers no flow
       idle_timeout_s             # a flow without packets is forgotten after this
@@ -52,7 +53,7 @@ brackets may be left out::
     meter:                       # throttle only
       kind                       # which of the meters below
       counts                     # ip_length | payload | frame_length (IP and 14 bytes of Ethernet)
-      token_bucket: {rate_bps, burst_bytes}
+      token_bucket: {rate_bps, burst_bytes, [start_bytes]}  # start_bytes: in it at the match; default: full
       coarse_refill: {quantum_bytes, period_s, cap_bytes, phase_s}
       shaper: {rate_bps, burst_bytes, queue_bytes}
       random_pass: {pass_share}
@@ -161,7 +162,7 @@ class Inspection:
         return cls(
             budget_packets=section.range("budget_packets", least=0),
             give_up_bytes=section.integer("give_up_bytes", least=1, most=LONGEST_PAYLOAD),
-            reassembly=section.choice("reassembly", ("none", "segments", "records")),
+            reassembly=section.choice("reassembly", ("none", "in_order", "segments", "records")),
             fragments=section.choice("fragments", ("pass", "drop", "hold", "reassemble")),
         )
 

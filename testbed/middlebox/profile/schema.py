@@ -48,7 +48,7 @@ def profile_schema() -> _Schema:
             "inspection": _section(
                 budget_packets=_RANGE,
                 give_up_bytes={"type": "integer", "minimum": 1, "maximum": LONGEST_PAYLOAD},
-                reassembly=_word("none", "segments", "records"),
+                reassembly=_word("none", "in_order", "segments", "records"),
                 fragments=_word("pass", "drop", "hold", "reassemble"),
             ),
             "flows": _section(
@@ -96,7 +96,7 @@ def _action() -> _Schema:
 
 def _meter() -> _Schema:
     kinds: dict[str, _Schema] = {
-        "token_bucket": _section(rate_bps=_RATE, burst_bytes=_BYTES),
+        "token_bucket": _section(rate_bps=_RATE, burst_bytes=_BYTES, start_bytes=_BYTES | {"minimum": 0}),
         "coarse_refill": _section(
             quantum_bytes=_BYTES, period_s=_SECONDS, cap_bytes=_BYTES, phase_s={"type": "number"}
         ),

@@ -168,7 +168,15 @@ def test_refills_are_counted_from_the_opening_of_the_flow() -> None:
 )
 def test_every_meter_starts_full_and_names_its_parameters(spec: TokenBucketSpec | CoarseRefillSpec) -> None:
     assert spec.start(NS_PER_S).conforms(16384, NS_PER_S)
-    assert set(spec.parameters()) == {field.name for field in fields(spec)}
+    assert set(spec.parameters()) | {"start_bytes"} == {field.name for field in fields(spec)} | {"start_bytes"}
+
+
+@pytest.mark.parametrize(("start_bytes", "after_s"), [(0, 2.4), (750, 1.2), (1500, 0.0)])
+def test_a_bucket_may_start_with_less_than_it_holds(start_bytes: int, after_s: float) -> None:
+    matched_ns = 1_000_000 * NS_PER_S
+    bucket = TokenBucketSpec(rate_bps=5000, burst_bytes=1500, start_bytes=start_bytes).start(5, matched_ns=matched_ns)
+    passed = next(tenth for tenth in range(100) if bucket.conforms(1500, matched_ns + tenth * NS_PER_S // 10))
+    assert passed / 10 == pytest.approx(after_s)
 
 
 @given(arrivals)

@@ -65,6 +65,11 @@ def test_an_action_that_cannot_be_carried_out_is_refused_with_its_key(changes: d
     ("kind", "parameters", "spec"),
     [
         ("token_bucket", SLOW, TokenBucketSpec(rate_bps=8, burst_bytes=274)),
+        (
+            "token_bucket",
+            SLOW | {"start_bytes": 0},
+            TokenBucketSpec(rate_bps=8, burst_bytes=274, start_bytes=0),
+        ),
         ("token_bucket", BUCKET, TokenBucketSpec(rate_bps=140_000, burst_bytes=16384)),
         ("shaper", BUCKET | {"queue_bytes": 9}, ShaperSpec(rate_bps=140_000, burst_bytes=16384, queue_bytes=9)),
         ("random_pass", {"pass_share": 0.05}, RandomPassSpec(pass_share=0.05)),
