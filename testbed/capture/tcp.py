@@ -41,7 +41,6 @@ class Sent:
         retransmitted: Whether a later packet carried its first byte again, bool, shape (n,).
         spurious: Whether a DSACK showed that the retransmission had not been needed, bool, shape (n,).
         is_retransmission: Whether it carried nothing new, bool, shape (n,).
-        repaired_row: Row of the packet that carried its first byte again, `NEVER` if none did, int64, shape (n,).
         acked_row: Row of the packet that acknowledged it, by number or by SACK, `NEVER` if none did, int64, shape (n,).
     """
 
@@ -52,7 +51,6 @@ class Sent:
     retransmitted: NDArray[np.bool_]
     spurious: NDArray[np.bool_]
     is_retransmission: NDArray[np.bool_]
-    repaired_row: NDArray[np.int64]
     acked_row: NDArray[np.int64]
 
     @property
@@ -132,14 +130,13 @@ def sent_by(flow: Flow, *, from_a: bool) -> Sent:
         retransmitted=retransmitted,
         spurious=spurious,
         is_retransmission=again,
-        repaired_row=np.where(retransmitted_row < len(flow), retransmitted_row, NEVER),
         acked_row=_acknowledged(flow, row, seq, end, from_a=from_a),
     )
 
 
 def _nothing_sent() -> Sent:
     none, never = np.zeros(0, np.int64), np.zeros(0, np.bool_)
-    return Sent(none, none, none, none, never, never, never, none, none)
+    return Sent(none, none, none, none, never, never, never, none)
 
 
 def _split(flow: Flow, *, from_a: bool) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:

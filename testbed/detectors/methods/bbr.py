@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from testbed.capture import NEVER, sent_by
+from testbed.capture import sent_by
 from testbed.detectors.subjects import judge_each
 from testbed.detectors.verdict import Mechanism, Outcome, Verdict, inconclusive
 
@@ -28,13 +28,13 @@ __all__ = ["AckEvent", "BbrDetector", "LongTermBandwidth", "ack_events", "long_t
 
 MIN_ROUNDS: Final = 4
 MAX_ROUNDS: Final = 4 * MIN_ROUNDS
-REORDERING: Final = 3  # segments: sysctl tcp_reordering
 BBR_UNIT: Final = 256
 LOSS_THRESHOLD: Final = 50  # of BBR_UNIT
 AGREEING_RATIO: Final = BBR_UNIT // 8
 AGREEING_BYTES_PER_S: Final = 4000 // 8
 PACING_MARGIN_PERCENT: Final = 1
 BW_UNIT: Final = 1 << 24
+PROMPT_S: Final = 0.002  # ours: what follows an acknowledgement sooner waited for it
 _US_PER_S: Final = 1_000_000
 _US_PER_MS: Final = 1000
 _MIN_ACKS: Final = 10
@@ -114,11 +114,7 @@ def _agree(found: int, before: int, packet_bytes: float) -> bool:
 
 
 def ack_events(flow: Flow, *, from_a: bool) -> list[AckEvent]:
-    """Return what the acknowledgements told the sender of one direction.
-
-    A loss counts as Linux marks it: when three segments behind it have been acknowledged by SACK, and at the latest
-    when it is retransmitted.
-    """
+    """Return what the acknowledgements told the sender of one direction. A loss counts when it is retransmitted."""
     sent = sent_by(flow, from_a=from_a)
     covered = (sent.payload > 0) & (sent.acked_row >= 0) & ~sent.lost  # a lost packet is delivered by its repair
     acked_rows = sent.acked_row[covered]
@@ -126,8 +122,9 @@ def ack_events(flow: Flow, *, from_a: bool) -> list[AckEvent]:
     if not len(ack_rows):
         return []
     delivered = np.searchsorted(np.sort(acked_rows), ack_rows, side="right")
-    marks = np.sort(_loss_marks(flow, sent, ack_rows, from_a=from_a))
-    lost = np.searchsorted(marks, np.arange(len(ack_rows)), side="right")
+    repairs = sent.row[sent.is_retransmission]
+    lost = np.searchsorted(repairs, ack_rows, side="right")  # repaired up to this acknowledgement
+    lost = np.append(lost[1:], len(repairs))  # an acknowledgement marks what is repaired before the next one
     delivered_when_sent = np.searchsorted(np.sort(acked_rows), sent.row, side="right")
     events: list[AckEvent] = []
     round_ends_at = 0
@@ -135,7 +132,8 @@ def ack_events(flow: Flow, *, from_a: bool) -> list[AckEvent]:
     np.maximum.at(newest_sent, sent.acked_row[covered], delivered_when_sent[covered])
     newest_packet = np.full(len(flow), -1)
     np.maximum.at(newest_packet, sent.acked_row[covered], np.flatnonzero(covered))
-    limited = _app_limited(sent, delivered_when_sent)
+    waited_s = np.diff(flow.t_ns, prepend=flow.t_ns[0])[sent.row] / 1e9
+    limited = _app_limited(sent, delivered_when_sent, waited_s)
     before = 0
     for row, total, marked in zip(ack_rows.tolist(), delivered.tolist(), lost.tolist(), strict=True):
         starts = bool(newest_sent[row] >= round_ends_at)
@@ -147,30 +145,17 @@ def ack_events(flow: Flow, *, from_a: bool) -> list[AckEvent]:
     return events
 
 
-def _loss_marks(flow: Flow, sent: Sent, ack_rows: NDArray[np.int64], *, from_a: bool) -> NDArray[np.int64]:
-    """Return, for each packet that was retransmitted, the place in ``ack_rows`` of what marked it as lost."""
-    lost = np.flatnonzero(sent.repaired_row != NEVER)
-    marked = np.searchsorted(ack_rows, sent.repaired_row[lost], side="left") - 1  # the last one before the repair
-    acks = np.flatnonzero((flow.from_a != from_a) & (flow.sack_count > 0))
-    if len(acks):
-        owner = np.repeat(np.arange(len(flow)), flow.sack_count)
-        highest = np.zeros(len(flow), np.int64)
-        np.maximum.at(highest, owner, flow.sack_end)
-        reached = np.maximum.accumulate(highest[acks])
-        full = int(np.median(sent.payload[sent.payload > 0]))
-        behind = sent.seq[lost] + sent.payload[lost] + REORDERING * full
-        found = np.searchsorted(reached, behind, side="left")
-        by_sack = np.searchsorted(ack_rows, np.append(acks, len(flow))[found], side="left")
-        first_time = ~sent.is_retransmission[lost]
-        marked = np.where(first_time, np.minimum(marked, by_sack), marked)
-    return np.maximum(marked, 0)
-
-
-def _app_limited(sent: Sent, delivered: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _app_limited(sent: Sent, delivered: NDArray[np.int64], waited_s: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Mark the packets that were sent while the application had no more to send, as ``tcp_rate.c`` does.
 
-    New data that follow a segment shorter than the usual, or that are sent with nothing under way, were written later;
-    what is sent until all that was under way then has been delivered is application-limited.
+    New data that follow a segment shorter than the usual, or that are sent with nothing under way and at no
+    acknowledgement's prompting, were written later; what is sent until all that was under way then has been delivered
+    is application-limited.
+
+    Args:
+        sent: Of the data's sender, n packets.
+        delivered: Packets delivered when each was sent, shape (n,).
+        waited_s: Since the packet before each, in either direction, shape (n,).
     """
     full = int(np.median(sent.payload[sent.payload > 0]))
     is_new = (sent.payload > 0) & ~sent.is_retransmission
@@ -179,7 +164,8 @@ def _app_limited(sent: Sent, delivered: NDArray[np.int64]) -> NDArray[np.bool_]:
     until, was_short = -1, False
     for place in range(len(sent)):
         if is_new[place]:
-            if (was_short or under_way[place] <= 0) and place:
+            is_idle = under_way[place] <= 0 and waited_s[place] > PROMPT_S
+            if (was_short or is_idle) and place:
                 until = max(until, int(delivered[place] + max(under_way[place], 0)))
             was_short = bool(sent.payload[place] < full)
         limited[place] = delivered[place] <= until
