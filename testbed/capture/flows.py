@@ -14,7 +14,6 @@ from testbed.capture.files import read_records
 from testbed.capture.headers import parse_packets
 from testbed.capture.hellos import HelloFinder
 from testbed.capture.packets import ACK, SYN, Packets, concatenate, ragged_rows
-from testbed.errors import CaptureError
 from testbed.records.capture_file import CHUNK_BYTES, CaptureNotes
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Capture", "Flow", "group_flows", "iter_packets", "read_capture"]
 
-_MOST_WITHOUT_TCP: Final = 1_000_000  # records: a capture without TCP in its first million is none to wait for
 _IPV4_PREFIX: Final = 0xFFFF << 32
 
 
@@ -133,12 +131,7 @@ def iter_packets(
     hellos = HelloFinder()
     for chunk in read_records(path, notes=notes, chunk_bytes=chunk_bytes, regular_only=regular_only):
         yield parse_packets(chunk, notes, hellos)
-        if not notes.tcp and notes.records > _MOST_WITHOUT_TCP:
-            reasons = ", ".join(f"{count} {why}" for why, count in notes.skipped.items())
-            raise CaptureError(
-                f"{path}: none of the first {notes.records} records holds a TCP packet ({reasons}); "
-                "name a capture of the transfers"
-            )
+        notes.check_use(str(path), notes.tcp, "a TCP packet")
 
 
 def read_capture(path: str | Path, *, chunk_bytes: int = CHUNK_BYTES, regular_only: bool = False) -> Capture:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CaptureNotes", "EmptyRecords", "RecordChunk", "Window"]
 
+_MOST_WITHOUT_USE: Final = 1_000_000  # records
 _MOST_EMPTY_IN_A_ROW: Final = 100_000  # no link carries so many packets without a byte: the file is damaged, or a trap
 
 
@@ -70,6 +71,19 @@ class CaptureNotes:
         reasons = [self.unread(link_type) for link_type in self.interfaces if not is_read(link_type)]
         if reasons and all(not is_read(link_type) for link_type in self.interfaces):
             raise CaptureError(f"{name}: {'; '.join(reasons)}; capture Ethernet, Linux cooked or raw IP")
+
+    def check_use(self, name: str, useful: int, what: str) -> None:
+        """Refuse a file whose first million records hold nothing of use: there is nothing to wait for.
+
+        Raises:
+            CaptureError: so it is; the message says what was left out.
+        """
+        if not useful and self.records > _MOST_WITHOUT_USE:
+            reasons = ", ".join(f"{count} {why}" for why, count in self.skipped.items())
+            raise CaptureError(
+                f"{name}: none of the first {self.records} records holds {what} ({reasons}); "
+                "name a capture of the transfers"
+            )
 
     def sentences(self) -> list[str]:
         """All of it for a person."""

@@ -140,13 +140,15 @@ def _read(
     path: Path, sides: Sides, followed: frozenset[int], *, wire: Wire | None = None, notes: CaptureNotes | None = None
 ) -> Iterator[_Arrival]:
     """The packets of a capture that cross the box; as they were captured, or with ``wire`` as they were sent."""
-    kept = CaptureNotes() if notes is None else notes
+    kept, useful = CaptureNotes() if notes is None else notes, 0
     with opened(path) as stream:
         for frame in read_frames(stream, notes=kept):
             at, why = find_datagram(frame.data, 0, len(frame.data), frame.link_type)
             if at < 0:
                 kept.skip(why if is_read(frame.link_type) else kept.unread(frame.link_type))
+                kept.check_use(str(path), useful, "an IP packet")
                 continue
+            useful += 1
             found = (
                 [Packet.parse(frame.data[at:], Direction.UP)]
                 if wire is None
