@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from testbed.plain_text import one_line
 from testbed.quantities import format_rate
 
 if TYPE_CHECKING:
@@ -13,7 +14,8 @@ __all__ = ["format_table", "transfer_table"]
 
 
 def format_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> str:
-    """Columns as wide as their widest cell; those in ``right`` are aligned to the right."""
+    """Columns as wide as their widest cell; those in ``right`` are aligned to the right. A cell stays in its line."""
+    rows = [[one_line(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
 
     def line(cells: Sequence[str]) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from testbed.report.table import format_table, transfer_table
 from tests.records.build import FREE, manifest, transfer
@@ -49,3 +51,10 @@ def test_the_summary_counts_what_was_throttled_and_how_fast_it_went() -> None:
 def test_an_invalid_run_says_so_last_with_every_problem() -> None:
     table = transfer_table(manifest(valid=False, problems=["starved", "lost 3 packets"]))
     assert table.endswith("INVALID, do not score this run:\n  starved\n  lost 3 packets")
+
+
+@given(st.lists(st.tuples(st.text(), st.text()), max_size=5))
+def test_no_cell_leaves_its_line(rows: list[tuple[str, str]]) -> None:
+    table = format_table(("a", "b"), rows)
+    assert len(table.split("\n")) == 2 + len(rows)
+    assert "\x1b" not in table
