@@ -6,6 +6,7 @@ Results go to stdout, progress and messages to stderr. Exit statuses: 0 done; 1 
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -32,6 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     for number in _ENDING:
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup asks for that
             signal.signal(number, _interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # not every terminal has every character
     given = list(sys.argv[1:] if argv is None else argv)
     at = given.index("--") if "--" in given else len(given)
     arguments = make_parser().parse_args(given[:at])

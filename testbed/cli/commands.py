@@ -143,9 +143,15 @@ def _status(manifest: dict[str, Any], status: int) -> int:
 def _new_run_folder(name: str, seed: int) -> Path:
     root = Path("results/runs")
     number = 1
-    while (folder := root / f"{name}-seed{seed}-{number}").exists():
-        number += 1
-    return folder
+    root.mkdir(parents=True, exist_ok=True)
+    while True:
+        folder = root / f"{name}-seed{seed}-{number}"
+        try:
+            folder.mkdir()  # at once, so that no other run takes the name meanwhile
+        except FileExistsError:
+            number += 1
+        else:
+            return folder
 
 
 def diff_command(arguments: argparse.Namespace) -> int:

@@ -47,13 +47,15 @@ def problems(found: Iterable[Check]) -> list[str]:
     return [each["about"] for each in found if each["state"] == "failed"]
 
 
-def notes(manifest: dict[str, Any]) -> list[str]:
+def notes(plan: Plan, manifest: dict[str, Any]) -> list[str]:
     """What a reader has to know though the run is valid.
 
     Args:
+        plan: of the run.
         manifest: with its transfers.
     """
-    found = [f"left in the guest, not taken over: {each}" for each in manifest.get("left_behind", [])]
+    found = [f"no box on line {line}: {why}" for line, why in plan.data["without_box"].items()]
+    found += [f"left in the guest, not taken over: {each}" for each in manifest.get("left_behind", [])]
     unread: dict[str, list[str]] = defaultdict(list)
     for transfer in manifest["transfers"]:
         if transfer["hello"] and transfer["role"] != "control":

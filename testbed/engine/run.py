@@ -137,7 +137,7 @@ def _judge(run: RunDirectory, plan: Plan, certificate: dict[str, Any], manifest:
         manifest["transfers"] = summarise_transfers(plan.data, run.measurements(), run.truth())
         manifest["certificate"] = certificate
         manifest["checks"] = checks(plan, certificate, manifest["transfers"])
-        manifest["notes"] = notes(manifest)
+        manifest["notes"] = notes(plan, manifest)
     except (CaptureError, RecordError) as error:
         raise CertificateError(f"the records of this run cannot be read: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:

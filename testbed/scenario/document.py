@@ -110,6 +110,18 @@ class Document:
         self.places[key] = f"--set {assignment}"
 
 
+_WHOLE = re.compile(r"[-+]?(0b[0-1_]+|0[0-7_]+|0|[1-9][0-9_]{0,30}|0x[0-9a-fA-F_]+)")
+_FRACTION = re.compile(
+    r"[-+]?([0-9][0-9_]{0,30}\.[0-9_]{0,30}([eE][-+][0-9]{1,3})?|\.[0-9]{1,30}|\.(inf|Inf|INF))|\.(nan|NaN|NAN)"
+)
+
+
+def _without_base_60(tag: str, pattern: re.Pattern[str]) -> re.Pattern[str]:
+    """PyYAML's pattern for a kind of scalar, or ours for numbers."""
+    ours = {"tag:yaml.org,2002:int": _WHOLE, "tag:yaml.org,2002:float": _FRACTION}
+    return re.compile(rf"(?:{ours[tag].pattern})$") if tag in ours else pattern
+
+
 class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader; every refusal names its line."""
 
@@ -119,12 +131,27 @@ class _Loader(yaml.SafeLoader):
             raise yaml.MarkedYAMLError(None, None, problem, self.peek_event().start_mark)  # type: ignore[no-untyped-call]
         return super().compose_node(parent, index)
 
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> str:
+        """As PyYAML's; half a surrogate pair is no text that could be written down again."""
+        value: str = super().construct_scalar(node)
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            problem = "half of a surrogate pair stands here; write the character itself"
+            raise yaml.MarkedYAMLError(None, None, problem, node.start_mark)
+        return value
+
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: FBT001, FBT002 - PyYAML's signature
         try:
             return super().construct_object(node, deep=deep)
         except (ValueError, LookupError, AttributeError) as error:  # whatever comes of a value that is not of its tag
             problem = f"{node.value!r} is no {node.tag.split(':')[-1]}: {error}"
             raise yaml.MarkedYAMLError(None, None, problem, node.start_mark) from error
+
+
+# YAML 1.1 reads 1:30 as a number to the base of 60, and a long enough one for ever. Here it is text.
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, _without_base_60(tag, pattern)) for tag, pattern in resolvers]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
 
 @contextlib.contextmanager

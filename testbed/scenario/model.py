@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -28,9 +30,13 @@ if TYPE_CHECKING:
 __all__ = ["Evade", "Fetch", "Line", "Outage", "Recording", "Replay", "Scenario", "load_scenario"]
 
 _MOST_MESSAGES = 8
+_LONGEST_NAME = 253  # without the final dot (RFC 1035, section 2.3.4)
+_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
+_ADDRESS = re.compile(r"[0-9]+(\.[0-9]+){3}")
 _LONGEST_VALUE = 60
 _FIRST_INSTANT = datetime(1971, 1, 1, tzinfo=UTC)  # the guest boots a little before, and no clock begins before 1970
-_LAST_INSTANT = datetime(2262, 1, 1, tzinfo=UTC)  # Linux counts nanoseconds since 1970 in 63 bits
+# Linux counts nanoseconds since 1970 in 63 bits, and keeps 30 years of them for itself (include/linux/time64.h).
+_LAST_INSTANT = datetime(2232, 1, 1, tzinfo=UTC)
 _LONGEST_S = 20 * 86_400  # poll(2) waits 2**31 ms at most
 PUBLISHED_OBJECT = "383 kB"  # the image from abs.twimg.com, Xue et al., IMC 2021, section 5
 
@@ -49,6 +55,26 @@ def _instant(value: object) -> datetime:
     if not _FIRST_INSTANT <= instant < _LAST_INSTANT:
         raise ValueError(f"expected an instant from {_FIRST_INSTANT:%Y} to {_LAST_INSTANT:%Y}, got {value}")
     return instant.astimezone(UTC)
+
+
+def _whole_number(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"expected a whole number, got {value!r}")  # noqa: TRY004 - one error for all bad input
+    return value
+
+
+def _dns_name(name: str) -> str:
+    """A DNS name in its shortest form: without final dot, labels of 1 to 63 letters, digits, hyphens (RFC 1035)."""
+    plain = name.removesuffix(".")
+    if _ADDRESS.fullmatch(plain):
+        raise ValueError(f"expected a DNS name, got the address {name!r}; an origin answers at its address as it is")
+    labels = plain.split(".")
+    if len(plain) > _LONGEST_NAME or not all(_LABEL.fullmatch(label) for label in labels):
+        raise ValueError(
+            f"expected a DNS name of at most {_LONGEST_NAME} characters, with labels of 1 to 63 letters, digits and "
+            f"hyphens, got {_shortened(name)}"
+        )
+    return plain
 
 
 def _seconds(value: object) -> float:
@@ -78,7 +104,7 @@ Bytes = Annotated[
     BeforeValidator(parse_size),
     WithJsonSchema({"type": "string", "description": "a size with its unit, such as 383 kB"}),
 ]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$")]
+Name = Annotated[str, AfterValidator(_dns_name)]
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,31}$")]
 LineName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,15}$")]
 Role = Literal["target", "control", "collateral"]
@@ -198,7 +224,7 @@ class Scenario(_Strict):
     title: str
     about: str
     date: Instant
-    seed: int = Field(default=1, ge=1, lt=1 << 63)
+    seed: Annotated[int, BeforeValidator(_whole_number)] = Field(default=1, ge=1, lt=1 << 63)
     network: Network
     lines: list[Line] = Field(min_length=1)
     censors: dict[str, str] = {}

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import traceback
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from testbed.errors import ScenarioError
 from testbed.scenario import library
 from testbed.scenario.model import Evade, Fetch, Replay, Scenario, load_scenario
-from testbed.scenario.profiles import profile_for
+from testbed.scenario.profiles import CensorProfile, profile_for, why_no_box
 from testbed.traffic.evasion import EVASIONS, make_evasion
 from testbed.traffic.options import OptionError, known_options
 from testbed.world.network import topology_class
 from testbed.world.routed import ParameterError, RoutedTopo
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from testbed.scenario.document import Document
 
 __all__ = ["Plan", "make_plan"]
@@ -89,15 +89,18 @@ def make_plan(
     if line is not None and command is None:
         raise ScenarioError(f"--line {line}: it says where a command runs, and there is none after --")
     scenario, document = load_scenario(path, settings)
-    return _Resolver(path.stem, scenario, document, seed or scenario.seed).plan(engine, command, line)
+    return _Resolver(path, scenario, document, seed or scenario.seed).plan(engine, command, line)
 
 
 class _Resolver:
-    def __init__(self, name: str, scenario: Scenario, document: Document, seed: int) -> None:
-        self._name = name
+    def __init__(self, path: Path, scenario: Scenario, document: Document, seed: int) -> None:
+        self._path = path
+        self._name = path.stem
         self._scenario = scenario
         self._document = document
         self._seed = seed
+        self._censors: dict[tuple[str, str], tuple[CensorProfile | None, str | None]] = {}
+        self._without_box: dict[str, str] = {}
         self._topology_file, self._topology_class = self._find_topology()
         self._parameters = self._topology_parameters()
         self._topology = self._load_topology()
@@ -108,10 +111,17 @@ class _Resolver:
 
     def _find_topology(self) -> tuple[Path, type[RoutedTopo]]:
         try:
-            path = library.find("topologies", self._scenario.network.topology)
+            path = library.find("topologies", str(self._beside(self._scenario.network.topology)))
             return path, topology_class(str(path), path.stem)
         except ScenarioError as error:
             raise self._error(("network", "topology"), str(error)) from error
+
+    def _beside(self, name: str | None) -> str | None:
+        """A path in a scenario counts from the scenario's file; what is none there is left as it is."""
+        if name is None or not name.endswith((".py", ".yaml")):
+            return name
+        place = self._path.parent / name
+        return str(place) if place.is_file() else name
 
     def _topology_parameters(self) -> dict[str, Any]:
         """The scenario's parameters, and its lines where the topology builds lines from them."""
@@ -128,6 +138,11 @@ class _Resolver:
         except ParameterError as error:
             key = ("lines",) if error.parameter == "lines" else ("network", "parameters", error.parameter)
             raise self._error(key, error.problem) from error
+        except ScenarioError as error:
+            raise self._error(("network", "topology"), str(error)) from error
+        except Exception as error:  # the user's code: whatever it raises
+            where = _last_line_in(error, self._topology_file)
+            raise self._error(("network", "topology"), f"{where}: {type(error).__name__}: {error}") from error
 
     def _check_lines(self) -> None:
         """Every line of the scenario has a client in the topology, and the other way round."""
@@ -164,6 +179,7 @@ class _Resolver:
             "names": names,
             "origins": self._origins(),
             "replay_server": self._replay_server(),
+            "without_box": self._without_box,
             "captures": self._captures(),
             "phases": self._phases(names, command, line),
             "outages": self._outages(),
@@ -212,19 +228,29 @@ class _Resolver:
         boxes = {}
         for node in self._topology.with_role("box"):
             info = self._topology.nodeInfo(node)
-            censor = self._scenario.censors.get(info["kind"])
+            censor = self._beside(self._scenario.censors.get(info["kind"]))
             if censor is None:
                 continue
-            try:
-                chosen = profile_for(censor, self._scenario.date, kinds[info["line"]])
-            except ScenarioError as error:
-                raise self._error(("censors", info["kind"]), str(error)) from error
+            chosen, why = self._censor(info["kind"], censor, kinds[info["line"]])
             if chosen is None:
+                self._without_box[info["line"]] = str(why)
                 continue
             boxes[node] = {
                 "line": info["line"], "profile": self._with_meter(chosen.plain), "seed": self._derived_seed(node),
             }  # fmt: skip
         return boxes
+
+    def _censor(self, place: str, name: str, line_kind: str) -> tuple[CensorProfile | None, str | None]:
+        """The profile of a place on a line of some kind; or None and why there is no box. Read once a kind of line."""
+        key = (place, line_kind)
+        if key not in self._censors:
+            try:
+                chosen = profile_for(name, self._scenario.date, line_kind)
+                why = None if chosen else why_no_box(name, self._scenario.date, line_kind)
+            except ScenarioError as error:
+                raise self._error(("censors", place), str(error)) from error
+            self._censors[key] = (chosen, why)
+        return self._censors[key]
 
     def _with_meter(self, profile: dict[str, Any]) -> dict[str, Any]:
         meter = self._scenario.meter
@@ -384,6 +410,12 @@ class _Resolver:
                 {"from_s": outage.begins, "until_s": outage.until, "link": list(outage.link), "about": outage.about}
             )
         return spans
+
+
+def _last_line_in(error: BaseException, path: Path) -> str:
+    """Where in a file an error came from: ``file:line``."""
+    steps = [step for step in traceback.extract_tb(error.__traceback__) if Path(step.filename) == path]
+    return f"{path}:{steps[-1].lineno}" if steps else str(path)
 
 
 def _object_path(size: int) -> str:

@@ -28,6 +28,7 @@ INFRASTRUCTURE = "10.0.0.0/8"
 _SLOWEST_BPS, _FASTEST_BPS = 1_000, 30_000_000_000
 _LONGEST_DELAY_S = 60
 _MOST_DIGITS = 6
+_LINK_OPTIONS = frozenset({"up", "down", "queue", "loss"})
 
 
 class ParameterError(ScenarioError):
@@ -172,6 +173,13 @@ class RoutedTopo(Topo):  # type: ignore[misc]  # mininet has no types
             up, down: rates in bit/s, from first to second and back, with ``queue`` packets of buffer each; 0: no limit.
             loss: share of packets lost, drawn one by one, each way.
         """
+        unknown = sorted(set(options) - _LINK_OPTIONS)
+        if unknown:
+            known = ", ".join(sorted(_LINK_OPTIONS))
+            raise ScenarioError(
+                f"the link of {first} and {second}: option {unknown[0]!r} would have no effect (known: {known})"
+            )
+        self._added += 1
         interfaces = self._next_interface(first), self._next_interface(second)
         sides = []
         for node, rate_bps in ((first, options.get("up")), (second, options.get("down"))):
@@ -247,7 +255,18 @@ class RoutedTopo(Topo):  # type: ignore[misc]  # mininet has no types
     # Addresses and routes.
 
     def _links_of(self, node: str) -> list[dict[str, Any]]:
-        return [info for a, b, info in self.iterLinks(withInfo=True) if node in (a, b)]
+        """The links of a node, from an index that is made anew when links have been added."""
+        if self._indexed != self._added:
+            self._by_node: dict[str, list[dict[str, Any]]] = {}
+            for first, second, info in self.iterLinks(withInfo=True):
+                self._by_node.setdefault(first, []).append(info)
+                if second != first:
+                    self._by_node.setdefault(second, []).append(info)
+            self._indexed = self._added
+        return self._by_node.get(node, [])
+
+    _indexed = -1
+    _added = 0
 
     def _neighbours(self, node: str) -> Iterator[str]:
         for info in self._links_of(node):

@@ -313,6 +313,21 @@ def test_an_unnamed_run_gets_a_folder_that_is_not_there_yet(monkeypatch: pytest.
     assert commands._new_run_folder("a", 7) == Path("results/runs/a-seed7-2")
 
 
+def test_runs_at_once_take_folders_of_their_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    folders = [commands._new_run_folder("a", 7) for _ in range(3)]  # nothing has been written to any of them yet
+    assert len(set(folders)) == 3
+
+
+def test_a_terminal_that_lacks_characters_is_written_to_all_the_same() -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "testbed.cli", "show", "ru-tw-2021a"],
+        capture_output=True, check=False, env=os.environ | {"PYTHONIOENCODING": "latin-1"},
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert b"ru-tw-2021a" in result.stdout
+
+
 # Whole runs, pretended.
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -284,3 +285,58 @@ def test_any_settings_give_a_plan_or_a_refusal(pairs: list[tuple[str, str]]) -> 
     with contextlib.suppress(ScenarioError):
         plan = first_day(*(f"{key}={word}" for key, word in pairs))
         assert json.loads(json.dumps(plan.data, allow_nan=False)) == plan.data
+
+
+def test_paths_in_a_scenario_count_from_its_file(
+    at_home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert plan_at_home(at_home).data["topology"]["file"] == str(at_home / "home.py")
+
+
+def test_a_mistake_in_a_topology_is_an_error_with_its_line(at_home: Path) -> None:
+    path = at_home / "home.py"
+    lines = path.read_text().splitlines()
+    at = next(number for number, line in enumerate(lines) if "def construct" in line)
+    lines.insert(at + 1, "        undefined_name")
+    path.write_text("\n".join(lines))
+    with pytest.raises(ScenarioError, match=re.escape(f"{path}:{at + 2}: NameError: name 'undefined_name'")):
+        plan_at_home(at_home)
+
+
+def test_an_option_of_a_link_that_has_no_effect_is_refused(at_home: Path) -> None:
+    path = at_home / "home.py"
+    path.write_text(path.read_text().replace("delay_s=", "jitter=1, delay_s=", 1))
+    with pytest.raises(ScenarioError, match="option 'jitter' would have no effect"):
+        plan_at_home(at_home)
+
+
+def test_planning_grows_with_lines_and_not_with_their_square() -> None:
+    """Counted in calls, which no other load on the machine changes."""
+
+    def calls(lines: int) -> int:
+        described = ", ".join(f"{{name: l{number}, kind: mobile, tspu: true}}" for number in range(lines))
+        counted = 0
+
+        def count(_frame: object, event: str, _argument: object) -> None:
+            nonlocal counted
+            counted += event == "call"
+
+        settings = [f"lines=[{described}]", "recordings=[]", "measurements=[{fetch: twitter.com, role: target}]"]
+        sys.setprofile(count)
+        try:
+            make_plan(FIRST_DAY, settings, seed=None, engine="virtual", command=None)
+        finally:
+            sys.setprofile(None)
+        return counted
+
+    few, many = calls(10), calls(40)
+    assert many < 8 * few
+
+
+def test_a_line_that_its_profile_leaves_without_a_box_says_why() -> None:
+    plan = first_day("date=2021-05-18")
+    assert list(plan.data["without_box"]) == ["landline"]
+    assert "spares landline lines" in plan.data["without_box"]["landline"]

@@ -240,6 +240,12 @@ def networks() -> dict[str, Any]:
     found["loss"] = refusal(check)
     network.set_outage(built, topology, ("gateway", "state"), is_out=False)
     again = check()
+    lossy = network.load_topology(path, "russia2021", {**parameters, "access_loss": "2 %"})
+    for is_out in (True, False):  # the network is not the lossy one: what comes back is what is planned
+        network.set_outage(built, lossy, ("mobile", "mobile-r1"), is_out=is_out)
+    restored = next(each for each in tc.qdiscs(kernel) if each.index == index and each.netem is not None)
+    found["loss after an outage"] = {"kind": "loss", "message": restored.netem.loss if restored.netem else None}
+    network.set_outage(built, topology, ("mobile", "mobile-r1"), is_out=False)
     found["loss at a box"] = refusal(
         lambda: network.set_outage(built, topology, ("mobile-tspu", "mobile-r1"), is_out=True)
     )

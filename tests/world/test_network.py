@@ -77,3 +77,8 @@ def test_every_packaged_topology_loads_with_its_defaults(name: str) -> None:
     topology = load_topology(str(library.find("topologies", name)), name, {})
     assert topology.with_role("client")
     assert topology.with_role("server")
+
+
+def test_planned_loss_comes_back_after_an_outage(guest_answers: dict[str, Any]) -> None:
+    loss = guest_answers["networks"]["found"]["loss after an outage"]["message"]
+    assert loss == pytest.approx(0.02, abs=1e-6)
