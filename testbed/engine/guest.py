@@ -10,10 +10,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 from select import select
@@ -23,13 +21,13 @@ import testbed
 from testbed.engine.confine import (
     die_with_parent,
     give_up_privileges,
-    guest_identity,
     raise_limits,
     refuse_system_calls,
     restrict_writes,
 )
 from testbed.engine.follow import Follower
 from testbed.engine.guest_code import DISTUTILS, guest_python
+from testbed.engine.stall import StallWatch
 from testbed.errors import GuestError, MissingError
 
 if TYPE_CHECKING:
@@ -45,7 +43,9 @@ _SETTLE_S = 5  # the agent sets up before t = 0, in emulated time
 _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031
 _GRACE_S = 5.0
+_FIRST_STALL_S = 5.0  # of silence, before it is said what the guest is doing
 _LOOK_S = 0.1  # how often a command's output is looked at
+_HARMLESS = ("check_one_sigio failed", "reboot: Power down")  # the first: Landlock gives the kernel no terminal to try
 _UNQUOTABLE = '"\n\0'
 
 
@@ -62,7 +62,7 @@ class Guest:
         silence_s: the guest is ended when it says nothing for so long (wall clock).
 
     Raises:
-        MissingError: no room for the guest's memory.
+        MissingError: the testbed is installed where no kernel can be told of it.
     """
 
     def __init__(
@@ -77,11 +77,9 @@ class Guest:
         self._from_guest, from_guest_write = os.pipe()
         fcntl.fcntl(from_guest_write, _F_SETPIPE_SZ, _PIPE_BYTES)
         line = ["ssl=null", f"ssl0=fd:{to_guest_read},fd:{from_guest_write}"]
-        self._memory = Path(tempfile.mkdtemp(prefix="testbed-", dir=_memory_folder()))
         spool.hand_over()
-        os.chown(self._memory, *guest_identity())
-        environment = {"HOME": str(spool.kernel), "TMPDIR": str(self._memory)}
-        writable = [spool.kernel, spool.output, self._memory]
+        environment = {"HOME": str(spool.kernel), "TMPDIR": str(spool.kernel)}
+        writable = [spool.kernel, spool.output]
 
         def confine() -> None:
             raise_limits()
@@ -104,6 +102,8 @@ class Guest:
             )
         os.close(to_guest_read)
         os.close(from_guest_write)
+        self._stall_watch = StallWatch(self._process.pid)
+        self._stall_said = _FIRST_STALL_S
 
     def messages(self) -> Iterator[dict[str, Any]]:
         """What the agent says, until it has finished.
@@ -114,12 +114,11 @@ class Guest:
         pending = b""
         heard = time.monotonic()
         while True:
-            remaining = heard + self._silence_s - time.monotonic()
+            silent = time.monotonic() - heard
+            remaining = self._silence_s - silent
             if remaining <= 0:
-                raise GuestError(
-                    f"the guest said nothing for {self._silence_s:.0f} s and was ended; it was last {self._doing}"
-                    f"{self._log_tail()}"
-                )
+                raise GuestError(self._silence())
+            yield from self._stall(silent)
             for message in self._output():
                 heard = time.monotonic()
                 yield message
@@ -131,6 +130,8 @@ class Guest:
                     f"the guest ended with status {self._process.wait()} while it was {self._doing}{self._log_tail()}"
                 )
             heard = time.monotonic()
+            self._stall_watch.reset()
+            self._stall_said = _FIRST_STALL_S
             pending += data
             *lines, pending = pending.split(b"\n")
             for line in lines:
@@ -148,15 +149,29 @@ class Guest:
             for data in follower.new(most=None) if to_the_end else follower.new():
                 yield {"kind": "output", "stream": stream, "data": data}
 
+    def _stall(self, silent_s: float) -> Iterator[dict[str, Any]]:
+        """What a silent guest is doing, as a message, the first time after a while and then ever more seldom."""
+        if silent_s >= 1:
+            self._stall_watch.look()
+        if silent_s >= self._stall_said and (doing := self._stall_watch.describe()):
+            self._stall_said *= 3
+            yield {"kind": "stall", "what": f"silent for {silent_s:.0f} s: {doing}"}
+
+    def _silence(self) -> str:
+        doing = self._stall_watch.describe()
+        return (
+            f"the guest said nothing for {self._silence_s:.0f} s and was ended; it was last {self._doing}"
+            f"{f': {doing}' if doing else ''}{self._log_tail()}"
+        )
+
     def _note(self, message: dict[str, Any]) -> None:
-        if self._memory.exists():
-            self._memory.rmdir()  # the kernel has opened and unlinked its file in it
         if message["kind"] == "progress":
             at = f"at t = {message['t']:.1f} s"
             self._doing = f"running {message['transfer']} {at}" if "transfer" in message else f"{message['what']} {at}"
 
     def _log_tail(self) -> str:
-        lines = self._log.read_text(errors="replace").strip().splitlines()
+        printed = self._log.read_text(errors="replace").strip().splitlines()
+        lines = [line for line in printed if not line.startswith(_HARMLESS)]
         return "\n  guest.log: " + "\n  guest.log: ".join(lines[-5:]) if lines else ""
 
     def stop(self) -> None:
@@ -179,7 +194,6 @@ class Guest:
             follower.close()
         os.close(self._to_guest)
         os.close(self._from_guest)
-        shutil.rmtree(self._memory, ignore_errors=True)
 
     def _wait(self) -> None:
         try:
@@ -219,19 +233,3 @@ def _quoted(value: str) -> str:
     if any(character in value for character in _UNQUOTABLE):
         raise MissingError(f"the path {value!r} cannot stand on a kernel's command line; install the testbed elsewhere")
     return f'"{value}"' if " " in value else value
-
-
-def _memory_folder() -> Path:
-    """Where the guest's memory file goes: fastest first, if it has room and may be executed."""
-    candidates = [Path("/dev/shm"), Path(tempfile.gettempdir())]  # noqa: S108 - the kernel unlinks its file at once
-    for candidate in candidates:
-        if not candidate.is_dir():
-            continue
-        status = os.statvfs(candidate)
-        room = status.f_bavail * status.f_frsize
-        if room >= MEMORY_MIB << 20 and not status.f_flag & os.ST_NOEXEC and os.access(candidate, os.W_OK):
-            return candidate
-    raise MissingError(
-        f"no room for the guest's memory: {MEMORY_MIB} MB are needed in one of "
-        f"{', '.join(map(str, candidates))}, not mounted noexec; free some, or set TMPDIR to a folder with room"
-    )
