@@ -15,11 +15,10 @@ import atheris
 
 with atheris.instrument_imports(include=["testbed.middlebox"]):
     from testbed.middlebox.packet import Direction, Packet
+    from tests.middlebox.fuzz import corpus, profiles
+    from tests.middlebox.live import LiveByHand
 
 from random import Random
-
-from tests.middlebox.fuzz import corpus, profiles
-from tests.middlebox.live import LiveByHand
 
 _PROFILES = profiles()
 _DIRECTIONS = tuple(Direction)
