@@ -249,7 +249,8 @@ def policing_rows_json(
         capture = read_capture(path)
         for sentence in capture.notes.sentences():
             tell(f"{path}: {sentence}")
-        rows += [_policing_row_json(_capture_name(Path(path)), row) for row in segment_rows(capture.flows)]
+        notes = {"notes": capture.notes.sentences()}
+        rows += [_policing_row_json(_capture_name(Path(path)), row) | notes for row in segment_rows(capture.flows)]
     return rows
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import lzma
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from testbed.detectors.observation import Direction, Ending, Observation, Role
 from testbed.detectors.observation_json import observation_to_json
@@ -604,7 +607,7 @@ def test_only_a_line_feed_ends_a_measurement(tmp_path: Path, separator: str, end
 
 @pytest.mark.parametrize(
     "failed", ['{"test_keys": null, "measurement_start_time": "x"}', '{"failure": "no route"}',
-               json.dumps(measurement(network_events=[{"operation": "connect", "t": "soon"}]))],
+               json.dumps(measurement(network_events=[{"operation": "connect", "t": "soon"}])), '{"test_keys": {"net'],
 )  # fmt: skip
 def test_one_failed_measurement_among_many_is_left_out_and_told(tmp_path: Path, failed: str) -> None:
     good = json.dumps(measurement(network_events=[event("connect", 0.1)]))
@@ -744,3 +747,53 @@ def test_three_copies_of_each_packet_count_once(tmp_path: Path, order: tuple[int
     (found,) = observe([path]).transfers
     assert found.sender_flow is not None
     assert len(found.sender_flow) == len(packets)
+
+
+numbers = st.one_of(st.none(), st.integers(-5, 10**20), st.floats(allow_nan=False, allow_infinity=False), st.text())
+records = st.fixed_dictionaries(
+    {},
+    optional={
+        "operation": st.sampled_from(["connect", "read", "bytes_received_cumulative", "tls_handshake_start", "x", 7]),
+        "t0": numbers, "t": numbers, "num_bytes": numbers, "transaction_id": numbers, "conn_id": numbers,
+        "failure": st.one_of(st.none(), st.text(), st.integers()), "address": st.one_of(st.none(), st.text()),
+        "server_name": st.one_of(st.none(), st.text()), "ip": st.text(), "port": numbers, "status": st.none(),
+        "request": st.one_of(st.none(), st.fixed_dictionaries({"url": st.text()})),
+    },
+)  # fmt: skip
+lists = st.one_of(st.none(), st.lists(records, max_size=5))
+
+
+@given(
+    keys=st.fixed_dictionaries(
+        {}, optional=dict.fromkeys(("network_events", "tls_handshakes", "tcp_connect", "requests"), lists)
+    ),
+    asked=st.one_of(st.none(), st.text()),
+)
+def test_any_measurement_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, keys: dict[str, Any], asked: str | None
+) -> None:
+    path = tmp_path_factory.mktemp("ooni") / "a.json"
+    path.write_text(json.dumps({"input": asked, "measurement_start_time": "x", "test_keys": keys}))
+    with contextlib.suppress(InputError):
+        observe([path])
+
+
+cells = st.one_of(
+    st.text(max_size=12), st.integers(-5, 10**22).map(str), st.floats().map(str), st.sampled_from(["2021-03-10", "1,5"])
+)
+
+
+@given(
+    header=st.lists(st.sampled_from(["time", "target_bps", "target_mbps", "control_kbps", "group", "x"]), max_size=5),
+    rows=st.lists(st.lists(cells, max_size=5), max_size=5),
+    delimiter=st.sampled_from([",", ";", "\t"]),
+)
+def test_any_table_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, header: list[str], rows: list[list[str]], delimiter: str
+) -> None:
+    path = tmp_path_factory.mktemp("csv") / "a.csv"
+    lines = [delimiter.join(line) for line in (header, *rows)]
+    path.write_text("\n".join(lines), encoding="utf-8", errors="surrogateescape")
+    with contextlib.suppress(InputError):
+        speeds, _ = speeds_from_csv([path])
+        assert len(speeds) <= len(rows) + sum("\n" in cell or "\r" in cell for row in rows for cell in row)

@@ -52,12 +52,15 @@ def transfers_from_ooni(path: Path, *, name: str = "") -> tuple[list[Transfer], 
     transfers: list[Transfer] = []
     failed: list[InputError] = []
     count = 0
-    for number, (where, value) in enumerate(_documents(path)):
+    for number, (where, document) in enumerate(_documents(path)):
         count += 1
         try:
+            value = load_json(document, where) if isinstance(document, str) else document
             transfers += _Measurement(value, where).transfers(f"{name or path.name}#{number}")
         except InputError as error:
             failed.append(error)
+        except (ValueError, OverflowError) as error:  # numbers that no transfer can have
+            failed.append(InputError(f"{where}: {error}"))
     if failed and len(failed) == count:
         raise failed[0]
     remarks = []
@@ -70,7 +73,10 @@ def transfers_from_ooni(path: Path, *, name: str = "") -> tuple[list[Transfer], 
 
 
 def _documents(path: Path) -> Iterator[tuple[str, object]]:
-    """The JSON values of a file, each with its place. Only a line feed ends a line: names may hold other separators."""
+    """The measurements of a file, each with its place: lines of JSON, not parsed yet, or the values of one document.
+
+    Only a line feed ends a line: texts may hold other separators.
+    """
     text = read_text(path)
     lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
     if len(lines) > 1:
@@ -79,8 +85,7 @@ def _documents(path: Path) -> Iterator[tuple[str, object]]:
         except InputError:
             lines = []  # one value over several lines
     if len(lines) > 1:
-        for number, line in lines:
-            yield f"{path} line {number}", load_json(line, f"{path} line {number}")
+        yield from ((f"{path} line {number}", line) for number, line in lines)
         return
     value = load_json(text, str(path))
     if isinstance(value, list):
