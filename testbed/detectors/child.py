@@ -11,6 +11,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from testbed.errors import InputError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import IO
@@ -20,7 +22,7 @@ __all__ = ["Done", "OutputTooLongError", "run_bounded"]
 _PIECE: Final = 1 << 16
 
 
-class OutputTooLongError(Exception):
+class OutputTooLongError(InputError):
     """The program wrote more than it may."""
 
 
