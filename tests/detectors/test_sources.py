@@ -225,7 +225,7 @@ def event(operation: str, t: float, *, t0: float = 0.0, size: int = 0, failure: 
     }
 
 
-# the shape of the fact sheet's sample of 27 February 2022: the handshake starves and times out
+# the shape of what OONI measured on 27 February 2022: the handshake starves and times out
 STARVED = [
     event("connect", 0.1),
     event("tls_handshake_start", 0.15, t0=0.15),

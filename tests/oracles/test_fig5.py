@@ -79,7 +79,7 @@ def test_coarse_refill_agrees_whenever_the_flow_was_opened_within_a_round_trip(o
 @pytest.mark.parametrize(
     ("rate_bps", "burst_bytes", "wrong"),
     [(140_000, 16_384, 19), (140_000, 11_250, 14), (140_000, 11_000, 13)],
-    ids=["as in the profiles", "best fit of the fact sheet", "best fit"],
+    ids=["as in the profiles", "best fit of the published figure", "best fit"],
 )
 def test_token_bucket_gives_many_packets_another_fate(rate_bps: int, burst_bytes: int, wrong: int) -> None:
     # Reported, not mended: a bucket that refills continuously cannot lose everything until 1.07 s and then deliver 10
