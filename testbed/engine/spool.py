@@ -49,6 +49,7 @@ class Spool:
     """
 
     def __init__(self, run: Path) -> None:
+        run = run.resolve()  # the guest starts in another folder than its caller
         self._run = run
         self.folder = run / SPOOL.parts[0]
         self.output = run / SPOOL

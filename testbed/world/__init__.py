@@ -11,3 +11,7 @@
 
 Only the standard library, Mininet and netlink: an import costs ten times what it costs outside.
 """
+
+from testbed.world.distutils_version import provide_distutils
+
+provide_distutils()

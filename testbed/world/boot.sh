@@ -3,7 +3,8 @@
 # paths and environment are: a variable more, and every key in the run is another (see testbed/engine/guest_code.py).
 set -e
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-mount -T "${0%/*}/boot.fstab" -a
+# The path of a hostfs is no option with a name: newer versions of mount pass such a one on only in the old way.
+LIBMOUNT_FORCE_MOUNT2=always mount -T "${0%/*}/boot.fstab" -a
 mkdir -p /run/tmp /run/lock
 cd /run/tmp
 # Pages given back to the kernel have to be faulted in again, and here a fault is dear: keep what malloc has.

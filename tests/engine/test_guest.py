@@ -100,3 +100,16 @@ def test_a_path_that_no_kernel_command_line_can_hold_is_refused(path: str) -> No
 
 def test_a_path_with_spaces_is_quoted() -> None:
     assert _quoted("/my runs/a") == '"/my runs/a"'
+
+
+def test_the_run_directory_may_be_named_from_the_callers_folder(
+    run_scenario: Runner,  # noqa: ARG001 - skips where there is no kernel
+    tmp_path: Path,
+) -> None:
+    """As make does; the guest itself starts in another folder."""
+    subprocess.run(
+        [sys.executable, "-m", "testbed.cli", "run", "2021-03-10", "--set", NO_RECORDINGS, "--set",
+         "measurements=[{fetch: example.com, role: control, size: 1 kB}]", "-o", "folder/run"],
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}, check=True, capture_output=True,
+    )  # fmt: skip
+    assert json.loads((tmp_path / "folder/run/manifest.json").read_text())["state"] == "complete"
