@@ -33,6 +33,7 @@ _AUTHORITY = ("keyUsage=critical,keyCertSign,cRLSign",)
 _TIMESTAMPS = "1.3.6.1.4.1.11129.2.4.2"  # the list of signed certificate timestamps (RFC 6962, section 3.3)
 _TIMESTAMPS_OF = 3  # logs; the timestamps are of the right form and prove nothing
 _OWNER = "/C=ZZ/ST=Documentation and examples/L=Not a place on any map/O=Throttling testbed, made for emulation only"
+_PIECE_BYTES = 1 << 20  # of whole words of the generator: the bytes are those of one piece
 _NGINX = Template("""\
 daemon off;
 master_process off;
@@ -136,9 +137,12 @@ def _openssl(*arguments: str) -> None:
 
 
 def write_object(path: Path, size_bytes: int, seed: int) -> None:
-    """An object of incompressible bytes, the same for the same seed."""
+    """An object of incompressible bytes, the same for the same seed; in pieces, for the guest's memory is small."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(random.Random(seed).randbytes(size_bytes))  # noqa: S311 - reproducible, not secret
+    generator = random.Random(seed)  # noqa: S311 - reproducible, not secret
+    with path.open("wb") as file:
+        for begin in range(0, size_bytes, _PIECE_BYTES):
+            file.write(generator.randbytes(min(_PIECE_BYTES, size_bytes - begin)))
 
 
 def nginx_configuration(folder: Path) -> Path:
