@@ -20,6 +20,7 @@ from testbed.engine.kernel.cache import (
     StoredInfo,
     cache_folder,
     cached_kernels,
+    checksum,
     locked,
 )
 from testbed.engine.kernel.compile_progress import CompileProgress
@@ -71,6 +72,8 @@ def ensure_kernel(*, progress: Callable[[str], None]) -> Path:
     kernel = CachedKernel(cache_folder() / recipe.hash_with(source.identity))
     if kernel.stored():
         return kernel.program
+    if damage := kernel.damage():
+        progress(f"building again: the kernel in {kernel.folder} is damaged, {damage}")
     _require_tools()
     _make_folder(kernel.folder)
     with locked(kernel.lock, when_waiting=lambda: progress("waiting for another process that builds the same kernel")):
@@ -95,6 +98,7 @@ def kernel_info() -> KernelInfo:
         options=tuple(f"{option}={value}" for option, value in recipe.options.items()),
         size_bytes=stored["size_bytes"] if stored else 0,
         built=stored["built"] if stored else "",
+        damage="" if stored else kernel.damage(),
     )
 
 
@@ -144,6 +148,7 @@ def _build(kernel: CachedKernel, recipe: Recipe, source: KernelSource, progress:
             options=[f"{option}={value}" for option, value in recipe.options.items()],
             files=compiled,
             size_bytes=program.stat().st_size,
+            sha256=checksum(program),
             built=datetime.now(UTC).isoformat(timespec="seconds"),
         )
         ready = kernel.folder / "linux.new"

@@ -10,17 +10,21 @@ Not for: making them (build.py).
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
+import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
+from testbed.errors import MissingError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["CachedKernel", "KernelInfo", "StoredInfo", "cache_folder", "cached_kernels", "locked"]
+__all__ = ["CachedKernel", "KernelInfo", "StoredInfo", "cache_folder", "cached_kernels", "checksum", "locked"]
 
 
 class StoredInfo(TypedDict):
@@ -33,6 +37,7 @@ class StoredInfo(TypedDict):
     options: list[str]
     files: int
     size_bytes: int
+    sha256: str
     built: str
 
 
@@ -48,6 +53,7 @@ class KernelInfo:
         options: options asked for, as ``CONFIG_X=value``.
         size_bytes: size of the kernel; 0 until built.
         built: when it was built, ISO 8601, UTC; empty until then.
+        damage: what is wrong with the one in the cache; empty where nothing is, or none is there.
     """
 
     path: Path | None
@@ -57,6 +63,7 @@ class KernelInfo:
     options: tuple[str, ...]
     size_bytes: int
     built: str
+    damage: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +88,31 @@ class CachedKernel:
         return self.folder / "lock"
 
     def stored(self) -> StoredInfo | None:
-        """Read what is kept beside the kernel; None unless both are there and readable."""
+        """Read what is kept beside the kernel; None unless both are there and as they were stored."""
+        info = self._described()
+        return info if info is not None and not self._damage(info) else None
+
+    def damage(self) -> str:
+        """What is wrong with a kernel that is there; empty where it is as it was stored, or is not there at all."""
+        if not self.program.exists():
+            return ""
+        info = self._described()
+        return "it has no description" if info is None else self._damage(info)
+
+    def _described(self) -> StoredInfo | None:
         try:
             info: StoredInfo = json.loads((self.folder / "info.json").read_text())
         except (OSError, ValueError):
             return None
-        return info if os.access(self.program, os.X_OK) else None
+        return info if isinstance(info, dict) and set(info) == StoredInfo.__required_keys__ else None
+
+    def _damage(self, info: StoredInfo) -> str:
+        try:
+            if checksum(self.program) != info["sha256"]:
+                return "its checksum is not the one that it was stored with"
+        except OSError as error:
+            return f"it cannot be read ({error.strerror})"
+        return "" if os.access(self.program, os.X_OK) else "it is not executable"
 
     def store(self, program: Path, info: StoredInfo) -> None:
         """Move a finished kernel into place; a reader sees all of it or nothing.
@@ -97,15 +123,32 @@ class CachedKernel:
         """
         draft = self.folder / "info.json.new"
         draft.write_text(json.dumps(info, indent=2) + "\n")
+        if self.program.is_dir() and not self.program.is_symlink():
+            shutil.rmtree(self.program)  # a file does not replace a folder
         program.replace(self.program)
         draft.replace(self.folder / "info.json")
 
 
+def checksum(program: Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits. Raises OSError."""
+    with program.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def cache_folder() -> Path:
-    """Return the folder for kernels under the user's cache folder."""
+    """Return the folder for kernels under the user's cache folder.
+
+    Raises:
+        MissingError: the user has no home, and no other folder is named.
+    """
     root = os.environ.get("XDG_CACHE_HOME", "")
     # The XDG specification: a path that is not absolute is to be ignored.
-    base = Path(root) if Path(root).is_absolute() else Path.home() / ".cache"
+    try:
+        base = Path(root) if Path(root).is_absolute() else Path.home() / ".cache"
+    except RuntimeError as error:  # neither HOME nor an entry in passwd, as with `docker run --user 12345`
+        raise MissingError(
+            "this user has no home folder to keep the kernel in; name a folder with: export XDG_CACHE_HOME=FOLDER"
+        ) from error
     return base / "throttling-testbed" / "kernel"
 
 

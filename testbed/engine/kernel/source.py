@@ -16,8 +16,7 @@ from testbed.errors import MissingError
 __all__ = ["KernelSource", "find_source", "require_source", "unpack_command"]
 
 SOURCE_FOLDER = Path("/usr/src")
-PREFERRED = (6, 12)  # the version that the configuration and the patches are written for
-OLDEST = (6, 6)
+RELEASE = (6, 12)  # the only one that the patches fit
 
 _ARCHIVE = re.compile(r"linux-source-(\d+)\.(\d+)\.tar\.xz")
 
@@ -83,40 +82,41 @@ class KernelSource:
 
 
 def find_source(folder: Path = SOURCE_FOLDER) -> KernelSource | None:
-    """Choose a source: Linux 6.12 where it is installed, else the newest that is not too old.
+    """Find Linux 6.12.
 
     Returns:
-        The source, or None where none is installed.
+        The source, or None where it is not installed.
     """
-    found = {}
-    for archive in folder.glob("linux-source-*.tar.xz"):
-        if match := _ARCHIVE.fullmatch(archive.name):
-            found[int(match[1]), int(match[2])] = archive
-    usable = [release for release in found if release >= OLDEST]
-    if not usable:
+    archive = _installed(folder).get(RELEASE)
+    if archive is None:
         return None
-    release = PREFERRED if PREFERRED in usable else max(usable)
-    archive = found[release]
     return KernelSource(
         archive=archive,
-        release=release,
+        release=RELEASE,
         package_version=_package_version(archive.name.removesuffix(".tar.xz")),
         size_bytes=archive.stat().st_size,
     )
 
 
 def require_source(folder: Path = SOURCE_FOLDER) -> KernelSource:
-    """Choose a source as `find_source` does.
+    """Find a source as `find_source` does.
 
     Raises:
-        MissingError: none is installed.
+        MissingError: it is not installed.
     """
     if source := find_source(folder):
         return source
-    oldest = ".".join(map(str, OLDEST))
+    others = ", ".join(f"{major}.{minor}" for major, minor in sorted(_installed(folder)))
     raise MissingError(
-        f"no Linux source ({oldest} or newer) in {folder}; install it with: sudo apt-get install linux-source-6.12"
+        f"no source of Linux 6.12 in {folder}{f' (there: {others}, which our patches do not fit)' if others else ''}; "
+        "install it with: sudo apt-get install linux-source-6.12"
     )
+
+
+def _installed(folder: Path) -> dict[tuple[int, int], Path]:
+    """Every packaged source, by release."""
+    matches = ((archive, _ARCHIVE.fullmatch(archive.name)) for archive in folder.glob("linux-source-*.tar.xz"))
+    return {(int(match[1]), int(match[2])): archive for archive, match in matches if match}
 
 
 def unpack_command(source: KernelSource, into: Path) -> list[str]:

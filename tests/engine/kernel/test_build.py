@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,26 @@ def test_it_is_built_once_and_then_found() -> None:
 
 def test_nothing_but_kernel_description_and_log_is_left() -> None:
     assert sorted(file.name for file in built().parent.iterdir()) == ["build.log", "info.json", "linux", "lock"]
+
+
+def test_a_damaged_kernel_is_named_and_built_anew() -> None:
+    kernel = built()
+    kernel.write_bytes(b"")
+    assert kernel_info().path is None
+    assert "checksum" in kernel_info().damage
+    said: list[str] = []
+    assert built(said).read_bytes()
+    assert "is damaged" in said[0]
+    assert not kernel_info().damage
+
+
+def test_six_that_find_the_cache_empty_build_once_and_all_have_the_kernel() -> None:
+    said: list[str] = []
+    with ThreadPoolExecutor(6) as builders:
+        kernels = list(builders.map(lambda _: built(said), range(6)))
+    assert len(set(kernels)) == 1
+    assert len([message for message in said if message.startswith("unpacking")]) == 1
+    assert kernel_info().path == kernels[0]
 
 
 def test_what_is_built_is_described() -> None:

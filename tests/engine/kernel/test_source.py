@@ -20,29 +20,23 @@ def install(folder: Path, *names: str) -> None:
         (folder / name).write_bytes(b"\0" * 10)
 
 
-@pytest.mark.parametrize(
-    ("installed", "chosen"),
-    [
-        (["linux-source-6.12.tar.xz"], (6, 12)),
-        (["linux-source-6.9.tar.xz", "linux-source-6.12.tar.xz", "linux-source-6.14.tar.xz"], (6, 12)),
-        (["linux-source-6.9.tar.xz", "linux-source-6.14.tar.xz"], (6, 14)),
-        (["linux-source-6.1.tar.xz", "linux-source-6.6.tar.xz"], (6, 6)),
-        (["linux-source-7.0.tar.xz"], (7, 0)),
-    ],
-)
-def test_the_version_written_for_is_preferred_then_the_newest(
-    tmp_path: Path, installed: list[str], chosen: tuple[int, int]
-) -> None:
-    install(tmp_path, *installed)
+def test_the_release_that_the_patches_fit_is_found_among_others(tmp_path: Path) -> None:
+    install(tmp_path, "linux-source-6.9.tar.xz", "linux-source-6.12.tar.xz", "linux-source-6.14.tar.xz")
     source = find_source(tmp_path)
     assert source is not None
-    assert source.release == chosen
+    assert source.archive.name == "linux-source-6.12.tar.xz"
+
+
+def test_a_release_that_the_patches_do_not_fit_is_named(tmp_path: Path) -> None:
+    install(tmp_path, "linux-source-6.14.tar.xz", "linux-source-6.9.tar.xz")
+    with pytest.raises(MissingError, match=r"there: 6\.9, 6\.14, which our patches do not fit"):
+        require_source(tmp_path)
 
 
 @pytest.mark.parametrize(
     "installed",
     [[], ["linux-source-6.1.tar.xz"], ["linux-source-6.12"], ["linux-patch-6.12-rt.patch.xz"]],
-    ids=["nothing", "too old", "not a tarball", "not a source"],
+    ids=["nothing", "another release", "not a tarball", "not a source"],
 )
 def test_a_source_that_is_missing_names_the_command_that_installs_it(tmp_path: Path, installed: list[str]) -> None:
     install(tmp_path, *installed)
