@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from testbed import doctor
 from testbed.doctor import Check, diagnose, format_checks
+from testbed.engine.environment import environment_checks
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_whatever_can_be_mended_has_a_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -28,13 +31,6 @@ def test_build_tools_are_not_required_once_the_kernel_is_built(monkeypatch: pyte
         assert required["gcc"] is not built
         assert required["linux source"] is not built
         assert required["nft"]
-
-
-@pytest.mark.parametrize(
-    ("system", "machine", "ok"), [("Linux", "x86_64", True), ("Linux", "aarch64", False), ("Darwin", "x86_64", False)]
-)
-def test_only_linux_on_x86_64_will_do(system: str, machine: str, *, ok: bool) -> None:
-    assert doctor.check_architecture(system, machine).ok is ok
 
 
 @pytest.mark.parametrize(("version", "ok"), [((3, 10, 9), False), ((3, 11, 0), True), ((3, 13, 1), True)])
@@ -65,25 +61,6 @@ def test_the_packages_are_those_of_the_project() -> None:
     assert "pytest" not in names
 
 
-def test_the_guests_memory_goes_where_there_is_room(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(doctor, "GUEST_MEMORY_BYTES", 1)
-    assert doctor.check_memory([Path("/nonexistent"), tmp_path]).found == str(tmp_path)
-
-
-def test_too_little_room_is_told_with_the_amount(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(doctor, "GUEST_MEMORY_BYTES", 2**62)
-    check = doctor.check_memory([tmp_path])
-    assert not check.ok
-    assert "MB free" in check.found
-
-
-def test_a_folder_mounted_noexec_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    real = os.statvfs(tmp_path)
-    noexec = os.statvfs_result((*real[:8], real.f_flag | os.ST_NOEXEC, real[9], real.f_fsid))
-    monkeypatch.setattr(os, "statvfs", lambda _: noexec)
-    assert doctor.check_memory([tmp_path]).found == f"{tmp_path} is mounted noexec"
-
-
 @pytest.mark.parametrize(("version", "ok"), [(0, False), (1, True), (6, True)])
 def test_runs_do_without_landlock(version: int, *, ok: bool) -> None:
     check = doctor.check_landlock(version)
@@ -107,3 +84,7 @@ def test_the_table_says_what_is_missing_and_how_much() -> None:
 
 def test_the_table_says_when_nothing_is_missing() -> None:
     assert format_checks([Check("curl", ok=True, found="")]).endswith("everything is there")
+
+
+def test_what_a_run_checks_at_its_start_is_what_the_doctor_checks() -> None:
+    assert {check.name for check in environment_checks()} <= {check.name for check in diagnose()}
