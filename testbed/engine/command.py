@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from testbed.engine.confine import guest_identity
-from testbed.errors import InputError
+from testbed.errors import InputError, MissingError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,11 +27,10 @@ __all__ = ["UserCommand"]
 
 MOST_OUTPUT_BYTES = 1 << 28  # of one file that the program writes
 OPEN_FILES = 65_536  # what the program may have open; the host's own limit may be lower (see open_files)
+LEAST_OPEN_FILES = 4096  # what programs of this kind take for granted
 _RESERVED_FILES = 256  # the guest's kernel's own
-_TRUST = {
-    "SSL_CERT_FILE": "/etc/ssl/certs/ca-certificates.crt", "CURL_CA_BUNDLE": "/etc/ssl/certs/ca-certificates.crt",
-    "REQUESTS_CA_BUNDLE": "/etc/ssl/certs/ca-certificates.crt", "NODE_EXTRA_CA_CERTS": "/run/output/ca.pem",
-}  # fmt: skip
+_AUTHORITY = "/run/ca.pem"  # where the program finds the run's certificate authority (world/outlook.py)
+_TRUST = dict.fromkeys(("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"), _AUTHORITY)
 _OURS = frozenset({"SETUPTOOLS_USE_DISTUTILS"})  # set by the command line itself, for Mininet
 _PRIVATE = ("/home", "/root", "/tmp", "/var/tmp", "/media", "/mnt", "/srv")  # noqa: S108 - hidden, not used
 _BINARIES = {"bin", "sbin"}
@@ -76,15 +75,15 @@ class UserCommand:
             )
         return Path(found).absolute()
 
-    def order(self, run: Path, *, ca: str) -> dict[str, Any]:
+    def order(self, run: Path) -> dict[str, Any]:
         """What the guest is told.
 
         Args:
             run: the run directory; the program does not see it.
-            ca: path of the authority's certificate as the program sees it.
 
         Raises:
             InputError: there is no such program.
+            MissingError: the host's limit of open files is too low.
         """
         uid, gid = guest_identity()
         order = {
@@ -93,13 +92,13 @@ class UserCommand:
             "hidden": self._hidden(), "visible": self._visible(), "sealed": [str(run.resolve())],
             "reads_all": uid != os.geteuid() and not self._is_open_to_others(),
         }  # fmt: skip
-        return {**order, "environment": self._privileged_environment() if self.privileged else self._environment(ca)}
+        environment = self._privileged_environment() if self.privileged else self._environment()
+        return {**order, "environment": environment}
 
-    def _environment(self, ca: str) -> dict[str, str]:
-        trust = {**_TRUST, "NODE_EXTRA_CA_CERTS": ca}
+    def _environment(self) -> dict[str, str]:
         given = {name: value for name, value in self.environment.items() if name not in _OURS}
         ours = {"TMPDIR": "/tmp", "SSLKEYLOGFILE": "/run/output/tls-secrets.txt", "TESTBED_OUTPUT": "/run/output"}  # noqa: S108
-        return {**given, **trust, **ours}
+        return {**given, **_TRUST, **ours}
 
     def _privileged_environment(self) -> dict[str, str]:
         import testbed  # noqa: PLC0415 - imported for its place alone
@@ -166,10 +165,19 @@ def _exists(path: Path) -> bool:
 
 
 def open_files() -> int:
-    """How many files the program may have open: the host's limit, less what the guest's kernel needs itself."""
+    """How many files the program may have open: the host's limit, less what the guest's kernel needs itself.
+
+    Raises:
+        MissingError: the host's limit is lower than programs take for granted.
+    """
     import resource  # noqa: PLC0415 - the standard library's, needed here alone
 
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if hard == resource.RLIM_INFINITY:
         return OPEN_FILES
-    return max(min(OPEN_FILES, hard - _RESERVED_FILES), 0)
+    if hard < LEAST_OPEN_FILES:
+        raise MissingError(
+            f"the limit of open files is {hard}, and a program in the guest cannot open more than the host allows; "
+            f"run: ulimit -Hn {LEAST_OPEN_FILES} (in a container: --ulimit nofile={LEAST_OPEN_FILES})"
+        )
+    return min(OPEN_FILES, hard - _RESERVED_FILES)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from testbed.engine.captured import finish_captures
 from testbed.engine.certificate import checks, notes, problems
-from testbed.engine.command import UserCommand
+from testbed.engine.command import UserCommand, open_files
 from testbed.engine.command_flows import flow_records, flows_of, planned_transfers
 from testbed.engine.confine import landlock_version
 from testbed.engine.fingerprint import fingerprint
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["run_plan"]
 
 _FULL_DISK_BYTES = 1 << 20
-_CA = "/run/output/ca.pem"
 Progress = Callable[[dict[str, Any]], None]
 
 
@@ -80,6 +79,7 @@ def run_plan(
         command = UserCommand(argv)
     if command is not None:
         command.program()
+        open_files()
     run = RunDirectory.create(folder)
     manifest = _manifest(plan, kernel)
     try:
@@ -91,7 +91,7 @@ def run_plan(
             if command is not None:
                 if command.stdin is not None:
                     progress({"kind": "progress", "what": "reading the command's input", "t": 0.0})
-                spool.put_command(command.order(folder, ca=_CA), command.stdin)
+                spool.put_command(command.order(folder), command.stdin)
             report = _run_guest(plan, kernel.path, spool, silence_s, progress)
         finally:
             manifest["left_behind"] = spool.take_over()

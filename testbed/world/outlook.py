@@ -70,7 +70,7 @@ class Outlook:
         """
         _mount("", "/", flags=_MS_REC | _MS_PRIVATE)
         kept = [(path, os.open(path, os.O_PATH | os.O_CLOEXEC)) for path in self.visible]
-        places = [(str(output), os.open(output, os.O_PATH)), (str(etc), os.open(etc, os.O_PATH))]
+        places = [(str(path), os.open(path, os.O_PATH)) for path in (output, etc, etc / "ca.pem")]
         self._replace_etc(etc)
         for folder in self.hidden:
             Path(folder).mkdir(parents=True, exist_ok=True)  # one may lie in another, which is empty by now
@@ -86,6 +86,7 @@ class Outlook:
             else:
                 mount_over(Path(os.devnull), place)
         self._make_run(places[0][1])
+        _bind(places[2][1], "/run/ca.pem")
         _make_devices()
         _mount("proc", "/proc", "proc", _MS_NOSUID | _MS_NODEV)
         _mount("sysfs", "/sys", "sysfs", _MS_NOSUID | _MS_NODEV | _MS_RDONLY)

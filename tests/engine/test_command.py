@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -140,11 +141,11 @@ def test_private_folders_are_hidden_but_for_what_the_command_names(tmp_path: Pat
         environment={"HOME": str(home), "PATH": str(home / "tools/bin")},
         folder=home / "project",
     )
-    order = command.order(tmp_path / "run", ca="/run/output/ca.pem")
+    order = command.order(tmp_path / "run")
     assert str(home) in order["hidden"]
     assert order["visible"] == [str(home / name) for name in ("data/input", "project", "tools")]
     at_home = UserCommand(["project/program"], environment={"HOME": str(home)}, folder=home)
-    visible = at_home.order(tmp_path / "run", ca="/run/output/ca.pem")["visible"]
+    visible = at_home.order(tmp_path / "run")["visible"]
     assert {str(home / "project"), str(home / "data")} <= set(visible)
     assert not any(".ssh" in each for each in visible)
 
@@ -164,6 +165,48 @@ def test_output_comes_while_the_program_runs_and_whole(run_scenario: Runner, tmp
     )  # fmt: skip
     assert result.stdout == "".join(f"line {number}\n" for number in range(2000)) + "done\n"
     assert RunDirectory.open(tmp_path / "run").manifest()["valid"] is True
+
+
+def test_a_limit_of_open_files_that_programs_would_run_into_is_refused(run_scenario: Runner, tmp_path: Path) -> None:
+    assert callable(run_scenario)  # skips where there is no kernel
+    result = subprocess.run(
+        ["sh", "-c", 'ulimit -n 1024; exec "$@"', "sh", sys.executable, "-m", "testbed.cli", "run", "2021-03-10",
+         "-o", str(tmp_path / "run"), "--", "true"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 3
+    assert "ulimit -Hn 4096" in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+MANY_FILES = """
+import os
+print(len([os.open(__file__, os.O_RDONLY) for _ in range(3000)]))
+"""
+
+
+def test_a_program_may_have_thousands_of_files_open(run_scenario: Runner, tmp_path: Path) -> None:
+    run = run_command(run_scenario, tmp_path, MANY_FILES)
+    assert (run.path / "command.stdout").read_text() == "3000\n"
+
+
+NODE = "require('https').get('https://example.com/', answer => { console.log(answer.statusCode); process.exit(0) })"
+
+
+@pytest.mark.parametrize(
+    ("program", "argv"),
+    [
+        ("wget", ["wget", "-qO", "/dev/null", "https://example.com/"]),
+        ("git", ["sh", "-c", "git ls-remote https://example.com/x.git 2>&1 | grep -q 'not found'"]),
+        ("node", ["node", "-e", NODE]),
+        ("openssl", ["sh", "-c", "openssl s_client -connect example.com:443 -verify_return_error </dev/null"]),
+    ],
+)
+def test_the_runs_authority_is_trusted_by(run_scenario: Runner, program: str, argv: list[str]) -> None:
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed; install it to see whether it trusts the run's authority")
+    run = run_scenario(*SMALL, command=argv)
+    assert run.manifest["certificate"]["command_status"] == 0, (run.path / "command.stderr").read_text()
 
 
 def test_input_and_line_are_the_callers_choice(run_scenario: Runner, tmp_path: Path) -> None:
