@@ -103,7 +103,7 @@ class Transfer:
             ``round``, ``path``, ``port`` and ``payload`` are read by detectors; others are carried along.
 
     Raises:
-        ValueError: The arrays differ in length, hold NaN or negative numbers, or decrease.
+        ValueError: The arrays differ in length, hold NaN or negative numbers, or decrease; or a name is no text.
     """
 
     id: str
@@ -124,6 +124,8 @@ class Transfer:
     labels: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.id, str) or not isinstance(self.server_name, str | None):
+            raise ValueError(f"transfer {self.id}: its id and server_name {self.server_name!r} must be texts")  # noqa: TRY004
         count = len(self.times_s)
         _check_column(f"transfer {self.id}: times_s", self.times_s, count)
         _check_column(f"transfer {self.id}: bytes", self.bytes, count)

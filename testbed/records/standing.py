@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
     from testbed.records.run import RunDirectory
 
-__all__ = ["require_standing", "standing"]
+__all__ = ["MALFORMED", "require_standing", "standing"]
 
 _COMPARED = ("ok", "bytes", "throttled", "action", "rule", "drops")
-_MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError)
+MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
+"""What reading a record raises whose keys are missing, or hold something else than they should."""
 _MOST_NAMED = 5
 
 
@@ -63,7 +64,7 @@ def standing(run: RunDirectory) -> list[str]:
         return ["its manifest says that it is valid, and names problems", *_said_problems(manifest)]
     try:
         return [*_changed_transfers(run, manifest), *_changed_captures(run.path, manifest)]
-    except _MALFORMED as error:
+    except MALFORMED as error:
         raise RecordError(f"{run.path}: its records contradict the run format: {error!r}; run it again") from error
 
 

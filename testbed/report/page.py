@@ -12,7 +12,7 @@ from testbed.quantities import format_rate
 from testbed.records.clock import iso_time
 from testbed.records.files import read_regular, write_atomically
 from testbed.records.run import RunDirectory
-from testbed.records.standing import require_standing
+from testbed.records.standing import MALFORMED, require_standing
 from testbed.report.figures import write_figures
 from testbed.report.published import Comparison, compare_with_published
 from testbed.report.table import transfer_table
@@ -68,7 +68,7 @@ def write_report(
         return _write(run, manifest, doubts, output)
     except OSError as error:
         raise RecordError(f"cannot write to {output}: {error.strerror}") from error
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except MALFORMED as error:
         raise RecordError(f"{path}: its records contradict the run format: {error!r}; run it again") from error
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from testbed.detectors.observation import Direction, Ending, Observation, Role
@@ -23,6 +23,7 @@ from testbed.detectors.subjects import pairs
 from testbed.errors import InputError, InvalidRunError, RecordError
 from testbed.records.run import process_start
 from testbed.records.transfers import summarise_transfers
+from testbed.report.page import write_report
 from tests.capture.frames import (
     ACK,
     CLIENT,
@@ -42,6 +43,7 @@ from tests.detectors.build import observation, steady
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+    from random import Random
 
 RTT_US = 100_000
 
@@ -797,3 +799,47 @@ def test_any_table_is_read_or_refused(
     with contextlib.suppress(InputError):
         speeds, _ = speeds_from_csv([path])
         assert len(speeds) <= len(rows) + sum("\n" in cell or "\r" in cell for row in rows for cell in row)
+
+
+ODD: list[Any] = [None, 7, -1.5, "x", [], {}, [1, 2], True, 1e308, "\x1b[2J", 10**30]
+
+
+def damaged(value: Any, random: Random) -> Any:
+    """The same JSON with one key gone, or one value of another kind."""
+    steps: list[Any] = []
+    node = value
+    while isinstance(node, dict | list) and node and random.random() < 0.85:
+        steps.append(random.choice(list(node)) if isinstance(node, dict) else random.randrange(len(node)))
+        node = node[steps[-1]]
+    if not steps:
+        return random.choice(ODD)
+    for step in steps[:-1]:
+        value = value[step]
+    if isinstance(value, dict) and random.random() < 0.3:
+        del value[steps[-1]]
+    else:
+        value[steps[-1]] = random.choice(ODD)
+    return None
+
+
+@given(
+    random=st.randoms(use_true_random=False), name=st.sampled_from(["plan.json", "measurements.jsonl", "manifest.json"])
+)
+@settings(max_examples=150)
+def test_a_run_with_any_damage_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, random: Random, name: str
+) -> None:
+    path = run_directory(tmp_path_factory.mktemp("runs") / "run")
+    text = (path / name).read_text()
+    lines = [json.loads(line) for line in (text.splitlines() if name.endswith("l") else [text])]
+    place = random.randrange(len(lines))
+    replaced = damaged(lines[place], random)
+    lines[place] = lines[place] if replaced is None else replaced
+    (path / name).write_text("\n".join(map(json.dumps, lines)) + "\n")
+    for act in (
+        lambda: observation_to_json(observe([path], targets=["twimg.com"], even_if_invalid=True)),
+        lambda: observe([path]),
+        lambda: write_report(path, path / "report", even_if_invalid=True),
+    ):
+        with contextlib.suppress(InputError, InvalidRunError):
+            act()

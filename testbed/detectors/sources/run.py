@@ -11,7 +11,7 @@ from testbed.detectors.observation import Direction, Ending, Observation, Role, 
 from testbed.detectors.sources.captures import transfers_from_captures
 from testbed.errors import RecordError
 from testbed.records.run import RunDirectory
-from testbed.records.standing import require_standing
+from testbed.records.standing import MALFORMED, require_standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -52,7 +52,7 @@ def observation_from_run(path: Path, *, even_if_invalid: bool = False) -> Observ
         transfers = list(_transfers(run.plan, run.measurements(), by_client))
     except OSError as error:
         raise RecordError(f"{path}: not a run directory: {error}") from error
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except MALFORMED as error:
         raise RecordError(f"{path}: its plan or measurements contradict the run format: {error!r}") from error
     return Observation(source=str(path), transfers=tuple(transfers), notes=tuple(remarks))
 
