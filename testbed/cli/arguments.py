@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from testbed.cli import commands
+from testbed.quantities import parse_size
 
 __all__ = ["make_parser"]
 
@@ -22,6 +23,7 @@ examples:
   testbed show ru-tw-2021a
   testbed doctor
 """
+_LEAST_MEMORY_MIB, _MOST_MEMORY_MIB = 128, 1 << 18
 _RUN_EXAMPLES = """\
 examples:
   testbed run 2021-03-10                                   the first day
@@ -128,6 +130,12 @@ def _add_options_of_runs(run: argparse.ArgumentParser) -> None:
     )
     run.add_argument("-o", "--output", type=Path, metavar="DIR", help="run directory (default: in results/runs/)")
     run.add_argument("--json", action="store_true", help="print one JSON object")
+    run.add_argument(
+        "--memory",
+        type=_memory_mib,
+        metavar="SIZE",
+        help="of the guest, such as 2048 MiB (default: what the plan needs)",
+    )
     run.add_argument(
         "--watchdog",
         type=_seconds,
@@ -252,6 +260,16 @@ def _seed(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) < 1 << 63:
         raise argparse.ArgumentTypeError(f"expected a whole number from 1 to 2**63 - 1, got {text!r}")
     return int(text)
+
+
+def _memory_mib(text: str) -> int:
+    try:
+        size_bytes = parse_size(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    if not _LEAST_MEMORY_MIB <= size_bytes >> 20 <= _MOST_MEMORY_MIB:
+        raise argparse.ArgumentTypeError(f"expected {_LEAST_MEMORY_MIB} MiB to {_MOST_MEMORY_MIB} MiB, got {text!r}")
+    return size_bytes >> 20
 
 
 def _seconds(text: str) -> float:

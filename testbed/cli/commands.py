@@ -64,7 +64,13 @@ def run_command(arguments: argparse.Namespace) -> int:
     folder = arguments.output or _new_run_folder(plan.name, plan.data["seed"])
     progress = Progress(len(plan.transfers), output=sys.stderr if arguments.json else sys.stdout)
     manifest = run_plan(
-        plan, kernel_info(), folder, silence_s=arguments.watchdog, progress=progress.show, command=command
+        plan,
+        kernel_info(),
+        folder,
+        silence_s=arguments.watchdog,
+        progress=progress.show,
+        command=command,
+        memory_mib=arguments.memory,
     )
     progress.clear()
     if arguments.json:
@@ -119,7 +125,9 @@ def probe_command(arguments: argparse.Namespace) -> int:
     ensure_kernel(progress=say)
     folder = arguments.output or _new_run_folder(f"{plan.name}-probe-{arguments.probe}", plan.data["seed"])
     progress = Progress(len(plan.transfers))
-    manifest = run_plan(plan, kernel_info(), folder, silence_s=arguments.watchdog, progress=progress.show)
+    manifest = run_plan(
+        plan, kernel_info(), folder, silence_s=arguments.watchdog, progress=progress.show, memory_mib=arguments.memory
+    )
     progress.clear()
     result = compare(plan, read_findings(plan, folder))
     if arguments.json:

@@ -38,6 +38,7 @@ def checks(plan: Plan, certificate: dict[str, Any], transfers: list[dict[str, An
         _inspection(certificate["boxes"]),
         _drops(plan.data["boxes"], certificate["agreement"]),
         _clock(certificate.get("lateness")),
+        _memory(certificate.get("lack_of_memory")),
         _transfers(plan, transfers),
     ]
 
@@ -141,6 +142,10 @@ def _clock(lateness: dict[str, Any] | None) -> Check:
         f"{lateness['worst_s'] * 1000:.0f} ms; use the virtual engine, or leave the machine a free processor"
     )
     return _check("clock", [about], passed="")
+
+
+def _memory(lack: str | None) -> Check:
+    return _check("memory", [lack] if lack else [], passed="the guest had memory enough")
 
 
 def _transfers(plan: Plan, transfers: list[dict[str, Any]]) -> Check:

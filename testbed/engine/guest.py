@@ -27,6 +27,7 @@ from testbed.engine.confine import (
 )
 from testbed.engine.follow import Follower
 from testbed.engine.guest_code import DISTUTILS, guest_python
+from testbed.engine.guest_memory import describe_lack_of_memory
 from testbed.engine.stall import StallWatch
 from testbed.errors import GuestError, MissingError
 
@@ -36,9 +37,8 @@ if TYPE_CHECKING:
 
     from testbed.engine.spool import Spool
 
-__all__ = ["MEMORY_MIB", "Guest"]
+__all__ = ["Guest"]
 
-MEMORY_MIB = 512
 _SETTLE_S = 5  # the agent sets up before t = 0, in emulated time
 _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031
@@ -55,6 +55,7 @@ class Guest:
     Args:
         kernel: the binary.
         spool: the guest's folder, filled.
+        memory_mib: of the guest.
         log: where what the guest prints is kept; outside the guest's folder.
         start_ns: instant that is t = 0.
         seed: of the kernel's random numbers.
@@ -66,13 +67,22 @@ class Guest:
     """
 
     def __init__(
-        self, kernel: Path, spool: Spool, log: Path, *, start_ns: int, seed: int, virtual: bool, silence_s: float
+        self,
+        kernel: Path,
+        spool: Spool,
+        log: Path,
+        *,
+        memory_mib: int,
+        start_ns: int,
+        seed: int,
+        virtual: bool,
+        silence_s: float,
     ) -> None:
         self._log = log
         self._printed = {name: Follower(spool.output / f"command.{name}") for name in ("stdout", "stderr")}
         self._silence_s = silence_s
         self._doing = "booting"
-        arguments = _arguments(start_ns=start_ns, seed=seed, virtual=virtual)
+        arguments = _arguments(memory_mib=memory_mib, start_ns=start_ns, seed=seed, virtual=virtual)
         to_guest_read, self._to_guest = os.pipe()
         self._from_guest, from_guest_write = os.pipe()
         fcntl.fcntl(from_guest_write, _F_SETPIPE_SZ, _PIPE_BYTES)
@@ -170,7 +180,10 @@ class Guest:
             self._doing = f"running {message['transfer']} {at}" if "transfer" in message else f"{message['what']} {at}"
 
     def _log_tail(self) -> str:
+        """What the guest printed last; if it ran out of memory, that in words."""
         printed = self._log.read_text(errors="replace").strip().splitlines()
+        if lack := describe_lack_of_memory("\n".join(printed)):
+            return f"; {lack}"
         lines = [line for line in printed if not line.startswith(_HARMLESS)]
         return "\n  guest.log: " + "\n  guest.log: ".join(lines[-5:]) if lines else ""
 
@@ -213,13 +226,13 @@ def _message(line: bytes) -> dict[str, Any]:
     raise GuestError(f"the guest said what is no message: {line[:80]!r}")
 
 
-def _arguments(*, start_ns: int, seed: int, virtual: bool) -> list[str]:
+def _arguments(*, memory_mib: int, start_ns: int, seed: int, virtual: bool) -> list[str]:
     """The kernel's arguments; what it does not know and has a ``=`` becomes the environment of init."""
     environment = {"TESTBED_PYTHON": str(guest_python()), "TESTBED_DISTUTILS": DISTUTILS}
     clock = ["time-travel=inf-cpu", f"time-travel-start={start_ns - _SETTLE_S * 1_000_000_000}"] if virtual else []
     boot = Path(testbed.__file__).resolve().parent / "world" / "boot.sh"
     return [
-        f"mem={MEMORY_MIB}M",
+        f"mem={memory_mib}M",
         "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro",
         "con=null", "con0=null,fd:1",
         "uml_dir=kernel/", "umid=guest",  # relative to the guest's folder: it becomes the name of a socket

@@ -16,8 +16,10 @@ from testbed.engine.certificate import checks, notes, problems
 from testbed.engine.command import UserCommand, open_files
 from testbed.engine.command_flows import flow_records, flows_of, planned_transfers
 from testbed.engine.confine import landlock_version
+from testbed.engine.environment import require_environment
 from testbed.engine.fingerprint import fingerprint
 from testbed.engine.guest import Guest
+from testbed.engine.guest_memory import describe_lack_of_memory, guest_memory_mib
 from testbed.engine.openssl import openssl_configuration
 from testbed.engine.programs import require_programs
 from testbed.engine.spool import Spool
@@ -48,6 +50,7 @@ def run_plan(
     silence_s: float,
     progress: Progress,
     command: UserCommand | None = None,
+    memory_mib: int | None = None,
 ) -> dict[str, Any]:
     """Run a plan.
 
@@ -58,6 +61,7 @@ def run_plan(
         silence_s: see `Guest`.
         progress: called with each message of the guest, and with what a command prints (kind ``output``, ``stream``,
             ``data`` in bytes).
+        memory_mib: of the guest; None: what the plan needs.
         command: how the plan's command is run; None: as the caller of this process would run it.
 
     Returns:
@@ -72,6 +76,8 @@ def run_plan(
     began = time.monotonic()
     if kernel.path is None:
         raise MissingError("the kernel is not built; run: testbed kernel build")
+    memory_mib = guest_memory_mib(plan) if memory_mib is None else memory_mib
+    require_environment(guest_mib=memory_mib)
     require_programs(plan)
     openssl = openssl_configuration(plan.data["hello"])
     argv = plan.command
@@ -81,7 +87,7 @@ def run_plan(
         command.program()
         open_files()
     run = RunDirectory.create(folder)
-    manifest = _manifest(plan, kernel)
+    manifest = _manifest(plan, kernel, memory_mib)
     try:
         run.write_manifest(manifest)
         (folder / "plan.json").write_text(json.dumps(plan.data, indent=1))
@@ -92,7 +98,7 @@ def run_plan(
                 if command.stdin is not None:
                     progress({"kind": "progress", "what": "reading the command's input", "t": 0.0})
                 spool.put_command(command.order(folder), command.stdin)
-            report = _run_guest(plan, kernel.path, spool, silence_s, progress)
+            report = _run_guest(plan, kernel.path, spool, memory_mib=memory_mib, silence_s=silence_s, progress=progress)
         finally:
             manifest["left_behind"] = spool.take_over()
             spool.remove()
@@ -136,6 +142,7 @@ def _judge(run: RunDirectory, plan: Plan, certificate: dict[str, Any], manifest:
             plan = _with_flows(run, plan, certificate["command_began_s"])
         manifest["transfers"] = summarise_transfers(plan.data, run.measurements(), run.truth())
         manifest["certificate"] = certificate
+        certificate["lack_of_memory"] = describe_lack_of_memory((run.path / "guest.log").read_text(errors="replace"))
         manifest["checks"] = checks(plan, certificate, manifest["transfers"])
         manifest["notes"] = notes(plan, manifest)
     except (CaptureError, RecordError) as error:
@@ -170,7 +177,7 @@ def _with_flows(run: RunDirectory, plan: Plan, began_s: float) -> Plan:
     return replace(plan, data=data)
 
 
-def _manifest(plan: Plan, kernel: KernelInfo) -> dict[str, Any]:
+def _manifest(plan: Plan, kernel: KernelInfo, memory_mib: int) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "state": "running",
@@ -185,17 +192,20 @@ def _manifest(plan: Plan, kernel: KernelInfo) -> dict[str, Any]:
             name: importlib.metadata.version(name) for name in ("throttling-testbed", "mininet", "NetfilterQueue")
         }
         | {"python": platform.python_version()},
-        "fingerprint": fingerprint(plan, kernel),
+        "fingerprint": {**fingerprint(plan, kernel), "memory_mib": memory_mib},
         "landlock": landlock_version(),
         "host": {"system": platform.platform(), "machine": platform.machine(), "processors": os.cpu_count()},
     }
 
 
-def _run_guest(plan: Plan, kernel: Path, spool: Spool, silence_s: float, progress: Progress) -> dict[str, Any]:
+def _run_guest(
+    plan: Plan, kernel: Path, spool: Spool, *, memory_mib: int, silence_s: float, progress: Progress
+) -> dict[str, Any]:
     with Guest(
         kernel,
         spool,
         spool.folder.parent / "guest.log",
+        memory_mib=memory_mib,
         start_ns=plan.data["start_ns"],
         seed=plan.data["seed"],
         virtual=plan.data["engine"] == "virtual",
