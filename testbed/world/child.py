@@ -75,7 +75,9 @@ class Child:
         Raises:
             GuestError: it had ended before, or ended without a report.
         """
-        if select.select([self._descriptor], [], [], 0)[0]:
+        poll = select.poll()  # select() takes no descriptor above 1023, and eighty lines have more
+        poll.register(self._descriptor, select.POLLIN)
+        if poll.poll(0):
             raise self.early_end()
         os.kill(self._pid, signal.SIGTERM)
         said = self._next_line()
