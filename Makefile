@@ -1,4 +1,4 @@
-# Everything from nothing on Debian 12, as root or as a user who may use sudo. What is there already is left alone, so that a
+# Everything from nothing on Debian 12 or 13, as root or as a user who may use sudo. What is there already is left alone, so that a
 # second call starts at once and needs no password.
 
 PYTHON ?= /usr/bin/python3
@@ -25,7 +25,7 @@ say = printf '[%4d s] %s\n' $$(( $$(date +%s) - $(SETUP_STARTED) )) $(1) >&2
 
 .DEFAULT_GOAL = help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint bench results setup setup-dev clean packages dev-packages kernel-packages kernel
+.PHONY: help run test lint bench figures results setup setup-dev clean packages dev-packages kernel-packages kernel
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand --tabs=12
@@ -50,7 +50,11 @@ lint: $(VENV)/dev.stamp  ## check style, types and the direction of imports
 
 bench:  ## run the benchmarks
 	@$(MAKE) --no-print-directory --jobs=2 setup-dev
-	@for benchmark in benchmarks/*.py; do $(BIN)/python "$$benchmark" || exit; done
+	@for benchmark in $(filter-out benchmarks/figures.py,$(wildcard benchmarks/*.py)); do $(BIN)/python "$$benchmark" || exit; done
+
+figures:  ## run the benchmarks whose figures stand in the documents, and write them there (ONLY=benchmark)
+	@$(MAKE) --no-print-directory --jobs=2 setup-dev
+	@$(BIN)/python benchmarks/figures.py --only "$(ONLY)"
 
 results:  ## make again what results/ publishes
 	@$(MAKE) --no-print-directory --jobs=2 setup
