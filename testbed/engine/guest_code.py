@@ -24,6 +24,7 @@ from pathlib import Path
 
 import testbed
 from testbed.engine.kernel.cache import cache_folder
+from testbed.engine.origin_key import origin_key
 from testbed.errors import MissingError
 
 __all__ = ["ARCHIVE", "DISTUTILS", "guest_code", "guest_python"]
@@ -63,6 +64,7 @@ def guest_code() -> Path:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-") as draft:
             _make(Path(draft))
+            (Path(draft) / "origin.key").write_text(origin_key())
             (Path(draft) / _CHECKSUM).write_text(_checksum(Path(draft)))
             Path(draft).chmod(0o755)  # the guest may run as another user
             _move_into_place(Path(draft), folder)
@@ -106,6 +108,8 @@ def _package(name: str) -> Path:
 
 def _digest(sources: dict[str, Path]) -> str:
     digest = hashlib.sha256(f"{sys.version} {sys.implementation.cache_tag}".encode())
+    for program in ("guest_code.py", "guest_archive.py", "origin_key.py"):  # what makes the folder
+        digest.update((_PACKAGE / "engine" / program).read_bytes())
     for name, path in sources.items():
         data = path.read_bytes()
         digest.update(f"\0{name}\0{len(data)}\0".encode())

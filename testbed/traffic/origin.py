@@ -15,10 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["CertificateAuthority", "nginx_configuration", "write_object"]
 
 # An origin's key is RSA, as most servers' were in 2021: its signatures have one length, where those of elliptic
-# curves vary by
-# a byte or two, and with them the packets of every handshake. An authority signs once a run, and RSA keys take long
-# to make.
-_ORIGIN_KEY = ("-newkey", "rsa:2048", "-nodes")
+# curves vary by a byte or two, and with them the packets of every handshake.
 _AUTHORITY_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 _DAYS = "3650"
 _HOST = "http://authority.testbed.example"
@@ -29,7 +26,15 @@ _SIGNED = (
     f"crlDistributionPoints=URI:{_HOST}/revoked-sha256-2020.crl,URI:{_HOST}/mirror-of-revoked-sha256-2020.crl",
     "certificatePolicies=2.23.140.1.2.2,1.3.6.1.4.1.44947.1.1.1",
 )
-_AUTHORITY = ("keyUsage=critical,keyCertSign,cRLSign",)
+_COMMENT = (
+    "This certificate was made for one run of an emulated network and is worth nothing outside of it: whoever has "
+    "the testbed has the key. With the certificate of its authority it is as long as those of popular sites were "
+    "in 2021 and 2022, three to four thousand bytes, because that length decides what becomes of a connection of "
+    "which a box lets the first packets pass and then only few more: such certificates took three segments, and "
+    "no handshake was complete before the last of them had come. Nothing in this comment matters to any program "
+    "that reads it; certificates of public authorities fill the same room with policies, with timestamps of more "
+    "logs, with the names of many servers, and with the keys and signatures of authorities between."
+)
 _TIMESTAMPS = "1.3.6.1.4.1.11129.2.4.2"  # the list of signed certificate timestamps (RFC 6962, section 3.3)
 _TIMESTAMPS_OF = 3  # logs; the timestamps are of the right form and prove nothing
 _OWNER = "/C=ZZ/ST=Documentation and examples/L=Not a place on any map/O=Throttling testbed, made for emulation only"
@@ -61,55 +66,49 @@ http {
 
 
 class CertificateAuthority:
-    """A root, and an intermediate that signs, in a folder. Their keys come from the guest's seeded generator.
+    """A certificate authority in a folder. Inside the guest its key comes from the seeded generator.
 
     Predictable, then, and worth nothing outside.
+
+    Args:
+        folder: of the authority; made if it is not there.
+        origin_key: the private key of all origins, PEM.
 
     Raises:
         GuestError: openssl failed.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, origin_key: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.certificate = folder / "ca.pem"
-        self._folder = folder
-        self._leaf_key = folder / "leaf.key"
+        self._key = folder / "ca.key"
+        self._origin_key = origin_key
         _openssl(
-            *_AUTHORITY_KEY, "-keyout", str(folder / "ca.key"), "-out", str(self.certificate),
+            *_AUTHORITY_KEY, "-keyout", str(self._key), "-out", str(self.certificate),
             "-subj", f"{_OWNER}/CN=Throttling testbed root",
-            *_extensions("basicConstraints=critical,CA:TRUE", *_AUTHORITY),
-        )  # fmt: skip
-        _openssl(
-            *self._signed_by("ca"), *_AUTHORITY_KEY,
-            "-keyout", str(folder / "intermediate.key"), "-out", str(folder / "intermediate.pem"),
-            "-subj", f"{_OWNER}/CN=Throttling testbed intermediate",
-            *_extensions("basicConstraints=critical,CA:TRUE,pathlen:0", *_AUTHORITY, *_SIGNED),
+            *_extensions("basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign"),
         )  # fmt: skip
 
-    def issue(self, names: list[str], folder: Path) -> None:
-        """Write ``certificate.pem``, the whole chain, and ``key.pem`` for these DNS names or addresses into a folder.
+    def issue(self, names: list[str], address: str | None, folder: Path) -> None:
+        """Write ``certificate.pem``, the whole chain, and ``key.pem`` for an origin into a folder.
 
-        All origins share one key: making one costs the guest more than starting a server.
+        Args:
+            names: DNS names that it serves.
+            address: of the origin, which it serves as well; None: it does not.
+            folder: of the origin.
         """
-        key = (
-            ("-key", str(self._leaf_key)) if self._leaf_key.exists() else (*_ORIGIN_KEY, "-keyout", str(self._leaf_key))
-        )
-        alternative = ",".join(f"{'IP' if _is_address(name) else 'DNS'}:{name}" for name in names)
+        alternative = [f"DNS:{name}" for name in names] + ([f"IP:{address}"] if address else [])
         _openssl(
-            *self._signed_by("intermediate"), *key, "-out", str(folder / "leaf.pem"), "-subj", f"{_OWNER}/CN=origin",
+            "-CA", str(self.certificate), "-CAkey", str(self._key), "-key", str(self._origin_key),
+            "-out", str(folder / "leaf.pem"), "-subj", f"{_OWNER}/CN=origin",
             *_extensions(
-                f"subjectAltName={alternative}", "basicConstraints=critical,CA:FALSE",
+                f"subjectAltName={','.join(alternative)}", "basicConstraints=critical,CA:FALSE",
                 "keyUsage=critical,digitalSignature,keyEncipherment", "extendedKeyUsage=serverAuth,clientAuth",
-                *_SIGNED,
-                f"{_TIMESTAMPS}=DER:{_timestamps().hex()}",
+                *_SIGNED, f"{_TIMESTAMPS}=DER:{_timestamps().hex()}", f"nsComment={_COMMENT}",
             ),
         )  # fmt: skip
-        chain = (folder / "leaf.pem", self._folder / "intermediate.pem", self.certificate)
-        (folder / "certificate.pem").write_bytes(b"".join(path.read_bytes() for path in chain))
-        (folder / "key.pem").write_bytes(self._leaf_key.read_bytes())
-
-    def _signed_by(self, name: str) -> tuple[str, ...]:
-        return ("-CA", str(self._folder / f"{name}.pem"), "-CAkey", str(self._folder / f"{name}.key"))
+        (folder / "certificate.pem").write_bytes((folder / "leaf.pem").read_bytes() + self.certificate.read_bytes())
+        (folder / "key.pem").write_bytes(self._origin_key.read_bytes())
 
 
 def _timestamps() -> bytes:
@@ -119,10 +118,6 @@ def _timestamps() -> bytes:
     entries = (len(one).to_bytes(2, "big") + one) * _TIMESTAMPS_OF
     stamps = len(entries).to_bytes(2, "big") + entries
     return b"\x04\x82" + len(stamps).to_bytes(2, "big") + stamps
-
-
-def _is_address(name: str) -> bool:
-    return name.replace(".", "").isdecimal()
 
 
 def _extensions(*extensions: str) -> list[str]:

@@ -65,7 +65,7 @@ class Origins:
     def __init__(self, folder: Path, seed: int) -> None:
         self._folder = folder
         self._seed = seed
-        self._authority = CertificateAuthority(folder / "ca")
+        self._authority = CertificateAuthority(folder / "ca", folder / "code" / "origin.key")
 
     @property
     def certificate(self) -> Path:
@@ -86,7 +86,7 @@ class Origins:
     def _start(self, origin: dict[str, Any], name: str, node: NamespaceNode) -> Nginx:
         folder = self._folder / name
         (folder / "www").mkdir(parents=True)
-        self._authority.issue(origin["names"], folder)
+        self._authority.issue(origin["names"], node.IP("eth0"), folder)
         for path, size_bytes in origin["objects"].items():
             write_object(folder / "www" / path.lstrip("/"), size_bytes, self._seed)
         argv = ["nginx", "-p", str(folder), "-e", "stderr", "-c", str(nginx_configuration(folder))]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from testbed.engine.origin_key import origin_key
 from testbed.records.jsonl import LineWriter, read_lines
 from testbed.traffic.log import TransferLog
 from testbed.traffic.origin import CertificateAuthority
@@ -47,8 +48,10 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> CertificateAuthority:
     """A CA, and beside it ``certificate.pem`` and ``key.pem`` for localhost."""
     if shutil.which("openssl") is None:
         pytest.skip("openssl is not installed; run: sudo apt-get install openssl")
-    made = CertificateAuthority(tmp_path_factory.mktemp("ca"))
-    made.issue(["localhost"], made.certificate.parent)
+    folder = tmp_path_factory.mktemp("ca")
+    (folder / "origin.key").write_text(origin_key())
+    made = CertificateAuthority(folder, folder / "origin.key")
+    made.issue(["localhost"], None, folder)
     return made
 
 

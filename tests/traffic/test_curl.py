@@ -65,8 +65,10 @@ def test_a_cut_answer_keeps_the_bytes_that_came(
     assert kept.records("bytes")[0]["totals"] == [6]
 
 
-def test_an_unknown_authority_is_told_in_curls_words(serve_https: ServeHttps, kept: KeptLog, tmp_path: Path) -> None:
-    other = CertificateAuthority(tmp_path / "other")
+def test_an_unknown_authority_is_told_in_curls_words(
+    serve_https: ServeHttps, kept: KeptLog, authority: CertificateAuthority, tmp_path: Path
+) -> None:
+    other = CertificateAuthority(tmp_path / "other", authority.certificate.parent / "origin.key")
     port = serve_https(OK)
     with pytest.raises(TransferError, match=r"curl: \(60\)"):
         get(port, kept, other.certificate, tmp_path)

@@ -31,23 +31,20 @@ def chain(path: Path) -> list[x509.Certificate]:
 def test_a_certificate_names_what_the_origin_serves_and_leads_to_the_authority(
     authority: CertificateAuthority, tmp_path: Path
 ) -> None:
-    authority.issue(["twitter.com", "abs.twimg.com", "198.51.100.6"], tmp_path)
-    issued, intermediate, root = chain(tmp_path / "certificate.pem")
+    authority.issue(["twitter.com", "abs.twimg.com"], "198.51.100.6", tmp_path)
+    issued, root = chain(tmp_path / "certificate.pem")
     names = issued.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == ["twitter.com", "abs.twimg.com"]
     assert names.get_values_for_type(x509.IPAddress) == [ip_address("198.51.100.6")]
-    issued.verify_directly_issued_by(intermediate)
-    intermediate.verify_directly_issued_by(root)
+    issued.verify_directly_issued_by(root)
     assert root == read(authority.certificate)
-    is_authority = [
-        each.extensions.get_extension_for_class(x509.BasicConstraints).value.ca for each in (issued, intermediate, root)
-    ]
-    assert is_authority == [False, True, True]
+    is_authority = [each.extensions.get_extension_for_class(x509.BasicConstraints).value.ca for each in (issued, root)]
+    assert is_authority == [False, True]
 
 
 def test_strict_verifiers_accept_the_chain(authority: CertificateAuthority, tmp_path: Path) -> None:
     """Python 3.13 asks for key usages and key identifiers (VERIFY_X509_STRICT)."""
-    authority.issue(["t.co"], tmp_path)
+    authority.issue(["t.co"], None, tmp_path)
     argv = ["openssl", "verify", "-x509_strict", "-purpose", "sslserver", "-CAfile", str(authority.certificate)]
     argv += ["-untrusted", str(tmp_path / "certificate.pem"), str(tmp_path / "certificate.pem")]
     assert subprocess.run(argv, capture_output=True, text=True, check=False).stdout.endswith("OK\n")
@@ -57,14 +54,14 @@ def test_strict_verifiers_accept_the_chain(authority: CertificateAuthority, tmp_
 def test_the_chain_is_as_long_as_those_of_popular_sites(
     authority: CertificateAuthority, tmp_path: Path, names: list[str]
 ) -> None:
-    authority.issue(names, tmp_path)
+    authority.issue(names, "198.51.100.6", tmp_path)
     assert 3000 < sum(len(each.public_bytes(Encoding.DER)) for each in chain(tmp_path / "certificate.pem")) < 4000
 
 
 def test_signatures_of_an_origin_have_one_length_and_its_certificate_outlives_any_scenario(
     authority: CertificateAuthority, tmp_path: Path
 ) -> None:
-    authority.issue(["t.co"], tmp_path)
+    authority.issue(["t.co"], None, tmp_path)
     issued = read(tmp_path / "certificate.pem")
     key = issued.public_key()
     assert isinstance(key, RSAPublicKey)
@@ -75,13 +72,13 @@ def test_signatures_of_an_origin_have_one_length_and_its_certificate_outlives_an
 def test_all_origins_share_one_key(authority: CertificateAuthority, tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        authority.issue([f"{name}.com"], tmp_path / name)
+        authority.issue([f"{name}.com"], None, tmp_path / name)
     assert (tmp_path / "a/key.pem").read_bytes() == (tmp_path / "b/key.pem").read_bytes()
 
 
 def test_names_that_openssl_refuses_are_an_error_in_its_words(authority: CertificateAuthority, tmp_path: Path) -> None:
     with pytest.raises(GuestError, match="openssl req failed: "):
-        authority.issue(["a,nonsense:b"], tmp_path)
+        authority.issue(["a,nonsense:b"], None, tmp_path)
 
 
 @pytest.mark.parametrize("size_bytes", [0, 1, 383_000])
@@ -106,7 +103,7 @@ def test_nginx_accepts_its_configuration_and_writes_below_its_folder_alone(
     nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin")
     if nginx is None:
         pytest.skip("nginx is not installed; run: sudo apt-get install nginx-light")
-    authority.issue(["t.co"], tmp_path)
+    authority.issue(["t.co"], None, tmp_path)
     path = nginx_configuration(tmp_path)
     result = subprocess.run(
         [nginx, "-t", "-p", str(tmp_path), "-e", "stderr", "-c", str(path)], capture_output=True, text=True, check=False
