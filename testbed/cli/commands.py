@@ -5,6 +5,7 @@ Imports stand where they are needed, so that `testbed --help` is quick.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import stat
@@ -17,6 +18,7 @@ from testbed.errors import InputError, RecordError, ScenarioError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
 __all__ = [
     "conformance_command",
@@ -63,15 +65,16 @@ def run_command(arguments: argparse.Namespace) -> int:
     ensure_kernel(progress=say)
     folder = arguments.output or _new_run_folder(plan.name, plan.data["seed"])
     progress = Progress(len(plan.transfers), output=sys.stderr if arguments.json else sys.stdout)
-    manifest = run_plan(
-        plan,
-        kernel_info(),
-        folder,
-        silence_s=arguments.watchdog,
-        progress=progress.show,
-        command=command,
-        memory_mib=arguments.memory,
-    )
+    with _named(folder):
+        manifest = run_plan(
+            plan,
+            kernel_info(),
+            folder,
+            silence_s=arguments.watchdog,
+            progress=progress.show,
+            command=command,
+            memory_mib=arguments.memory,
+        )
     progress.clear()
     if arguments.json:
         transfers = [
@@ -93,6 +96,20 @@ def _user_command(arguments: argparse.Namespace) -> Any:
     if not arguments.user_command:
         return None
     return UserCommand(arguments.user_command, visible=arguments.show, stdin=_input())
+
+
+@contextlib.contextmanager
+def _named(folder: Path) -> Iterator[None]:
+    """Name the run directory of a run that fails, if there is something in it, and leave no empty one."""
+    try:
+        yield
+    except BaseException:
+        if (folder / "manifest.json").exists():
+            say(f"run directory: {folder}")
+        else:
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # made for this run, and empty
+        raise
 
 
 def _input() -> int | None:
@@ -125,9 +142,15 @@ def probe_command(arguments: argparse.Namespace) -> int:
     ensure_kernel(progress=say)
     folder = arguments.output or _new_run_folder(f"{plan.name}-probe-{arguments.probe}", plan.data["seed"])
     progress = Progress(len(plan.transfers))
-    manifest = run_plan(
-        plan, kernel_info(), folder, silence_s=arguments.watchdog, progress=progress.show, memory_mib=arguments.memory
-    )
+    with _named(folder):
+        manifest = run_plan(
+            plan,
+            kernel_info(),
+            folder,
+            silence_s=arguments.watchdog,
+            progress=progress.show,
+            memory_mib=arguments.memory,
+        )
     progress.clear()
     result = compare(plan, read_findings(plan, folder))
     if arguments.json:

@@ -113,3 +113,14 @@ def test_the_run_directory_may_be_named_from_the_callers_folder(
         cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}, check=True, capture_output=True,
     )  # fmt: skip
     assert json.loads((tmp_path / "folder/run/manifest.json").read_text())["state"] == "complete"
+
+
+def test_a_run_that_fails_names_its_folder(run_scenario: Runner, tmp_path: Path) -> None:
+    assert callable(run_scenario)  # skips where there is no kernel
+    result = subprocess.run(
+        [sys.executable, "-m", "testbed.cli", "run", "2021-03-10", "--set", NO_RECORDINGS, "--watchdog", "3",
+         "-o", str(tmp_path / "run"), "--", sys.executable, "-c", "while True: pass"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 4
+    assert f"run directory: {tmp_path / 'run'}\n" in result.stderr
