@@ -104,10 +104,10 @@ def _named(folder: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if (folder / "manifest.json").exists():
-            say(f"run directory: {folder}")
-        else:
-            with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # a folder that cannot even be looked at has nothing in it
+            if (folder / "manifest.json").exists():
+                say(f"run directory: {folder}")
+            else:
                 folder.rmdir()  # made for this run, and empty
         raise
 
