@@ -33,7 +33,7 @@ def checks(plan: Plan, certificate: dict[str, Any], transfers: list[dict[str, An
         transfers: `summarise_transfers`.
     """
     return [
-        _check("network", (), passed="network as planned"),
+        _network(certificate["network"]),
         _captures(certificate["captures"]),
         _inspection(certificate["boxes"]),
         _drops(plan.data["boxes"], certificate["agreement"]),
@@ -73,6 +73,12 @@ def _check(name: str, failures: Iterable[str], *, passed: str) -> Check:
 
 def _not_checked(name: str, about: str) -> Check:
     return Check(check=name, state="not checked", about=about)
+
+
+def _network(found: dict[str, Any]) -> Check:
+    changed = found.get("changed_by_command", [])
+    about = f"network as planned until the command changed its own node: {'; '.join(changed)}" if changed else ""
+    return _check("network", (), passed=about or "network as planned")
 
 
 def _captures(counts: dict[str, dict[str, int]]) -> Check:

@@ -11,6 +11,7 @@ under the name that it expects, and looks at nothing before the guest has ended,
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from testbed.engine.confine import GUEST_UID, guest_identity
 from testbed.engine.guest_code import guest_code
 from testbed.errors import CertificateError, InputError
+from testbed.plain_text import one_line
 from testbed.records.run import SPOOL
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ MOST_INPUT_BYTES = 1 << 28
 _CHUNK = 1 << 16
 _MOST_FILES = 10_000
 _DEEPEST = 16
+_MOST_LEFT = 100  # lines in the manifest that name what was left behind; the rest is counted
+_FILE_MODE, _FOLDER_MODE = 0o666, 0o777  # less the caller's umask: what the guest's programs chose is not kept
 _FOLDERS = ("captures", "recordings")
 _FILES = ("truth.jsonl", "measurements.jsonl", "tls-secrets.txt", "ca.pem", "command.stdout", "command.stderr")
 _SUFFIXES = {"captures": ".pcap", "recordings": ".json"}
@@ -127,6 +131,7 @@ class Spool:
             OSError: the run directory cannot be written.
             CertificateError: something else than a file is in the place of a record: somebody meddled with it.
         """
+        self._umask = _umask()
         left: list[str] = []
         for name in _FILES:
             self._take_record(self.output / name, self._run / name)
@@ -135,11 +140,14 @@ class Spool:
                 if path.suffix == _SUFFIXES[name]:
                     self._take_record(path, self._run / name / path.name)
         self._take_folder(self.output / COMMAND_OUTPUT, left)
+        if len(left) > _MOST_LEFT:
+            left[_MOST_LEFT:] = [f"and {len(left) - _MOST_LEFT} more"]
         return left
 
     def remove(self) -> None:
-        """Remove the folder and what is left in it."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove the folder and what is left in it, as deep as it may be."""
+        with contextlib.suppress(OSError):
+            _remove_tree(self.folder)
 
     def _take_record(self, source: Path, target: Path) -> None:
         """Move a file of the testbed's own, which nobody else has a reason to touch."""
@@ -155,10 +163,11 @@ class Spool:
         except OSError:
             return 0
         if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
-            left.append(f"{source.relative_to(self.output)}: no regular file with one name")
+            left.append(f"{one_line(str(source.relative_to(self.output)))}: no regular file with one name")
             return 0
         if status.st_uid != os.geteuid():
             os.chown(source, os.geteuid(), os.getegid(), follow_symlinks=False)
+        source.chmod(_FILE_MODE & ~self._umask)  # it may be one that not even its owner can read
         source.rename(target)
         return status.st_size
 
@@ -182,7 +191,41 @@ def _entries(folder: Path) -> list[Path]:
     """What is in a folder, if it is one, in a fixed order."""
     if not folder.is_dir() or folder.is_symlink():
         return []
+    _open_up(folder)
     return sorted(folder.iterdir())
+
+
+def _open_up(folder: Path) -> None:
+    """Let its owner into a folder that was made for nobody."""
+    if folder.lstat().st_uid == os.geteuid():
+        folder.chmod(_FOLDER_MODE & ~0o077)
+
+
+def _umask() -> int:
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask
+
+
+def _remove_tree(tree: Path) -> None:
+    """Remove a folder whose names may reach deeper than any path, recursion or set of open files does.
+
+    Every folder below is moved up beside its parent before it is emptied, so no path gets longer than two names.
+    """
+    pending, number = [tree], 0
+    while pending:
+        here = pending.pop()
+        _open_up(here)
+        with os.scandir(here) as entries:
+            found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+        for name, is_folder in found:
+            if is_folder:
+                number += 1
+                _open_up(here / name)
+                pending.append((here / name).rename(tree.with_name(f"{tree.name}.{number}")))
+            else:
+                (here / name).unlink()
+        here.rmdir()
 
 
 def _walk(folder: Path, depth: int, left: list[str]) -> Iterator[Path]:
@@ -192,7 +235,7 @@ def _walk(folder: Path, depth: int, left: list[str]) -> Iterator[Path]:
             if depth:
                 yield from _walk(path, depth - 1, left)
             else:
-                left.append(f"{path.name}: a folder more than {_DEEPEST} levels down")
+                left.append(f"{one_line(path.name)}: a folder more than {_DEEPEST} levels down")
         else:
             yield path
 

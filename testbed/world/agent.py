@@ -17,7 +17,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from testbed.errors import GuestError, TestbedError
+from testbed.errors import CertificateError, GuestError, TestbedError
 from testbed.middlebox.adapters.alarm import Alarm
 from testbed.middlebox.adapters.nfqueue import LiveBox
 from testbed.middlebox.events import Event, event_to_json
@@ -75,6 +75,7 @@ class World:
         self._say("starting boxes and servers")
         self._start_boxes()
         self._start_servers()
+        self._links = network.link_names(self._network)  # boxes have made some of their own by now
         self._say("running")
         self._sleep_until(self._start_ns)
         if plan["engine"] != "virtual":
@@ -85,6 +86,7 @@ class World:
         ended = time.time_ns()
         if self._metronome is not None:
             self._certificate["lateness"] = self._metronome.stop()
+        self._look_at_network_again()
         self._stop()
         return {"certificate": self._certificate, "emulated_s": (ended - began) / 1e9}
 
@@ -110,6 +112,24 @@ class World:
         control = self._plan["congestion_control"]
         self._network = network.build(self._topology, links=plan["links"], congestion_control=control)
         self._certificate["network"] = network.read_back(self._network, self._topology, control)
+        self._congestion_control = control
+
+    def _look_at_network_again(self) -> None:
+        """Say what a command left otherwise than it was planned: it may change its own node, and no other.
+
+        Raises:
+            CertificateError: another node was changed.
+        """
+        own = {phase["command"]["node"] for phase in self._plan["phases"] if phase["command"] is not None}
+        if not own:
+            return
+        found = network.differences(
+            self._network, self._topology, self._congestion_control, self._links, self._outages.running()
+        )
+        elsewhere = [text for node, texts in found.items() if node not in own for text in texts]
+        if elsewhere:
+            raise CertificateError(f"the network did not stay as planned: {'; '.join(elsewhere)}")
+        self._certificate["network"]["changed_by_command"] = [text for texts in found.values() for text in texts]
 
     def _capture(self, ready: Callable[[], None]) -> dict[str, dict[str, int]]:
         points = [

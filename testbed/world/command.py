@@ -22,14 +22,13 @@ import struct
 import sys
 import traceback
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from testbed.errors import GuestError
 from testbed.world.outlook import Outlook
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from testbed.world.node import NamespaceNode
 
 __all__ = ["COMMAND_FOLDER", "Command", "read_order", "start_command"]
@@ -42,6 +41,7 @@ _LAST_CAPABILITY = 40
 _KEPT = (_CAP_NET_BIND_SERVICE, _CAP_NET_ADMIN, _CAP_NET_RAW)
 _CAPABILITY_VERSION_3 = 0x20080522
 _SIGNAL_STATUS = 128
+_FIRST_FOR_MEMORY = "1000"  # proc_pid_oom_score_adj(5): whatever lacks memory, it is the program that has to end
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -117,7 +117,7 @@ def _run(start: _Start, streams: tuple[int, int, int]) -> NoReturn:
         for number, descriptor in enumerate(streams):
             os.dup2(descriptor, number)
         if start.order["privileged"]:
-            _become_program(start.order, start.report)
+            _become_program(start)
         _check(_libc.unshare(_CLONE_NEWNS | _CLONE_NEWUTS | _CLONE_NEWIPC | _CLONE_NEWPID), "make namespaces")
         first = os.fork()
         if not first:
@@ -142,7 +142,7 @@ def _be_first_process(start: _Start) -> NoReturn:
         outlook.set_up(output=start.output / COMMAND_FOLDER, etc=start.etc)
         program = os.fork()
         if not program:
-            _become_program(order, start.report)
+            _become_program(start)
         os.close(start.report)
         ended = None
         while ended is None:
@@ -157,8 +157,9 @@ def _be_first_process(start: _Start) -> NoReturn:
         os._exit(status)
 
 
-def _become_program(order: dict[str, Any], report: int) -> NoReturn:
+def _become_program(start: _Start) -> NoReturn:
     """Give up what the program must not have, and become it."""
+    order, report = start.order, start.report
     argv: list[str] = order["argv"]
     try:
         os.set_inheritable(report, False)  # noqa: FBT003 - the os module's
@@ -168,6 +169,8 @@ def _become_program(order: dict[str, Any], report: int) -> NoReturn:
         resource.setrlimit(resource.RLIMIT_NOFILE, (order["open_files"],) * 2)
         if not order["privileged"]:
             resource.setrlimit(resource.RLIMIT_FSIZE, (order["most_bytes"],) * 2)
+            Path("/proc/self/oom_score_adj").write_text(_FIRST_FOR_MEMORY)
+            start.node.namespace.become_confined()
             _become_user(order["uid"], order["gid"], reads_all=order["reads_all"])
         os.chdir(order["folder"])
         os.execve(order["program"], argv, order["environment"])  # noqa: S606 - no shell is wanted

@@ -14,7 +14,8 @@ from testbed.netlink import NetlinkSocket
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CLONE_NEWNET = 0x40000000
+CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
+_EVERYBODY = "0 0 4294967295\n"  # a map in which every user and group is itself (user_namespaces(7))
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -29,13 +30,24 @@ def _current() -> int:
 
 
 class Namespace:
-    """A network namespace of its own, alive while this object is open."""
+    """A network namespace of its own, alive while this object is open.
 
-    def __init__(self) -> None:
+    Args:
+        is_fenced: it belongs to a user namespace of its own. Who has the right to administer networks in that one
+            (`become_confined`) can change this network and no other: netlink reaches from each end of a link to the
+            other's namespace, and would let an administrator of both in.
+    """
+
+    def __init__(self, *, is_fenced: bool = False) -> None:
         home = _current()
-        _check(_libc.unshare(CLONE_NEWNET), "cannot make a network namespace")
-        try:
+        self._user = -1
+        if is_fenced:
+            self._user, self.fd = _fenced()
+            self.enter()
+        else:
+            _check(_libc.unshare(CLONE_NEWNET), "cannot make a network namespace")
             self.fd = _current()
+        try:
             self.kernel = NetlinkSocket()
             self.control = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
         finally:
@@ -45,6 +57,11 @@ class Namespace:
     def enter(self) -> None:
         """Move the calling process here for good (a child after fork)."""
         _check(_libc.setns(self.fd, CLONE_NEWNET), "cannot enter the network namespace")
+
+    def become_confined(self) -> None:
+        """Give up every right outside this namespace's user namespace, for good (a child after fork)."""
+        if self._user >= 0:
+            _check(_libc.setns(self._user, CLONE_NEWUSER), "cannot enter the user namespace")
 
     @contextlib.contextmanager
     def entered(self) -> Iterator[None]:
@@ -73,3 +90,32 @@ class Namespace:
         self.kernel.close()
         self.control.close()
         os.close(self.fd)
+        if self._user >= 0:
+            os.close(self._user)
+
+
+def _fenced() -> tuple[int, int]:
+    """Make a user namespace and a network namespace that belongs to it; return both, opened."""
+    made, say_made = os.pipe()
+    opened, say_opened = os.pipe()
+    pid = os.fork()
+    if not pid:
+        made_both = _libc.unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0
+        os.write(say_made, b"x" if made_both else b"")
+        os.close(say_made)
+        os.close(say_opened)
+        os.read(opened, 1)
+        os._exit(0)
+    os.close(say_made)
+    os.close(opened)
+    try:
+        if not os.read(made, 1):
+            raise OSError(f"process {pid} cannot make a user and a network namespace")
+        for name in ("uid_map", "gid_map"):
+            Path(f"/proc/{pid}", name).write_text(_EVERYBODY)
+        user, net = (os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in ("user", "net"))
+    finally:
+        os.close(say_opened)
+        os.close(made)
+        os.waitpid(pid, 0)
+    return user, net

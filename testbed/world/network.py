@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import warnings
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ from testbed.world.link import DEFAULT_MTU, NetlinkLink, planned_netem
 from testbed.world.routed import RoutedTopo
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from testbed.world.node import NamespaceNode
 
 DELAY_TOLERANCE_NS = 64  # one tick of the packet scheduler: what stock tc's rounding may cost
@@ -137,10 +140,62 @@ def read_back(network: Mininet, topology: RoutedTopo, congestion_control: dict[s
             checked["netem"] += state.check_netem(interface.name, options)
             checked["rates"] += state.check_rate(interface.name, options)
     for name, algorithm in congestion_control.items():
-        actual = network[name].namespace.sysctl("net/ipv4/tcp_congestion_control")
-        _same(f"{name}: congestion control", algorithm, actual)
+        _NodeState(network[name]).check_congestion_control(algorithm)
         checked["congestion_control"] += 1
     return checked
+
+
+def link_names(network: Mininet) -> dict[str, list[str]]:
+    """What interfaces each node has."""
+    return {node.name: sorted(link.links(node.namespace.kernel)) for node in network.hosts}
+
+
+def differences(
+    network: Mininet,
+    topology: RoutedTopo,
+    congestion_control: dict[str, str],
+    names: dict[str, list[str]],
+    out: set[frozenset[str]],
+) -> dict[str, list[str]]:
+    """What is not, or no longer, as planned, in words, by node; nodes that are as planned are left out.
+
+    Args:
+        network: that has run for a while.
+        topology: that it was built from.
+        congestion_control: by node name.
+        names: `link_names` as they were when the run began.
+        out: links that an outage keeps down, each as its two ends.
+    """
+    planned = _planned_options(topology)
+    found: dict[str, list[str]] = {}
+    for node in network.hosts:
+        state = _NodeState(node)
+        checks: list[partial[Any]] = [partial(state.check_names, names[node.name])]
+        for interface in node.intfList():
+            options = planned[node.name, interface.name]
+            if _ends(interface) in out:
+                options = {**options, "loss": 100}
+            checks.append(partial(state.check_interface, interface.name))
+            checks += [partial(check, interface.name, options) for check in (state.check_netem, state.check_rate)]
+        if node.name in congestion_control:
+            checks.append(partial(state.check_congestion_control, congestion_control[node.name]))
+        problems = [text for text in map(_problem, checks) if text is not None]
+        if problems:
+            found[node.name] = list(dict.fromkeys(problems))
+    return found
+
+
+def _ends(interface: Any) -> frozenset[str]:
+    return frozenset({interface.link.intf1.node.name, interface.link.intf2.node.name})
+
+
+def _problem(check: Callable[[], object]) -> str | None:
+    """What a check complains of."""
+    try:
+        check()
+    except CertificateError as error:
+        return str(error)
+    return None
 
 
 def _planned_options(topology: RoutedTopo) -> dict[tuple[str, str], dict[str, Any]]:
@@ -169,18 +224,30 @@ class _NodeState:
         self._links = link.links(node.namespace.kernel)
         self._qdiscs = tc.qdiscs(node.namespace.kernel)
 
+    def check_names(self, names: list[str]) -> None:
+        _same(f"{self._node.name}: interfaces", names, sorted(self._links))
+
+    def check_congestion_control(self, algorithm: str) -> None:
+        actual = self._node.namespace.sysctl("net/ipv4/tcp_congestion_control")
+        _same(f"{self._node.name}: congestion control", algorithm, actual)
+
     def check_interface(self, name: str) -> None:
         where = f"{self._node.name}:{name}"
-        actual = self._links[name]
+        actual = self._link(name)
         _same(f"{where}: MTU", DEFAULT_MTU, actual.mtu)
         _same(f"{where}: up", True, actual.up)  # noqa: FBT003 - the planned value
         active = ethtool.active_offloads(self._node.namespace.control, name)
         _same(f"{where}: active offloads", [], active)
 
+    def _link(self, name: str) -> link.LinkState:
+        if name not in self._links:
+            raise CertificateError(f"{self._node.name}:{name}: the interface is gone")
+        return self._links[name]
+
     def check_netem(self, name: str, options: dict[str, Any]) -> int:
         """1 where a netem discipline was planned and is there as planned, 0 where none was planned."""
         where = f"{self._node.name}:{name}"
-        index = self._links[name].index
+        index = self._link(name).index
         found = [qdisc.netem for qdisc in self._qdiscs if qdisc.index == index and qdisc.netem is not None]
         planned = planned_netem(*(options.get(key) for key in ("delay", "jitter", "loss", "max_queue_size")))
         if planned is None:
@@ -198,7 +265,7 @@ class _NodeState:
     def check_rate(self, name: str, options: dict[str, Any]) -> int:
         """1 where a rate was planned and is there as planned, 0 where none was planned."""
         where = f"{self._node.name}:{name}"
-        rates = tc.htb_rates(self._node.namespace.kernel, self._links[name].index)
+        rates = tc.htb_rates(self._node.namespace.kernel, self._link(name).index)
         if options.get("bw") is None:
             _same(f"{where}: HTB classes", [], rates)
             return 0

@@ -39,6 +39,7 @@ class NamespaceNode(Node):  # type: ignore[misc]  # mininet has no types
     """
 
     inNamespace: bool  # noqa: N815 - Mininet's
+    is_fenced = False  # see `Namespace`
     sysctls: dict[str, str] = {}  # noqa: RUF012 - overridden as a whole, never changed
 
     def __init__(self, name: str, inNamespace: bool = True, **params: Any) -> None:  # noqa: FBT001, FBT002, N803 - Mininet's
@@ -46,7 +47,7 @@ class NamespaceNode(Node):  # type: ignore[misc]  # mininet has no types
 
     def startShell(self, mnopts: str | None = None) -> None:  # noqa: N802, ARG002 - Mininet's name, called by its constructor
         """Make the namespace; the shell waits until it is needed."""
-        self.namespace = Namespace()
+        self.namespace = Namespace(is_fenced=self.is_fenced)
 
     @property
     def pid(self) -> int:
@@ -130,7 +131,9 @@ def _run_child(namespace: Namespace, body: Callable[[], int]) -> NoReturn:
 
 
 class Client(NamespaceNode):
-    """A vantage point."""
+    """A vantage point. A user's program may administer its network, and nobody else's."""
+
+    is_fenced = True
 
     sysctls = _HOST
 

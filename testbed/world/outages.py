@@ -39,6 +39,10 @@ class Outages:
         self._changes = sorted(changes, key=lambda change: (change[0], -change[1]))
         self._running: Counter[frozenset[str]] = Counter()
 
+    def running(self) -> set[frozenset[str]]:
+        """The links that are out, each as its two ends."""
+        return {ends for ends, count in self._running.items() if count}
+
     def next_s(self) -> float | None:
         """When the next change is due, seconds from the start of the run; None: none is left."""
         return self._changes[0][0] if self._changes else None

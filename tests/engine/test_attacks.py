@@ -193,6 +193,52 @@ time.sleep(1000)
         attack(run_scenario, tmp_path, script, privileged=True)
 
 
+ELSEWHERE = """
+import subprocess
+print(subprocess.run("ip link add here link-netnsid 0 type veth peer name there", shell=True).returncode)
+"""
+
+
+def test_a_program_makes_no_link_in_the_node_beside_its_own(run_scenario: Runner, tmp_path: Path) -> None:
+    run = attack(run_scenario, tmp_path, PLAIN + ELSEWHERE)
+    assert (run.path / "command.stdout").read_text() == "2\n"
+    assert run.manifest["valid"] is True
+    assert run.manifest["certificate"]["network"]["changed_by_command"] == []
+
+
+def test_what_a_program_changed_on_its_own_node_is_said(run_scenario: Runner, tmp_path: Path) -> None:
+    run = attack(
+        run_scenario, tmp_path, "import os\nos.system('tc qdisc del dev eth0 root; ip link add x type veth')\n"
+    )
+    (about,) = (each["about"] for each in run.manifest["checks"] if each["check"] == "network")
+    assert "until the command changed its own node" in about
+    assert "no netem there" in about
+    assert "interfaces: planned ['eth0', 'lo']" in about
+
+
+def test_a_run_whose_link_a_program_removed_is_not_valid(run_scenario: Runner, tmp_path: Path) -> None:
+    with pytest.raises(InvalidRunError, match=r"did not stay as planned: .*mobile-r1:eth0: the interface is gone"):
+        attack(run_scenario, tmp_path, PLAIN + "import os; os.system('ip link del eth0')\n")
+
+
+FILL = """
+import os
+open("/dev/shm/x", "wb").write(b"x" * (200 << 20))
+for folder in ("/tmp", "/home", "/srv", "/mnt", "/var/tmp"):
+    with open(folder + "/x", "wb") as file:
+        for _ in range(200): file.write(b"x" * (1 << 20))
+"""
+
+
+def test_a_program_that_fills_the_memory_ends_before_anything_of_the_world_does(
+    run_scenario: Runner, tmp_path: Path
+) -> None:
+    run = attack(run_scenario, tmp_path, FILL)
+    assert run.manifest["certificate"]["command_status"] == 128 + 9
+    assert run.manifest["valid"] is False
+    assert "ran out of memory and ended python" in run.manifest["problems"][0]
+
+
 def test_output_without_end_is_bounded(run_scenario: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("testbed.engine.command.MOST_OUTPUT_BYTES", 1 << 20)
     run = attack(run_scenario, tmp_path, "import os\nwhile True: os.write(1, b'x' * 65536)\n")
