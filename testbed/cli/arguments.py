@@ -93,6 +93,11 @@ def _add_run(adders: Any) -> None:
         metavar="FOLDER",
         help="a private folder (in a home, or a temporary one) that the command may read; repeatable",
     )
+    run.add_argument(
+        "--terminal",
+        action="store_true",
+        help="give the command this terminal (with --engine realtime; Ctrl-] ends the run)",
+    )
     run.add_argument("--line", metavar="NAME", help="the line that the command runs on (default: the scenario's first)")
     run.set_defaults(command=commands.run_command)
 

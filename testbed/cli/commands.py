@@ -92,10 +92,16 @@ def run_command(arguments: argparse.Namespace) -> int:
 def _user_command(arguments: argparse.Namespace) -> Any:
     """The command after ``--``, as its caller would run it; None where there is none."""
     from testbed.engine.command import UserCommand  # noqa: PLC0415
+    from testbed.engine.keyboard import Keyboard  # noqa: PLC0415
 
+    if arguments.terminal and (arguments.engine != "realtime" or not arguments.user_command):
+        raise InputError("--terminal: only a command with --engine realtime has one; in virtual time nobody can type")
     if not arguments.user_command:
         return None
-    return UserCommand(arguments.user_command, visible=arguments.show, stdin=_input())
+    keyboard = Keyboard(0) if arguments.terminal else None
+    return UserCommand(
+        arguments.user_command, visible=arguments.show, keyboard=keyboard, stdin=None if keyboard else _input()
+    )
 
 
 @contextlib.contextmanager

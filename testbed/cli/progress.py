@@ -53,7 +53,8 @@ class Progress:
     """
 
     def __init__(self, transfers: int, output: TextIO = sys.stdout) -> None:
-        self._streams = {"stdout": output, "stderr": sys.stderr}
+        self._streams = {"stdout": output, "stderr": sys.stderr, "terminal": sys.stdout}
+        self._has_terminal = False
         self._transfers = transfers
         self._done = 0
         self._now = ""
@@ -65,7 +66,10 @@ class Progress:
         """Show a message of the guest."""
         wall = time.monotonic() - self._began
         if message["kind"] == "output":
-            self._pass_on(self._streams[message["stream"]], message["data"])
+            self._has_terminal = message["stream"] == "terminal"
+            self._pass_on(self._streams[message["stream"]], message["data"], is_asked_for=self._has_terminal)
+        elif self._has_terminal:
+            return  # the command's screen is not written over
         elif "what" in message:
             self._write(f"[{wall:5.1f} s] {message['what']}", wall)
         elif message["kind"] in {"progress", "alive"}:
@@ -76,11 +80,14 @@ class Progress:
             if self._is_terminal or wall - self._said >= _SECONDS_BETWEEN_LINES:
                 self._write(f"[{wall:5.1f} s] emulated {message['t']:6.1f} s, {done}", wall)
 
-    def _pass_on(self, stream: TextIO, data: bytes) -> None:
-        """What a command prints: as it is into a file or a pipe, without control sequences onto a terminal."""
+    def _pass_on(self, stream: TextIO, data: bytes, *, is_asked_for: bool) -> None:
+        """What a command prints: as it is into a file or a pipe, without control sequences onto a terminal.
+
+        A user who gave the command this terminal asked for them.
+        """
         self.clear()
         stream.flush()
-        stream.buffer.write(printable_bytes(data) if stream.isatty() else data)
+        stream.buffer.write(printable_bytes(data) if stream.isatty() and not is_asked_for else data)
         stream.flush()
 
     def _write(self, text: str, wall: float) -> None:

@@ -23,6 +23,8 @@ from testbed.errors import InputError, MissingError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from testbed.engine.keyboard import Keyboard
+
 __all__ = ["UserCommand"]
 
 MOST_OUTPUT_BYTES = 1 << 28  # of one file that the program writes
@@ -46,6 +48,7 @@ class UserCommand:
         folder: the caller's.
         visible: folders that are shown though they are private, as the caller asked for.
         stdin: a descriptor that the program's input is read from, to its end and before it starts; None: it has none.
+        keyboard: the user's terminal, if the program is to have it; None: it has none.
         privileged: run as root of the guest with the testbed's own code, for programs of the testbed alone: they see
             everything and can change everything in the guest.
     """
@@ -55,6 +58,7 @@ class UserCommand:
     folder: Path = field(default_factory=Path.cwd)
     visible: Sequence[Path] = ()
     stdin: int | None = None
+    keyboard: Keyboard | None = None
     privileged: bool = False
 
     def program(self) -> Path:
@@ -88,6 +92,7 @@ class UserCommand:
         uid, gid = guest_identity()
         order = {
             "argv": list(self.argv), "program": str(self.program()), "folder": str(self.folder), "uid": uid, "gid": gid,
+            "terminal": None if self.keyboard is None else list(self.keyboard.size),
             "privileged": self.privileged, "most_bytes": MOST_OUTPUT_BYTES, "open_files": open_files(),
             "hidden": self._hidden(), "visible": self._visible(), "sealed": [str(run.resolve())],
             "reads_all": uid != os.geteuid() and not self._is_open_to_others(),

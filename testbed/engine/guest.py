@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
+    from testbed.engine.keyboard import Keyboard
     from testbed.engine.spool import Spool
 
 __all__ = ["Guest"]
@@ -61,6 +62,7 @@ class Guest:
         seed: of the kernel's random numbers.
         virtual: with time travel, or at the pace of the wall clock.
         silence_s: the guest is ended when it says nothing for so long (wall clock).
+        keyboard: what is typed there goes to the command; None: nothing does.
 
     Raises:
         MissingError: the testbed is installed where no kernel can be told of it.
@@ -77,8 +79,10 @@ class Guest:
         seed: int,
         virtual: bool,
         silence_s: float,
+        keyboard: Keyboard | None = None,
     ) -> None:
         self._log = log
+        self._keyboard = keyboard
         self._printed = {name: Follower(spool.output / f"command.{name}") for name in ("stdout", "stderr")}
         self._silence_s = silence_s
         self._doing = "booting"
@@ -132,7 +136,11 @@ class Guest:
             for message in self._output():
                 heard = time.monotonic()
                 yield message
-            if not select([self._from_guest], [], [], min(remaining, _LOOK_S))[0]:
+            sources = [self._from_guest] + ([self._keyboard.fileno()] if self._keyboard is not None else [])
+            ready = select(sources, [], [], min(remaining, _LOOK_S))[0]
+            if self._keyboard is not None and self._keyboard.fileno() in ready:
+                self._order(kind="typed", data=self._keyboard.typed().hex())
+            if self._from_guest not in ready:
                 continue
             data = os.read(self._from_guest, 65_536)
             if not data:
@@ -157,7 +165,8 @@ class Guest:
         """What the command has printed since, as messages."""
         for stream, follower in self._printed.items():
             for data in follower.new(most=None) if to_the_end else follower.new():
-                yield {"kind": "output", "stream": stream, "data": data}
+                shown = "terminal" if self._keyboard is not None else stream
+                yield {"kind": "output", "stream": shown, "data": data}
 
     def _stall(self, silent_s: float) -> Iterator[dict[str, Any]]:
         """What a silent guest is doing, as a message, the first time after a while and then ever more seldom."""
@@ -190,7 +199,11 @@ class Guest:
     def stop(self) -> None:
         """Ask the agent to end the run in good order."""
         if self._process.poll() is None:
-            os.write(self._to_guest, b'{"kind":"stop"}\n')
+            self._order(kind="stop")
+
+    def _order(self, **order: str) -> None:
+        """Tell the agent what to do."""
+        os.write(self._to_guest, json.dumps(order).encode() + b"\n")
 
     def __enter__(self) -> Self:
         return self

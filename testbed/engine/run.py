@@ -8,6 +8,7 @@ import os
 import platform
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from testbed.engine.kernel import KernelInfo
+    from testbed.engine.keyboard import Keyboard
     from testbed.scenario.plan import Plan
 
 __all__ = ["run_plan"]
@@ -79,7 +81,7 @@ def run_plan(
     memory_mib = guest_memory_mib(plan) if memory_mib is None else memory_mib
     require_environment(guest_mib=memory_mib)
     require_programs(plan)
-    openssl = openssl_configuration(plan.data["hello"])
+    openssl_configuration(plan.data["hello"])  # whether it can be had, before anything is made
     argv = plan.command
     if argv is not None and command is None:
         command = UserCommand(argv)
@@ -91,17 +93,7 @@ def run_plan(
     try:
         run.write_manifest(manifest)
         (folder / "plan.json").write_text(json.dumps(plan.data, indent=1))
-        spool = Spool(folder)
-        try:
-            spool.fill(plan.data, openssl)
-            if command is not None:
-                if command.stdin is not None:
-                    progress({"kind": "progress", "what": "reading the command's input", "t": 0.0})
-                spool.put_command(command.order(folder), command.stdin)
-            report = _run_guest(plan, kernel.path, spool, memory_mib=memory_mib, silence_s=silence_s, progress=progress)
-        finally:
-            manifest["left_behind"] = spool.take_over()
-            spool.remove()
+        report = _record(plan, kernel.path, run, command, manifest, memory_mib, silence_s, progress)
         guest_s = time.monotonic() - began
         progress({"kind": "progress", "what": "checking the records", "t": report["emulated_s"]})
         manifest["state"] = "checking"
@@ -122,6 +114,40 @@ def run_plan(
     manifest["guest_wall_s"] = guest_s
     run.write_manifest(manifest)
     return manifest
+
+
+def _record(  # noqa: PLR0917 - what a run consists of
+    plan: Plan,
+    kernel: Path,
+    run: RunDirectory,
+    command: UserCommand | None,
+    manifest: dict[str, Any],
+    memory_mib: int,
+    silence_s: float,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Let the guest run the plan, and take over what it recorded, whatever happens; return its report."""
+    spool = Spool(run.path)
+    keyboard = None if command is None else command.keyboard
+    try:
+        spool.fill(plan.data, openssl_configuration(plan.data["hello"]))
+        if command is not None:
+            if command.stdin is not None:
+                progress({"kind": "progress", "what": "reading the command's input", "t": 0.0})
+            spool.put_command(command.order(run.path), command.stdin)
+        with nullcontext() if keyboard is None else keyboard.raw():
+            return _run_guest(
+                plan,
+                kernel,
+                spool,
+                memory_mib=memory_mib,
+                silence_s=silence_s,
+                keyboard=keyboard,
+                progress=progress,
+            )
+    finally:
+        manifest["left_behind"] = spool.take_over()
+        spool.remove()
 
 
 def _judge(run: RunDirectory, plan: Plan, certificate: dict[str, Any], manifest: dict[str, Any]) -> None:
@@ -199,7 +225,14 @@ def _manifest(plan: Plan, kernel: KernelInfo, memory_mib: int) -> dict[str, Any]
 
 
 def _run_guest(
-    plan: Plan, kernel: Path, spool: Spool, *, memory_mib: int, silence_s: float, progress: Progress
+    plan: Plan,
+    kernel: Path,
+    spool: Spool,
+    *,
+    memory_mib: int,
+    silence_s: float,
+    keyboard: Keyboard | None,
+    progress: Progress,
 ) -> dict[str, Any]:
     with Guest(
         kernel,
@@ -210,6 +243,7 @@ def _run_guest(
         seed=plan.data["seed"],
         virtual=plan.data["engine"] == "virtual",
         silence_s=silence_s,
+        keyboard=keyboard,
     ) as guest:
         try:
             for message in guest.messages():

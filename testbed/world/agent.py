@@ -9,7 +9,6 @@ import ctypes
 import gc
 import json
 import os
-import select
 import subprocess
 import sys
 import time
@@ -34,9 +33,12 @@ from testbed.world.outages import LinkChange, Outages
 from testbed.world.outlook import mount_over
 from testbed.world.servers import Nginx, Origins, replay_server, resolver
 from testbed.world.vantage import Vantage
+from testbed.world.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from testbed.world.terminal import Terminal
 
 OUTPUT = Path("/run/output")
 WORK = Path("/run/testbed")
@@ -190,44 +192,59 @@ class World:
             self._start_line(line)
         if phase["command"] is not None:
             self._start_command(phase["command"])
-        # Transfers end by themselves, so a long one may say that time passes. A command need not: its silence counts.
-        patience_ms = None if phase["command"] is not None else _HEARTBEAT_MS
-        ending = {os.pidfd_open(pid): pid for pid in self._clients}
-        lasting = {each.fileno(): each for each in self._lasting()}
         alarm = Alarm()
-        poll = select.poll()
-        for source in (self._progress_read, self._line.fileno(), alarm.fileno(), *ending, *lasting):
-            poll.register(source, select.POLLIN)
+        watch = Watch()
+        for lasting in self._lasting():
+            watch.add(lasting.fileno(), self._early_end_of(lasting))
+        watch.add(alarm.fileno(), lambda: self._change_link(self._outages.next_change()))
+        watch.add(self._progress_read, self._pass_progress_on)
+        watch.add(self._line.fileno(), self._obey)
+        for pid in self._clients:
+            self._watch_client(watch, pid)
+        terminal = None if phase["command"] is None else self._command.terminal
+        if terminal is not None:
+            self._watch_terminal(watch, terminal)
+        # Transfers end by themselves, so a long one may say that time passes. A command need not: its silence counts,
+        # unless somebody sits before it.
+        patience_ms = None if phase["command"] is not None and terminal is None else _HEARTBEAT_MS
         is_due = False
         while self._clients:
             alarm.set(self._next_change_ns(), has_gone_off=is_due)
-            ready = {descriptor for descriptor, _ in poll.poll(patience_ms)}
-            self._expect_alive(ready, lasting)
+            ready = watch.wait(patience_ms)
+            is_due = alarm.fileno() in ready
             if not ready:
                 self._line.send("alive", t=(time.time_ns() - self._start_ns) / 1e9)
-            is_due = alarm.fileno() in ready
-            if is_due:
-                self._change_link(self._outages.next_change())
-            if self._progress_read in ready:
-                self._pass_progress_on()
-            if self._line.fileno() in ready:
-                self._obey()
-            for descriptor in ready & ending.keys():
-                poll.unregister(descriptor)
-                os.close(descriptor)
-                self._reap(ending.pop(descriptor))
         alarm.close()
+
+    @staticmethod
+    def _watch_terminal(watch: Watch, terminal: Terminal) -> None:
+        def printed() -> None:
+            if not terminal.show():
+                watch.remove(terminal.fileno())
+
+        watch.add(terminal.fileno(), printed)
+
+    def _watch_client(self, watch: Watch, pid: int) -> None:
+        descriptor = os.pidfd_open(pid)
+
+        def ended() -> None:
+            watch.remove(descriptor)
+            os.close(descriptor)
+            self._reap(pid)
+
+        watch.add(descriptor, ended)
+
+    @staticmethod
+    def _early_end_of(lasting: Child | Nginx) -> Callable[[], None]:
+        def ended() -> None:
+            raise lasting.early_end()
+
+        return ended
 
     def _lasting(self) -> list[Child | Nginx]:
         """What has to live as long as the run does."""
         metronome = [] if self._metronome is None else [self._metronome]
         return [*self._boxes.values(), *self._servers, self._captures, *metronome]
-
-    @staticmethod
-    def _expect_alive(ready: set[int], lasting: dict[int, Child | Nginx]) -> None:
-        """Raise GuestError if something that has to last has ended."""
-        for descriptor in ready & lasting.keys():
-            raise lasting[descriptor].early_end()
 
     def _next_change_ns(self) -> int | None:
         """When a link will next fail or recover."""
@@ -298,9 +315,12 @@ class World:
                 os.sync()
 
     def _obey(self) -> None:
-        if any(order.get("kind") == "stop" for order in self._line.receive()):
-            self._captures.stop()
-            raise GuestError("stopped by the user")
+        for order in self._line.receive():
+            if order["kind"] == "stop":
+                self._captures.stop()
+                raise GuestError("stopped by the user")
+            if order["kind"] == "typed" and self._command.terminal is not None:
+                self._command.terminal.type(bytes.fromhex(order["data"]))
 
     def _change_link(self, change: LinkChange) -> None:
         """Start or end an outage: every packet on the link is lost, as behind a router that hangs."""

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from testbed.errors import GuestError
 from testbed.world.outlook import Outlook
+from testbed.world.terminal import Terminal, take_control
 
 if TYPE_CHECKING:
     from testbed.world.node import NamespaceNode
@@ -51,11 +52,13 @@ class Command:
 
     Attributes:
         pid: of the process that ends when the program and all that it started have ended.
+        terminal: that it has; None: it has none.
         errors: where it says why the program could not be started; empty at its end if it could.
     """
 
     pid: int
     errors: int
+    terminal: Terminal | None = None
 
     def status(self) -> int:
         """The exit status of the program that has ended; 128 + n for signal n.
@@ -64,6 +67,8 @@ class Command:
             GuestError: it could not be started.
         """
         _, status = os.waitpid(self.pid, 0)
+        while self.terminal is not None and self.terminal.show():
+            pass
         with os.fdopen(self.errors, "rb") as errors:
             problem = errors.read().decode("utf-8", "replace")
         if problem:
@@ -86,20 +91,25 @@ def start_command(order: dict[str, Any], node: NamespaceNode, output: Path, etc:
 
     Args:
         order: what the host says of it (`testbed.engine.command`): ``argv, program, environment, folder, uid, gid,
-            privileged, reads_all, hidden, visible, sealed, most_bytes, open_files``.
+            privileged, reads_all, hidden, visible, sealed, most_bytes, open_files``, and ``terminal``: its
+            rows and columns, or None.
         node: where it runs.
         output: the guest's folder.
         etc: a folder in memory with the files that it finds in place of the host's (`Outlook.set_up`).
     """
     errors, report = os.pipe()
-    streams = _open_streams(output)
+    size = order["terminal"]
+    terminal = None if size is None else Terminal((size[0], size[1]), output / "command.stdout")
+    if terminal is not None:
+        os.fchown(terminal.inner, order["uid"], order["gid"])
+    streams = _open_streams(output) if terminal is None else (terminal.inner,) * 3
     pid = os.fork()
     if not pid:
         _run(_Start(order, node, output, etc, report), streams)
     os.close(report)
-    for descriptor in streams:
+    for descriptor in set(streams):
         os.close(descriptor)
-    return Command(pid, errors)
+    return Command(pid, errors, terminal)
 
 
 def _open_streams(output: Path) -> tuple[int, int, int]:
@@ -166,6 +176,8 @@ def _become_program(start: _Start) -> NoReturn:
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)
+        if order["terminal"] is not None:
+            take_control()
         resource.setrlimit(resource.RLIMIT_NOFILE, (order["open_files"],) * 2)
         if not order["privileged"]:
             resource.setrlimit(resource.RLIMIT_FSIZE, (order["most_bytes"],) * 2)

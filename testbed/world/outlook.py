@@ -70,7 +70,8 @@ class Outlook:
         """
         _mount("", "/", flags=_MS_REC | _MS_PRIVATE)
         kept = [(path, os.open(path, os.O_PATH | os.O_CLOEXEC)) for path in self.visible]
-        places = [(str(path), os.open(path, os.O_PATH)) for path in (output, etc, etc / "ca.pem")]
+        terminals = Path("/dev/pts")
+        places = [(str(path), os.open(path, os.O_PATH)) for path in (output, etc, etc / "ca.pem", terminals)]
         self._replace_etc(etc)
         for folder in self.hidden:
             Path(folder).mkdir(parents=True, exist_ok=True)  # one may lie in another, which is empty by now
@@ -87,7 +88,7 @@ class Outlook:
                 mount_over(Path(os.devnull), place)
         self._make_run(places[0][1])
         _bind(places[2][1], "/run/ca.pem")
-        _make_devices()
+        _make_devices(places[3][1])
         _mount("proc", "/proc", "proc", _MS_NOSUID | _MS_NODEV)
         _mount("sysfs", "/sys", "sysfs", _MS_NOSUID | _MS_NODEV | _MS_RDONLY)
         for descriptor in (*(each for _, each in kept), *(each for _, each in places)):
@@ -138,8 +139,8 @@ def _bind(descriptor: int, path: str) -> None:
     _mount(f"/proc/self/fd/{descriptor}", path, flags=_MS_BIND | _MS_REC)
 
 
-def _make_devices() -> None:
-    """A /dev without the line to the host, and with terminals and shared memory of its own."""
+def _make_devices(terminals: int) -> None:
+    """A /dev without the line to the host, and with shared memory of its own; terminals are those of the guest."""
     _mount("tmpfs", "/dev", "tmpfs", _MS_NOSUID, "mode=755")
     previous = os.umask(0)
     for name, (major, minor) in _DEVICES.items():
@@ -149,6 +150,7 @@ def _make_devices() -> None:
     os.umask(previous)
     for name, target in _DEVICE_LINKS.items():
         Path("/dev", name).symlink_to(target)
-    for name, kind, options in (("pts", "devpts", "newinstance,ptmxmode=666,mode=620"), ("shm", "tmpfs", "mode=1777")):
-        Path("/dev", name).mkdir()
-        _mount(kind, f"/dev/{name}", kind, _MS_NOSUID, options)
+    Path("/dev/shm").mkdir()  # noqa: S108 - the program's own
+    _mount("tmpfs", "/dev/shm", "tmpfs", _MS_NOSUID, "mode=1777")  # noqa: S108 - as above
+    Path("/dev/pts").mkdir()
+    _bind(terminals, "/dev/pts")

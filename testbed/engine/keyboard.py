@@ -1,0 +1,63 @@
+"""The user's terminal while a command in the guest has it: raw, so that every key gets there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import termios
+import tty
+from typing import TYPE_CHECKING
+
+from testbed.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Keyboard"]
+
+_CHUNK = 1024
+_LEAVE = b"\x1d"  # Ctrl-], as in telnet: Ctrl-C is the program's
+
+
+class Keyboard:
+    """A terminal that is read key by key.
+
+    Args:
+        descriptor: of the terminal.
+
+    Raises:
+        InputError: it is none.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        if not os.isatty(descriptor):
+            raise InputError("--terminal: standard input is no terminal; leave the option out, and pipe the input in")
+        self._descriptor = descriptor
+
+    def fileno(self) -> int:
+        """For select."""
+        return self._descriptor
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns."""
+        size = os.get_terminal_size(self._descriptor)
+        return size.lines, size.columns
+
+    @contextlib.contextmanager
+    def raw(self) -> Iterator[None]:
+        """Every key comes as it is, for the length of the block."""
+        before = termios.tcgetattr(self._descriptor)
+        tty.setraw(self._descriptor, termios.TCSADRAIN)
+        try:
+            yield
+        finally:
+            termios.tcsetattr(self._descriptor, termios.TCSADRAIN, before)
+
+    def typed(self) -> bytes:
+        """What has been typed. Raises KeyboardInterrupt for the key that leaves."""
+        data = os.read(self._descriptor, _CHUNK)
+        if _LEAVE in data:
+            raise KeyboardInterrupt(signal.SIGINT)
+        return data
