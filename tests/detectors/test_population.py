@@ -105,7 +105,10 @@ def test_wehey_sees_one_queue_when_both_paths_together_get_what_one_gets() -> No
     assert per_client_queue(alone, rng.normal(4e6, 1e5, 80), variation, rng=rng) > 0.05
 
 
-def losing(pattern: np.ndarray[tuple[int], np.dtype[np.float64]], seed: int) -> Fates:
+SHARES = np.array([0.02, 0.3])
+
+
+def losing(pattern: NDArray[np.float64], seed: int) -> Fates:
     """Return a packet every 2 ms; in each second the share of ``pattern`` is lost."""
     rng = np.random.default_rng(seed)
     times = np.arange(0, len(pattern), 0.002)
@@ -115,9 +118,9 @@ def losing(pattern: np.ndarray[tuple[int], np.dtype[np.float64]], seed: int) -> 
 
 def test_wehey_sees_one_policer_when_losses_rise_and_fall_together() -> None:
     rng = np.random.default_rng(7)
-    pattern = rng.choice([0.02, 0.3], 60)
+    pattern = rng.choice(SHARES, 60)
     together = common_policer(losing(pattern, 1), losing(pattern, 2), rtt_s=0.03)
-    apart = common_policer(losing(pattern, 1), losing(rng.choice([0.02, 0.3], 60), 2), rtt_s=0.03)
+    apart = common_policer(losing(pattern, 1), losing(rng.choice(SHARES, 60), 2), rtt_s=0.03)
     assert together is not None
     assert apart is not None
     assert together > 0.95 > apart

@@ -93,7 +93,7 @@ def _best(
         else:
             spared += level >= size - slack
             level = np.maximum(level - size, -slack)
-    caught, spared = caught / max(lost.sum(), 1), spared / max((~lost).sum(), 1)
+    caught, spared = caught / max(int(lost.sum()), 1), spared / max(int((~lost).sum()), 1)
     best = int(np.argmax(caught + spared))
     fit = BucketFit(
         rate_bps=float(rate[best] * 8),
