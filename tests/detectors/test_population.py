@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -29,6 +30,9 @@ from testbed.detectors.verdict import Outcome
 from tests.detectors.build import DAY_S, MARCH_10_S, bottleneck_flow, flow_transfer, observation, speeds, steady
 
 YES, NO, OPEN = Outcome.THROTTLED, Outcome.NOT_THROTTLED, Outcome.INCONCLUSIVE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def test_a_fixed_rate_of_originals_alone_is_found() -> None:
