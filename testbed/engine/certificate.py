@@ -62,7 +62,9 @@ def notes(plan: Plan, manifest: dict[str, Any]) -> list[str]:
         if transfer["hello"] and transfer["role"] != "control":
             unread[transfer["hello"]].append(transfer["name"])
     for why, names in unread.items():
-        found.append(f"{len(names)} transfers were not found by their box ({why}): {', '.join(dict.fromkeys(names))}")
+        named = ", ".join(dict.fromkeys(names))
+        since = ", as browsers have sent since 2024" if "packets" in why else ""
+        found.append(f"{len(names)} transfers were not found by their box ({why}{since}): {named}")
     return found
 
 
