@@ -9,12 +9,15 @@ __all__ = ["client_hello", "extensions_length_offset", "padded"]
 
 _PADDING_EXTENSION = 21
 _RANDOM = slice(11, 43)
+_HYBRID_SINCE = (3, 5)  # OpenSSL sends a hybrid key share by default; no client of 2021 had one
 
 
 @cache
 def client_hello(name: str | None = None) -> bytes:
-    """A ClientHello record for a name; None: without server_name."""
+    """A ClientHello record for a name, as OpenSSL sent it in 2021; None: without server_name."""
     context = ssl.create_default_context()
+    if ssl.OPENSSL_VERSION_INFO[:2] >= _HYBRID_SINCE:
+        context.set_ecdh_curve("prime256v1")  # without the hybrid key share, for which a packet has no room
     context.check_hostname = False
     outgoing = ssl.MemoryBIO()
     session = context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=name)
