@@ -33,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for number in _ENDING:
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup asks for that
             signal.signal(number, _interrupt)
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # not every terminal has every character
@@ -61,6 +62,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         _forget_output()
         return 1
     return status
+
+
+def _open_closed_streams() -> None:
+    """Let a stream that the caller closed lead nowhere, before a file of ours takes its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+            setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", closefd=False))
 
 
 def _forget_output() -> None:

@@ -86,7 +86,9 @@ def run_command(arguments: argparse.Namespace) -> int:
         table = sys.stderr if command else sys.stdout  # what a command prints on stdout is its own
         show(transfer_table(manifest), file=table)
         show(f"run directory: {folder} (testbed report {folder})", file=table)
-    return _status(manifest, int(manifest["certificate"].get("command_status", 0)))
+    if progress.lost is not None:
+        say(f"testbed: {progress.lost}")
+    return _status(manifest, int(manifest["certificate"].get("command_status", 0)) or int(progress.lost is not None))
 
 
 def _user_command(arguments: argparse.Namespace) -> Any:

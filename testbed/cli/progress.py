@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 from typing import TYPE_CHECKING, Any, TextIO
@@ -47,13 +48,19 @@ def reading_progress() -> Iterator[None]:
 class Progress:
     """One line on a terminal, rewritten; a line now and then elsewhere.
 
+    A run goes on where nobody can hear of it: what a command prints is kept in the run directory, too.
+
+    Attributes:
+        lost: why not all that the command printed could be passed on; None: it was.
+
     Args:
         transfers: how many there will be.
         output: where what a command prints on its standard output goes.
     """
 
     def __init__(self, transfers: int, output: TextIO = sys.stdout) -> None:
-        self._streams = {"stdout": output, "stderr": sys.stderr, "terminal": sys.stdout}
+        self.lost: str | None = None
+        self._streams: dict[str, TextIO | None] = {"stdout": output, "stderr": sys.stderr, "terminal": sys.stdout}
         self._has_terminal = False
         self._transfers = transfers
         self._done = 0
@@ -67,7 +74,7 @@ class Progress:
         wall = time.monotonic() - self._began
         if message["kind"] == "output":
             self._has_terminal = message["stream"] == "terminal"
-            self._pass_on(self._streams[message["stream"]], message["data"], is_asked_for=self._has_terminal)
+            self._pass_on(message["stream"], message["data"], is_asked_for=self._has_terminal)
         elif self._has_terminal:
             return  # the command's screen is not written over
         elif "what" in message:
@@ -80,22 +87,32 @@ class Progress:
             if self._is_terminal or wall - self._said >= _SECONDS_BETWEEN_LINES:
                 self._write(f"[{wall:5.1f} s] emulated {message['t']:6.1f} s, {done}", wall)
 
-    def _pass_on(self, stream: TextIO, data: bytes, *, is_asked_for: bool) -> None:
+    def _pass_on(self, name: str, data: bytes, *, is_asked_for: bool) -> None:
         """What a command prints: as it is into a file or a pipe, without control sequences onto a terminal.
 
         A user who gave the command this terminal asked for them.
         """
-        self.clear()
-        stream.flush()
-        stream.buffer.write(printable_bytes(data) if stream.isatty() and not is_asked_for else data)
-        stream.flush()
+        stream = self._streams[name]
+        if stream is None:
+            return
+        try:
+            self.clear()
+            stream.flush()
+            stream.buffer.write(printable_bytes(data) if stream.isatty() and not is_asked_for else data)
+            stream.flush()
+        except OSError as error:
+            self._streams[name] = None
+            self.lost = f"{name}: {error.strerror}; all that the command printed is in the run directory"
+            with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device
+                os.dup2(nowhere.fileno(), stream.fileno())  # Python would try again at its end
 
     def _write(self, text: str, wall: float) -> None:
         self._said = wall
         if self._is_terminal:
             print(f"\r\033[K{one_line(text)[:110]}", end="", file=sys.stderr, flush=True)
         else:
-            say(text)
+            with contextlib.suppress(OSError):
+                say(text)
 
     def clear(self) -> None:
         """Leave the terminal as it was."""

@@ -7,6 +7,7 @@ patch). Nothing is mounted on the host, and the fences of `confine` stand around
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -47,7 +48,22 @@ _GRACE_S = 5.0
 _FIRST_STALL_S = 5.0  # of silence, before it is said what the guest is doing
 _LOOK_S = 0.1  # how often a command's output is looked at
 _HARMLESS = ("check_one_sigio failed", "reboot: Power down")  # the first: Landlock gives the kernel no terminal to try
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _UNQUOTABLE = '"\n\0'
+
+
+@contextlib.contextmanager
+def postponed_signals() -> Iterator[None]:
+    """Let signals that end the run wait until a process has been started.
+
+    Python runs functions of its own library right after a fork, and an exception in one of them, such as the
+    KeyboardInterrupt of a signal, is printed and forgotten.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Guest:
@@ -101,8 +117,9 @@ class Guest:
             die_with_parent()
             restrict_writes(writable, [Path(os.devnull)])
             refuse_system_calls()
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
 
-        with log.open("wb") as printed:
+        with log.open("wb") as printed, postponed_signals():
             self._process = subprocess.Popen(
                 [str(kernel), *line, *arguments],
                 cwd=spool.folder,

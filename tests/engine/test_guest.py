@@ -37,6 +37,21 @@ def processes_below(folder: Path) -> list[int]:
     return found
 
 
+INTERRUPTED_AT_FORK = """
+import os, signal, subprocess
+from testbed.engine.guest import postponed_signals
+os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), signal.SIGINT))
+try:
+    with postponed_signals(): subprocess.run(["/bin/true"], preexec_fn=int, check=True)
+except KeyboardInterrupt: print("heard")
+"""
+
+
+def test_a_signal_that_comes_as_the_guest_is_started_is_not_lost() -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED_AT_FORK], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("heard\n", "")
+
+
 def test_a_hung_guest_is_ended_and_the_error_says_what_it_did(run_scenario: Runner) -> None:
     """A program that spins never lets virtual time pass."""
     ended = "said nothing for 3 s and was ended; it was last running the command .* without a system call"

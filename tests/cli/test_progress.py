@@ -1,0 +1,40 @@
+"""What is said while a run goes on, also where nobody listens any more."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from testbed.cli.progress import Progress
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def output(data: bytes) -> dict[str, object]:
+    return {"kind": "output", "stream": "stdout", "data": data}
+
+
+def test_output_that_nobody_takes_is_lost_and_that_is_said() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as file:
+        progress = Progress(0, output=file)
+        progress.show(output(b"first"))
+        progress.show(output(b"second"))
+    assert progress.lost == "stdout: Broken pipe; all that the command printed is in the run directory"
+
+
+def test_output_that_is_taken_is_not_lost(tmp_path: Path) -> None:
+    with (tmp_path / "output").open("w") as file:
+        progress = Progress(0, output=file)
+        progress.show(output(b"\x1b[2Jas it is"))
+    assert progress.lost is None
+    assert (tmp_path / "output").read_bytes() == b"\x1b[2Jas it is"
+
+
+def test_a_caller_may_close_the_standard_streams() -> None:
+    command = f"exec {sys.executable} -m testbed.cli show 2021-03-10 <&- >&- 2>&-"
+    assert subprocess.run(["/bin/sh", "-c", command], check=False).returncode == 0
