@@ -59,7 +59,7 @@ def notes(plan: Plan, manifest: dict[str, Any]) -> list[str]:
     found += [f"left in the guest, not taken over: {each}" for each in manifest.get("left_behind", [])]
     unread: dict[str, list[str]] = defaultdict(list)
     for transfer in manifest["transfers"]:
-        if transfer["hello"] and transfer["role"] != "control":
+        if transfer["hello"] and transfer["role"] != "control" and transfer["kind"] != "evade":
             unread[transfer["hello"]].append(transfer["name"])
     for why, names in unread.items():
         named = ", ".join(dict.fromkeys(names))

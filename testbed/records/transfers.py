@@ -89,11 +89,11 @@ def _summarise(transfer: dict[str, Any], records: list[dict[str, Any]], flows: _
 def hello_in_words(record: dict[str, Any]) -> str | None:
     """Why a box did not find the name in a hello; None where there was no hello to be found."""
     reason: str = record["reason"]
-    packets, seen, size = (record.get(key) for key in ("packets", "bytes", "size"))
     if reason == "spans packets":
-        # A box that gives up has seen some of the packets; the others are taken to be as large.
-        expected = -(-size * packets // seen) if size and packets and seen else 2
-        return f"hello in {max(expected, 2)} packets"
+        # A box that gives up has seen some of the packets, and cannot know how many the others are.
+        is_whole = bool(record.get("size")) and record["bytes"] >= record["size"]
+        seen = record["packets"]
+        return f"hello in {seen} packets" if is_whole and seen > 1 else f"hello in {max(seen + 1, 2)} packets or more"
     if reason == "not recognised":
         return None
     return _HELLOS.get(reason, f"hello: {reason}")

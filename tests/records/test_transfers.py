@@ -195,3 +195,21 @@ def test_received_bytes_are_those_of_one_side_in_order() -> None:
     ]
     assert received_bytes(records, "client") == ([1.0, 2.0, 3.0], [10, 20, 30])
     assert received_bytes(records, "server") == ([1.5], [5])
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        ({"reason": "spans packets", "packets": 1, "bytes": 1448, "size": 1981}, "hello in 2 packets or more"),
+        ({"reason": "spans packets", "packets": 1, "bytes": 115, "size": 517}, "hello in 2 packets or more"),
+        ({"reason": "spans packets", "packets": 2, "bytes": 517, "size": 517}, "hello in 2 packets"),
+        ({"reason": "spans packets", "packets": 2, "bytes": 300, "size": None}, "hello in 3 packets or more"),
+        ({"reason": "no name", "packets": 1, "bytes": 517, "size": 517}, "hello without a name"),
+        ({"reason": "not recognised", "packets": 1, "bytes": 9, "size": None}, None),
+        ({"reason": "something new", "packets": 1, "bytes": 9, "size": None}, "hello: something new"),
+    ],
+)
+def test_why_a_hello_was_not_found_is_said_in_words_that_hold(seen: dict[str, Any], words: str | None) -> None:
+    summary = summarise(MEASUREMENTS, [opened(1.1), box("hello_unread", 1.3, protocol="tls", direction="up", **seen)])
+    assert summary["hello"] == words
+    assert summary["throttled"] is False
