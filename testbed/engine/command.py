@@ -35,6 +35,7 @@ _AUTHORITY = "/run/ca.pem"  # where the program finds the run's certificate auth
 _TRUST = dict.fromkeys(("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"), _AUTHORITY)
 _OURS = frozenset({"SETUPTOOLS_USE_DISTUTILS"})  # set by the command line itself, for Mininet
 _PRIVATE = ("/home", "/root", "/tmp", "/var/tmp", "/media", "/mnt", "/srv")  # noqa: S108 - hidden, not used
+_SYSTEM = ("/usr", "/etc", "/dev", "/proc", "/sys", "/run")  # no user's home, though a daemon's account may name one
 _BINARIES = {"bin", "sbin"}
 
 
@@ -94,7 +95,7 @@ class UserCommand:
             "argv": list(self.argv), "program": str(self.program()), "folder": str(self.folder), "uid": uid, "gid": gid,
             "terminal": None if self.keyboard is None else list(self.keyboard.size),
             "privileged": self.privileged, "most_bytes": MOST_OUTPUT_BYTES, "open_files": open_files(),
-            "hidden": self._hidden(), "visible": self._visible(), "sealed": [str(run.resolve())],
+            "hidden": self._hidden(), "visible": self._visible(), "sealed": _sealed(run.resolve(), self.folder),
             "reads_all": uid != os.geteuid() and not self._is_open_to_others(),
         }  # fmt: skip
         environment = self._privileged_environment() if self.privileged else self._environment()
@@ -120,8 +121,10 @@ class UserCommand:
 
     def _hidden(self) -> list[str]:
         """Private folders; the caller's home may be elsewhere."""
-        home = self.environment.get("HOME", "")
-        places = [*_PRIVATE, *([home] if Path(home).is_absolute() and home != os.sep else [])]
+        given = self.environment.get("HOME", "")
+        home = os.path.realpath(given if Path(given).is_absolute() else os.sep)
+        is_system = home == os.sep or any(Path(home).is_relative_to(place) for place in _SYSTEM)
+        places = [*_PRIVATE, *([] if is_system else [home])]
         return [place for place in dict.fromkeys(map(os.path.realpath, places)) if Path(place).is_dir()]
 
     def _visible(self) -> list[str]:
@@ -167,6 +170,15 @@ def _exists(path: Path) -> bool:
         return path.exists()
     except (OSError, ValueError):
         return False
+
+
+def _sealed(run: Path, folder: Path) -> list[str]:
+    """What is never shown: the run, and earlier ones beside it, since the same seed has the same ground truth."""
+    beside = [each for each in run.parent.iterdir() if each != run]
+    is_inside = folder.resolve().is_relative_to(run.parent)
+    if beside and not is_inside and all((each / "manifest.json").is_file() for each in beside):
+        return [str(run.parent)]
+    return [str(run)]
 
 
 def open_files() -> int:

@@ -47,6 +47,7 @@ _F_SETPIPE_SZ = 1031
 _GRACE_S = 5.0
 _FIRST_STALL_S = 5.0  # of silence, before it is said what the guest is doing
 _LOOK_S = 0.1  # how often a command's output is looked at
+_LOOK_AT_ROOM_S = 1.0  # how often it is looked at what a command has written
 _HARMLESS = ("check_one_sigio failed", "reboot: Power down")  # the first: Landlock gives the kernel no terminal to try
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _UNQUOTABLE = '"\n\0'
@@ -101,6 +102,8 @@ class Guest:
         self._keyboard = keyboard
         self._printed = {name: Follower(spool.output / f"command.{name}") for name in ("stdout", "stderr")}
         self._silence_s = silence_s
+        self._spool = spool
+        self._next_look = 0.0
         self._doing = "booting"
         arguments = _arguments(memory_mib=memory_mib, start_ns=start_ns, seed=seed, virtual=virtual)
         to_guest_read, self._to_guest = os.pipe()
@@ -150,6 +153,7 @@ class Guest:
             if remaining <= 0:
                 raise GuestError(self._silence())
             yield from self._stall(silent)
+            self._expect_room()
             for message in self._output():
                 heard = time.monotonic()
                 yield message
@@ -177,6 +181,18 @@ class Guest:
                     yield message
                     return
                 yield message
+
+    def _expect_room(self) -> None:
+        """Raise GuestError if a command fills the disk."""
+        now = time.monotonic()
+        if now < self._next_look:
+            return
+        if self._spool.is_overfull():
+            raise GuestError(
+                "the command filled /run/output far beyond what is taken over (1 GiB, 10000 files) and was ended; "
+                "let it write less, or to /tmp, which is memory of the guest"
+            )
+        self._next_look = now + _LOOK_AT_ROOM_S
 
     def _output(self, *, to_the_end: bool = False) -> Iterator[dict[str, Any]]:
         """What the command has printed since, as messages."""

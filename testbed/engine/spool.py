@@ -36,6 +36,8 @@ MOST_OUTPUT_BYTES = 1 << 30
 MOST_INPUT_BYTES = 1 << 28
 _CHUNK = 1 << 16
 _MOST_FILES = 10_000
+_FAR_MORE = 2
+_BLOCK = 512  # bytes; what stat(2) counts in
 _DEEPEST = 16
 _MOST_LEFT = 100  # lines in the manifest that name what was left behind; the rest is counted
 _FILE_MODE, _FOLDER_MODE = 0o666, 0o777  # less the caller's umask: what the guest's programs chose is not kept
@@ -120,6 +122,22 @@ class Spool:
         if uid != os.geteuid():
             for path in self.folder.rglob("*"):
                 os.chown(path, uid, gid, follow_symlinks=False)
+
+    def is_overfull(self) -> bool:
+        """Whether a command has left far more than would be taken over; said while it runs, before the disk is full."""
+        blocks = entries = 0
+        pending = [os.fspath(self.output / COMMAND_OUTPUT)]
+        while pending:
+            with contextlib.suppress(OSError), os.scandir(pending.pop()) as found:  # it may be gone by now
+                for entry in found:
+                    status = entry.stat(follow_symlinks=False)
+                    entries += 1
+                    blocks += status.st_blocks
+                    if entries > _FAR_MORE * _MOST_FILES or blocks * _BLOCK > _FAR_MORE * MOST_OUTPUT_BYTES:
+                        return True
+                    if stat.S_ISDIR(status.st_mode):
+                        pending.append(entry.path)
+        return False
 
     def take_over(self) -> list[str]:
         """Move what the guest recorded to its place in the run directory; the guest must have ended.

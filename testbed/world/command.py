@@ -42,6 +42,7 @@ _LAST_CAPABILITY = 40
 _KEPT = (_CAP_NET_BIND_SERVICE, _CAP_NET_ADMIN, _CAP_NET_RAW)
 _CAPABILITY_VERSION_3 = 0x20080522
 _SIGNAL_STATUS = 128
+_MOST_PROCESSES = 1024  # of the program, threads counted: each is one of the host's, too
 _FIRST_FOR_MEMORY = "1000"  # proc_pid_oom_score_adj(5): whatever lacks memory, it is the program that has to end
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -181,6 +182,7 @@ def _become_program(start: _Start) -> NoReturn:
         resource.setrlimit(resource.RLIMIT_NOFILE, (order["open_files"],) * 2)
         if not order["privileged"]:
             resource.setrlimit(resource.RLIMIT_FSIZE, (order["most_bytes"],) * 2)
+            resource.setrlimit(resource.RLIMIT_NPROC, (_MOST_PROCESSES,) * 2)
             Path("/proc/self/oom_score_adj").write_text(_FIRST_FOR_MEMORY)
             start.node.namespace.become_confined()
             _become_user(order["uid"], order["gid"], reads_all=order["reads_all"])

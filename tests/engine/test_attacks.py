@@ -239,6 +239,35 @@ def test_a_program_that_fills_the_memory_ends_before_anything_of_the_world_does(
     assert "ran out of memory and ended python" in run.manifest["problems"][0]
 
 
+def test_a_program_that_fills_the_disk_is_ended(
+    run_scenario: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("testbed.engine.spool.MOST_OUTPUT_BYTES", 1 << 20)
+    script = """
+for number in range(1000):
+    with open(f"/run/output/{number}", "wb") as file: file.write(b"x" * (1 << 20))
+"""
+    with pytest.raises(InvalidRunError, match="the command filled /run/output"):
+        attack(run_scenario, tmp_path, script)
+
+
+BOMB = """
+import os, time
+number = 0
+try:
+    while True:
+        if not os.fork(): time.sleep(1000)
+        number += 1
+except OSError as error: print(error.errno, 900 < number < 1024)
+"""
+
+
+def test_a_program_has_a_bounded_number_of_processes(run_scenario: Runner, tmp_path: Path) -> None:
+    run = attack(run_scenario, tmp_path, BOMB)
+    assert (run.path / "command.stdout").read_text() == "11 True\n"
+    assert run.manifest["valid"] is True
+
+
 def test_output_without_end_is_bounded(run_scenario: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("testbed.engine.command.MOST_OUTPUT_BYTES", 1 << 20)
     run = attack(run_scenario, tmp_path, "import os\nwhile True: os.write(1, b'x' * 65536)\n")

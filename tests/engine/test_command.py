@@ -130,6 +130,28 @@ def test_a_program_is_found_in_the_callers_path_and_folder(tmp_path: Path) -> No
     assert UserCommand(["./tool"], environment={}, folder=tmp_path / "here").program() == tmp_path / "here/tool"
 
 
+@pytest.mark.parametrize("home", ["/", "/usr/bin", "/usr/games", "/dev/null", "", "relative"])
+def test_a_home_that_belongs_to_the_system_is_not_hidden(tmp_path: Path, home: str) -> None:
+    order = UserCommand(["/bin/true"], environment={"HOME": home}, folder=tmp_path).order(tmp_path / "run")
+    assert not {os.path.realpath(home), "/", "/usr"} & set(order["hidden"])
+
+
+def test_earlier_runs_beside_a_run_are_not_shown(tmp_path: Path) -> None:
+    """With the same seed their ground truth is this run's."""
+    runs = tmp_path / "results" / "runs"
+    for name in ("1", "2"):
+        (runs / name).mkdir(parents=True)
+        (runs / name / "manifest.json").write_text("{}")
+    (runs / "3").mkdir()
+    command = UserCommand(["/bin/true"], environment={}, folder=tmp_path)
+    assert command.order(runs / "3")["sealed"] == [str(runs)]
+    assert UserCommand(["/bin/true"], environment={}, folder=runs / "1").order(runs / "3")["sealed"] == [
+        str(runs / "3")
+    ]
+    (runs / "notes.txt").touch()
+    assert command.order(runs / "3")["sealed"] == [str(runs / "3")]
+
+
 def test_private_folders_are_hidden_but_for_what_the_command_names(tmp_path: Path) -> None:
     home = tmp_path / "home"
     for name in ("project/program", ".ssh/id_rsa", "tools/bin/tool", "data/input", "other/file"):

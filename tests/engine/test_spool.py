@@ -66,3 +66,21 @@ def test_what_is_left_behind_is_counted_not_listed_without_end(spool: Spool) -> 
     left = spool.take_over()
     assert len(left) == 101
     assert left[-1] == "and 200 more"
+
+
+@pytest.mark.parametrize("bytes_each", [0, 1])
+def test_a_folder_is_overfull_by_bytes_or_by_files(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch, bytes_each: int
+) -> None:
+    monkeypatch.setattr("testbed.engine.spool.MOST_OUTPUT_BYTES", 5 * 4096 if bytes_each else 1 << 30)
+    monkeypatch.setattr("testbed.engine.spool._MOST_FILES", 5 if not bytes_each else 10_000)
+    folder = spool.output / "output" / "deep"
+    folder.mkdir()
+    (folder / "sparse").touch()
+    os.truncate(folder / "sparse", 1 << 40)
+    for number in range(4):
+        (folder / str(number)).write_text("x" * bytes_each)
+    assert not spool.is_overfull()
+    for number in range(20):
+        (folder / f"more{number}").write_text("x" * bytes_each)
+    assert spool.is_overfull()
