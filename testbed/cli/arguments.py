@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from testbed.cli import commands
+from testbed.cli.examples import EXAMPLES
 from testbed.quantities import parse_size
 
 __all__ = ["make_parser"]
@@ -70,6 +71,10 @@ def make_parser() -> argparse.ArgumentParser:
     doctor = adders.add_parser("doctor", help="what is there, what is missing, and the command that mends it")
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
     doctor.set_defaults(command=commands.doctor_command)
+    for name, examples in EXAMPLES.items():
+        command = adders.choices[name]
+        command.epilog = "\n  ".join(["examples:", *examples])
+        command.formatter_class = argparse.RawDescriptionHelpFormatter
     return parser
 
 

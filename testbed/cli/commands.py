@@ -99,7 +99,12 @@ def _user_command(arguments: argparse.Namespace) -> Any:
     if arguments.terminal and (arguments.engine != "realtime" or not arguments.user_command):
         raise InputError("--terminal: only a command with --engine realtime has one; in virtual time nobody can type")
     if not arguments.user_command:
+        if arguments.show:
+            raise InputError(f"--show {arguments.show[0]}: it says what a command may read, and there is none after --")
         return None
+    for path in arguments.show:
+        if not path.exists():
+            raise InputError(f"--show {path}: there is no such file or folder")
     keyboard = Keyboard(0) if arguments.terminal else None
     return UserCommand(
         arguments.user_command, visible=arguments.show, keyboard=keyboard, stdin=None if keyboard else _input()

@@ -56,6 +56,10 @@ def notes(plan: Plan, manifest: dict[str, Any]) -> list[str]:
         manifest: with its transfers.
     """
     found = [f"no box on line {line}: {why}" for line, why in plan.data["without_box"].items()]
+    for outage in plan.data["outages"]:
+        first, second = outage["link"]
+        span = f"from {outage['from_s']:g} s to {outage['until_s']:g} s"
+        found.append(f"the link between {first} and {second} was out {span}: {outage['about']}")
     found += [f"left in the guest, not taken over: {each}" for each in manifest.get("left_behind", [])]
     unread: dict[str, list[str]] = defaultdict(list)
     for transfer in manifest["transfers"]:
@@ -64,7 +68,8 @@ def notes(plan: Plan, manifest: dict[str, Any]) -> list[str]:
     for why, names in unread.items():
         named = ", ".join(dict.fromkeys(names))
         since = ", as browsers have sent since 2024" if "packets" in why else ""
-        found.append(f"{len(names)} transfers were not found by their box ({why}{since}): {named}")
+        counted = "1 transfer was" if len(names) == 1 else f"{len(names)} transfers were"
+        found.append(f"{counted} not found by {'its' if len(names) == 1 else 'their'} box ({why}{since}): {named}")
     return found
 
 

@@ -42,7 +42,7 @@ def require_standing(run: RunDirectory, *, even_if_invalid: bool) -> list[str]:
     if problems and not even_if_invalid:
         raise InvalidRunError(
             f"{run.path}: do not score this run: {'; '.join(problems[:_MOST_NAMED])}; "
-            "with --even-if-invalid it is looked at all the same"
+            "with --even-if-invalid, detect and observe look at it all the same, and so does report if it is complete"
         )
     return problems
 

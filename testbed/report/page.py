@@ -15,7 +15,7 @@ from testbed.records.run import RunDirectory
 from testbed.records.standing import MALFORMED, require_standing
 from testbed.report.figures import write_figures
 from testbed.report.published import Comparison, compare_with_published
-from testbed.report.table import transfer_table
+from testbed.report.table import ground_truth, transfer_table
 from testbed.report.verdicts import STYLE as VERDICT_STYLE
 from testbed.report.verdicts import verdict_table
 
@@ -96,6 +96,7 @@ def _page(  # noqa: PLR0917 - private, and all that is on it
     body = [
         f"<h1>{html_text(manifest['title'])}</h1>",
         _banner(manifest, doubts),
+        *(f'<p class="note">{html_text(note)}</p>' for note in manifest.get("notes", [])),
         "<h2>Who was throttled</h2>",
         _transfers(transfers),
     ]
@@ -131,7 +132,7 @@ def _transfers(transfers: list[dict[str, Any]]) -> str:
     rows = []
     previous = None
     for transfer in transfers:
-        truth = html_text(transfer["error"] or "not throttled")
+        truth = html_text(ground_truth(transfer))
         if transfer["throttled"]:
             cause = html_text(f"by rule {transfer['rule']}, {transfer['drops']} packets dropped")
             truth = f'<span class="throttled">throttled</span> {cause}'

@@ -112,7 +112,7 @@ def _scenario(name: str) -> dict[str, Any]:
         path = library.find("scenarios", name)
     except ScenarioError as error:
         everything = [each for kind in ("scenarios", "topologies", "profiles") for each in library.names(kind)]
-        everything += EVASIONS
+        everything += [*EVASIONS, *detector_names()]
         raise ScenarioError(f"nothing is called {name!r}; there are: {', '.join(everything)}") from error
     return make_plan(path, [], seed=None, engine="virtual", command=None).data
 

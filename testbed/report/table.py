@@ -10,7 +10,7 @@ from testbed.quantities import format_rate
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["format_table", "transfer_table"]
+__all__ = ["format_table", "ground_truth", "transfer_table"]
 
 
 def format_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> str:
@@ -51,11 +51,12 @@ def _row(transfer: dict[str, Any], *, is_new_line: bool, published: bool) -> tup
         goodput if transfer["ok"] else "failed",
         duration,
         *((transfer.get("published", "–"),) if published else ()),
-        _truth(transfer),
+        ground_truth(transfer),
     )
 
 
-def _truth(transfer: dict[str, Any]) -> str:
+def ground_truth(transfer: dict[str, Any]) -> str:
+    """What became of a transfer, in words: what a box did to it, why a box did not find it, or the client's error."""
     if transfer["action"] and not transfer["throttled"]:
         return f"ENDED by {transfer['rule']} ({transfer['action']}), {transfer['drops']} packets dropped"
     if transfer["throttled"]:
@@ -72,7 +73,7 @@ def _summary(manifest: dict[str, Any]) -> str:
     emulated, wall = manifest["emulated_s"], manifest["wall_s"]
     lines = [
         f"{throttled} of {len(manifest['transfers'])} transfers throttled (ground truth); seed {manifest['seed']}",
-        f"{emulated:.0f} emulated seconds in {wall:.1f} s ({emulated / wall:.0f} times real time)",
+        f"{_short(emulated)} emulated seconds in {wall:.1f} s ({_short(emulated / wall)} times real time)",
     ]
     outcomes = [each for each in manifest["transfers"] if "published" in each]
     if outcomes:
@@ -88,3 +89,8 @@ def _summary(manifest: dict[str, Any]) -> str:
     else:
         lines += ["INVALID, do not score this run:", *(f"  {problem}" for problem in manifest["problems"])]
     return "\n".join(lines)
+
+
+def _short(number: float) -> str:
+    """A number as people say it: a small one is not nothing."""
+    return f"{number:.0f}" if number >= 10 else f"{number:.1f}"  # noqa: PLR2004 - two digits

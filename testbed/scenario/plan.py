@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from testbed.errors import ScenarioError
 from testbed.scenario import library
-from testbed.scenario.model import Evade, Fetch, Replay, Scenario, load_scenario
+from testbed.scenario.model import Evade, Fetch, Line, Replay, Scenario, load_scenario
 from testbed.scenario.profiles import CensorProfile, profile_for, why_no_box
 from testbed.traffic.evasion import EVASIONS, make_evasion
 from testbed.traffic.options import OptionError, known_options
@@ -152,9 +152,23 @@ class _Resolver:
                 raise self._error(
                     ("lines", index), f"the topology has no line {line.name!r} (there: {', '.join(built)})"
                 )
+            self._check_box(index, line)
+            if line.name in {each.name for each in self._scenario.lines[:index]}:
+                raise self._error(("lines", index, "name"), f"another line is called {line.name!r} already")
         surplus = built - {line.name for line in self._scenario.lines}
         if surplus:
             raise self._error(("lines",), f"the topology's line {min(surplus)!r} is missing here")
+
+    def _check_box(self, index: int, line: Line) -> None:
+        """A topology that builds its lines itself may put a TSPU where the scenario says that none stands."""
+        places = (self._topology.nodeInfo(node) for node in self._topology.with_role("box"))
+        has_box = any((place["line"], place["kind"]) == (line.name, "tspu") for place in places)
+        if has_box != line.tspu:
+            what = "puts a TSPU on this line" if has_box else "has no TSPU on this line"
+            raise self._error(
+                ("lines", index, "tspu"),
+                f"the topology {what}; say tspu: {str(has_box).lower()}, or change its add_box",
+            )
 
     def plan(self, engine: str, command: list[str] | None, line: str | None) -> Plan:
         scenario, topology = self._scenario, self._topology

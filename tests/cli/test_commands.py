@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -15,6 +18,8 @@ import jsonschema
 import pytest
 
 from testbed.cli import commands, main
+from testbed.cli.arguments import make_parser
+from testbed.cli.examples import EXAMPLES
 from testbed.doctor import Check
 from testbed.engine.kernel import KernelInfo
 from testbed.scenario import library
@@ -326,6 +331,35 @@ def test_a_terminal_that_lacks_characters_is_written_to_all_the_same() -> None:
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert b"ru-tw-2021a" in result.stdout
+
+
+@pytest.mark.parametrize("name", [*EXAMPLES, "run", "probe"])
+def test_the_help_of_a_command_has_examples(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    with pytest.raises(SystemExit):
+        main([name, "--help"])
+    assert "\nexamples:\n" in capsys.readouterr().out
+
+
+def test_an_example_of_the_help_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    """By the parser: whatever it names need not be there."""
+    del capsys
+    for example in itertools.chain(*EXAMPLES.values()):
+        words = shlex.split(re.split(r"[>|]", example.split("| ")[-1])[0])
+        assert make_parser().parse_args(words[1:]).command
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--show", "/no/such", "--", "true"], "--show /no/such: there is no such file or folder"),
+        (["--show", "/tmp"], "there is none after --"),  # noqa: S108 - refused
+    ],
+)
+def test_what_cannot_be_shown_is_refused(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], problem: str
+) -> None:
+    assert status("run", "2021-03-10", *arguments) == 2
+    assert problem in capsys.readouterr().err
 
 
 # Whole runs, pretended.

@@ -102,7 +102,7 @@ def test_a_hello_that_the_box_cannot_see_is_said(run_scenario: Runner, tmp_path:
     run = run_command(run_scenario, tmp_path, LARGE_HELLO)
     (transfer,) = run.manifest["transfers"]
     assert (transfer["throttled"], transfer["hello"]) == (False, "hello in 2 packets or more")
-    assert any("not found by their box (hello in 2 packets" in note for note in run.manifest["notes"])
+    assert any("not found by its box (hello in 2 packets" in note for note in run.manifest["notes"])
 
 
 @pytest.mark.parametrize(

@@ -340,3 +340,25 @@ def test_a_line_that_its_profile_leaves_without_a_box_says_why() -> None:
     plan = first_day("date=2021-05-18")
     assert list(plan.data["without_box"]) == ["landline"]
     assert "spares landline lines" in plan.data["without_box"]["landline"]
+
+
+def test_a_scenario_and_its_topology_must_agree_on_where_boxes_stand(at_home: Path) -> None:
+    with pytest.raises(ScenarioError, match=r"lines\.0\.tspu: the topology has no TSPU on this line"):
+        plan_at_home(at_home, "lines.0.tspu=true")
+    path = at_home / "home.py"
+    direct = 'self.connect(router, self.add_server("origin", network="198.51.100.0/24"))'
+    box = 'box = self.add_box("b", line="home", kind="tspu")'
+    boxed = f"{box}\n        self.connect(router, box)\n        {direct.replace('router', 'box', 1)}"
+    path.write_text(path.read_text().replace(direct, boxed))
+    plan_at_home(at_home, "lines.0.tspu=true")
+    with pytest.raises(ScenarioError, match=r"lines\.0\.tspu: the topology puts a TSPU on this line"):
+        plan_at_home(at_home, "lines.0.tspu=false")
+
+
+def test_the_documents_topology_can_be_planned_with(tmp_path: Path) -> None:
+    text = (library.folder("scenarios").parent / "docs/how-to/write-a-scenario.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "two-hops.py").write_text(code)
+    home = HOME.replace("home.py", "two-hops.py").replace("tspu: false", "tspu: true")
+    (tmp_path / "home.yaml").write_text(home)
+    assert plan_at_home(tmp_path).data["rtt_s"] == {"home": {"origin": pytest.approx(0.085)}}

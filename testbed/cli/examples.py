@@ -1,0 +1,26 @@
+"""Examples of each command, as its ``--help`` shows them; ``run`` and ``probe`` have longer ones of their own."""
+
+from __future__ import annotations
+
+__all__ = ["EXAMPLES"]
+
+EXAMPLES = {
+    "report": ("testbed report results/runs/2021-03-10-seed1-1", "testbed report RUN --output public/"),
+    "diff": ("testbed diff results/runs/2021-03-10-seed1-1 results/runs/2021-03-10-seed1-2",),
+    "detect": (
+        "testbed detect results/runs/2021-03-10-seed1-1 --detector joint",
+        "testbed detect capture.pcapng --target twitter.com --control example.com",
+        "testbed detect RUN --detector exec:./my_detector.py --json",
+    ),
+    "observe": ("testbed observe RUN >observation.json", "zcat capture.pcap.gz | testbed observe -"),
+    "conformance": ("testbed conformance --profile ru-tw-2021a", "testbed conformance --output rows.md"),
+    "list": ("testbed list detectors", "testbed list scenarios --json"),
+    "show": ("testbed show ru-tw-2021a", "testbed show joint", "testbed show russia2021"),
+    "schema": ("testbed schema scenario >scenario.schema.json",),
+    "inspect": (
+        "testbed inspect capture.pcapng --profile ru-tw-2021a",
+        "testbed inspect capture.pcapng --profile my-censor.yaml --inside 192.168.0.0/16 --json",
+    ),
+    "kernel": ("testbed kernel build", "testbed kernel info --json"),
+    "doctor": ("testbed doctor", "testbed doctor --json"),
+}
