@@ -34,7 +34,7 @@ def curl(url: str, *, ca: Path, key_log: Path, timeout_s: float, log: TransferLo
     environment = os.environ | {"SSLKEYLOGFILE": str(key_log)}
     result = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment)
     report: dict[str, Any] = json.loads(result.stdout) if result.stdout else {}
-    if report.get("local_port"):
+    if report.get("local_port") and report["time_connect"]:  # newer releases tell the port of an attempt, too
         log.event(
             "connected",
             t_connected=began + report["time_connect"],

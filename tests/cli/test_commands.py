@@ -82,7 +82,7 @@ def status(*arguments: str) -> int:
         (["run", "2021-03-10", "--seed", "0"], "expected a whole number from 1 to 2**63 - 1, got '0'"),
         (["run", "2021-03-10", "--seed", "many"], "expected a whole number from 1 to 2**63 - 1, got 'many'"),
         (["run", "2021-03-10", "--seed", str(1 << 63)], "expected a whole number from 1 to 2**63 - 1"),
-        (["run", "2021-03-10", "--engine", "warp"], "invalid choice: 'warp' (choose from 'virtual', 'realtime')"),
+        (["run", "2021-03-10", "--engine", "warp"], "invalid choice: 'warp' (choose from"),
         (["run", "2021-03-10", "--watchdog", "0"], "expected a number of seconds, got '0'"),
         (["run", "2021-03-10", "--watchdog", "nan"], "expected a number of seconds, got 'nan'"),
         (["run", "2021-03-10", "--watchdog", "soon"], "expected a number of seconds, got 'soon'"),

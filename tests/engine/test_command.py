@@ -49,7 +49,7 @@ note("variable", lambda: os.environ["OF_THE_CALLER"])
 note("ours", lambda: sorted(name for name in os.environ if name.startswith(("PYTHON", "MALLOC_"))))
 note("folder", os.getcwd)
 note("input", lambda: sys.stdin.read())
-note("curl", lambda: subprocess.run(["curl", "-sSo", "/dev/null", "https://t.co/383000.bin"]).returncode)
+note("curl", lambda: subprocess.run(["curl", "--curves", "X25519", "-sSo", "/dev/null", "https://t.co/383000.bin"]).returncode)
 json.dump(found, open("/run/output/found.json", "w"))
 """
 

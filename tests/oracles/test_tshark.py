@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TRACES = 600
+RECORD_HEADER = 5
 NAMES = ("rr1.googlevideo.com", "twitter.com", "a" * 63 + ".example.org", "xn--e1afmkfd.xn--p1ai")
 Names = dict[int, set[str]]  # by the client's port, which is of one connection alone
 
@@ -107,11 +108,16 @@ def test_names_in_tls_hellos(tshark: str, tmp_path: Path) -> None:
     traces = tls_traces()
     theirs = names_by_tshark(tshark, tmp_path / "tls.pcap", (sent for _, sent in traces.values()))
     ours = names_by_box("ru-yt-2024-tcp", (sent for _, sent in traces.values()), inspection__reassembly="records")
-    plain = {port for port, (recipe, _) in traces.items() if not recipe.first}
+    # Newer releases of tshark do not take a stream for TLS whose first segment is shorter than a record's header.
+    short = {port for port, (recipe, _) in traces.items() if recipe.cuts and recipe.cuts[0] < RECORD_HEADER}
+    assert {port: ours.get(port) for port in short & theirs.keys()} == {
+        port: theirs[port] for port in short & theirs.keys()
+    }
+    plain = {port for port, (recipe, _) in traces.items() if not recipe.first} - short
     assert len(plain) > TRACES / 3
     assert {port: ours.get(port) for port in plain} == {port: theirs.get(port) for port in plain}
     # Behind a ChangeCipherSpec tshark takes the hello for encrypted; behind a random packet, the box reads no TLS.
-    others = traces.keys() - plain
+    others = traces.keys() - plain - short
     assert {port for port in others & theirs.keys() & ours.keys() if theirs[port] != ours[port]} == set()
     only_ours, only_theirs = others & ours.keys() - theirs.keys(), others & theirs.keys() - ours.keys()
     assert {traces[port][0].first for port in only_ours} <= {CHANGE_CIPHER_SPEC}
