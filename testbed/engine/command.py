@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +22,7 @@ from testbed.engine.confine import guest_identity
 from testbed.errors import InputError, MissingError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from testbed.engine.keyboard import Keyboard
 
@@ -36,6 +37,7 @@ _TRUST = dict.fromkeys(("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE",
 _OURS = frozenset({"SETUPTOOLS_USE_DISTUTILS"})  # set by the command line itself, for Mininet
 _PRIVATE = ("/home", "/root", "/tmp", "/var/tmp", "/media", "/mnt", "/srv")  # noqa: S108 - hidden, not used
 _SYSTEM = ("/usr", "/etc", "/dev", "/proc", "/sys", "/run")  # no user's home, though a daemon's account may name one
+_SYSTEM_DATA = {"/etc": 9, "/var": 1}  # and how many levels of folders below it are looked at
 _BINARIES = {"bin", "sbin"}
 
 
@@ -91,12 +93,13 @@ class UserCommand:
             MissingError: the host's limit of open files is too low.
         """
         uid, gid = guest_identity()
+        reads_all = uid != os.geteuid() and not self._is_open_to_others()
         order = {
             "argv": list(self.argv), "program": str(self.program()), "folder": str(self.folder), "uid": uid, "gid": gid,
             "terminal": None if self.keyboard is None else list(self.keyboard.size),
             "privileged": self.privileged, "most_bytes": MOST_OUTPUT_BYTES, "open_files": open_files(),
-            "hidden": self._hidden(), "visible": self._visible(), "sealed": _sealed(run.resolve(), self.folder),
-            "reads_all": uid != os.geteuid() and not self._is_open_to_others(),
+            "hidden": self._hidden(), "visible": self._visible(), "reads_all": reads_all,
+            "sealed": [*_sealed(run.resolve(), self.folder), *(self._closed() if reads_all else ())],
         }  # fmt: skip
         environment = self._privileged_environment() if self.privileged else self._environment()
         return {**order, "environment": environment}
@@ -143,15 +146,19 @@ class UserCommand:
         inside = [each for each in shown if any(Path(each).is_relative_to(private) for private in hidden)]
         return sorted(inside)
 
+    def _closed(self) -> list[str]:
+        return _closed_to_others([self.folder.resolve(), self.program().resolve(), *map(Path, self._visible())])
+
     def _is_open_to_others(self) -> bool:
         """Whether somebody who is not root can reach the caller's folder and the program."""
         hidden = {Path(each) for each in self._hidden()}
         for path in (Path(os.path.realpath(self.folder)), self.program().resolve()):
-            for step in (path, *path.parents):
-                if step in hidden:
-                    break  # from here on the program finds folders of its own
-                if not step.stat().st_mode & 0o001:
-                    return False
+            way = (path, *path.parents)
+            if hidden.intersection(way):  # what is shown of a hidden folder is found in folders made anew
+                shown = (path,) if path.is_dir() else (path, path.parent)
+                way = tuple(step for step in shown if step not in hidden)
+            if not all(step.stat().st_mode & 0o001 for step in way):
+                return False
         return True
 
     def _unhidden_entries(self) -> set[str]:
@@ -179,6 +186,32 @@ def _sealed(run: Path, folder: Path) -> list[str]:
     if beside and not is_inside and all((each / "manifest.json").is_file() for each in beside):
         return [str(run.parent)]
     return [str(run)]
+
+
+def _closed_to_others(shown: Iterable[Path]) -> list[str]:
+    """What only root may read of the system: a program that may read all for its folder's sake is not to have it.
+
+    Args:
+        shown: what the program is to have; a folder around it stays open.
+    """
+    around = {step for path in shown for step in (path, *path.parents)}
+    found = []
+    for place, levels in _SYSTEM_DATA.items():
+        for folder, folders, files in os.walk(place):
+            below = Path(folder)
+            closed = {name for name in (*folders, *files) if not _is_open(below / name) and below / name not in around}
+            found += [str(below / name) for name in closed]
+            folders[:] = set(folders) - closed if len(below.parts) - len(Path(place).parts) < levels else []
+    return sorted(found)
+
+
+def _is_open(path: Path) -> bool:
+    """Whether everybody may read it; a link has no say of its own."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return True  # it is gone
+    return stat.S_ISLNK(mode) or bool(mode & (0o001 if stat.S_ISDIR(mode) else 0o004))
 
 
 def open_files() -> int:

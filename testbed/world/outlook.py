@@ -13,7 +13,9 @@ from pathlib import Path
 
 __all__ = ["Outlook", "mount_over"]
 
-_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_BIND, _MS_REC, _MS_PRIVATE = 0x1, 0x2, 0x4, 0x1000, 0x4000, 0x40000
+_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE = (
+    0x1, 0x2, 0x4, 0x20, 0x1000, 0x4000, 0x40000,
+)  # fmt: skip
 _DEVICES = {
     "null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0),
     "net/tun": (10, 200),
@@ -29,7 +31,10 @@ _BUNDLES = (
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem",
 )  # fmt: skip
 _CERTIFICATES = "/etc/ssl/certs"
-_KEYS = ("/etc/shadow", "/etc/gshadow", "/etc/ssh", "/etc/ssl/private", "/etc/sudoers", "/etc/sudoers.d")
+_KEYS = (
+    "/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-", "/etc/ssh", "/etc/ssl/private", "/etc/sudoers",
+    "/etc/sudoers.d",
+)  # fmt: skip
 _ETC = ("hosts", "resolv.conf", "passwd", "group", "nsswitch.conf")
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -48,7 +53,7 @@ class Outlook:
     Attributes:
         hidden: folders that the program finds empty, and may write to; what it writes there is gone afterwards.
         visible: files and folders that it finds where they are, though a folder around them is hidden.
-        sealed: folders that are hidden even where a visible one holds them: the run's own.
+        sealed: folders and files that are hidden even where a visible one holds them: the run's own, and keys.
         uid, gid: of the program.
     """
 
@@ -69,6 +74,8 @@ class Outlook:
             OSError: the kernel refused a mount.
         """
         _mount("", "/", flags=_MS_REC | _MS_PRIVATE)
+        # A device of the host's, as in the folder of a container, is another here, such as the line to the host.
+        _mount("", "/", flags=_MS_REMOUNT | _MS_BIND | _MS_RDONLY | _MS_NOSUID | _MS_NODEV)
         kept = [(path, os.open(path, os.O_PATH | os.O_CLOEXEC)) for path in self.visible]
         terminals = Path("/dev/pts")
         places = [(str(path), os.open(path, os.O_PATH)) for path in (output, etc, etc / "ca.pem", terminals)]
@@ -79,13 +86,9 @@ class Outlook:
         for path, descriptor in kept:
             _bind(descriptor, path)
         for folder in self.sealed:
-            if Path(folder).is_dir():
-                _seal(folder)
+            _seal(folder)
         for place in _KEYS:
-            if Path(place).is_dir():
-                _seal(place)
-            else:
-                mount_over(Path(os.devnull), place)
+            _seal(place)
         self._make_run(places[0][1])
         _bind(places[2][1], "/run/ca.pem")
         _make_devices(places[3][1])
@@ -115,9 +118,12 @@ class Outlook:
                 mount_over(etc / "ca.pem", bundle)
 
 
-def _seal(folder: str) -> None:
-    """Put an empty folder that nobody can write to in the place of one."""
-    _mount("tmpfs", folder, "tmpfs", _MS_NOSUID | _MS_NODEV | _MS_RDONLY, "mode=555")
+def _seal(place: str) -> None:
+    """Put an empty folder that nobody can write to in the place of one, or an empty file in that of a file."""
+    if Path(place).is_dir():
+        _mount("tmpfs", place, "tmpfs", _MS_NOSUID | _MS_NODEV | _MS_RDONLY, "mode=555")
+    else:
+        mount_over(Path(os.devnull), place)
 
 
 def mount_over(source: Path, target: str) -> None:

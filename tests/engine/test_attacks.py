@@ -98,6 +98,10 @@ for root in ("/run", "/dev", "/proc/1", {runs!r}):
 for pid in filter(str.isdecimal, os.listdir("/proc")):
     command = open(f"/proc/{{pid}}/cmdline", "rb").read().replace(b"\\0", b" ").decode()
     if "nginx" in command or "testbed.world" in command and pid != "1": seen.append(command)
+root = next(line.split()[3].split(",") for line in open("/proc/mounts") if line.split()[1] == "/")
+if not {{"ro", "nodev", "nosuid"}} <= set(root): seen.append(root)
+for path in ("/etc/shadow", "/etc/shadow-", "/etc/gshadow-"):
+    if os.path.exists(path) and (os.path.getsize(path) or os.stat(path).st_uid): seen.append(path)
 try: seen.append(open("/dev/ttyS0", "wb"))
 except OSError: pass
 try: os.mknod("/run/tmp/ttyS0", 0o20666, os.makedev(4, 64)); seen.append("made ttyS0")

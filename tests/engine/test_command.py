@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testbed.engine.command import UserCommand
+from testbed.engine.command import UserCommand, _closed_to_others
 from testbed.errors import InputError
 from testbed.records.run import RunDirectory
 
@@ -136,8 +136,36 @@ def test_a_home_that_belongs_to_the_system_is_not_hidden(tmp_path: Path, home: s
     assert not {os.path.realpath(home), "/", "/usr"} & set(order["hidden"])
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes somebody else")
+def test_a_folder_in_a_private_home_does_not_let_a_program_read_all(tmp_path: Path) -> None:
+    home, project = tmp_path / "home", tmp_path / "home" / "project"
+    project.mkdir(parents=True)
+    home.chmod(0o700)
+    command = UserCommand(["/bin/true"], environment={"HOME": str(tmp_path)}, folder=project)
+    assert command.order(tmp_path / "run")["reads_all"] is False
+    at_home = UserCommand(["/bin/true"], environment={"HOME": str(home)}, folder=home)
+    assert at_home.order(tmp_path / "run")["reads_all"] is False
+    project.chmod(0o700)
+    assert command.order(tmp_path / "run")["reads_all"] is True
+
+
+def test_what_is_roots_alone_stays_so_for_a_program_that_may_read_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, mode in {"open": 0o644, "closed": 0o640, "folder/key": 0o600, "mine/program": 0o700}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+        (tmp_path / name).chmod(mode)
+    (tmp_path / "mine").chmod(0o700)
+    (tmp_path / "link").symlink_to("closed")
+    monkeypatch.setattr("testbed.engine.command._SYSTEM_DATA", {str(tmp_path): 9})
+    found = _closed_to_others([tmp_path / "mine" / "program"])
+    assert found == [str(tmp_path / "closed"), str(tmp_path / "folder" / "key")]
+
+
 def test_earlier_runs_beside_a_run_are_not_shown(tmp_path: Path) -> None:
     """With the same seed their ground truth is this run's."""
+    tmp_path.chmod(0o755)
     runs = tmp_path / "results" / "runs"
     for name in ("1", "2"):
         (runs / name).mkdir(parents=True)
