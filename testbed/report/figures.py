@@ -106,7 +106,9 @@ def _plot_throughput(axes: Axes, run: RunDirectory, replay: dict[str, Any]) -> N
     middles, rates = windowed_throughput(series(run, replay), _WINDOW_S)
     axes.step(
         middles, (rates / 1000).clip(_FLOOR_KBPS), where="mid", color=_TARGET if is_target else _CONTROL,
-        lw=1.2 if is_target else 2.5, label="original" if is_target else "inverted (control)",
+        lw=1.2 if is_target else 2.5,
+        marker="o" if len(rates) == 1 else "",  # a step of one window has no line
+        markersize=3, label="original" if is_target else "inverted (control)",
         zorder=3 if is_target else 2,
     )  # fmt: skip
 
