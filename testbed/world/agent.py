@@ -58,6 +58,8 @@ class World:
         self._certificate: dict[str, Any] = {"boxes": {}}
         self._boxes: dict[str, Child] = {}
         self._clients: dict[int, str] = {}
+        self._command: Command | None = None
+        self._typed = b""
         self._servers: list[Child | Nginx] = []
         self._metronome: Child | None = None
         self._outages = Outages(plan["outages"])
@@ -201,7 +203,7 @@ class World:
         watch.add(self._line.fileno(), self._obey)
         for pid in self._clients:
             self._watch_client(watch, pid)
-        terminal = None if phase["command"] is None else self._command.terminal
+        terminal = None if phase["command"] is None or self._command is None else self._command.terminal
         if terminal is not None:
             self._watch_terminal(watch, terminal)
         # Transfers end by themselves, so a long one may say that time passes. A command need not: its silence counts,
@@ -271,7 +273,8 @@ class World:
         names = {name.lower(): address for name, address in self._plan["names"].items()}
         self._servers.append(resolver(node, {**names, node.name: self._topology.address_of(node.name)}))
         self._certificate["command_began_s"] = (time.time_ns() - self._start_ns) / 1e9
-        self._command: Command = start_command(read_order(OUTPUT), node, OUTPUT, self._dress(node))
+        self._command = start_command(read_order(OUTPUT), node, OUTPUT, self._dress(node))
+        self._type(b"")
         self._clients[self._command.pid] = _COMMAND
 
     def _dress(self, node: Any) -> Path:
@@ -300,7 +303,7 @@ class World:
     def _reap(self, pid: int) -> None:
         name = self._clients.pop(pid)
         if name == _COMMAND:
-            self._certificate["command_status"] = self._command.status()
+            self._certificate["command_status"] = None if self._command is None else self._command.status()
             return
         _, status = os.waitpid(pid, 0)
         code = os.waitstatus_to_exitcode(status)
@@ -319,8 +322,16 @@ class World:
             if order["kind"] == "stop":
                 self._captures.stop()
                 raise GuestError("stopped by the user")
-            if order["kind"] == "typed" and self._command.terminal is not None:
-                self._command.terminal.type(bytes.fromhex(order["data"]))
+            if order["kind"] == "typed":
+                self._type(bytes.fromhex(order["data"]))
+
+    def _type(self, data: bytes) -> None:
+        """Pass on what the user typed; before there is a command to take it, keep it."""
+        self._typed += data
+        if self._command is not None:
+            if self._command.terminal is not None and self._typed:
+                self._command.terminal.type(self._typed)
+            self._typed = b""
 
     def _change_link(self, change: LinkChange) -> None:
         """Start or end an outage: every packet on the link is lost, as behind a router that hangs."""

@@ -55,6 +55,16 @@ def test_what_is_typed_reaches_the_command_and_so_does_an_interrupt(run_scenario
     assert b"got hello" in (tmp_path / "run" / "command.stdout").read_bytes()
 
 
+def test_what_is_typed_before_the_command_runs_is_kept_for_it(run_scenario: Runner, tmp_path: Path) -> None:
+    """A recording is made first, and takes a while."""
+    assert callable(run_scenario)
+    arguments = ["run", "2021-03-10", "--engine", "realtime", "--terminal", "-o", str(tmp_path / "run")]
+    script = "read answer; echo got $answer"
+    _, status = typed([*arguments, "--", "sh", "-c", script], [(b"starting boxes", b"hel"), (b"running", b"lo\r")])
+    assert status in {0, 4}
+    assert b"got hello" in (tmp_path / "run" / "command.stdout").read_bytes()
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [(["--terminal", "--", "true"], "in virtual time nobody can type"),
