@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, NoReturn
 os.environ.setdefault("SETUPTOOLS_USE_DISTUTILS", "stdlib" if sys.version_info < (3, 12) else "local")
 
 from testbed.cli.arguments import make_parser
-from testbed.cli.commands import run_command
 from testbed.cli.progress import say
+from testbed.cli.runs import run_command
 from testbed.errors import TestbedError
 
 if TYPE_CHECKING:

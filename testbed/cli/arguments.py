@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from testbed.cli import commands
+from testbed.cli import commands, runs
 from testbed.cli.examples import EXAMPLES
 from testbed.quantities import parse_size
 
@@ -104,7 +104,7 @@ def _add_run(adders: Any) -> None:
         help="give the command this terminal (with --engine realtime; Ctrl-] ends the run)",
     )
     run.add_argument("--line", metavar="NAME", help="the line that the command runs on (default: the scenario's first)")
-    run.set_defaults(command=commands.run_command)
+    run.set_defaults(command=runs.run_command)
 
 
 def _add_probe(adders: Any) -> None:
@@ -127,7 +127,7 @@ def _add_probe(adders: Any) -> None:
     probe.add_argument(
         "--option", action="append", default=[], metavar="KEY=VALUE", dest="options", help="of the probe; repeatable"
     )
-    probe.set_defaults(command=commands.probe_command)
+    probe.set_defaults(command=runs.probe_command)
 
 
 def _add_options_of_runs(run: argparse.ArgumentParser) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
-from testbed.cli import commands, main
+from testbed.cli import main, runs
 from testbed.cli.arguments import make_parser
 from testbed.cli.examples import EXAMPLES
 from testbed.doctor import Check
@@ -315,12 +315,12 @@ def test_kernel_info_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
 def test_an_unnamed_run_gets_a_folder_that_is_not_there_yet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "results/runs/a-seed7-1").mkdir(parents=True)
-    assert commands._new_run_folder("a", 7) == Path("results/runs/a-seed7-2")
+    assert runs.new_run_folder("a", 7) == Path("results/runs/a-seed7-2")
 
 
 def test_runs_at_once_take_folders_of_their_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    folders = [commands._new_run_folder("a", 7) for _ in range(3)]  # nothing has been written to any of them yet
+    folders = [runs.new_run_folder("a", 7) for _ in range(3)]  # nothing has been written to any of them yet
     assert len(set(folders)) == 3
 
 

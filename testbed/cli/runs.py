@@ -1,0 +1,184 @@
+"""The commands that make a run: ``run`` and ``probe``.
+
+Imports stand where they are needed, so that `testbed --help` is quick.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import stat
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from testbed.cli.progress import Progress, say, show
+from testbed.errors import InputError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from testbed.engine.command import UserCommand
+    from testbed.scenario.plan import Plan
+
+__all__ = ["new_run_folder", "probe_command", "run_command"]
+
+_RUN_KEYS = ("valid", "problems", "checks", "notes", "seed", "emulated_s", "wall_s")
+_TRANSFER_KEYS = (
+    "name", "line", "sni", "direction", "role", "ok", "bytes", "duration_s", "goodput_bps", "handshake_s", "throttled",
+    "rule", "drops", "hello", "error", "published",
+)  # fmt: skip
+
+
+def run_command(arguments: argparse.Namespace) -> int:
+    """Run a scenario and print who was throttled."""
+    from testbed.report.table import transfer_table  # noqa: PLC0415 - keeps `testbed --help` quick
+    from testbed.scenario import library  # noqa: PLC0415
+    from testbed.scenario.plan import make_plan  # noqa: PLC0415
+
+    plan = make_plan(
+        library.find("scenarios", arguments.scenario),
+        arguments.settings,
+        seed=arguments.seed,
+        engine=arguments.engine,
+        command=arguments.user_command or None,
+        line=arguments.line,
+    )
+    command = _user_command(arguments)
+    if command is not None:
+        command.program()  # before the kernel is built
+    progress = Progress(len(plan.transfers), output=sys.stderr if arguments.json else sys.stdout)
+    folder, manifest = _carry_out(plan, plan.name, arguments, progress, command)
+    if arguments.json:
+        transfers = [
+            {key: transfer[key] for key in _TRANSFER_KEYS if key in transfer} for transfer in manifest["transfers"]
+        ]
+        run = {key: manifest.get(key) for key in _RUN_KEYS}
+        show(json.dumps({"run": str(folder), **run, "transfers": transfers}))
+    else:
+        table = sys.stderr if command else sys.stdout  # what a command prints on stdout is its own
+        show(transfer_table(manifest), file=table)
+        show(f"run directory: {folder} (testbed report {folder})", file=table)
+    if progress.lost is not None:
+        say(f"testbed: {progress.lost}")
+    return _status(manifest, int(manifest["certificate"].get("command_status", 0)) or int(progress.lost is not None))
+
+
+def _carry_out(
+    plan: Plan, name: str, arguments: argparse.Namespace, progress: Progress, command: UserCommand | None
+) -> tuple[Path, dict[str, Any]]:
+    """Run a plan in a folder that the user named, or in a new one; return the folder and the manifest."""
+    from testbed.engine.kernel import ensure_kernel, kernel_info  # noqa: PLC0415
+    from testbed.engine.run import run_plan  # noqa: PLC0415
+
+    ensure_kernel(progress=say)
+    folder = arguments.output or new_run_folder(name, plan.data["seed"])
+    with _named(folder):
+        manifest = run_plan(
+            plan,
+            kernel_info(),
+            folder,
+            silence_s=arguments.watchdog,
+            progress=progress.show,
+            command=command,
+            memory_mib=arguments.memory,
+        )
+    progress.clear()
+    return folder, manifest
+
+
+def _user_command(arguments: argparse.Namespace) -> UserCommand | None:
+    """The command after ``--``, as its caller would run it; None where there is none."""
+    from testbed.engine.command import UserCommand  # noqa: PLC0415
+    from testbed.engine.keyboard import Keyboard  # noqa: PLC0415
+
+    if arguments.terminal and (arguments.engine != "realtime" or not arguments.user_command):
+        raise InputError("--terminal: only a command with --engine realtime has one; in virtual time nobody can type")
+    if not arguments.user_command:
+        if arguments.show:
+            raise InputError(f"--show {arguments.show[0]}: it says what a command may read, and there is none after --")
+        return None
+    for path in arguments.show:
+        if not path.exists():
+            raise InputError(f"--show {path}: there is no such file or folder")
+    keyboard = Keyboard(0) if arguments.terminal else None
+    return UserCommand(
+        arguments.user_command, visible=arguments.show, keyboard=keyboard, stdin=None if keyboard else _input()
+    )
+
+
+@contextlib.contextmanager
+def _named(folder: Path) -> Iterator[None]:
+    """Name the run directory of a run that fails, if there is something in it, and leave no empty one."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # a folder that cannot even be looked at has nothing in it
+            if (folder / "manifest.json").exists():
+                say(f"run directory: {folder}")
+            else:
+                folder.rmdir()  # made for this run, and empty
+        raise
+
+
+def _input() -> int | None:
+    """The descriptor of what is piped into us; None for a terminal, for nothing, and for what cannot be read."""
+    try:
+        mode = os.fstat(0).st_mode
+    except OSError:
+        return None
+    return None if stat.S_ISCHR(mode) else 0
+
+
+def probe_command(arguments: argparse.Namespace) -> int:
+    """Probe a censor and print what was found beside what is configured."""
+    from testbed.engine.probe import ProbeRequest, plan_probe, read_findings  # noqa: PLC0415
+    from testbed.engine.probe_check import compare  # noqa: PLC0415
+    from testbed.report.probes import probe_table  # noqa: PLC0415
+    from testbed.scenario import library  # noqa: PLC0415
+
+    plan = plan_probe(
+        library.find("scenarios", arguments.scenario),
+        arguments.settings,
+        ProbeRequest.from_words(
+            arguments.probe, arguments.options, line=arguments.line, sni=arguments.sni, names=arguments.names
+        ),
+        seed=arguments.seed,
+        engine=arguments.engine,
+    )
+    name = f"{plan.name}-probe-{arguments.probe}"
+    folder, manifest = _carry_out(plan, name, arguments, Progress(len(plan.transfers)), None)
+    result = compare(plan, read_findings(plan, folder))
+    if arguments.json:
+        run = {key: manifest.get(key) for key in _RUN_KEYS}
+        show(json.dumps({"run": str(folder), **run, **result.as_json()}))
+    else:
+        show(probe_table(result))
+        show(f"run directory: {folder}")
+    return _status(manifest, 0 if result.agrees else 1)
+
+
+def _status(manifest: dict[str, Any], status: int) -> int:
+    """The status of a valid run; that of an invalid one, after saying why."""
+    if manifest["valid"]:
+        return status
+    for problem in manifest["problems"]:
+        say(f"invalid run: {problem}")
+    return 4
+
+
+def new_run_folder(name: str, seed: int) -> Path:
+    """Make an empty folder for a run, with a name that no other run has."""
+    root = Path("results/runs")
+    number = 1
+    root.mkdir(parents=True, exist_ok=True)
+    while True:
+        folder = root / f"{name}-seed{seed}-{number}"
+        try:
+            folder.mkdir()  # at once, so that no other run takes the name meanwhile
+        except FileExistsError:
+            number += 1
+        else:
+            return folder
