@@ -39,6 +39,7 @@ _PRIVATE = ("/home", "/root", "/tmp", "/var/tmp", "/media", "/mnt", "/srv")  # n
 _SYSTEM = ("/usr", "/etc", "/dev", "/proc", "/sys", "/run")  # no user's home, though a daemon's account may name one
 _SYSTEM_DATA = {"/etc": 9, "/var": 1}  # and how many levels of folders below it are looked at
 _BINARIES = {"bin", "sbin"}
+_USERS_OWN = ".local"  # systemd's file-hierarchy(7): programs of the user's own, and below share/ key rings
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +137,8 @@ class UserCommand:
         wanted = [self.folder, program.parent, program.resolve().parent]
         hidden = set(self._hidden())
         for place in (*self.environment.get("PATH", "").split(os.pathsep), str(program.resolve().parent)):
-            tree = self._prefix(self.folder / place)
-            wanted.append(self.folder / place if os.path.realpath(tree) in hidden else tree)
+            trees = self._trees(self.folder / place)
+            wanted += [self.folder / place] if os.path.realpath(trees[0]) in hidden else trees
         wanted += [self.folder / each for each in self.argv[1:] if _exists(self.folder / each)]
         shown = {os.path.realpath(each) for each in wanted if _exists(each)} - hidden
         if os.path.realpath(self.folder) in hidden:
@@ -166,9 +167,13 @@ class UserCommand:
         return {str(each) for each in Path(os.path.realpath(self.folder)).iterdir() if not each.name.startswith(".")}
 
     @staticmethod
-    def _prefix(folder: Path) -> Path:
-        """The tree that a folder of programs belongs to: they find their libraries from there."""
-        return folder.parent if folder.name in _BINARIES else folder
+    def _trees(folder: Path) -> list[Path]:
+        """What belongs to a folder of programs: they find their libraries from there. Keys lie beside some of it."""
+        if folder.name not in _BINARIES:
+            return [folder]
+        if folder.parent.name == _USERS_OWN:
+            return [folder, folder.parent / "lib"]
+        return [folder.parent]
 
 
 def _exists(path: Path) -> bool:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ["format_table", "ground_truth", "transfer_table"]
 
+_LONGEST_NAME = 80
+
 
 def format_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> str:
     """Columns as wide as their widest cell; those in ``right`` are aligned to the right. A cell stays in its line."""
@@ -46,7 +48,7 @@ def _row(transfer: dict[str, Any], *, is_new_line: bool, published: bool) -> tup
     duration = f"{transfer['duration_s']:.1f} s" if transfer["duration_s"] is not None else "–"
     return (
         transfer["line"] if is_new_line else "",
-        transfer["name"],
+        _clipped(transfer["name"]),
         transfer["role"],
         goodput if transfer["ok"] else "failed",
         duration,
@@ -89,6 +91,11 @@ def _summary(manifest: dict[str, Any]) -> str:
     else:
         lines += ["INVALID, do not score this run:", *(f"  {problem}" for problem in manifest["problems"])]
     return "\n".join(lines)
+
+
+def _clipped(name: str) -> str:
+    """A name short enough for a column: a client may put two thousand characters into a hello."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
 
 
 def _short(number: float) -> str:

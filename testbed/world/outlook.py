@@ -30,6 +30,8 @@ _BUNDLES = (
     "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem",
 )  # fmt: skip
+# Of the guest's memory. Files that filled it would leave nothing to run with, and files cannot be taken back.
+_SCRATCH_SIZE, _SHARED_SIZE = "size=40%", "size=20%"
 _CERTIFICATES = "/etc/ssl/certs"
 _KEYS = (
     "/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-", "/etc/ssh", "/etc/ssl/private", "/etc/sudoers",
@@ -80,9 +82,10 @@ class Outlook:
         terminals = Path("/dev/pts")
         places = [(str(path), os.open(path, os.O_PATH)) for path in (output, etc, etc / "ca.pem", terminals)]
         self._replace_etc(etc)
-        for folder in self.hidden:
+        scratch = self._make_scratch()
+        for number, folder in enumerate(self.hidden):
             Path(folder).mkdir(parents=True, exist_ok=True)  # one may lie in another, which is empty by now
-            self._empty(folder)
+            self._empty(folder, scratch / str(number))
         for path, descriptor in kept:
             _bind(descriptor, path)
         for folder in self.sealed:
@@ -97,9 +100,19 @@ class Outlook:
         for descriptor in (*(each for _, each in kept), *(each for _, each in places)):
             os.close(descriptor)
 
-    def _empty(self, folder: str) -> None:
+    def _make_scratch(self) -> Path:
+        """One file system for all that the program writes to scratch folders: together they leave the guest memory."""
+        place = Path("/run/testbed/scratch")
+        place.mkdir()
+        _mount("tmpfs", str(place), "tmpfs", _MS_NOSUID | _MS_NODEV, _SCRATCH_SIZE)
+        return place
+
+    def _empty(self, folder: str, place: Path) -> None:
         """Put an empty folder of the program's own in the place of one."""
-        _mount("tmpfs", folder, "tmpfs", _MS_NOSUID | _MS_NODEV, f"mode=1777,uid={self.uid},gid={self.gid}")
+        place.mkdir()
+        os.chown(place, self.uid, self.gid)
+        place.chmod(0o1777)
+        _mount(str(place), folder, flags=_MS_BIND)
 
     def _make_run(self, output: int) -> None:
         _mount("tmpfs", "/run", "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=755")
@@ -157,6 +170,6 @@ def _make_devices(terminals: int) -> None:
     for name, target in _DEVICE_LINKS.items():
         Path("/dev", name).symlink_to(target)
     Path("/dev/shm").mkdir()  # noqa: S108 - the program's own
-    _mount("tmpfs", "/dev/shm", "tmpfs", _MS_NOSUID, "mode=1777")  # noqa: S108 - as above
+    _mount("tmpfs", "/dev/shm", "tmpfs", _MS_NOSUID, f"mode=1777,{_SHARED_SIZE}")  # noqa: S108 - as above
     Path("/dev/pts").mkdir()
     _bind(terminals, "/dev/pts")

@@ -234,10 +234,20 @@ for folder in ("/tmp", "/home", "/srv", "/mnt", "/var/tmp"):
 """
 
 
-def test_a_program_that_fills_the_memory_ends_before_anything_of_the_world_does(
+def test_files_of_a_program_cannot_fill_the_guests_memory(run_scenario: Runner, tmp_path: Path) -> None:
+    run = attack(run_scenario, tmp_path, FILL)
+    assert run.manifest["certificate"]["command_status"] == 1
+    assert "No space left on device" in (run.path / "command.stderr").read_text()
+    assert run.manifest["valid"] is True
+
+
+EAT = "eaten = []\nwhile True: eaten.append(bytearray(10_000_000))\n"
+
+
+def test_a_program_that_eats_the_memory_ends_before_anything_of_the_world_does(
     run_scenario: Runner, tmp_path: Path
 ) -> None:
-    run = attack(run_scenario, tmp_path, FILL)
+    run = attack(run_scenario, tmp_path, EAT)
     assert run.manifest["certificate"]["command_status"] == 128 + 9
     assert run.manifest["valid"] is False
     assert "ran out of memory and ended python" in run.manifest["problems"][0]
