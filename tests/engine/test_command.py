@@ -143,19 +143,23 @@ def test_a_folder_in_a_private_home_does_not_let_a_program_read_all(tmp_path: Pa
     home.chmod(0o700)
     command = UserCommand(["/bin/true"], environment={"HOME": str(tmp_path)}, folder=project)
     assert command.order(tmp_path / "run")["reads_all"] is False
-    for name in (".local/bin/x", ".local/lib/y", ".local/share/keyrings/z"):
-        (home / name).parent.mkdir(parents=True)
-        (home / name).touch()
-    local = UserCommand(
-        ["./program"], environment={"HOME": str(home), "PATH": str(home / ".local/bin")}, folder=home / "project"
-    )
-    visible = local.order(tmp_path / "run")["visible"]
-    assert {str(home / ".local/bin"), str(home / ".local/lib")} <= set(visible)
-    assert str(home / ".local") not in visible
     at_home = UserCommand(["/bin/true"], environment={"HOME": str(home)}, folder=home)
     assert at_home.order(tmp_path / "run")["reads_all"] is False
     project.chmod(0o700)
     assert command.order(tmp_path / "run")["reads_all"] is True
+
+
+def test_of_the_users_own_programs_no_key_rings_are_shown(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    for name in (".local/bin/x", ".local/lib/y", ".local/share/keyrings/z", "project/file"):
+        (home / name).parent.mkdir(parents=True)
+        (home / name).touch()
+    command = UserCommand(
+        ["/bin/true"], environment={"HOME": str(home), "PATH": str(home / ".local/bin")}, folder=home / "project"
+    )
+    visible = command.order(tmp_path / "run")["visible"]
+    assert {str(home / ".local/bin"), str(home / ".local/lib")} <= set(visible)
+    assert str(home / ".local") not in visible
 
 
 def test_what_is_roots_alone_stays_so_for_a_program_that_may_read_all(
