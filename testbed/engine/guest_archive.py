@@ -1,5 +1,6 @@
-"""Makes the guest's archive: a program that `guest_code` runs in an interpreter of its own, with its order on stdin.
+"""Makes the guest's archives: a program that `guest_code` runs in an interpreter of its own, with its order on stdin.
 
+``start.zip`` has what starts, and nothing that depends on the testbed's code; ``guest.zip`` has the rest.
 Imports nothing of the testbed's but what it compiles. Not for: deciding what goes in, or where it is kept.
 """
 
@@ -18,7 +19,10 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a ZIP archive can say
 _MARSHAL_VERSION = 2  # the last without references: later ones depend on what else the interpreter holds
 _HEADER = MAGIC_NUMBER + bytes(12)  # neither hashed nor dated: there is no source beside it to compare with
 _CODECS = ("ascii", "idna", "latin_1", "utf_8", "utf_16", "utf_32", "cp437")
+_START = "testbed/world/start.py"
+_STARTS_WITH = "ssl"
 _AGENT = "testbed.world.agent"
+_START_ARCHIVE = "start.zip"
 _ARCHIVE = "guest.zip"
 
 
@@ -29,8 +33,12 @@ def main() -> None:
     sources: dict[str, str] = order["sources"]
     sys.path[:0] = order["paths"]
     with_extensions = {name.split("/", 1)[0] for name in sources if name.endswith(".so")}
+    first = _library(_STARTS_WITH, *(f"encodings.{codec}" for codec in _CODECS))
+    _write(folder / _START_ARCHIVE, {**first, "start.py": sources[_START]})
     compiled = {}
-    for name, path in {**_library(), **sources}.items():
+    for name, path in {**_library(_AGENT), **sources}.items():
+        if name in first:
+            continue
         top = name.split("/", 1)[0]
         if top not in with_extensions:
             compiled[name] = path
@@ -41,16 +49,20 @@ def main() -> None:
             target.write_bytes(_compiled(name, path))
         else:
             shutil.copyfile(path, target)
-    with zipfile.ZipFile(folder / _ARCHIVE, "w", zipfile.ZIP_STORED) as archive:
-        for name in sorted(compiled):
-            archive.writestr(zipfile.ZipInfo(name + "c", _EPOCH), _compiled(name, compiled[name]))
+    _write(folder / _ARCHIVE, compiled)
 
 
-def _library() -> dict[str, str]:
-    """Modules of Python's library, and of packages beside the named ones, that the guest's side imports."""
-    for codec in _CODECS:
-        importlib.import_module(f"encodings.{codec}")
-    importlib.import_module(_AGENT)
+def _write(archive: Path, paths: dict[str, str]) -> None:
+    """Compile sources into an archive, by their names in it."""
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:
+        for name in sorted(paths):
+            file.writestr(zipfile.ZipInfo(name + "c", _EPOCH), _compiled(name, paths[name]))
+
+
+def _library(*modules: str) -> dict[str, str]:
+    """Sources of Python's library, and of packages beside the named ones, that some modules and all before import."""
+    for each in modules:
+        importlib.import_module(each)
     found = {}
     for name, module in sorted(sys.modules.items()):
         path = getattr(module, "__file__", None)

@@ -1,13 +1,15 @@
-"""The code that runs in the guest, as one archive that is the same wherever the testbed is installed.
+"""The code that runs in the guest, as archives that are the same wherever the testbed is installed.
 
 What a program does with its memory before it makes a key ends up in the key: OpenSSL takes a heap address as nonce.
 So the
 guest's Python must load the same bytes in the same order whatever the paths are called, whether compiled modules lie
 beside the sources, and how old those are. The archive holds compiled modules alone, with names instead of paths, in a
 fixed order: the testbed's rooms of the guest's side, and all that they import from Mininet and Python's own library.
+A second archive has what starts before them and makes OpenSSL's generators (`testbed.world.start`): the testbed's own
+code is in no key.
 Extension modules cannot be loaded from an archive and lie beside it.
 
-    $XDG_CACHE_HOME/throttling-testbed/guest/<hash>/guest.zip  …
+    $XDG_CACHE_HOME/throttling-testbed/guest/<hash>/start.zip guest.zip  …
 """
 
 from __future__ import annotations

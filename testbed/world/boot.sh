@@ -11,6 +11,6 @@ cd /run/tmp
 # TZ: unset, every conversion of a time would look for /etc/localtime.
 exec env -i PATH="$PATH" HOME=/run/tmp TMPDIR=/run/tmp LC_ALL=C.UTF-8 TZ=UTC OPENSSL_CONF=/run/output/etc/openssl.cnf \
 	MALLOC_TRIM_THRESHOLD_=268435456 MALLOC_MMAP_THRESHOLD_=268435456 MALLOC_TOP_PAD_=1048576 MALLOC_ARENA_MAX=1 \
-	PYTHONPATH=/run/testbed/code/guest.zip:/run/testbed/code:/run/testbed/site PYTHONHASHSEED=0 \
+	PYTHONPATH=/run/testbed/code/start.zip PYTHONHASHSEED=0 \
 	SETUPTOOLS_USE_DISTUTILS="$TESTBED_DISTUTILS" \
-	"/run/testbed/python/$TESTBED_PYTHON" -S -s -B -W ignore -m testbed.world.agent
+	"/run/testbed/python/$TESTBED_PYTHON" -S -s -B -W ignore -m start

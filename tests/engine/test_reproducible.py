@@ -88,6 +88,24 @@ def test_an_installed_wheel_changes_nothing(reference: Path, tmp_path: Path) -> 
     assert_equal(reference, run(tmp_path / "run", code=code))
 
 
+def test_the_testbeds_own_code_changes_no_byte(reference: Path, tmp_path: Path) -> None:
+    """Other modules, other functions, memory used before a connection: nothing that a packet could show."""
+    code = copied(tmp_path / "changed")
+    (code / "testbed" / "records" / "useless.py").write_text(
+        "TABLE = {str(number): [number] * 9 for number in range(4000)}\n"
+    )
+    agent = code / "testbed" / "world" / "agent.py"
+    agent.write_text(
+        agent.read_text().replace(
+            "class World:",
+            "from testbed.records import useless\nKEPT = (useless, bytearray(2_000_000))\n\n\nclass World:",
+        )
+    )
+    found = compare_runs(reference, run(tmp_path / "run", code=code))
+    assert [cause.partition(":")[0] for cause in found.causes] == ["code"]
+    assert found.differences == ()
+
+
 def test_the_environment_changes_nothing(reference: Path, tmp_path: Path) -> None:
     environment = {f"VARIABLE_{number}": "x" * 300 for number in range(30)}
     environment |= {
