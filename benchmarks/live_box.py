@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from testbed.engine.command import UserCommand
 from testbed.engine.kernel import ensure_kernel, kernel_info
 from testbed.engine.run import run_plan
+from testbed.guest.live_bench import command
 from testbed.middlebox.conformance.bench import MSS, Connection
 from testbed.middlebox.conformance.hellos import client_hello
 from testbed.middlebox.conformance.traces import write_trace
@@ -28,7 +29,6 @@ from testbed.records.agreement import read_box_captures
 from testbed.scenario import library
 from testbed.scenario.plan import make_plan
 from testbed.scenario.profiles import load_profile
-from testbed.world.live_bench import command
 
 if TYPE_CHECKING:
     from testbed.middlebox.packet import Packet

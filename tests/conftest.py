@@ -91,10 +91,10 @@ def first_day(run_scenario: Runner) -> FinishedRun:
 
 @pytest.fixture(scope="session")
 def guest_answers(run_scenario: Runner) -> dict[str, Any]:
-    """What the guest's kernel answered to `tests.world.in_guest`, by question."""
+    """What the guest's kernel answered to `tests.guest.in_guest`, by question."""
     run = run_scenario(
         "recordings=[]", "lines=[{name: mobile, kind: mobile, tspu: true}]", "captures=[]",
-        command=[sys.executable, "-m", "tests.world.in_guest", "/run/output/output/answers.json"], privileged=True,
+        command=[sys.executable, "-m", "tests.guest.in_guest", "/run/output/output/answers.json"], privileged=True,
     )  # fmt: skip
     assert run.manifest["certificate"]["command_status"] == 0, (run.path / "command.stderr").read_text()
     answers: dict[str, Any] = json.loads((run.path / "output" / "answers.json").read_text())

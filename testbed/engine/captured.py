@@ -6,11 +6,11 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from testbed.errors import CaptureError, RecordError
+from testbed.guest.lateness import LATE_S
 from testbed.records.agreement import compare, read_box_captures
 from testbed.records.capture_file import Frame, read_frames
 from testbed.records.files import open_regular, read_regular
 from testbed.records.pcapng import write_pcapng
-from testbed.world.lateness import LATE_S
 
 if TYPE_CHECKING:
     from pathlib import Path

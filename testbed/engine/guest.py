@@ -276,7 +276,7 @@ def _arguments(*, memory_mib: int, start_ns: int, seed: int, virtual: bool) -> l
     """The kernel's arguments; what it does not know and has a ``=`` becomes the environment of init."""
     environment = {"TESTBED_PYTHON": str(guest_python()), "TESTBED_DISTUTILS": DISTUTILS}
     clock = ["time-travel=inf-cpu", f"time-travel-start={start_ns - _SETTLE_S * 1_000_000_000}"] if virtual else []
-    boot = Path(testbed.__file__).resolve().parent / "world" / "boot.sh"
+    boot = Path(testbed.__file__).resolve().parent / "guest" / "boot.sh"
     return [
         f"mem={memory_mib}M",
         "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro",

@@ -19,9 +19,9 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a ZIP archive can say
 _MARSHAL_VERSION = 2  # the last without references: later ones depend on what else the interpreter holds
 _HEADER = MAGIC_NUMBER + bytes(12)  # neither hashed nor dated: there is no source beside it to compare with
 _CODECS = ("ascii", "idna", "latin_1", "utf_8", "utf_16", "utf_32", "cp437")
-_START = "testbed/world/start.py"
+_START = "testbed/guest/start.py"
 _STARTS_WITH = "ssl"
-_AGENT = "testbed.world.agent"
+_AGENT = "testbed.guest.agent"
 _START_ARCHIVE = "start.zip"
 _ARCHIVE = "guest.zip"
 

@@ -5,7 +5,7 @@ So the
 guest's Python must load the same bytes in the same order whatever the paths are called, whether compiled modules lie
 beside the sources, and how old those are. The archive holds compiled modules alone, with names instead of paths, in a
 fixed order: the testbed's rooms of the guest's side, and all that they import from Mininet and Python's own library.
-A second archive has what starts before them and makes OpenSSL's generators (`testbed.world.start`): the testbed's own
+A second archive has what starts before them and makes OpenSSL's generators (`testbed.guest.start`): the testbed's own
 code is in no key.
 Extension modules cannot be loaded from an archive and lie beside it.
 
@@ -32,7 +32,7 @@ from testbed.errors import MissingError
 __all__ = ["ARCHIVE", "DISTUTILS", "guest_code", "guest_python"]
 
 ARCHIVE = "guest.zip"
-_ROOMS = ("middlebox", "netlink", "records", "traffic", "world")
+_ROOMS = ("guest", "middlebox", "netlink", "records", "traffic")
 _MODULES = ("__init__.py", "errors.py", "quantities.py")
 _PACKAGE = Path(testbed.__file__).resolve().parent
 _FOREIGN = ("mininet", "netfilterqueue")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GUEST_PATH", "GUEST_PROGRAM_PACKAGES", "find_guest_program", "require_programs"]
 
-GUEST_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # as in world/boot.sh
+GUEST_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # as in guest/boot.sh
 GUEST_PROGRAM_PACKAGES = {
     "curl": "curl",
     "ethtool": "ethtool",

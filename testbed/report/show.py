@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from testbed.detectors.registry import detector_names, load_detector
 from testbed.errors import CaptureError, ScenarioError
+from testbed.guest.network import topology_class
 from testbed.middlebox.adapters.pcap import CaptureInspection
 from testbed.middlebox.events import event_to_json
 from testbed.report.table import format_table
@@ -16,7 +17,6 @@ from testbed.scenario import library
 from testbed.scenario.plan import make_plan
 from testbed.scenario.profiles import load_profile
 from testbed.traffic.evasion import EVASIONS
-from testbed.world.network import topology_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

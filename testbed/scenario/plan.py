@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from testbed.errors import ScenarioError
+from testbed.guest.network import topology_class
+from testbed.guest.routed import ParameterError, RoutedTopo
 from testbed.scenario import library
 from testbed.scenario.model import Evade, Fetch, Line, Replay, Scenario, load_scenario
 from testbed.scenario.profiles import CensorProfile, profile_for, why_no_box
 from testbed.traffic.evasion import EVASIONS, make_evasion
 from testbed.traffic.options import OptionError, known_options
-from testbed.world.network import topology_class
-from testbed.world.routed import ParameterError, RoutedTopo
 
 if TYPE_CHECKING:
     from testbed.scenario.document import Document

@@ -97,7 +97,7 @@ for root in ("/run", "/dev", "/proc/1", {runs!r}):
                 seen.append(path)
 for pid in filter(str.isdecimal, os.listdir("/proc")):
     command = open(f"/proc/{{pid}}/cmdline", "rb").read().replace(b"\\0", b" ").decode()
-    if "nginx" in command or "testbed.world" in command and pid != "1": seen.append(command)
+    if "nginx" in command or "testbed.guest" in command and pid != "1": seen.append(command)
 root = next(line.split()[3].split(",") for line in open("/proc/mounts") if line.split()[1] == "/")
 if not {{"ro", "nodev", "nosuid"}} <= set(root): seen.append(root)
 for path in ("/etc/shadow", "/etc/shadow-", "/etc/gshadow-"):

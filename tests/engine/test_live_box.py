@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from testbed.guest.live_bench import command
 from testbed.middlebox.adapters.pcap import inspect_box
 from testbed.middlebox.conformance.three_way import ThreeWay, compare_three_ways
 from testbed.middlebox.conformance.traces import draw_recipe, interleaved, names_for, write_trace
@@ -19,7 +20,6 @@ from testbed.middlebox.craft import udp_datagram
 from testbed.middlebox.events import event_to_json
 from testbed.middlebox.packet import ACK, SYN, Direction, Packet
 from testbed.middlebox.profile import Profile
-from testbed.world.live_bench import command
 from tests.middlebox.build import Connection, client_hello, plain_profile, profile_names
 from tests.middlebox.recognise.test_quic import initials
 from tests.middlebox.test_fragments import pieces_of

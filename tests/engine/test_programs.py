@@ -18,7 +18,7 @@ def plan(*settings: str) -> Plan:
 
 
 def test_programs_are_looked_for_where_the_guest_looks() -> None:
-    boot = Path(programs.__file__).parents[1] / "world" / "boot.sh"
+    boot = Path(programs.__file__).parents[1] / "guest" / "boot.sh"
     assert f"\nexport PATH={GUEST_PATH}\n" in boot.read_text()
 
 

@@ -94,7 +94,7 @@ def test_the_testbeds_own_code_changes_no_byte(reference: Path, tmp_path: Path) 
     (code / "testbed" / "records" / "useless.py").write_text(
         "TABLE = {str(number): [number] * 9 for number in range(4000)}\n"
     )
-    agent = code / "testbed" / "world" / "agent.py"
+    agent = code / "testbed" / "guest" / "agent.py"
     agent.write_text(
         agent.read_text().replace(
             "class World:",

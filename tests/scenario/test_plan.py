@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FIRST_DAY = library.find("scenarios", "2021-03-10")
 TOPOLOGY = """\
-from testbed.world.routed import RoutedTopo
+from testbed.guest.routed import RoutedTopo
 
 class Home(RoutedTopo):
     def construct(self):
@@ -245,7 +245,7 @@ def test_a_topology_of_the_users_own_is_planned_with(at_home: Path) -> None:
         ("import nosuchmodule\n", "home.py cannot be loaded: ModuleNotFoundError: No module named 'nosuchmodule'"),
         ("1 / 0\n", "home.py cannot be loaded: ZeroDivisionError"),
         ("topos = {}\n", "home.py: no topology 'home' in its 'topos' (there: none)"),
-        ("from mininet.topo import Topo\ntopos = {'home': Topo}\n", "home.py: topology 'home' is not a testbed.world"),
+        ("from mininet.topo import Topo\ntopos = {'home': Topo}\n", "home.py: topology 'home' is not a testbed.guest"),
         (TOPOLOGY.format(line="office"), "home.yaml:7: lines.0: the topology has no line 'home' (there: office)"),
     ],
 )

@@ -26,11 +26,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from testbed.errors import GuestError
-from testbed.world.outlook import Outlook
-from testbed.world.terminal import Terminal, take_control
+from testbed.guest.outlook import Outlook
+from testbed.guest.terminal import Terminal, take_control
 
 if TYPE_CHECKING:
-    from testbed.world.node import NamespaceNode
+    from testbed.guest.node import NamespaceNode
 
 __all__ = ["COMMAND_FOLDER", "Command", "read_order", "start_command"]
 

@@ -16,13 +16,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from testbed.world.child import await_signal
+from testbed.guest.child import await_signal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from testbed.world.node import NamespaceNode
+    from testbed.guest.node import NamespaceNode
 
 __all__ = ["CapturePoint", "capture"]
 

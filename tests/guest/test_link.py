@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from testbed.errors import ScenarioError
+from testbed.guest.link import NetlinkIntf, planned_netem
 from testbed.netlink.tc import Netem
-from testbed.world.link import NetlinkIntf, planned_netem
 
 
 @pytest.mark.parametrize(

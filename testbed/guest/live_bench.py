@@ -3,7 +3,7 @@
     inside ── eth0 box eth1 ── outside
 
 The links' far ends have no addresses and answer nothing, so the box sees the trace and nothing else. A program for the
-guest (``testbed run … -- python -m testbed.world.live_bench``): it leaves the captures of both ports, the box's log and
+guest (``testbed run … -- python -m testbed.guest.live_bench``): it leaves the captures of both ports, the box's log and
 its counters in a folder. In the box's place can stand one of the kernel's own shapers, to compare it with the model.
 Not for: real TCP; scenarios have that.
 """
@@ -19,6 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from testbed.errors import CertificateError
+from testbed.guest.captures import CapturePoint, capture
+from testbed.guest.child import Child
+from testbed.guest.link import NetlinkLink
+from testbed.guest.node import Box, NamespaceNode
 from testbed.middlebox.adapters.nfqueue import LiveBox
 from testbed.middlebox.enforcement.shaper import ShaperSpec
 from testbed.middlebox.events import Event, event_to_json
@@ -26,10 +30,6 @@ from testbed.middlebox.profile import Profile
 from testbed.netlink import tc
 from testbed.records.capture_file import datagram, read_frames
 from testbed.records.jsonl import LineWriter
-from testbed.world.captures import CapturePoint, capture
-from testbed.world.child import Child
-from testbed.world.link import NetlinkLink
-from testbed.world.node import Box, NamespaceNode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,7 +48,7 @@ def command(
 ) -> str:
     """A shell's command that runs the bench in the guest; results are in ``output/name`` of the run directory."""
     return (
-        f"$TESTBED_PYTHON -m testbed.world.live_bench {shlex.quote(str(profile))} {shlex.quote(str(trace))} "
+        f"$TESTBED_PYTHON -m testbed.guest.live_bench {shlex.quote(str(profile))} {shlex.quote(str(trace))} "
         f"/run/output/output/{name} --seed {seed} --inside {inside} --settle {settle_s} --kernel {kernel}"
     )
 

@@ -9,7 +9,7 @@ import select
 import time
 from typing import TYPE_CHECKING
 
-from testbed.world.child import await_signal
+from testbed.guest.child import await_signal
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testbed.world import lateness
-from testbed.world.lateness import LATE_S, beat
+from testbed.guest import lateness
+from testbed.guest.lateness import LATE_S, beat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

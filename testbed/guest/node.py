@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from mininet.node import Node
 
+from testbed.guest.namespace import Namespace
 from testbed.netlink import link
-from testbed.world.namespace import Namespace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

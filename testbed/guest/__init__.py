@@ -16,6 +16,6 @@
 Only the standard library, Mininet and netlink: an import costs ten times what it costs outside.
 """
 
-from testbed.world.distutils_version import provide_distutils
+from testbed.guest.distutils_version import provide_distutils
 
 provide_distutils()

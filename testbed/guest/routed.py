@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from mininet.topo import Topo
 
 from testbed.errors import ScenarioError
+from testbed.guest.node import Box, Client, Router, Server
 from testbed.quantities import format_rate, parse_duration, parse_rate, parse_share
-from testbed.world.node import Box, Client, Router, Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testbed.world.line import HostLine
+from testbed.guest.line import HostLine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

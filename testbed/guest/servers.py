@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from testbed.errors import GuestError
+from testbed.guest.child import Child, await_signal
 from testbed.traffic.origin import CertificateAuthority, nginx_configuration, write_object
 from testbed.traffic.replay import serve_replays
 from testbed.traffic.resolver import answer, open_resolver
-from testbed.world.child import Child, await_signal
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from testbed.world.node import NamespaceNode
+    from testbed.guest.node import NamespaceNode
 
 __all__ = ["Nginx", "Origins", "replay_server", "resolver"]
 

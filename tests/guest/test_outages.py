@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from testbed.world.outages import Outages
+from testbed.guest.outages import Outages
 
 FAILED, RESTORED = "link_failed", "link_restored"
 

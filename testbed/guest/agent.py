@@ -17,28 +17,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from testbed.errors import CertificateError, GuestError, TestbedError
+from testbed.guest import network
+from testbed.guest.captures import CapturePoint, capture
+from testbed.guest.child import Child
+from testbed.guest.command import Command, read_order, start_command
+from testbed.guest.lateness import beat
+from testbed.guest.line import HostLine
+from testbed.guest.outages import LinkChange, Outages
+from testbed.guest.outlook import mount_over
+from testbed.guest.servers import Nginx, Origins, replay_server, resolver
+from testbed.guest.vantage import Vantage
+from testbed.guest.watch import Watch
 from testbed.middlebox.adapters.alarm import Alarm
 from testbed.middlebox.adapters.nfqueue import LiveBox
 from testbed.middlebox.events import Event, event_to_json
 from testbed.middlebox.profile import Profile
 from testbed.records.clock import iso_time
 from testbed.records.jsonl import LineWriter
-from testbed.world import network
-from testbed.world.captures import CapturePoint, capture
-from testbed.world.child import Child
-from testbed.world.command import Command, read_order, start_command
-from testbed.world.lateness import beat
-from testbed.world.line import HostLine
-from testbed.world.outages import LinkChange, Outages
-from testbed.world.outlook import mount_over
-from testbed.world.servers import Nginx, Origins, replay_server, resolver
-from testbed.world.vantage import Vantage
-from testbed.world.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from testbed.world.terminal import Terminal
+    from testbed.guest.terminal import Terminal
 
 OUTPUT = Path("/run/output")
 WORK = Path("/run/testbed")

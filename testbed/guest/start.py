@@ -31,7 +31,7 @@ def main() -> None:
     """Make the generators; then let modules be found in the archive, and run the agent."""
     make_generators()
     sys.path[0:1] = [*_PLACES]
-    from testbed.world.agent import main as agent  # noqa: PLC0415 - nothing of the testbed's may be loaded before
+    from testbed.guest.agent import main as agent  # noqa: PLC0415 - nothing of the testbed's may be loaded before
 
     agent()
 

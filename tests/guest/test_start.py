@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from testbed.world.start import make_generators
+from testbed.guest.start import make_generators
 
 
 def test_a_handshake_with_nobody_is_left_where_it_waits() -> None:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from testbed.guest import vantage
+from testbed.guest.vantage import Vantage
 from testbed.records.jsonl import read_lines
 from testbed.traffic.connection import TransferError
-from testbed.world import vantage
-from testbed.world.vantage import Vantage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,6 +1,6 @@
 """What the guest's kernel answers: netlink, namespaces, nodes and a network, tried once; the tests look at the answers.
 
-A program for the guest (``testbed run … -- python -m tests.world.in_guest FILE``). Each function below returns plain
+A program for the guest (``testbed run … -- python -m tests.guest.in_guest FILE``). Each function below returns plain
 JSON; an error is answered with its kind and message.
 """
 
@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from testbed.errors import TestbedError
+from testbed.guest import network
+from testbed.guest.namespace import Namespace
+from testbed.guest.node import Client, Router
 from testbed.netlink import NetlinkError, ethtool, link, tc
 from testbed.scenario import library
-from testbed.world import network
-from testbed.world.namespace import Namespace
-from testbed.world.node import Client, Router
 
 if TYPE_CHECKING:
     from collections.abc import Callable

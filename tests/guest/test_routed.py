@@ -11,9 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from testbed.errors import ScenarioError
-from testbed.scenario import library
-from testbed.world.network import topology_class
-from testbed.world.routed import (
+from testbed.guest.network import topology_class
+from testbed.guest.routed import (
     ParameterError,
     RoutedTopo,
     count,
@@ -23,6 +22,7 @@ from testbed.world.routed import (
     parse_link_rate,
     rate,
 )
+from testbed.scenario import library
 
 RUSSIA = topology_class(str(library.find("topologies", "russia2021")), "russia2021")
 
