@@ -16,7 +16,7 @@ from __future__ import annotations
 import itertools
 from typing import Any, ClassVar
 
-from testbed.guest.routed import Parameter, ParameterError, RoutedTopo, count, delay, rate, share
+from testbed.guest.network.topology import Parameter, ParameterError, RoutedTopo, count, delay, rate, share
 
 SUBSCRIBERS = "100.64.0.0/10"  # the TSPU stands before the carrier's NAT: shared address space, RFC 6598
 ABROAD = "198.51.100.0/24"  # documentation addresses, RFC 5737

@@ -1,10 +1,9 @@
 """What runs inside the guest: the network, and the agent that runs a plan in it.
 
+    start       OpenSSL's generators first, then the agent
     agent       the guest's main program: plan in, records out
-    line        the two-way line to the host
-    routed      Topo with roles, addresses and routes
-    node link   Mininet's nouns over netlink
-    network     builds the network and reads it back
+    console     messages to the host and from it
+    network/    the network: its topology, built and read back
     child       a process that is ready before it counts, and reports; watch: many descriptors, in a fixed order
     servers     origins, the replaying server, a resolver for a user's program
     outages     links that fail and recover
@@ -15,7 +14,3 @@
 
 Only the standard library, Mininet and netlink: an import costs ten times what it costs outside.
 """
-
-from testbed.guest.distutils_version import provide_distutils
-
-provide_distutils()

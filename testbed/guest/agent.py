@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from testbed.errors import CertificateError, GuestError, TestbedError
-from testbed.guest import network
 from testbed.guest.captures import CapturePoint, capture
 from testbed.guest.child import Child
 from testbed.guest.command import Command, read_order, start_command
+from testbed.guest.console import HostLine
 from testbed.guest.lateness import beat
-from testbed.guest.line import HostLine
+from testbed.guest.network import build as network
 from testbed.guest.outages import LinkChange, Outages
 from testbed.guest.outlook import mount_over
 from testbed.guest.servers import Nginx, Origins, replay_server, resolver

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from testbed.guest.node import NamespaceNode
+    from testbed.guest.network.node import NamespaceNode
 
 __all__ = ["CapturePoint", "capture"]
 

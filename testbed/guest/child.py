@@ -21,7 +21,7 @@ from testbed.errors import GuestError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from testbed.guest.namespace import Namespace
+    from testbed.guest.network.namespace import Namespace
 
 __all__ = ["Child", "await_signal"]
 

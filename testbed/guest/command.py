@@ -30,7 +30,7 @@ from testbed.guest.outlook import Outlook
 from testbed.guest.terminal import Terminal, take_control
 
 if TYPE_CHECKING:
-    from testbed.guest.node import NamespaceNode
+    from testbed.guest.network.node import NamespaceNode
 
 __all__ = ["COMMAND_FOLDER", "Command", "read_order", "start_command"]
 

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 from testbed.errors import CertificateError
 from testbed.guest.captures import CapturePoint, capture
 from testbed.guest.child import Child
-from testbed.guest.link import NetlinkLink
-from testbed.guest.node import Box, NamespaceNode
+from testbed.guest.network.link import NetlinkLink
+from testbed.guest.network.node import Box, NamespaceNode
 from testbed.middlebox.adapters.nfqueue import LiveBox
 from testbed.middlebox.enforcement.shaper import ShaperSpec
 from testbed.middlebox.events import Event, event_to_json

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from testbed.guest.node import NamespaceNode
+    from testbed.guest.network.node import NamespaceNode
 
 __all__ = ["Nginx", "Origins", "replay_server", "resolver"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from testbed.detectors.registry import detector_names, load_detector
 from testbed.errors import CaptureError, ScenarioError
-from testbed.guest.network import topology_class
+from testbed.guest.network.build import topology_class
 from testbed.middlebox.adapters.pcap import CaptureInspection
 from testbed.middlebox.events import event_to_json
 from testbed.report.table import format_table

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from testbed.errors import ScenarioError
-from testbed.guest.network import topology_class
-from testbed.guest.routed import ParameterError, RoutedTopo
+from testbed.guest.network.build import topology_class
+from testbed.guest.network.topology import ParameterError, RoutedTopo
 from testbed.scenario import library
 from testbed.scenario.model import Evade, Fetch, Line, Replay, Scenario, load_scenario
 from testbed.scenario.profiles import CensorProfile, profile_for, why_no_box

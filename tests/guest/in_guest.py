@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from testbed.errors import TestbedError
-from testbed.guest import network
-from testbed.guest.namespace import Namespace
-from testbed.guest.node import Client, Router
+from testbed.guest.network import build as network
+from testbed.guest.network.namespace import Namespace
+from testbed.guest.network.node import Client, Router
 from testbed.netlink import NetlinkError, ethtool, link, tc
 from testbed.scenario import library
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FIRST_DAY = library.find("scenarios", "2021-03-10")
 TOPOLOGY = """\
-from testbed.guest.routed import RoutedTopo
+from testbed.guest.network.topology import RoutedTopo
 
 class Home(RoutedTopo):
     def construct(self):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from mininet.node import Node
 
-from testbed.guest.namespace import Namespace
+from testbed.guest.network.namespace import Namespace
 from testbed.netlink import link
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testbed.guest.line import HostLine
+from testbed.guest.console import HostLine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

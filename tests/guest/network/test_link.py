@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from testbed.errors import ScenarioError
-from testbed.guest.link import NetlinkIntf, planned_netem
+from testbed.guest.network.link import NetlinkIntf, planned_netem
 from testbed.netlink.tc import Netem
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import mininet
 import pytest
 
-from testbed.guest.distutils_version import StrictVersion
+from testbed.guest.network.distutils_version import StrictVersion
 
 REPOSITORY = Path(__file__).parents[2]
 # An import system without distutils, as Python 3.12 and newer have it.
@@ -23,7 +23,7 @@ sys.meta_path.insert(0, Absent())
 import importlib.util
 find_spec = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *rest: None if name == "distutils" else find_spec(name, *rest)
-import testbed.guest.network
+import testbed.guest.network.build
 print(sys.modules["distutils.version"].StrictVersion.__module__)
 """
 
@@ -33,7 +33,7 @@ def test_the_network_is_imported_without_distutils() -> None:
     done = subprocess.run(
         [sys.executable, "-S", "-c", PROGRAM], env={"PYTHONPATH": paths}, capture_output=True, text=True, check=True
     )
-    assert done.stdout.strip() == "testbed.guest.distutils_version"
+    assert done.stdout.strip() == "testbed.guest.network.distutils_version"
 
 
 def test_no_version_is_compared() -> None:

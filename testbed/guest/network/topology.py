@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from mininet.topo import Topo
 
 from testbed.errors import ScenarioError
-from testbed.guest.node import Box, Client, Router, Server
+from testbed.guest.network.node import Box, Client, Router, Server
 from testbed.quantities import format_rate, parse_duration, parse_rate, parse_share
 
 if TYPE_CHECKING:

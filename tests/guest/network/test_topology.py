@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from testbed.errors import ScenarioError
-from testbed.guest.network import topology_class
-from testbed.guest.routed import (
+from testbed.guest.network.build import topology_class
+from testbed.guest.network.topology import (
     ParameterError,
     RoutedTopo,
     count,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from testbed.errors import ScenarioError
-from testbed.guest.network import load_topology, topology_class
+from testbed.guest.network.build import load_topology, topology_class
 from testbed.scenario import library
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def test_the_first_days_certificate_counts_its_network(first_day: FinishedRun) -
     [
         ("topos = {}", r"a\.py: no topology 'a' in its 'topos' \(there: none\)"),
         ("topos = {'b': 1}", r"a\.py: no topology 'a' in its 'topos' \(there: b\)"),
-        ("topos = {'a': 1}", r"a\.py: topology 'a' is not a testbed\.guest\.routed\.RoutedTopo"),
+        ("topos = {'a': 1}", r"a\.py: topology 'a' is not a testbed\.guest\.network\.topology\.RoutedTopo"),
         ("x = 1", r"a\.py: no topology 'a'"),
         ("x = (", r"a\.py cannot be loaded: SyntaxError: '\(' was never closed"),
         ("raise KeyError('b')", r"a\.py cannot be loaded: KeyError: 'b'"),

@@ -15,14 +15,14 @@ with warnings.catch_warnings():
     from mininet.net import Mininet
 
 from testbed.errors import CertificateError, ScenarioError
-from testbed.guest.link import DEFAULT_MTU, NetlinkLink, planned_netem
-from testbed.guest.routed import RoutedTopo
+from testbed.guest.network.link import DEFAULT_MTU, NetlinkLink, planned_netem
+from testbed.guest.network.topology import RoutedTopo
 from testbed.netlink import ethtool, link, tc
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from testbed.guest.node import NamespaceNode
+    from testbed.guest.network.node import NamespaceNode
 
 DELAY_TOLERANCE_NS = 64  # one tick of the packet scheduler: what stock tc's rounding may cost
 RATE_TOLERANCE = 1  # bytes per second: rounding of Mbit/s
@@ -48,7 +48,9 @@ def topology_class(path: str, name: str) -> type[RoutedTopo]:
         raise ScenarioError(f"{path}: no topology {name!r} in its 'topos' (there: {', '.join(classes) or 'none'})")
     found = classes[name]
     if not isinstance(found, type) or not issubclass(found, RoutedTopo):
-        raise ScenarioError(f"{path}: topology {name!r} is not a testbed.guest.routed.RoutedTopo, so it has no roles")
+        raise ScenarioError(
+            f"{path}: topology {name!r} is not a testbed.guest.network.topology.RoutedTopo, so it has no roles"
+        )
     return found
 
 
