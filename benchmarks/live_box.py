@@ -18,13 +18,13 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from testbed.conformance.bench import MSS, Connection
+from testbed.conformance.hellos import client_hello
+from testbed.conformance.live_bench import command
+from testbed.conformance.traces import write_trace
 from testbed.engine.command import UserCommand
 from testbed.engine.kernel import ensure_kernel, kernel_info
 from testbed.engine.run import run_plan
-from testbed.guest.live_bench import command
-from testbed.middlebox.conformance.bench import MSS, Connection
-from testbed.middlebox.conformance.hellos import client_hello
-from testbed.middlebox.conformance.traces import write_trace
 from testbed.records.agreement import read_box_captures
 from testbed.scenario import library
 from testbed.scenario.plan import make_plan

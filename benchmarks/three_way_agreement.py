@@ -19,12 +19,12 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
+from testbed.conformance.live_bench import command
+from testbed.conformance.three_way import ThreeWay, compare_three_ways
+from testbed.conformance.traces import draw_recipe, interleaved, names_for, write_trace
 from testbed.engine.command import UserCommand
 from testbed.engine.kernel import ensure_kernel, kernel_info
 from testbed.engine.run import run_plan
-from testbed.guest.live_bench import command
-from testbed.middlebox.conformance.three_way import ThreeWay, compare_three_ways
-from testbed.middlebox.conformance.traces import draw_recipe, interleaved, names_for, write_trace
 from testbed.scenario import library
 from testbed.scenario.plan import make_plan
 from testbed.scenario.profiles import load_profile

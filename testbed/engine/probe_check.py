@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from testbed.middlebox.conformance.bench import Bench
+from testbed.conformance.bench import Bench
 from testbed.middlebox.craft import inverted
 from testbed.middlebox.events import RuleMatched
 from testbed.middlebox.packet import Direction

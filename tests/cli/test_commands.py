@@ -233,7 +233,7 @@ def test_a_report_that_cannot_be_written_is_an_error_and_no_traceback(
 def test_a_conformance_table_that_cannot_be_written_is_an_error_and_no_traceback(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("testbed.middlebox.conformance.run", lambda *_: [])
+    monkeypatch.setattr("testbed.conformance.run", lambda *_: [])
     assert status("conformance", "-o", str(tmp_path / "no" / "table.md")) == 2
     assert "table.md: No such file or directory; choose another file with -o" in capsys.readouterr().err
 

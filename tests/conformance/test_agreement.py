@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from testbed.conformance.traces import draw_recipe, interleaved, write_trace
 from testbed.middlebox.adapters.pcap import inspect_capture
-from testbed.middlebox.conformance.traces import draw_recipe, interleaved, write_trace
 from testbed.middlebox.events import InspectionEnded, ThrottlingStarted
 from testbed.middlebox.inspector import Inspector
 from tests.middlebox.build import profile

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from testbed.middlebox.conformance import ELSEWHERE, ROWS, Row, as_json, as_markdown, run
-from testbed.middlebox.conformance.evasion import _split_at
-from testbed.middlebox.conformance.row import AS_CONFIGURED, ASSUMED, DIFFERS
+from testbed.conformance import ELSEWHERE, ROWS, Row, as_json, as_markdown, run
+from testbed.conformance.evasion import _split_at
+from testbed.conformance.row import AS_CONFIGURED, ASSUMED, DIFFERS
 from testbed.middlebox.profile.evidence import GRADES
 from testbed.middlebox.profile.sources import SOURCES
 from tests.middlebox.build import client_hello, profile

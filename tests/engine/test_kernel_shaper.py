@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from testbed.guest.live_bench import command
-from testbed.middlebox.conformance.traces import write_trace
+from testbed.conformance.live_bench import command
+from testbed.conformance.traces import write_trace
 from testbed.middlebox.enforcement.shaper import ShaperSpec
 from testbed.middlebox.packet import ACK, Direction
 from testbed.records.agreement import read_box_captures

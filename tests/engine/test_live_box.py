@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from testbed.guest.live_bench import command
+from testbed.conformance.live_bench import command
+from testbed.conformance.three_way import ThreeWay, compare_three_ways
+from testbed.conformance.traces import draw_recipe, interleaved, names_for, write_trace
 from testbed.middlebox.adapters.pcap import inspect_box
-from testbed.middlebox.conformance.three_way import ThreeWay, compare_three_ways
-from testbed.middlebox.conformance.traces import draw_recipe, interleaved, names_for, write_trace
 from testbed.middlebox.craft import udp_datagram
 from testbed.middlebox.events import event_to_json
 from testbed.middlebox.packet import ACK, SYN, Direction, Packet

@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from testbed.middlebox.conformance.bench import MSS, NS_PER_S, Bench, Connection
-from testbed.middlebox.conformance.hellos import client_hello, extensions_length_offset, padded
+from testbed.conformance.bench import MSS, NS_PER_S, Bench, Connection
+from testbed.conformance.hellos import client_hello, extensions_length_offset, padded
 from testbed.middlebox.craft import CHANGE_CIPHER_SPEC, split_record
 from testbed.middlebox.profile import Profile
 from testbed.middlebox.profile.evidence import merge, plain_values

@@ -16,7 +16,7 @@ import time
 from random import Random
 from typing import TYPE_CHECKING
 
-from testbed.middlebox.conformance.traces import draw_recipe, packets
+from testbed.conformance.traces import draw_recipe, packets
 from testbed.middlebox.craft import udp_datagram
 from testbed.middlebox.packet import Direction, Packet
 from testbed.middlebox.profile import ProfileError

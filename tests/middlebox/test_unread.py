@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from testbed.middlebox.conformance.traces import draw_recipe, interleaved
+from testbed.conformance.traces import draw_recipe, interleaved
 from testbed.middlebox.craft import inverted, udp_datagram
 from testbed.middlebox.events import Event, HelloUnread, InspectionEnded
 from testbed.middlebox.inspector import Inspector

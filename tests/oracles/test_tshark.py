@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from testbed.middlebox.conformance.bench import MSS, Connection
-from testbed.middlebox.conformance.traces import Recipe, draw_recipe, packets
+from testbed.conformance.bench import MSS, Connection
+from testbed.conformance.traces import Recipe, draw_recipe, packets
 from testbed.middlebox.craft import CHANGE_CIPHER_SPEC, udp_datagram
 from testbed.middlebox.events import HelloSeen
 from testbed.middlebox.inspector import Inspector

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from testbed.middlebox.conformance import ELSEWHERE, ROWS
+from testbed.conformance import ELSEWHERE, ROWS
 from testbed.middlebox.profile.evidence import statements
 from testbed.middlebox.profile.sources import SOURCES, keys_in
 from tests.middlebox.build import graded_profile, profile_names

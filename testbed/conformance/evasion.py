@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from testbed.middlebox.conformance.bench import MSS, Bench
-from testbed.middlebox.conformance.hellos import client_hello, padded
-from testbed.middlebox.conformance.row import FREE, THROTTLED, Check, Row
+from testbed.conformance.bench import MSS, Bench
+from testbed.conformance.hellos import client_hello, padded
+from testbed.conformance.row import FREE, THROTTLED, Check, Row
 from testbed.middlebox.craft import CHANGE_CIPHER_SPEC, inverted, split_record
 from testbed.middlebox.packet import ACK, PSH, Direction
 

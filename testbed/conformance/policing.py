@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from testbed.middlebox.conformance.bench import MSS, NS_PER_S, Bench
-from testbed.middlebox.conformance.hellos import client_hello
-from testbed.middlebox.conformance.row import Check, Measured, Row
+from testbed.conformance.bench import MSS, NS_PER_S, Bench
+from testbed.conformance.hellos import client_hello
+from testbed.conformance.row import Check, Measured, Row
 from testbed.middlebox.events import PacketDropped
 from testbed.middlebox.packet import Direction
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from testbed.middlebox.conformance.bench import MSS, NS_PER_S, Bench, Connection
-from testbed.middlebox.conformance.hellos import client_hello, padded
-from testbed.middlebox.conformance.row import FREE, THROTTLED, Check, Measured, Row
+from testbed.conformance.bench import MSS, NS_PER_S, Bench, Connection
+from testbed.conformance.hellos import client_hello, padded
+from testbed.conformance.row import FREE, THROTTLED, Check, Measured, Row
 from testbed.middlebox.craft import udp_datagram
 from testbed.middlebox.events import (
     FlowForgotten,

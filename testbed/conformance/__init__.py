@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from testbed.middlebox.conformance import censors, domains, evasion, policing, state, trigger
-from testbed.middlebox.conformance.report import ELSEWHERE, as_json, as_markdown
-from testbed.middlebox.conformance.row import Finding, Row
+from testbed.conformance import censors, domains, evasion, policing, state, trigger
+from testbed.conformance.report import ELSEWHERE, as_json, as_markdown
+from testbed.conformance.row import Finding, Row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

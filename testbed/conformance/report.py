@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from testbed.middlebox.conformance.row import AGREES, AS_CONFIGURED, ASSUMED, DIFFERS
+from testbed.conformance.row import AGREES, AS_CONFIGURED, ASSUMED, DIFFERS
 from testbed.middlebox.profile.sources import SOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from testbed.middlebox.conformance.row import Finding
+    from testbed.conformance.row import Finding
 
 __all__ = ["ELSEWHERE", "as_json", "as_markdown"]
 

@@ -12,8 +12,8 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from testbed.middlebox.conformance.bench import MSS, NS_PER_S, Connection
-from testbed.middlebox.conformance.hellos import client_hello, padded
+from testbed.conformance.bench import MSS, NS_PER_S, Connection
+from testbed.conformance.hellos import client_hello, padded
 from testbed.middlebox.craft import CHANGE_CIPHER_SPEC, split_record
 from testbed.middlebox.packet import ACK, PSH, Direction, Packet
 

@@ -1,6 +1,6 @@
 """One trace three ways: the pure model, the capture adapter, the live box. The same fate for every packet.
 
-The live box's part comes from `testbed.guest.live_bench`: captures of both ports, and the log. The other two are given
+The live box's part comes from `testbed.conformance.live_bench`: captures of both ports, and the log. The other two are given
 what arrived at its ports, when it arrived. A fourth witness is the wire: `testbed.records.agreement` holds the log
 against what came out.
 """
@@ -70,7 +70,7 @@ def compare_three_ways(trace: Sequence[Packet], folder: Path, profile: Profile, 
 
     Args:
         trace: what was sent, with some microseconds between packets.
-        folder: what `testbed.guest.live_bench` left.
+        folder: what `testbed.conformance.live_bench` left.
         profile: the censor.
         seed: that the box had.
         inside: the subscriber's address.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from testbed.middlebox.conformance.bench import Bench, Connection
-from testbed.middlebox.conformance.hellos import client_hello
-from testbed.middlebox.conformance.row import FREE, THROTTLED, Check, Row
+from testbed.conformance.bench import Bench, Connection
+from testbed.conformance.hellos import client_hello
+from testbed.conformance.row import FREE, THROTTLED, Check, Row
 from testbed.middlebox.packet import Direction
 
 if TYPE_CHECKING:

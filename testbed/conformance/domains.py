@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from testbed.middlebox.conformance.bench import Bench
-from testbed.middlebox.conformance.hellos import client_hello
-from testbed.middlebox.conformance.row import FREE, THROTTLED, Check, Row
+from testbed.conformance.bench import Bench
+from testbed.conformance.hellos import client_hello
+from testbed.conformance.row import FREE, THROTTLED, Check, Row
 
 __all__ = ["ROWS"]
 

@@ -3,7 +3,7 @@
     inside ── eth0 box eth1 ── outside
 
 The links' far ends have no addresses and answer nothing, so the box sees the trace and nothing else. A program for the
-guest (``testbed run … -- python -m testbed.guest.live_bench``): it leaves the captures of both ports, the box's log and
+guest (``testbed run … -- python -m testbed.conformance.live_bench``): it leaves the captures of both ports, the box's log and
 its counters in a folder. In the box's place can stand one of the kernel's own shapers, to compare it with the model.
 Not for: real TCP; scenarios have that.
 """
@@ -48,7 +48,7 @@ def command(
 ) -> str:
     """A shell's command that runs the bench in the guest; results are in ``output/name`` of the run directory."""
     return (
-        f"$TESTBED_PYTHON -m testbed.guest.live_bench {shlex.quote(str(profile))} {shlex.quote(str(trace))} "
+        f"$TESTBED_PYTHON -m testbed.conformance.live_bench {shlex.quote(str(profile))} {shlex.quote(str(trace))} "
         f"/run/output/output/{name} --seed {seed} --inside {inside} --settle {settle_s} --kernel {kernel}"
     )
 
