@@ -125,7 +125,7 @@ def _note(sentence: str) -> None:
 
 def conformance_command(arguments: argparse.Namespace) -> int:
     """Try every published row on the middlebox."""
-    from testbed.middlebox import conformance  # noqa: PLC0415
+    from testbed import conformance  # noqa: PLC0415
     from testbed.scenario.profiles import load_profile  # noqa: PLC0415
 
     rows = [row for row in conformance.ROWS if arguments.profile in {None, row.profile}]

@@ -2,9 +2,10 @@
 
     inside ── eth0 box eth1 ── outside
 
-The links' far ends have no addresses and answer nothing, so the box sees the trace and nothing else. A program for the
-guest (``testbed run … -- python -m testbed.conformance.live_bench``): it leaves the captures of both ports, the box's log and
-its counters in a folder. In the box's place can stand one of the kernel's own shapers, to compare it with the model.
+The links' far ends have no addresses and answer nothing, so the box sees the trace and nothing else. This is a program
+for the guest (``testbed run … -- python -m testbed.conformance.live_bench``): it leaves the captures of both ports, the
+box's log and its counters in a folder. In the box's place can stand one of the kernel's own shapers, to compare it with
+the model.
 Not for: real TCP; scenarios have that.
 """
 
