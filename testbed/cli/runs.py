@@ -134,8 +134,8 @@ def _input() -> int | None:
 
 def probe_command(arguments: argparse.Namespace) -> int:
     """Probe a censor and print what was found beside what is configured."""
-    from testbed.engine.probe import ProbeRequest, plan_probe, read_findings  # noqa: PLC0415
-    from testbed.engine.probe_check import compare  # noqa: PLC0415
+    from testbed.probing.check import compare  # noqa: PLC0415
+    from testbed.probing.probe import ProbeRequest, plan_probe, read_findings  # noqa: PLC0415
     from testbed.report.probes import probe_table  # noqa: PLC0415
     from testbed.scenario import library  # noqa: PLC0415
 

@@ -1,8 +1,8 @@
 """One trace three ways: the pure model, the capture adapter, the live box. The same fate for every packet.
 
 The live box's part comes from `testbed.conformance.live_bench`: captures of both ports, and the log. The other two
-are given what arrived at its ports, when it arrived. A fourth witness is the wire: `testbed.records.agreement` holds the
-log against what came out.
+are given what arrived at its ports, when it arrived. A fourth witness is the wire: `testbed.records.agreement`
+holds the log against what came out.
 """
 
 from __future__ import annotations

@@ -19,6 +19,4 @@ captured       captures compared with the boxes' logs, and converted
 command_flows  the flows that a command made
 certificate    what was checked, and what came of it
 fingerprint    what the bytes of a run depend on; compare_runs: two runs side by side
-
-probe          a probe planned and read; probe_check: its answer beside the configuration
 """

@@ -10,7 +10,7 @@ from testbed.report.table import format_table
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from testbed.engine.probe_check import ProbeResult
+    from testbed.probing.check import ProbeResult
 
 __all__ = ["probe_table"]
 

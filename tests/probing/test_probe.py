@@ -11,10 +11,10 @@ import pytest
 
 from testbed.cli import main
 from testbed.cli.arguments import make_parser
-from testbed.engine.probe import ProbeRequest, plan_probe, read_findings, read_names
-from testbed.engine.probe_check import ProbeResult, compare
 from testbed.engine.run import run_plan
 from testbed.errors import ScenarioError
+from testbed.probing.check import ProbeResult, compare
+from testbed.probing.probe import ProbeRequest, plan_probe, read_findings, read_names
 from testbed.report.probes import probe_table
 from testbed.scenario import library
 from testbed.traffic.hello import hello_fields
