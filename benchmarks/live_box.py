@@ -22,8 +22,8 @@ from testbed.conformance.bench import MSS, Connection
 from testbed.conformance.hellos import client_hello
 from testbed.conformance.live_bench import command
 from testbed.conformance.traces import write_trace
-from testbed.engine.command import UserCommand
 from testbed.engine.kernel import ensure_kernel, kernel_info
+from testbed.engine.prepare.command import UserCommand
 from testbed.engine.run import run_plan
 from testbed.records.agreement import read_box_captures
 from testbed.scenario import library

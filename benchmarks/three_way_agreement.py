@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING
 from testbed.conformance.live_bench import command
 from testbed.conformance.three_way import ThreeWay, compare_three_ways
 from testbed.conformance.traces import draw_recipe, interleaved, names_for, write_trace
-from testbed.engine.command import UserCommand
 from testbed.engine.kernel import ensure_kernel, kernel_info
+from testbed.engine.prepare.command import UserCommand
 from testbed.engine.run import run_plan
 from testbed.scenario import library
 from testbed.scenario.plan import make_plan

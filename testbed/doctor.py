@@ -12,12 +12,12 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
-from testbed.engine.confine import landlock_version
-from testbed.engine.environment import Check, environment_checks
 from testbed.engine.kernel import kernel_info
 from testbed.engine.kernel.build import TOOL_PACKAGES
 from testbed.engine.kernel.source import find_source
-from testbed.engine.programs import GUEST_PATH, GUEST_PROGRAM_PACKAGES
+from testbed.engine.prepare.environment import Check, environment_checks
+from testbed.engine.prepare.programs import GUEST_PATH, GUEST_PROGRAM_PACKAGES
+from testbed.engine.uml.confine import landlock_version
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

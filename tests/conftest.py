@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import settings
 
-from testbed.engine.command import UserCommand
 from testbed.engine.kernel import kernel_info
+from testbed.engine.prepare.command import UserCommand
 from testbed.engine.run import run_plan
 from testbed.records.run import RunDirectory
 from testbed.scenario import library

@@ -8,7 +8,7 @@ import pytest
 
 from testbed import doctor
 from testbed.doctor import Check, diagnose, format_checks
-from testbed.engine.environment import environment_checks
+from testbed.engine.prepare.environment import environment_checks
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -31,7 +31,7 @@ __all__ = [
 
 def diff_command(arguments: argparse.Namespace) -> int:
     """Say whether two runs should be equal, and where they first differ."""
-    from testbed.engine.compare_runs import compare_runs  # noqa: PLC0415
+    from testbed.engine.judge.compare_runs import compare_runs  # noqa: PLC0415
 
     found = compare_runs(arguments.first, arguments.second)
     if arguments.json:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from testbed.engine.command import UserCommand
+    from testbed.engine.prepare.command import UserCommand
     from testbed.scenario.plan import Plan
 
 __all__ = ["new_run_folder", "probe_command", "run_command"]
@@ -91,8 +91,8 @@ def _carry_out(
 
 def _user_command(arguments: argparse.Namespace) -> UserCommand | None:
     """The command after ``--``, as its caller would run it; None where there is none."""
-    from testbed.engine.command import UserCommand  # noqa: PLC0415
-    from testbed.engine.keyboard import Keyboard  # noqa: PLC0415
+    from testbed.engine.prepare.command import UserCommand  # noqa: PLC0415
+    from testbed.engine.uml.keyboard import Keyboard  # noqa: PLC0415
 
     if arguments.terminal and (arguments.engine != "realtime" or not arguments.user_command):
         raise InputError("--terminal: only a command with --engine realtime has one; in virtual time nobody can type")

@@ -12,18 +12,18 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from testbed.engine.captured import finish_captures
-from testbed.engine.certificate import checks, notes, problems
-from testbed.engine.command import UserCommand, open_files
-from testbed.engine.command_flows import flow_records, flows_of, planned_transfers
-from testbed.engine.confine import landlock_version
-from testbed.engine.environment import require_environment
-from testbed.engine.fingerprint import fingerprint
-from testbed.engine.guest import Guest
-from testbed.engine.guest_memory import describe_lack_of_memory, guest_memory_mib
-from testbed.engine.openssl import openssl_configuration
-from testbed.engine.programs import require_programs
-from testbed.engine.spool import Spool
+from testbed.engine.judge.captured import finish_captures
+from testbed.engine.judge.certificate import checks, notes, problems
+from testbed.engine.judge.command_flows import flow_records, flows_of, planned_transfers
+from testbed.engine.judge.fingerprint import fingerprint
+from testbed.engine.prepare.command import UserCommand, open_files
+from testbed.engine.prepare.environment import require_environment
+from testbed.engine.prepare.guest_memory import describe_lack_of_memory, guest_memory_mib
+from testbed.engine.prepare.openssl import openssl_configuration
+from testbed.engine.prepare.programs import require_programs
+from testbed.engine.uml.confine import landlock_version
+from testbed.engine.uml.guest import Guest
+from testbed.engine.uml.spool import Spool
 from testbed.errors import CaptureError, CertificateError, GuestError, MissingError, RecordError, TestbedError
 from testbed.records.capture_file import datagram, read_frames
 from testbed.records.files import open_regular, write_atomically
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from testbed.engine.kernel import KernelInfo
-    from testbed.engine.keyboard import Keyboard
+    from testbed.engine.uml.keyboard import Keyboard
     from testbed.scenario.plan import Plan
 
 __all__ = ["run_plan"]

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The guest's init: mounts, then the agent. What the agent and its programs find is the same in every run, whatever the host's
-# paths and environment are: a variable more, and every key in the run is another (see testbed/engine/guest_code.py).
+# paths and environment are: a variable more, and every key in the run is another (see testbed/engine/prepare/guest_code.py).
 set -e
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 # The path of a hostfs is no option with a name: newer versions of mount pass such a one on only in the old way.

@@ -91,8 +91,8 @@ def start_command(order: dict[str, Any], node: NamespaceNode, output: Path, etc:
     """Start the program.
 
     Args:
-        order: what the host says of it (`testbed.engine.command`): ``argv, program, environment, folder, uid, gid,
-            privileged, reads_all, hidden, visible, sealed, most_bytes, open_files``, and ``terminal``: its
+        order: what the host says of it (`testbed.engine.prepare.command`): ``argv, program, environment, folder, uid,
+            gid, privileged, reads_all, hidden, visible, sealed, most_bytes, open_files``, and ``terminal``: its
             rows and columns, or None.
         node: where it runs.
         output: the guest's folder.

@@ -2,8 +2,9 @@
 
 OpenSSL takes the addresses of its generators as nonces, so what a program has done with its memory before that is in
 every key that it makes later. Here nothing has been done yet but starting Python itself: the keys of a run, and with
-them the bytes of its captures, depend on no line of the testbed's own code. `testbed.engine.guest_archive` puts this
-file, and all that it imports, into an archive of its own. A process that is forked later mixes fresh entropy in.
+them the bytes of its captures, depend on no line of the testbed's own code. This file, and all that it
+imports, is in an archive of its own (`testbed.engine.prepare.guest_archive`). A process that is forked later mixes
+fresh entropy in.
 """
 
 from __future__ import annotations

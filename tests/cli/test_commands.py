@@ -170,7 +170,7 @@ def pretended_kernel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def test_without_a_program_of_the_guests_the_status_is_3_and_nothing_is_made(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("testbed.engine.programs.GUEST_PATH", str(tmp_path))
+    monkeypatch.setattr("testbed.engine.prepare.programs.GUEST_PATH", str(tmp_path))
     assert status("run", "2021-03-10", "-o", str(tmp_path / "run")) == 3
     assert (
         "not on this machine: curl, nft, nginx, openssl; run: sudo apt-get install curl nftables nginx-light openssl"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testbed.engine.command import UserCommand
+from testbed.engine.prepare.command import UserCommand
 from testbed.errors import InvalidRunError
 from testbed.records.run import RunDirectory
 
@@ -256,7 +256,7 @@ def test_a_program_that_eats_the_memory_ends_before_anything_of_the_world_does(
 def test_a_program_that_fills_the_disk_is_ended(
     run_scenario: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("testbed.engine.spool.MOST_OUTPUT_BYTES", 1 << 20)
+    monkeypatch.setattr("testbed.engine.uml.spool.MOST_OUTPUT_BYTES", 1 << 20)
     script = """
 for number in range(1000):
     with open(f"/run/output/{number}", "wb") as file: file.write(b"x" * (1 << 20))
@@ -283,7 +283,7 @@ def test_a_program_has_a_bounded_number_of_processes(run_scenario: Runner, tmp_p
 
 
 def test_output_without_end_is_bounded(run_scenario: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("testbed.engine.command.MOST_OUTPUT_BYTES", 1 << 20)
+    monkeypatch.setattr("testbed.engine.prepare.command.MOST_OUTPUT_BYTES", 1 << 20)
     run = attack(run_scenario, tmp_path, "import os\nwhile True: os.write(1, b'x' * 65536)\n")
     assert run.manifest["certificate"]["command_status"] in {1, 128 + 25}
     assert (run.path / "command.stdout").stat().st_size <= 1 << 20

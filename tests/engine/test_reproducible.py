@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import testbed
-from testbed.engine.compare_runs import compare_runs
+from testbed.engine.judge.compare_runs import compare_runs
 
 if TYPE_CHECKING:
     from testbed.engine.kernel.cache import KernelInfo

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from testbed.engine.origin_key import origin_key
+from testbed.engine.prepare.origin_key import origin_key
 from testbed.records.jsonl import LineWriter, read_lines
 from testbed.traffic.log import TransferLog
 from testbed.traffic.origin import CertificateAuthority

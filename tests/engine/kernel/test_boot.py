@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testbed.engine.stall import Activity, read_activity
+from testbed.engine.uml.stall import Activity, read_activity
 from tests.engine.kernel.boot import guest_command, run_in_guest
 
 if TYPE_CHECKING:

@@ -19,25 +19,25 @@ from select import select
 from typing import TYPE_CHECKING, Any, Self
 
 import testbed
-from testbed.engine.confine import (
+from testbed.engine.prepare.guest_code import DISTUTILS, guest_python
+from testbed.engine.prepare.guest_memory import describe_lack_of_memory
+from testbed.engine.uml.confine import (
     die_with_parent,
     give_up_privileges,
     raise_limits,
     refuse_system_calls,
     restrict_writes,
 )
-from testbed.engine.follow import Follower
-from testbed.engine.guest_code import DISTUTILS, guest_python
-from testbed.engine.guest_memory import describe_lack_of_memory
-from testbed.engine.stall import StallWatch
+from testbed.engine.uml.follow import Follower
+from testbed.engine.uml.stall import StallWatch
 from testbed.errors import GuestError, MissingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
-    from testbed.engine.keyboard import Keyboard
-    from testbed.engine.spool import Spool
+    from testbed.engine.uml.keyboard import Keyboard
+    from testbed.engine.uml.spool import Spool
 
 __all__ = ["Guest"]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testbed.engine.command import UserCommand, _closed_to_others
+from testbed.engine.prepare.command import UserCommand, _closed_to_others
 from testbed.errors import InputError
 from testbed.records.run import RunDirectory
 
@@ -171,7 +171,7 @@ def test_what_is_roots_alone_stays_so_for_a_program_that_may_read_all(
         (tmp_path / name).chmod(mode)
     (tmp_path / "mine").chmod(0o700)
     (tmp_path / "link").symlink_to("closed")
-    monkeypatch.setattr("testbed.engine.command._SYSTEM_DATA", {str(tmp_path): 9})
+    monkeypatch.setattr("testbed.engine.prepare.command._SYSTEM_DATA", {str(tmp_path): 9})
     found = _closed_to_others([tmp_path / "mine" / "program"])
     assert found == [str(tmp_path / "closed"), str(tmp_path / "folder" / "key")]
 

@@ -18,13 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from testbed.engine.confine import guest_identity
+from testbed.engine.uml.confine import guest_identity
 from testbed.errors import InputError, MissingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from testbed.engine.keyboard import Keyboard
+    from testbed.engine.uml.keyboard import Keyboard
 
 __all__ = ["UserCommand"]
 

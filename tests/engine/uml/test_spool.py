@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testbed.engine.spool import Spool
+from testbed.engine.uml.spool import Spool
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,8 +72,8 @@ def test_what_is_left_behind_is_counted_not_listed_without_end(spool: Spool) -> 
 def test_a_folder_is_overfull_by_bytes_or_by_files(
     spool: Spool, monkeypatch: pytest.MonkeyPatch, bytes_each: int
 ) -> None:
-    monkeypatch.setattr("testbed.engine.spool.MOST_OUTPUT_BYTES", 5 * 4096 if bytes_each else 1 << 30)
-    monkeypatch.setattr("testbed.engine.spool._MOST_FILES", 5 if not bytes_each else 10_000)
+    monkeypatch.setattr("testbed.engine.uml.spool.MOST_OUTPUT_BYTES", 5 * 4096 if bytes_each else 1 << 30)
+    monkeypatch.setattr("testbed.engine.uml.spool._MOST_FILES", 5 if not bytes_each else 10_000)
     folder = spool.output / "output" / "deep"
     folder.mkdir()
     (folder / "sparse").touch()

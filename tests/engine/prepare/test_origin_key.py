@@ -5,7 +5,7 @@ from __future__ import annotations
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from testbed.engine.origin_key import _is_prime, origin_key
+from testbed.engine.prepare.origin_key import _is_prime, origin_key
 
 
 def test_the_key_is_the_same_every_time() -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testbed.engine.guest import _quoted
+from testbed.engine.uml.guest import _quoted
 from testbed.errors import GuestError, InputError, MissingError
 from testbed.records.run import RunDirectory
 
@@ -39,7 +39,7 @@ def processes_below(folder: Path) -> list[int]:
 
 INTERRUPTED_AT_FORK = """
 import os, signal, subprocess
-from testbed.engine.guest import postponed_signals
+from testbed.engine.uml.guest import postponed_signals
 os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), signal.SIGINT))
 try:
     with postponed_signals(): subprocess.run(["/bin/true"], preexec_fn=int, check=True)
@@ -126,7 +126,7 @@ def test_the_run_directory_may_be_named_from_the_callers_folder(
     subprocess.run(
         [sys.executable, "-m", "testbed.cli", "run", "2021-03-10", "--set", NO_RECORDINGS, "--set",
          "measurements=[{fetch: example.com, role: control, size: 1 kB}]", "-o", "folder/run"],
-        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}, check=True, capture_output=True,
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}, check=True, capture_output=True,
     )  # fmt: skip
     assert json.loads((tmp_path / "folder/run/manifest.json").read_text())["state"] == "complete"
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testbed.engine.guest_memory import LEAST_MIB, describe_lack_of_memory, guest_memory_mib
+from testbed.engine.prepare.guest_memory import LEAST_MIB, describe_lack_of_memory, guest_memory_mib
 from testbed.scenario import library
 from testbed.scenario.plan import make_plan
 

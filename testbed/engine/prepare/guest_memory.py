@@ -2,7 +2,7 @@
 
 The constants are what runs used at their peak (MemTotal less MemAvailable inside the guest, looked at twenty times an
 emulated second), rounded up: 1, 10 and 30 lines with and without captures, objects of 10, 40 and 120 MB on one line and
-on ten. `tests/engine/test_guest_memory.py` runs the largest of them in what this says.
+on ten. `tests/engine/prepare/test_guest_memory.py` runs the largest of them in what this says.
 
 Not for: whether the machine has it (environment.py).
 """

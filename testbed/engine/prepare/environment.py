@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from testbed.engine.guest_memory import LEAST_MIB
+from testbed.engine.prepare.guest_memory import LEAST_MIB
 from testbed.errors import MissingError
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def environment_checks(*, guest_mib: int = LEAST_MIB) -> Iterator[Check]:
     """Everything that a guest of a given size needs of the machine, cheapest first.
 
     Args:
-        guest_mib: as `testbed.engine.guest_memory.guest_memory_mib` says.
+        guest_mib: as `testbed.engine.prepare.guest_memory.guest_memory_mib` says.
     """
     yield check_architecture(platform.system(), platform.machine())
     yield check_files(resource.getrlimit(resource.RLIMIT_NOFILE)[1])
@@ -113,7 +113,7 @@ def require_environment(*, guest_mib: int = LEAST_MIB) -> None:
     """Stop before anything is built or created where the machine does not let a guest run.
 
     Args:
-        guest_mib: as `testbed.engine.guest_memory.guest_memory_mib` says.
+        guest_mib: as `testbed.engine.prepare.guest_memory.guest_memory_mib` says.
 
     Raises:
         MissingError: what is denied, and the line to type.

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from testbed.engine import programs
-from testbed.engine.programs import GUEST_PATH, require_programs
+from testbed.engine.prepare import programs
+from testbed.engine.prepare.programs import GUEST_PATH, require_programs
 from testbed.errors import MissingError
 from testbed.scenario import library
 from testbed.scenario.plan import Plan, make_plan
@@ -18,7 +18,7 @@ def plan(*settings: str) -> Plan:
 
 
 def test_programs_are_looked_for_where_the_guest_looks() -> None:
-    boot = Path(programs.__file__).parents[1] / "guest" / "boot.sh"
+    boot = Path(programs.__file__).parents[2] / "guest" / "boot.sh"
     assert f"\nexport PATH={GUEST_PATH}\n" in boot.read_text()
 
 

@@ -20,8 +20,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from testbed.engine.confine import GUEST_UID, guest_identity
-from testbed.engine.guest_code import guest_code
+from testbed.engine.prepare.guest_code import guest_code
+from testbed.engine.uml.confine import GUEST_UID, guest_identity
 from testbed.errors import CertificateError, InputError
 from testbed.plain_text import one_line
 from testbed.records.run import SPOOL

@@ -20,8 +20,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from testbed.engine.guest_code import guest_code
-from testbed.engine.programs import find_guest_program
+from testbed.engine.prepare.guest_code import guest_code
+from testbed.engine.prepare.programs import find_guest_program
 
 if TYPE_CHECKING:
     from testbed.engine.kernel import KernelInfo

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testbed.engine import environment
-from testbed.engine.environment import (
+from testbed.engine.prepare import environment
+from testbed.engine.prepare.environment import (
     available_memory,
     check_architecture,
     check_files,
@@ -140,10 +140,7 @@ def test_this_machine_will_do() -> None:
 
 
 def test_a_shell_that_allows_twelve_files_is_told_so() -> None:
-    command = (
-        "from testbed.engine.environment import require_environment as r\ntry: r()\nexcept Exception as e: print(e)"
-    )
-    done = subprocess.run(
+    command = "import testbed.engine.prepare.environment as e\ntry: e.require_environment()\nexcept Exception as x: print(x)"done = subprocess.run(
         ["sh", "-c", 'ulimit -n 12; exec "$@"', "sh", sys.executable, "-c", command],
         capture_output=True, text=True, check=True,
     )  # fmt: skip

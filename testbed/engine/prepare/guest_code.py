@@ -26,7 +26,7 @@ from pathlib import Path
 
 import testbed
 from testbed.engine.kernel.cache import cache_folder
-from testbed.engine.origin_key import origin_key
+from testbed.engine.prepare.origin_key import origin_key
 from testbed.errors import MissingError
 
 __all__ = ["ARCHIVE", "DISTUTILS", "guest_code", "guest_python"]
@@ -35,6 +35,7 @@ ARCHIVE = "guest.zip"
 _ROOMS = ("guest", "middlebox", "netlink", "records", "traffic")
 _MODULES = ("__init__.py", "errors.py", "quantities.py")
 _PACKAGE = Path(testbed.__file__).resolve().parent
+_HERE = Path(__file__).resolve().parent
 _FOREIGN = ("mininet", "netfilterqueue")
 DISTUTILS = "stdlib" if sys.version_info < (3, 12) else "local"  # Mininet still imports it
 _CHECKSUM = "sha256"
@@ -111,7 +112,7 @@ def _package(name: str) -> Path:
 def _digest(sources: dict[str, Path]) -> str:
     digest = hashlib.sha256(f"{sys.version} {sys.implementation.cache_tag}".encode())
     for program in ("guest_code.py", "guest_archive.py", "origin_key.py"):  # what makes the folder
-        digest.update((_PACKAGE / "engine" / program).read_bytes())
+        digest.update((_HERE / program).read_bytes())
     for name, path in sources.items():
         data = path.read_bytes()
         digest.update(f"\0{name}\0{len(data)}\0".encode())
@@ -120,13 +121,21 @@ def _digest(sources: dict[str, Path]) -> str:
 
 
 def _make(folder: Path) -> None:
-    """Run `testbed.engine.guest_archive` in an interpreter of its own: what it compiles depends on no state of ours."""
+    """Run the sibling `guest_archive` in an interpreter of its own: what it compiles depends on no state of ours."""
     order = {
         "folder": str(folder),
         "paths": sorted({str(_PACKAGE.parent), *(str(_package(name).parent) for name in _FOREIGN)}),
         "sources": {name: str(path) for name, path in _sources().items()},
     }
-    program = [sys.executable, "-S", "-s", "-B", "-W", "ignore", str(_PACKAGE / "engine" / "guest_archive.py")]
+    program = [
+        sys.executable,
+        "-S",
+        "-s",
+        "-B",
+        "-W",
+        "ignore",
+        str(_HERE / "guest_archive.py"),
+    ]
     environment = {"PYTHONHASHSEED": "0", "SETUPTOOLS_USE_DISTUTILS": DISTUTILS}
     result = subprocess.run(
         program, input=json.dumps(order), capture_output=True, text=True, check=False, env=environment

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testbed.engine.stall import Activity, StallWatch, describe_stall, read_activity
+from testbed.engine.uml.stall import Activity, StallWatch, describe_stall, read_activity
 from tests.engine.kernel.boot import guest_command
 
 if TYPE_CHECKING:

@@ -1,0 +1,7 @@
+"""Before the guest: what the machine must have, and what the guest is given.
+
+environment    what the machine must grant
+programs       the programs, guest_memory the memory, openssl the TLS library that a plan needs
+guest_code     the guest's Python code as archives, made by guest_archive; origin_key is kept beside them
+command        a user's program: what the guest is told of it
+"""
