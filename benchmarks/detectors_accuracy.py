@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from testbed.detectors.observe import observe
 from testbed.detectors.registry import load_detector
+from testbed.detectors.sources.observe import observe
 from testbed.engine.kernel import ensure_kernel, kernel_info
 from testbed.engine.run import run_plan
 from testbed.scenario import library

@@ -17,9 +17,9 @@ from pathlib import Path
 import dpkt
 
 from testbed.capture import read_capture
-from testbed.detectors.methods.policing import segment_rows
-from testbed.detectors.observe import observe
+from testbed.detectors.methods.pd import segment_rows
 from testbed.detectors.registry import detector_names, load_detector
+from testbed.detectors.sources.observe import observe
 from testbed.detectors.sources.run import split_by_subject
 from testbed.engine.kernel import ensure_kernel, kernel_info
 from testbed.engine.run import run_plan

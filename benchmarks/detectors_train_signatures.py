@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from testbed.detectors.methods.signatures import features, train, walk
-from testbed.detectors.observe import observe
+from testbed.detectors.sources.observe import observe
 from testbed.engine.kernel import ensure_kernel, kernel_info
 from testbed.engine.run import run_plan
 from testbed.scenario import library

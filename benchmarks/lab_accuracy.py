@@ -14,8 +14,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from testbed.detectors.observe import observe
 from testbed.detectors.registry import load_detector
+from testbed.detectors.sources.observe import observe
 from testbed.detectors.verdict import Mechanism, Outcome, Verdict
 
 DETECTORS = ("pd", "token-bucket", "bbr-lt", "shaperprobe", "signatures")

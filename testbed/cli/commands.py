@@ -101,9 +101,9 @@ def detect_command(arguments: argparse.Namespace) -> int:
 
 def observe_command(arguments: argparse.Namespace) -> int:
     """Print what a detector is given."""
-    from testbed.detectors.marks import Marks  # noqa: PLC0415
-    from testbed.detectors.observation_json import observation_to_json  # noqa: PLC0415
-    from testbed.detectors.observe import observe  # noqa: PLC0415
+    from testbed.detectors.sources.marks import Marks  # noqa: PLC0415
+    from testbed.detectors.sources.observation_json import observation_to_json  # noqa: PLC0415
+    from testbed.detectors.sources.observe import observe  # noqa: PLC0415
 
     with reading_progress():
         observation = observe(

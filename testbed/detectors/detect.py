@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from testbed.capture import read_capture
-from testbed.detectors.marks import Marks
-from testbed.detectors.methods.policing import CUTOFFS, SegmentRow, segment_rows
-from testbed.detectors.observe import observe
+from testbed.detectors.methods.pd import CUTOFFS, SegmentRow, segment_rows
 from testbed.detectors.program import TIMEOUT_S
 from testbed.detectors.registry import PROGRAM_PREFIX, detector_names, is_packaged, load_detector
+from testbed.detectors.sources.marks import Marks
+from testbed.detectors.sources.observe import observe
 from testbed.detectors.sources.run import split_by_subject
 from testbed.detectors.verdict import Outcome, Verdict, inconclusive, verdict_to_json
 from testbed.errors import InputError, MissingError, RecordError, TestbedError

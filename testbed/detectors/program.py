@@ -6,8 +6,8 @@ import shlex
 from typing import TYPE_CHECKING, Final
 
 from testbed.detectors.child import OutputTooLongError, run_bounded
-from testbed.detectors.fields import load_json
-from testbed.detectors.observation_json import observation_to_json
+from testbed.detectors.sources.fields import load_json
+from testbed.detectors.sources.observation_json import observation_to_json
 from testbed.detectors.verdict import Verdict, verdict_from_json
 from testbed.errors import InputError, MissingError
 

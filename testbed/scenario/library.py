@@ -18,7 +18,7 @@ _SINGULAR = {"scenarios": "scenario", "topologies": "topology", "profiles": "pro
 def folder(kind: str) -> Path:
     """The folder of ``scenarios``, ``topologies`` or ``profiles``."""
     if kind == "profiles":
-        return _PACKAGE / "middlebox" / "profiles"
+        return _PACKAGE / "middlebox" / "censors"
     installed = _PACKAGE / kind
     return installed if installed.is_dir() else _PACKAGE.parent / kind
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from testbed.capture import read_capture
 from testbed.detectors.observation import Observation, Role, SpeedTable, Transfer
-from testbed.detectors.observe import observe
 from testbed.detectors.registry import detector_names, load_detector
+from testbed.detectors.sources.observe import observe
 from testbed.detectors.verdict import Outcome, Verdict
 from tests.capture.frames import ACK, CLIENT, SERVER, START_US, SYN, Stamped, ethernet, options, pcap, tcp
 from tests.detectors.build import bottleneck_flow, flow_transfer, observation, transfer

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from scipy import integrate
 
-from testbed.detectors.ks import ks_test, resampling_ratio
 from testbed.detectors.methods.glasnost import GlasnostDetector, differentiates, noise
 from testbed.detectors.methods.ooni import OoniDetector
 from testbed.detectors.methods.replay import ReplayDetector
 from testbed.detectors.methods.wehe import Statistics, client_rule, compare, research_rule, server_rule
-from testbed.detectors.methods.wehe_area import normalised_area
+from testbed.detectors.methods.wehe_2015 import normalised_area
 from testbed.detectors.observation import Ending, Observation, Role, Transfer
 from testbed.detectors.registry import load_detector
+from testbed.detectors.tools.ks import ks_test, resampling_ratio
 from testbed.detectors.verdict import Mechanism, Outcome
 from tests.detectors.build import observation, steady, transfer
 

@@ -26,13 +26,13 @@ from testbed.detectors.detect import (
 )
 from testbed.detectors.detector import Detector
 from testbed.detectors.observation import Observation, Role
-from testbed.detectors.observation_json import observation_to_json
 from testbed.detectors.program import ExecDetector
 from testbed.detectors.registry import detector_names, load_detector
+from testbed.detectors.sources.observation_json import observation_to_json
 from testbed.detectors.verdict import Outcome, Verdict
 from testbed.errors import InputError, MissingError
 from tests.detectors.build import observation, steady, transfer
-from tests.detectors.test_sources import connection, write
+from tests.detectors.sources.test_sources import connection, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -346,7 +346,7 @@ SECOND = 2
 def test_a_package_cannot_take_the_name_of_a_packaged_detector(monkeypatch: pytest.MonkeyPatch) -> None:
     register(monkeypatch, EntryPoint("pd", "tests.detectors.test_plugins:Broken", registry.ENTRY_POINTS))
     assert detector_names().count("pd") == 1
-    assert type(load_detector("pd")).__module__ == "testbed.detectors.methods.policing"
+    assert type(load_detector("pd")).__module__ == "testbed.detectors.methods.pd"
     (sentence,) = registry.shadowed_packages()
     assert "'pd' of another package" in sentence
 

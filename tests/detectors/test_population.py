@@ -10,8 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from testbed.detectors.daily import DailySeries, daily_series
-from testbed.detectors.delivery import Fates
 from testbed.detectors.methods.anderson import AndersonDetector, falls
 from testbed.detectors.methods.crowd import DATA_SET_RULE, PAGE_RULE, RATIO_RULE, CrowdDetector, CrowdRule
 from testbed.detectors.methods.diffprobe import DiffProbeDetector, delays_differ, losses_differ
@@ -26,6 +24,8 @@ from testbed.detectors.methods.wehe_population import (
 )
 from testbed.detectors.methods.wehey import WeheyDetector, common_policer, per_client_queue
 from testbed.detectors.observation import Observation, Role
+from testbed.detectors.tools.daily import DailySeries, daily_series
+from testbed.detectors.tools.delivery import Fates
 from testbed.detectors.verdict import Outcome
 from tests.detectors.build import DAY_S, MARCH_10_S, bottleneck_flow, flow_transfer, observation, speeds, steady
 

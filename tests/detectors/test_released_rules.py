@@ -10,16 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from testbed.capture import sent_by
-from testbed.detectors.methods.bbr import AckEvent, ack_events, long_term_bandwidth
+from testbed.detectors.methods.bbr_lt import AckEvent, ack_events, long_term_bandwidth
 from testbed.detectors.methods.cusum import State, state_changes
 from testbed.detectors.methods.glasnost import GlasnostDetector
 from testbed.detectors.methods.shaperprobe import ShaperProbeDetector, _Series, find_level_shift
 from testbed.detectors.methods.wehe import Statistics, client_rule
-from testbed.detectors.methods.wehe_area import AreaDetector
+from testbed.detectors.methods.wehe_2015 import AreaDetector
 from testbed.detectors.methods.wehe_population import PopulationDetector, fixed_rates
 from testbed.detectors.methods.wehey import WeheyDetector
 from testbed.detectors.observation import Observation, Role, Transfer
-from testbed.detectors.subjects import pairs
+from testbed.detectors.tools.subjects import pairs
 from testbed.detectors.verdict import Outcome
 from tests.detectors.build import bottleneck_flow, flow_transfer, observation, steady, transfer
 
@@ -204,7 +204,7 @@ def test_time_counts_in_whole_milliseconds() -> None:
 
 @given(st.integers(1, 10**6), st.integers(1, 10**6))
 def test_bandwidths_agree_within_an_eighth_or_four_kilobit(first: int, second: int) -> None:
-    from testbed.detectors.methods.bbr import BW_UNIT, _agree  # noqa: PLC0415
+    from testbed.detectors.methods.bbr_lt import BW_UNIT, _agree  # noqa: PLC0415
 
     a, b = (BW_UNIT * packets_per_s // 10**6 for packets_per_s in (first, second))
     near = abs(first - second) / second

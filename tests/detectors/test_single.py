@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from testbed.detectors.methods.bbr import AckEvent, BbrDetector, ack_events, long_term_bandwidth
-from testbed.detectors.methods.policing import Code, PolicingDetector, PolicingResult, judge, segment_rows, segments
+from testbed.detectors.methods.bbr_lt import AckEvent, BbrDetector, ack_events, long_term_bandwidth
+from testbed.detectors.methods.pd import Code, PolicingDetector, PolicingResult, judge, segment_rows, segments
 from testbed.detectors.methods.shaperprobe import ShaperProbeDetector, find_level_shift
 from testbed.detectors.methods.signatures import Leaf, Node, SignatureDetector, features, train, walk
-from testbed.detectors.methods.tcpinfo import TcpInfoDetector, limits
+from testbed.detectors.methods.tcp_info import TcpInfoDetector, limits
 from testbed.detectors.observation import Role, TcpInfo, Transfer
 from testbed.detectors.verdict import Mechanism, Outcome
 from tests.detectors.build import bottleneck_flow, flow_transfer, observation, steady

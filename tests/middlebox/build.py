@@ -31,7 +31,7 @@ __all__ = [
     "split_record",
 ]
 
-PROFILES = Path(__file__).parents[2] / "testbed/middlebox/profiles"
+PROFILES = Path(__file__).parents[2] / "testbed/middlebox/censors"
 
 
 @cache

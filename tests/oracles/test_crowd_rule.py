@@ -10,7 +10,7 @@ import pytest
 
 from testbed.detectors.methods.crowd import DATA_SET_RULE, PAGE_RULE, RATIO_RULE, CrowdDetector, CrowdRule, shares
 from testbed.detectors.observation import Observation, SpeedTable
-from testbed.detectors.observe import observe
+from testbed.detectors.sources.observe import observe
 from testbed.detectors.sources.tables import speeds_from_csv
 from testbed.detectors.verdict import Outcome
 from tests.oracles.published import published_data

@@ -6,7 +6,7 @@ import csv
 from collections import defaultdict
 
 from testbed.capture import read_capture
-from testbed.detectors.methods.policing import segment_rows
+from testbed.detectors.methods.pd import segment_rows
 from tests.oracles.published import published_data
 
 SUFFIX = ".filtered"  # what the authors' table appends to a capture's name

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from testbed.detectors.daily import DailySeries, daily_medians
+from testbed.detectors.tools.daily import DailySeries, daily_medians
 from testbed.detectors.verdict import Outcome, Verdict, inconclusive
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from testbed.detectors.methods.conformance import MIN_LOSSES, MIN_PASSES, SLACK_PACKETS, BucketFit
+from testbed.detectors.methods.token_bucket import MIN_LOSSES, MIN_PASSES, SLACK_PACKETS, BucketFit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from testbed.detectors.delivery import Fates
+    from testbed.detectors.tools.delivery import Fates
 
 __all__ = ["COARSE_AGREEMENT", "fit_coarse_refill"]
 

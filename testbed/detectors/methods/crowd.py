@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from testbed.detectors.observation import SpeedTable
-from testbed.detectors.subjects import pairs
+from testbed.detectors.tools.subjects import pairs
 from testbed.detectors.verdict import Outcome, Verdict, inconclusive
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from testbed.detectors.daily import log_speeds
 from testbed.detectors.methods.crowd import RATIO_RULE
+from testbed.detectors.tools.daily import log_speeds
 from testbed.detectors.verdict import Outcome, Verdict, inconclusive
 
 if TYPE_CHECKING:

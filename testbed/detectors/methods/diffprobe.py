@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy import stats
 
-from testbed.detectors.delivery import fates
 from testbed.detectors.observation import Role
+from testbed.detectors.tools.delivery import fates
 from testbed.detectors.verdict import Mechanism, Outcome, Verdict, inconclusive
 
 if TYPE_CHECKING:

@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from testbed.detectors.delivery import Fates, drain, fates
 from testbed.detectors.methods.coarse_refill import COARSE_AGREEMENT, fit_coarse_refill
-from testbed.detectors.methods.conformance import AGREEMENT, QUEUE_SHARE, BucketFit, fit_bucket, queue_share
+from testbed.detectors.methods.token_bucket import AGREEMENT, QUEUE_SHARE, BucketFit, fit_bucket, queue_share
 from testbed.detectors.observation import CLOCK_S, Ending
-from testbed.detectors.samples import slice_speeds
-from testbed.detectors.subjects import pairs
+from testbed.detectors.tools.delivery import Fates, drain, fates
+from testbed.detectors.tools.samples import slice_speeds
+from testbed.detectors.tools.subjects import pairs
 from testbed.detectors.verdict import Mechanism, Outcome, Verdict, inconclusive
 
 if TYPE_CHECKING:

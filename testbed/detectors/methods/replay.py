@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from testbed.detectors.samples import slice_speeds
-from testbed.detectors.subjects import pairs
+from testbed.detectors.tools.samples import slice_speeds
+from testbed.detectors.tools.subjects import pairs
 from testbed.detectors.verdict import Outcome, Verdict, inconclusive
 
 if TYPE_CHECKING:

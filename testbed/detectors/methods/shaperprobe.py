@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from testbed.detectors.samples import slice_speeds
-from testbed.detectors.subjects import judge_each
+from testbed.detectors.tools.samples import slice_speeds
+from testbed.detectors.tools.subjects import judge_each
 from testbed.detectors.verdict import Mechanism, Outcome, Verdict, inconclusive
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from testbed.detectors.rtt import rtt_samples, sent_data
-from testbed.detectors.subjects import judge_each
+from testbed.detectors.tools.rtt import rtt_samples, sent_data
+from testbed.detectors.tools.subjects import judge_each
 from testbed.detectors.verdict import Mechanism, Outcome, Verdict, inconclusive
 
 if TYPE_CHECKING:

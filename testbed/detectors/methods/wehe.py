@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from testbed.detectors.ks import ks_test, resampling_ratio
-from testbed.detectors.samples import slice_speeds
-from testbed.detectors.subjects import pairs
+from testbed.detectors.tools.ks import ks_test, resampling_ratio
+from testbed.detectors.tools.samples import slice_speeds
+from testbed.detectors.tools.subjects import pairs
 from testbed.detectors.verdict import Outcome, Verdict, inconclusive
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ import numpy as np
 import ruptures
 from scipy import signal, stats
 
-from testbed.detectors.ks import SIGNIFICANCE, ks_test, resampling_ratio
 from testbed.detectors.methods.wehe import RATIO, SHORTEST_S, SLICES
-from testbed.detectors.samples import slice_speeds
-from testbed.detectors.subjects import pairs
+from testbed.detectors.tools.ks import SIGNIFICANCE, ks_test, resampling_ratio
+from testbed.detectors.tools.samples import slice_speeds
+from testbed.detectors.tools.subjects import pairs
 from testbed.detectors.verdict import Outcome, Verdict, inconclusive
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy import stats
 
-from testbed.detectors.delivery import Fates, fates
 from testbed.detectors.observation import Role
-from testbed.detectors.rtt import rtt_samples, sent_data
-from testbed.detectors.samples import slice_speeds
+from testbed.detectors.tools.delivery import Fates, fates
+from testbed.detectors.tools.rtt import rtt_samples, sent_data
+from testbed.detectors.tools.samples import slice_speeds
 from testbed.detectors.verdict import Mechanism, Outcome, Verdict, inconclusive
 
 if TYPE_CHECKING:

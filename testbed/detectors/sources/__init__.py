@@ -1,1 +1,1 @@
-"""Where observations come from: captures, run directories, tables of speeds, measurements of OONI and of ndt7."""
+"""Where observations come from: captures, run directories, tables of speeds, measurements of OONI and of ndt7, JSON."""

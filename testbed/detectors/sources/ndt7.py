@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from testbed.detectors.fields import Fields, load_json
 from testbed.detectors.observation import Direction, Ending, TcpInfo, Transfer
+from testbed.detectors.sources.fields import Fields, load_json
 from testbed.detectors.sources.files import read_text
 from testbed.errors import InputError
 

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from testbed.detectors.fields import Fields, load_json
 from testbed.detectors.observation import Direction, Ending, Transfer
+from testbed.detectors.sources.fields import Fields, load_json
 from testbed.detectors.sources.files import read_text
 from testbed.errors import InputError
 

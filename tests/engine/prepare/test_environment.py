@@ -140,7 +140,10 @@ def test_this_machine_will_do() -> None:
 
 
 def test_a_shell_that_allows_twelve_files_is_told_so() -> None:
-    command = "import testbed.engine.prepare.environment as e\ntry: e.require_environment()\nexcept Exception as x: print(x)"done = subprocess.run(
+    command = (
+        "import testbed.engine.prepare.environment as e\ntry: e.require_environment()\nexcept Exception as x: print(x)"
+    )
+    done = subprocess.run(
         ["sh", "-c", 'ulimit -n 12; exec "$@"', "sh", sys.executable, "-c", command],
         capture_output=True, text=True, check=True,
     )  # fmt: skip

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from testbed.detectors.marks import Marks
 from testbed.detectors.observation import Role
+from testbed.detectors.sources.marks import Marks
 from testbed.errors import InputError
 from tests.detectors.build import observation, steady
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from testbed.capture import Flow
-from testbed.detectors.fields import Fields, load_json
 from testbed.detectors.observation import Direction, Ending, Observation, Role, SpeedTable, TcpInfo, Transfer
+from testbed.detectors.sources.fields import Fields, load_json
 from testbed.errors import InputError
 
 if TYPE_CHECKING:

@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from testbed.detectors.observation import Direction, Ending, Observation, Role
-from testbed.detectors.observation_json import observation_to_json
-from testbed.detectors.observe import observe
+from testbed.detectors.sources.observation_json import observation_to_json
+from testbed.detectors.sources.observe import observe
 from testbed.detectors.sources.run import split_by_subject
 from testbed.detectors.sources.tables import speeds_from_csv
-from testbed.detectors.subjects import pairs
+from testbed.detectors.tools.subjects import pairs
 from testbed.errors import InputError, InvalidRunError, RecordError
 from testbed.records.run import process_start
 from testbed.records.transfers import summarise_transfers

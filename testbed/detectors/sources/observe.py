@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from testbed.detectors.fields import load_json
-from testbed.detectors.marks import Marks
 from testbed.detectors.observation import Observation
-from testbed.detectors.observation_json import FORMAT, observation_from_json
 from testbed.detectors.sources.captures import transfers_from_captures
+from testbed.detectors.sources.fields import load_json
 from testbed.detectors.sources.files import COMPRESSED_SUFFIXES, distinct_names, read_text
+from testbed.detectors.sources.marks import Marks
 from testbed.detectors.sources.ndt7 import is_ndt7, transfers_from_ndt7
+from testbed.detectors.sources.observation_json import FORMAT, observation_from_json
 from testbed.detectors.sources.ooni import transfers_from_ooni
 from testbed.detectors.sources.run import observation_from_run
 from testbed.detectors.sources.tables import speeds_from_csv

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from testbed.detectors.rtt import data_side, rtt_by_packet, sent_data
+from testbed.detectors.tools.rtt import data_side, rtt_by_packet, sent_data
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from testbed.detectors.delivery import fates
-from testbed.detectors.methods.conformance import ConformanceDetector, bucket_depth, fit_bucket
+from testbed.detectors.methods.token_bucket import ConformanceDetector, bucket_depth, fit_bucket
+from testbed.detectors.tools.delivery import fates
 from testbed.detectors.verdict import Mechanism, Outcome
 from tests.detectors.build import bottleneck_flow, flow_transfer, observation
 

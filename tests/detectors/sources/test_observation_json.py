@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from testbed.detectors.observation import Observation, Role, SpeedTable, TcpInfo
-from testbed.detectors.observation_json import observation_from_json, observation_to_json
+from testbed.detectors.sources.observation_json import observation_from_json, observation_to_json
 from testbed.detectors.verdict import Mechanism, Outcome, Verdict, verdict_from_json, verdict_to_json
 from testbed.errors import InputError
 from tests.detectors.build import bottleneck_flow, flow_transfer, observation, speeds, steady, transfer

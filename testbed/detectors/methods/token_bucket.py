@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from testbed.detectors.delivery import Fates, fates
-from testbed.detectors.subjects import judge_each
+from testbed.detectors.tools.delivery import Fates, fates
+from testbed.detectors.tools.subjects import judge_each
 from testbed.detectors.verdict import Mechanism, Outcome, Verdict, inconclusive
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from testbed.detectors.delivery import Fates, drain
+from testbed.detectors.tools.delivery import Fates, drain
 
 
 def fates_of(times: list[float], delays: list[float], size: float = 1500.0) -> Fates:

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from testbed.detectors.delivery import fates
 from testbed.detectors.methods.coarse_refill import COARSE_AGREEMENT, fit_coarse_refill
-from testbed.detectors.methods.conformance import fit_bucket
 from testbed.detectors.methods.joint import JointDetector
+from testbed.detectors.methods.token_bucket import fit_bucket
 from testbed.detectors.observation import Ending, Observation, Role, Transfer
+from testbed.detectors.tools.delivery import fates
 from testbed.detectors.verdict import Mechanism, Outcome, Verdict
 from tests.detectors.build import LUMP_PERIOD_S, bottleneck_flow, flow_transfer, observation, steady, transfer
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from testbed.capture import ACK, NEVER, Flow, Sent, sent_by
-from testbed.detectors.subjects import judge_each
+from testbed.detectors.tools.subjects import judge_each
 from testbed.detectors.verdict import Mechanism, Outcome, Verdict, inconclusive
 
 if TYPE_CHECKING:
