@@ -2,18 +2,26 @@
 
 A number without a unit is refused, except zero: most wrong scenarios are right numbers in the wrong unit.
 Decimal prefixes only (1 kbit/s = 1000 bit/s, 1 kB = 1000 bytes); 1 KiB = 1024 bytes.
+
+`Duration`, `Rate`, `Size`, `Share` annotate the fields of dataclasses that stand for what people write. The host reads
+documents with pydantic, which finds in the annotation how the value is written; the guest gets plain numbers and needs
+no reader.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-__all__ = ["format_rate", "parse_duration", "parse_rate", "parse_share", "parse_size"]
+__all__ = [
+    "Duration", "Rate", "Share", "Size", "Written", "format_rate", "parse_duration", "parse_rate", "parse_share",
+    "parse_size",
+]  # fmt: skip
 
 _RATE_BPS = {"bit/s": 1, "kbit/s": 1_000, "Mbit/s": 1_000_000, "Gbit/s": 1_000_000_000, "B/s": 8, "kB/s": 8_000}
 _SIZE_BYTES = {"B": 1, "kB": 1_000, "MB": 1_000_000, "KiB": 1_024, "MiB": 1_048_576}
@@ -78,6 +86,53 @@ def parse_share(text: object) -> float:
     if share > 1:
         raise ValueError(f"expected at most '100 %', got {text!r}")
     return float(share)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How people write the value of a field. It stands in ``Annotated``, beside the field's type.
+
+    The two methods are pydantic's protocol for annotations. They answer with plain dictionaries, so that this module,
+    which the guest imports too, needs no pydantic.
+
+    Attributes:
+        read: Makes the value of what was written; raises ValueError with what was expected.
+        schema: JSON Schema of what is written.
+    """
+
+    read: Callable[[object], object]
+    schema: Mapping[str, object]
+
+    def __get_pydantic_core_schema__(self, source: object, handler: object) -> dict[str, object]:
+        """Say that `read` alone decides."""
+        del source, handler
+        return {"type": "function-plain", "function": {"type": "no-info", "function": self.read}}
+
+    def __get_pydantic_json_schema__(self, core_schema: object, handler: object) -> dict[str, object]:
+        """Say what is written, not what it is read into."""
+        del core_schema, handler
+        return dict(self.schema)
+
+
+Duration = Annotated[
+    float,
+    Written(
+        parse_duration,
+        {"type": ["string", "integer"], "description": "a duration with its unit, such as 95 ms; or 0"},
+    ),
+]
+"""Seconds, written with a unit."""
+
+Rate = Annotated[
+    int, Written(parse_rate, {"type": "string", "description": "a rate with its unit, such as 140 kbit/s"})
+]
+"""Bits per second, written with a unit."""
+
+Size = Annotated[int, Written(parse_size, {"type": "string", "description": "a size with its unit, such as 383 kB"})]
+"""Bytes, written with a unit."""
+
+Share = Annotated[float, Written(parse_share, {"type": "string", "description": "a share in percent, such as 2 %"})]
+"""A share from 0 to 1, written in percent."""
 
 
 def format_rate(rate_bps: float) -> str:

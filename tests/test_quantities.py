@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
-from testbed.quantities import format_rate, parse_duration, parse_rate, parse_size
+from testbed.quantities import Duration, Rate, Share, Size, format_rate, parse_duration, parse_rate, parse_size
 
 Parser = Callable[[object], float]
 PARSERS: list[Parser] = [parse_rate, parse_size, parse_duration]
@@ -121,3 +123,28 @@ def test_a_written_rate_has_at_most_three_digits_before_the_point_and_is_near(ra
     assert len(number.split(".")[0]) <= 3
     scale = {"bit/s": 1, "kbit/s": 1e3, "Mbit/s": 1e6, "Gbit/s": 1e9}[unit]
     assert float(number) * scale == pytest.approx(rate_bps, rel=0.006, abs=0.5)
+
+
+@dataclass(frozen=True)
+class Written:
+    rate_bps: Rate
+    burst_bytes: Size
+    period_s: Duration = 1.0
+    share: Share = 1.0
+
+
+def test_a_plain_dataclass_is_read_as_people_write_it() -> None:
+    reader = TypeAdapter(Written)
+    read = reader.validate_python({"rate_bps": "140 kbit/s", "burst_bytes": "16 KiB", "share": "2 %"})
+    assert asdict(read) == {"rate_bps": 140_000, "burst_bytes": 16_384, "period_s": 1.0, "share": 0.02}
+    assert reader.json_schema()["properties"]["rate_bps"]["type"] == "string"
+
+
+def test_all_errors_of_a_dataclass_are_told_at_once() -> None:
+    with pytest.raises(ValidationError) as caught:
+        TypeAdapter(Written).validate_python({"rate_bps": 140, "burst_bytes": "16 kbit", "period_s": "soon"})
+    assert [(error["loc"], error["msg"].partition(":")[0]) for error in caught.value.errors()] == [
+        (("rate_bps",), "Value error, expected a rate such as '140 kbit/s', got 140"),
+        (("burst_bytes",), "Value error, expected a size such as '383 kB', got '16 kbit'"),
+        (("period_s",), "Value error, expected a duration such as '95 ms', got 'soon'"),
+    ]
