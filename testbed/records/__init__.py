@@ -1,13 +1,23 @@
 """The run directory: what crosses from the emulation to everything that judges it. Standard library only.
 
-run           the directory and its manifest
+What is written, typed:
+plan          what the guest was told
+manifest      what the run is, how it went, what each transfer came to
+certificate   what was checked, and what came of it
+truth         what boxes did, packet by packet
+measurements  what clients saw
+
+How it is read and written:
+run           the directory
 files         opening and replacing files that others may have planted
 jsonl         truth.jsonl and measurements.jsonl
 capture_file  reading pcap and pcapng; byte_stream, capture_chunks, pcap_reader, pcapng_reader, link_layer are its parts
-standing      whether a run may be scored
-lock          one process at a time
 pcapng        writing captures with TLS secrets and comments
+lock          one process at a time
+clock         emulated instants
+
+What comes of it:
+standing      whether a run may be scored
 agreement     the box's log against the captures on both sides of it
 transfers     what each transfer came to: measurements joined with ground truth
-clock         emulated instants
 """

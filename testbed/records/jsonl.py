@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["LineWriter", "read_lines"]
+__all__ = ["Json", "LineWriter", "read_lines"]
+
+Json = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
+"""Whatever JSON can say."""
 
 
 class LineWriter:

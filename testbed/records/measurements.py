@@ -1,0 +1,115 @@
+"""Lines of ``measurements.jsonl``: what clients saw, and what the far end of a replay or an evasion saw."""
+
+from __future__ import annotations
+
+from typing import Literal, NotRequired, TypedDict
+
+__all__ = [
+    "Accepted", "BytesSeen", "Connected", "Download", "End", "Finished", "Found", "Handshake", "Measurement", "Played",
+    "Side", "Started", "TcpInfo",
+]  # fmt: skip
+
+Side = Literal["client", "server"]
+
+End = tuple[str, int]
+"""An address and a port. JSON has them as a list of two."""
+
+
+class _Measurement(TypedDict):
+    """What every line has: when (seconds since the start of the run), the transfer's id, and who saw it."""
+
+    t: float
+    transfer: str
+    side: Side
+
+
+class Started(_Measurement):
+    """The transfer began. ``remote``: address and port, where they were known then."""
+
+    event: Literal["started"]
+    remote: NotRequired[End]
+
+
+class Connected(_Measurement):
+    """The connection is there. ``t_connected``: when, where the client (curl) tells afterwards."""
+
+    event: Literal["connected"]
+    local: End
+    remote: End
+    t_connected: NotRequired[float]
+
+
+class Handshake(_Measurement):
+    """The TLS handshake is over. ``t_handshake``: when, where the client (curl) tells afterwards."""
+
+    event: Literal["handshake"]
+    version: NotRequired[str | None]
+    cipher: NotRequired[str | None]
+    t_handshake: NotRequired[float]
+
+
+class Accepted(_Measurement):
+    """The far end took the connection."""
+
+    event: Literal["accepted"]
+
+
+class Played(_Measurement):
+    """The far end has sent all that it had to."""
+
+    event: Literal["played"]
+
+
+class Download(_Measurement):
+    """What came before is over (an evasion, a probe's opening), and a download of ``size`` bytes begins."""
+
+    event: Literal["download"]
+    size: int
+
+
+class BytesSeen(_Measurement):
+    """Payload as it arrived: instants (seconds) and cumulative bytes, of equal length."""
+
+    event: Literal["bytes"]
+    times: list[float]
+    totals: list[int]
+
+
+class TcpInfo(_Measurement):
+    """Samples of the kernel's tcp_info: instants (seconds), and one list of equal length for each of its fields."""
+
+    event: Literal["tcp_info"]
+    times: list[float]
+    rto_us: list[int]
+    snd_mss: list[int]
+    unacked: list[int]
+    lost: list[int]
+    retrans: list[int]
+    rtt_us: list[int]
+    rttvar_us: list[int]
+    snd_ssthresh: list[int]
+    snd_cwnd: list[int]
+    rcv_rtt_us: list[int]
+    rcv_space: list[int]
+    total_retrans: list[int]
+
+
+class Found(_Measurement):
+    """What a probe found; its own keys are those of `testbed.records.probes`."""
+
+    event: Literal["found"]
+    conversations: int
+    control_bps: float
+    plain_bps: float | None
+    plain_held_back: bool
+
+
+class Finished(_Measurement):
+    """The transfer is over."""
+
+    event: Literal["finished"]
+    ok: bool
+    error: str | None
+
+
+Measurement = Started | Connected | Handshake | Accepted | Played | Download | BytesSeen | TcpInfo | Found | Finished

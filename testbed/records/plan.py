@@ -1,0 +1,221 @@
+"""The plan: a scenario as resolved, which the host writes (``plan.json``) and the guest runs.
+
+Plain JSON with every name checked and every default written out. Times are seconds since the start of the run, unless
+a key says otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, TypedDict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from testbed.records.jsonl import Json
+
+__all__ = [
+    "BoxPlan", "CapturePlan", "CommandPlan", "CurlTransfer", "Direction", "EvadeTransfer", "FetchTransfer",
+    "FlowTransfer", "LinePlan", "OriginPlan", "OutagePlan", "Phase", "PlanDocument", "ProbeTransfer", "RecordTransfer",
+    "ReplayTransfer", "TopologyPlan", "TransferPlan", "planned_transfers",
+]  # fmt: skip
+
+Direction = Literal["download", "upload"]
+
+
+class _Transfer(TypedDict):
+    """What every transfer has.
+
+    Keys:
+        id: Unique in the run; lines of ``measurements.jsonl`` refer to it.
+        name: For people.
+        line: The access line that it runs on.
+        role: target, control, collateral, recording or command.
+        sni: Server name in the hello; None where there is none to be read.
+        direction: Which way the bytes go that are counted.
+        at_s: It does not begin earlier; 0: as soon as the one before it has ended.
+        timeout_s: Longest wait for anything.
+    """
+
+    id: str
+    name: str
+    line: str
+    role: str
+    direction: Direction
+    at_s: float
+    timeout_s: float
+
+
+class FetchTransfer(_Transfer):
+    """An HTTPS download by the measuring client."""
+
+    kind: Literal["fetch"]
+    sni: str
+    path: str
+    size: int
+
+
+class CurlTransfer(_Transfer):
+    """An HTTPS download by curl."""
+
+    kind: Literal["curl"]
+    sni: str
+    path: str
+    size: int
+
+
+class RecordTransfer(_Transfer):
+    """An HTTPS download that is recorded, to be replayed later."""
+
+    kind: Literal["record"]
+    sni: str
+    path: str
+    size: int
+    recording: str
+    inverted: Literal[False]
+
+
+class ReplayTransfer(_Transfer):
+    """A recording replayed, as it was or with its bits inverted."""
+
+    kind: Literal["replay"]
+    sni: str | None
+    recording: str
+    inverted: bool
+
+
+class EvadeTransfer(_Transfer):
+    """A hello brought past the box in some way, and a download on the same flow."""
+
+    kind: Literal["evade"]
+    sni: str
+    evasion: str
+    options: dict[str, Json]
+    size: int
+    published: str | None
+
+
+class ProbeTransfer(_Transfer):
+    """A probe: many short conversations, which have ids of their own (``ID#1`` and so on)."""
+
+    kind: Literal["probe"]
+    sni: str
+    probe: str
+    options: dict[str, Json]
+    size: int
+
+
+class FlowTransfer(_Transfer):
+    """A flow that a user's command made. It is found in the capture, after the run."""
+
+    kind: Literal["flow"]
+    sni: str | None
+
+
+TransferPlan = (
+    FetchTransfer | CurlTransfer | RecordTransfer | ReplayTransfer | EvadeTransfer | ProbeTransfer | FlowTransfer
+)
+
+
+class LinePlan(TypedDict):
+    """An access line in a phase: the node of its client, and transfers one after the other."""
+
+    name: str
+    node: str
+    transfers: list[TransferPlan]
+
+
+class CommandPlan(TypedDict):
+    """A user's command: the node that it runs on, the program and its arguments."""
+
+    node: str
+    argv: list[str]
+
+
+class Phase(TypedDict):
+    """What runs side by side. The phases of a run follow each other."""
+
+    lines: list[LinePlan]
+    command: CommandPlan | None
+
+
+class TopologyPlan(TypedDict):
+    """The topology's file, its name in ``topos``, its parameters, and who makes the links (netlink or stock)."""
+
+    file: str
+    name: str
+    parameters: dict[str, Json]
+    links: str
+
+
+class BoxPlan(TypedDict):
+    """A box: the access line that it stands on, its profile as plain JSON, and its own seed."""
+
+    line: str
+    profile: dict[str, Json]
+    seed: int
+
+
+class OriginPlan(TypedDict):
+    """A server: the DNS names that it serves, and the size in bytes of the object at each path."""
+
+    names: list[str]
+    objects: dict[str, int]
+
+
+class CapturePlan(TypedDict):
+    """A capture point: the name of its file, its node and the interface there."""
+
+    name: str
+    node: str
+    interface: str
+
+
+class OutagePlan(TypedDict):
+    """A link on which every packet is lost for a while, and why."""
+
+    from_s: float
+    until_s: float
+    link: list[str]
+    about: str
+
+
+class PlanDocument(TypedDict):
+    """All that a run is made of.
+
+    Keys:
+        start_ns: The instant that is t = 0, nanoseconds since 1970.
+        hello: What the clients' TLS library sends (2021, 2024, system).
+        congestion_control: By host.
+        boxes: By node.
+        names: DNS name to address.
+        origins: By node.
+        replay_server: The node at the far end of replays, evasions and probes; None: the scenario has none.
+        without_box: Line to the reason why no box stands on it although the scenario names a censor.
+        rtt_s: Line to server to the round-trip time of the topology's own delays.
+    """
+
+    format: int
+    scenario: str
+    title: str
+    seed: int
+    engine: str
+    hello: str
+    start_ns: int
+    topology: TopologyPlan
+    congestion_control: dict[str, str]
+    boxes: dict[str, BoxPlan]
+    names: dict[str, str]
+    origins: dict[str, OriginPlan]
+    replay_server: str | None
+    without_box: dict[str, str]
+    captures: list[CapturePlan]
+    phases: list[Phase]
+    outages: list[OutagePlan]
+    rtt_s: dict[str, dict[str, float]]
+
+
+def planned_transfers(plan: PlanDocument) -> Iterator[TransferPlan]:
+    """Every transfer of every line, in the plan's order."""
+    for phase in plan["phases"]:
+        for line in phase["lines"]:
+            yield from line["transfers"]
