@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from testbed.engine.kernel import KernelInfo
     from testbed.engine.uml.keyboard import Keyboard
+    from testbed.records.plan import Phase, PlanDocument
     from testbed.scenario.plan import Plan
 
 __all__ = ["run_plan"]
@@ -184,6 +185,8 @@ def _judge(run: RunDirectory, plan: Plan, certificate: dict[str, Any], manifest:
 def _with_flows(run: RunDirectory, plan: Plan, began_s: float) -> Plan:
     """The plan with the flows that its command made, which are written down as what a client saw."""
     *phases, last = plan.data["phases"]
+    if last["command"] is None:
+        return plan
     node = last["command"]["node"]
     path = run.path / "captures" / f"{node}-client.pcapng"
     if not path.exists():
@@ -197,8 +200,8 @@ def _with_flows(run: RunDirectory, plan: Plan, began_s: float) -> Plan:
     writer = LineWriter(run.path / "measurements.jsonl")
     writer.write(*flow_records(flows, transfers))
     writer.close()
-    lines = [{"name": line, "node": node, "transfers": transfers}]
-    data = {**plan.data, "phases": [*phases, {**last, "lines": lines}]}
+    with_flows: Phase = {"lines": [{"name": line, "node": node, "transfers": [*transfers]}], "command": last["command"]}
+    data: PlanDocument = {**plan.data, "phases": [*phases, with_flows]}
     write_atomically(run.path / "plan.json", json.dumps(data, indent=1))
     return replace(plan, data=data)
 

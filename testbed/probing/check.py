@@ -18,6 +18,7 @@ from testbed.traffic.hello import client_hello
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from testbed.records.plan import ProbeTransfer
     from testbed.scenario.plan import Plan
 
 __all__ = ["ProbeResult", "compare"]
@@ -60,8 +61,8 @@ class _Line:
 
     @classmethod
     def of(cls, plan: Plan) -> _Line:
-        transfer = plan.transfers[0]
-        way = plan.topology.path(plan.topology.client_of(transfer["line"]), plan.data["replay_server"])
+        transfer = _probe_of(plan)
+        way = plan.path_of(transfer)
         names = [name for name in way if name in plan.data["boxes"]]
         hops = {name: sum(plan.topology.role(node) == "router" for node in way[: way.index(name)]) for name in names}
         boxes = {name: Profile.from_dict(plan.data["boxes"][name]["profile"]) for name in names}
@@ -72,7 +73,7 @@ class _Line:
 
 def compare(plan: Plan, found: dict[str, Any]) -> ProbeResult:
     """Put the configuration beside what the plan's probe found."""
-    transfer = plan.transfers[0]
+    transfer = _probe_of(plan)
     line = _Line.of(plan)
     configured: dict[str, Any] | None = None
     agrees = found["plain_held_back"] == bool(line.acting)
@@ -80,6 +81,13 @@ def compare(plan: Plan, found: dict[str, Any]) -> ProbeResult:
         configured, agrees = _CONFIGURED[transfer["probe"]](line, found)
     profiles = tuple(profile.name for profile in line.acting.values())
     return ProbeResult(transfer["probe"], transfer["line"], profiles, found, configured, agrees)
+
+
+def _probe_of(plan: Plan) -> ProbeTransfer:
+    transfer = plan.transfers[0]
+    if transfer["kind"] != "probe":
+        raise ValueError(f"the plan {plan.name} is of no probe")
+    return transfer
 
 
 def _acts(profiles: list[Profile], payload: bytes) -> bool:

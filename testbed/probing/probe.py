@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from testbed.records.plan import Phase, ProbeTransfer
+
 __all__ = ["ProbeRequest", "plan_probe", "read_findings", "read_names"]
 
 # A probe takes the scenario's network and censors; its own measurement takes the place of the others.
@@ -107,13 +109,13 @@ def plan_probe(path: Path, settings: list[str], request: ProbeRequest, *, seed: 
         raise ScenarioError(f"probe {request.probe}: {error}") from error
     except ValueError as error:
         raise ScenarioError(f"--sni: {error}") from error
-    transfer = {
+    transfer: ProbeTransfer = {
         "id": f"{line}/probe-{request.probe}", "name": f"probe {request.probe}", "kind": "probe", "line": line,
         "role": "target", "direction": "download", "probe": request.probe, "sni": sni, "size": _BYTES,
         "options": known_options(probe), "at_s": 0.0, "timeout_s": _TIMEOUT_S,
     }  # fmt: skip
     node = plan.topology.client_of(line)
-    phase = {"lines": [{"name": line, "node": node, "transfers": [transfer]}], "command": None}
+    phase: Phase = {"lines": [{"name": line, "node": node, "transfers": [transfer]}], "command": None}
     return replace(plan, data={**plan.data, "phases": [phase], "outages": []})
 
 

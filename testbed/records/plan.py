@@ -6,7 +6,7 @@ a key says otherwise.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,9 +14,28 @@ if TYPE_CHECKING:
     from testbed.records.jsonl import Json
 
 __all__ = [
-    "BoxPlan", "CapturePlan", "CommandPlan", "CurlTransfer", "Direction", "EvadeTransfer", "FetchTransfer",
-    "FlowTransfer", "LinePlan", "OriginPlan", "OutagePlan", "Phase", "PlanDocument", "ProbeTransfer", "RecordTransfer",
-    "ReplayTransfer", "TopologyPlan", "TransferPlan", "planned_transfers",
+    "BoxPlan",
+    "CapturePlan",
+    "CommandPlan",
+    "CurlTransfer",
+    "Direction",
+    "EvadeTransfer",
+    "FetchTransfer",
+    "FlowTransfer",
+    "LinePlan",
+    "MeterDocument",
+    "OriginPlan",
+    "OutagePlan",
+    "Phase",
+    "PlanDocument",
+    "ProbeTransfer",
+    "ProfileDocument",
+    "RecordTransfer",
+    "ReplayTransfer",
+    "RuleDocument",
+    "TopologyPlan",
+    "TransferPlan",
+    "planned_transfers",
 ]  # fmt: skip
 
 Direction = Literal["download", "upload"]
@@ -147,11 +166,32 @@ class TopologyPlan(TypedDict):
     links: str
 
 
+class RuleDocument(TypedDict):
+    """A rule of a profile; the pattern's kind has a key of its own."""
+
+    id: str
+
+
+class MeterDocument(TypedDict):
+    """The meters of a profile, each under a key of its own; ``kind`` says which is used."""
+
+    kind: str
+
+
+class ProfileDocument(TypedDict):
+    """A censor's profile as the box reads it (`testbed.middlebox.profile`): the keys that others look at."""
+
+    name: str
+    summary: str
+    rules: list[RuleDocument]
+    meter: NotRequired[MeterDocument]
+
+
 class BoxPlan(TypedDict):
-    """A box: the access line that it stands on, its profile as plain JSON, and its own seed."""
+    """A box: the access line that it stands on, its profile, and its own seed."""
 
     line: str
-    profile: dict[str, Json]
+    profile: ProfileDocument
     seed: int
 
 

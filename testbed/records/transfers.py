@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 __all__ = ["summarise_transfers"]
 
@@ -23,7 +23,7 @@ _HELLOS = {
 
 
 def summarise_transfers(
-    plan: dict[str, Any], measurements: Iterable[dict[str, Any]], truth: Iterable[dict[str, Any]]
+    plan: Mapping[str, Any], measurements: Iterable[dict[str, Any]], truth: Iterable[dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """One summary a transfer, in the plan's order.
 

@@ -114,7 +114,7 @@ def _scenario(name: str) -> dict[str, Any]:
         everything = [each for kind in ("scenarios", "topologies", "profiles") for each in library.names(kind)]
         everything += [*EVASIONS, *detector_names()]
         raise ScenarioError(f"nothing is called {name!r}; there are: {', '.join(everything)}") from error
-    return make_plan(path, [], seed=None, engine="virtual", command=None).data
+    return {**make_plan(path, [], seed=None, engine="virtual", command=None).data}
 
 
 def _scenario_text(found: dict[str, Any]) -> str:

@@ -2,7 +2,8 @@
 
 document   YAML with the line of every value, and --set
 model      what a scenario may say
+place      where in its file something is wrong
 profiles   censor profiles by name, family and date
-plan       a scenario resolved: topology, boxes, transfers
 library    where packaged scenarios, topologies and profiles are
+plan       a scenario resolved; network, boxes and transfers are its parts
 """

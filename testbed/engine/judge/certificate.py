@@ -191,7 +191,7 @@ def _is_explained(transfer: dict[str, Any], plan: Plan) -> bool:
         return False
     began = transfer["start_s"] or 0.0
     ended = began + planned["timeout_s"]
-    way = {frozenset(pair) for pair in pairwise(plan.way_of(planned))}
+    way = {frozenset(pair) for pair in pairwise(plan.path_of(planned))}
     return any(
         frozenset(outage["link"]) in way and outage["from_s"] < ended and outage["until_s"] > began
         for outage in plan.data["outages"]

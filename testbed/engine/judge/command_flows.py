@@ -17,6 +17,8 @@ from testbed.middlebox.recognise.tls import join_records, recognise
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from testbed.records.plan import FlowTransfer
+
 __all__ = ["CommandFlow", "flow_records", "flows_of", "planned_transfers"]
 
 _NS_PER_S = 1_000_000_000
@@ -143,7 +145,7 @@ def _note(flow: CommandFlow, packet: Packet, t: float, *, is_up: bool) -> None:
         flow.ending = flow.ending or "fin"
 
 
-def planned_transfers(flows: list[CommandFlow], line: str, names: dict[str, str]) -> list[dict[str, Any]]:
+def planned_transfers(flows: list[CommandFlow], line: str, names: dict[str, str]) -> list[FlowTransfer]:
     """What stands in the plan for each flow, as for transfers that were planned.
 
     Args:
@@ -155,7 +157,7 @@ def planned_transfers(flows: list[CommandFlow], line: str, names: dict[str, str]
     by_address: dict[str, list[str]] = {}
     for name, address in names.items():
         by_address.setdefault(address, []).append(name)
-    result = []
+    result: list[FlowTransfer] = []
     for number, flow in enumerate(flows, start=1):
         known = by_address.get(flow.remote[0], [])
         server = flow.server_name or (known[0] if len(known) == 1 else flow.remote[0])
@@ -168,7 +170,7 @@ def planned_transfers(flows: list[CommandFlow], line: str, names: dict[str, str]
     return result
 
 
-def flow_records(flows: list[CommandFlow], transfers: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def flow_records(flows: list[CommandFlow], transfers: list[FlowTransfer]) -> Iterator[dict[str, Any]]:
     """Lines of measurements.jsonl for the flows, as our own clients would have written them."""
     for flow, transfer in zip(flows, transfers, strict=True):
         client = {"transfer": transfer["id"], "side": "client"}

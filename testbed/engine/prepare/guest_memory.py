@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from testbed.records.plan import Phase, TransferPlan
     from testbed.scenario.plan import Plan
 
 __all__ = ["COMMAND_MIB", "LEAST_MIB", "describe_lack_of_memory", "guest_memory_mib"]
@@ -63,6 +64,12 @@ def describe_lack_of_memory(log: str) -> str | None:
     return "the guest ran out of memory; give it more with --memory" if _NONE_LEFT in log else None
 
 
-def _bytes_in_flight(phase: dict[str, list[dict[str, list[dict[str, int]]]]]) -> int:
+def _bytes_in_flight(phase: Phase) -> int:
     """What the clients of a phase hold at once: each line runs one transfer after the other."""
-    return sum(max((each.get("size", 0) for each in line["transfers"]), default=0) for line in phase["lines"])
+    return sum(max(map(_size_of, line["transfers"]), default=0) for line in phase["lines"])
+
+
+def _size_of(transfer: TransferPlan) -> int:
+    if transfer["kind"] == "replay" or transfer["kind"] == "flow":
+        return 0
+    return transfer["size"]

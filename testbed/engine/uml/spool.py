@@ -29,6 +29,8 @@ from testbed.records.run import SPOOL
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from testbed.records.plan import PlanDocument
+
 __all__ = ["COMMAND_OUTPUT", "Spool"]
 
 COMMAND_OUTPUT = "output"  # the folder of the run directory that a command's own files go to
@@ -68,7 +70,7 @@ class Spool:
         ):
             folder.mkdir()
 
-    def fill(self, data: dict[str, Any], openssl: str) -> None:
+    def fill(self, data: PlanDocument, openssl: str) -> None:
         """Put in what the guest reads: the plan, its topology, the fixed files of /etc, and links to its code.
 
         Args:

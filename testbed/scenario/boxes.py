@@ -1,0 +1,93 @@
+"""The boxes of a plan: which censor's profile the box at each place of the topology follows, and why some have none."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, cast
+
+from testbed.errors import ScenarioError
+from testbed.scenario.profiles import CensorProfile, profile_for, why_no_box
+
+if TYPE_CHECKING:
+    from testbed.guest.network.topology import RoutedTopo
+    from testbed.records.plan import BoxPlan, ProfileDocument
+    from testbed.scenario.model import Scenario
+    from testbed.scenario.place import Places
+
+__all__ = ["Boxes"]
+
+_KINDS = ("tspu", "blocker")
+
+
+class Boxes:
+    """See `plan`.
+
+    Args:
+        scenario: With its censors.
+        topology: With its places for boxes.
+        places: For errors.
+        seed: Of the run.
+
+    Attributes:
+        without_box: After `plan`: line to the reason why no box stands on it although a censor is named.
+    """
+
+    def __init__(self, scenario: Scenario, topology: RoutedTopo, places: Places, seed: int) -> None:
+        self._scenario = scenario
+        self._topology = topology
+        self._places = places
+        self._seed = seed
+        self._chosen: dict[tuple[str, str], tuple[CensorProfile | None, str | None]] = {}
+        self.without_box: dict[str, str] = {}
+
+    def plan(self) -> dict[str, BoxPlan]:
+        """The box of each node that has one.
+
+        Raises:
+            ScenarioError: a kind of box, a profile or a meter that is not there.
+        """
+        for kind in self._scenario.censors:
+            if kind not in _KINDS:
+                raise self._places.error(("censors", kind), f"unknown kind of middlebox (known: {', '.join(_KINDS)})")
+        kinds = {line.name: line.kind for line in self._scenario.lines}
+        boxes: dict[str, BoxPlan] = {}
+        for node in self._topology.with_role("box"):
+            info = self._topology.nodeInfo(node)
+            censor = self._scenario.censors.get(info["kind"])
+            if censor is None:
+                continue
+            chosen, why = self._censor(info["kind"], self._places.beside(censor), kinds[info["line"]])
+            if chosen is None:
+                self.without_box[info["line"]] = str(why)
+                continue
+            profile = self._with_meter(cast("ProfileDocument", chosen.plain))
+            boxes[node] = {"line": info["line"], "profile": profile, "seed": self._seed_of(node)}
+        return boxes
+
+    def _censor(self, place: str, name: str, line_kind: str) -> tuple[CensorProfile | None, str | None]:
+        """The profile at a place on a line of some kind; or None and why there is no box.
+
+        It is read once for each kind of line: a scenario may have eighty lines.
+        """
+        key = (place, line_kind)
+        if key not in self._chosen:
+            try:
+                chosen = profile_for(name, self._scenario.date, line_kind)
+                why = None if chosen else why_no_box(name, self._scenario.date, line_kind)
+            except ScenarioError as error:
+                raise self._places.error(("censors", place), str(error)) from error
+            self._chosen[key] = (chosen, why)
+        return self._chosen[key]
+
+    def _with_meter(self, profile: ProfileDocument) -> ProfileDocument:
+        """The profile with the meter that the scenario asks for."""
+        meter, described = self._scenario.meter, profile.get("meter")
+        if meter is None:
+            return profile
+        if described is None or meter not in described:
+            raise self._places.error(("meter",), f"the profile {profile['name']} describes no {meter}")
+        return {**profile, "meter": {**described, "kind": meter}}
+
+    def _seed_of(self, node: str) -> int:
+        """A seed of its own for each box, from the run's seed and the box's name."""
+        return int.from_bytes(hashlib.sha256(f"{self._seed} {node}".encode()).digest()[:8], "big")

@@ -1,0 +1,40 @@
+"""Where in a scenario's file something is wrong: every error of the resolver names file, line and key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from testbed.errors import ScenarioError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from testbed.scenario.document import Document
+
+__all__ = ["Key", "Places"]
+
+Key = tuple[str | int, ...]
+
+
+class Places:
+    """A scenario's file, for errors and for paths that stand in it.
+
+    Args:
+        path: The file.
+        document: What was read from it.
+    """
+
+    def __init__(self, path: Path, document: Document) -> None:
+        self._path = path
+        self._document = document
+
+    def error(self, key: Key, text: str) -> ScenarioError:
+        """The error that something is wrong at a key."""
+        return ScenarioError(f"{self._document.place(key)}: {'.'.join(map(str, key))}: {text}")
+
+    def beside(self, name: str) -> str:
+        """A path counts from the scenario's file. A name that leads to no file there is left as it is."""
+        if not name.endswith((".py", ".yaml")):
+            return name
+        beside = self._path.parent / name
+        return str(beside) if beside.is_file() else name

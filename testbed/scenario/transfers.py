@@ -1,0 +1,193 @@
+"""The transfers of a plan: what is recorded, measured, replayed and brought past the box, on each line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, TypedDict
+
+from testbed.scenario.model import Evade, Fetch, Replay
+from testbed.traffic.evasion import EVASIONS, make_evasion
+from testbed.traffic.options import OptionError, known_options
+
+if TYPE_CHECKING:
+    from testbed.guest.network.topology import RoutedTopo
+    from testbed.records.plan import (
+        CurlTransfer,
+        EvadeTransfer,
+        FetchTransfer,
+        LinePlan,
+        OriginPlan,
+        RecordTransfer,
+        ReplayTransfer,
+        TransferPlan,
+    )
+    from testbed.scenario.model import Recording, Scenario
+    from testbed.scenario.place import Key, Places
+
+__all__ = ["Transfers"]
+
+_MOST_OBJECT_BYTES = 128_000_000
+_RECORDING_TIMEOUT_S = 120.0
+
+
+class _Timing(TypedDict):
+    at_s: float
+    timeout_s: float
+    line: str
+    role: str
+
+
+class Transfers:
+    """What the clients and the servers of a scenario do.
+
+    Args:
+        scenario: With its measurements, recordings and origins.
+        topology: With its clients.
+        names: DNS name to address: what origins serve.
+        places: For errors.
+    """
+
+    def __init__(self, scenario: Scenario, topology: RoutedTopo, names: dict[str, str], places: Places) -> None:
+        self._scenario = scenario
+        self._topology = topology
+        self._names = names
+        self._places = places
+
+    def origins(self) -> dict[str, OriginPlan]:
+        """The servers, each with an object of every size that is asked for.
+
+        Raises:
+            ScenarioError: more than fits into the guest's memory.
+        """
+        sizes: dict[Key, int] = {
+            ("measurements", index, "size"): each.size
+            for index, each in enumerate(self._scenario.measurements)
+            if isinstance(each, Fetch)
+        }
+        sizes |= {("recordings", index, "size"): each.size for index, each in enumerate(self._scenario.recordings)}
+        objects = {_object_path(size): size for size in sorted(set(sizes.values()))}
+        if sum(objects.values()) * len(self._scenario.origins) > _MOST_OBJECT_BYTES:
+            raise self._places.error(
+                max(sizes, key=lambda key: sizes[key]),
+                f"too large: every origin keeps an object of each size in the guest's memory, which has room for "
+                f"{_MOST_OBJECT_BYTES // 1_000_000} MB of them",
+            )
+        return {node: {"names": origin.serves, "objects": objects} for node, origin in self._scenario.origins.items()}
+
+    def recordings(self) -> list[LinePlan]:
+        """The sessions that are recorded, by line.
+
+        Raises:
+            ScenarioError: a name twice, a server name that no origin serves, or a line that is not there.
+        """
+        plans: dict[str, LinePlan] = {}
+        recordings = self._scenario.recordings
+        for index, recording in enumerate(recordings):
+            key = ("recordings", index)
+            if recording.name in {each.name for each in recordings[:index]}:
+                raise self._places.error((*key, "name"), f"another recording is called {recording.name!r} already")
+            self._check_name((*key, "sni"), recording.sni)
+            node = self._client((*key, "line"), recording.line)
+            plan = plans.setdefault(recording.line, {"name": recording.line, "node": node, "transfers": []})
+            plan["transfers"].append(_recorded(recording))
+        return list(plans.values())
+
+    def measurements(self) -> list[LinePlan]:
+        """The measurements of each line that has any, one after the other.
+
+        Raises:
+            ScenarioError: a server name, a recording, an evasion, an option or a line that is not there.
+        """
+        plans: list[LinePlan] = []
+        for line in self._scenario.lines:
+            transfers = [
+                self._transfer(index, line.name, measurement)
+                for index, measurement in enumerate(self._scenario.measurements)
+                if measurement.lines is None or line.name in measurement.lines
+            ]
+            if transfers:
+                plans.append({"name": line.name, "node": self._client(("lines",), line.name), "transfers": transfers})
+        for index, measurement in enumerate(self._scenario.measurements):
+            for name in measurement.lines or []:
+                self._client(("measurements", index, "lines"), name)
+        return plans
+
+    def _transfer(self, index: int, line: str, measurement: Fetch | Replay | Evade) -> TransferPlan:
+        timing: _Timing = {
+            "at_s": measurement.at, "timeout_s": measurement.timeout, "line": line, "role": measurement.role,
+        }  # fmt: skip
+        head = f"{line}/{index + 1:02}"
+        if isinstance(measurement, Fetch):
+            self._check_name(("measurements", index, "fetch"), measurement.fetch)
+            return _fetched(head, measurement, timing)
+        if isinstance(measurement, Evade):
+            return self._evaded(head, index, measurement, timing)
+        return self._replayed(head, index, measurement, timing)
+
+    def _replayed(self, head: str, index: int, measurement: Replay, timing: _Timing) -> ReplayTransfer:
+        recording = next((each for each in self._scenario.recordings if each.name == measurement.replay), None)
+        if recording is None:
+            known = ", ".join(each.name for each in self._scenario.recordings) or "none"
+            raise self._places.error(
+                ("measurements", index, "replay"),
+                f"no recording {measurement.replay!r} in this scenario (there: {known})",
+            )
+        variant = "inverted" if measurement.inverted else "original"
+        return {
+            "id": f"{head}-{recording.name}-{measurement.direction}-{variant}",
+            "name": f"replay {recording.name}, {measurement.direction}, {variant}", "kind": "replay",
+            "sni": None if measurement.inverted else recording.sni, "direction": measurement.direction,
+            "recording": f"{recording.name}.json", "inverted": measurement.inverted, **timing,
+        }  # fmt: skip
+
+    def _evaded(self, head: str, index: int, measurement: Evade, timing: _Timing) -> EvadeTransfer:
+        key = ("measurements", index)
+        if measurement.evade not in EVASIONS:
+            raise self._places.error(
+                (*key, "evade"), f"no evasion {measurement.evade!r} (there: {', '.join(EVASIONS)})"
+            )
+        try:
+            evasion = make_evasion(measurement.evade, measurement.options)
+        except OptionError as error:
+            raise self._places.error((*key, "options", error.option), error.problem) from error
+        given = ", ".join(f"{name} {value}" for name, value in measurement.options.items())
+        return {
+            "id": f"{head}-{measurement.evade}",
+            "name": f"{measurement.evade} ({given})" if given else measurement.evade, "kind": "evade",
+            "sni": measurement.sni, "direction": "download", "evasion": measurement.evade,
+            "options": known_options(evasion), "size": measurement.size, "published": measurement.published, **timing,
+        }  # fmt: skip
+
+    def _check_name(self, key: Key, name: str) -> None:
+        if name not in self._names:
+            raise self._places.error(key, f"no origin serves {name}; add it to an origin's 'serves'")
+
+    def _client(self, key: Key, line: str) -> str:
+        try:
+            return self._topology.client_of(line)
+        except KeyError:
+            known = ", ".join(each.name for each in self._scenario.lines)
+            raise self._places.error(key, f"no line {line!r} (there: {known})") from None
+
+
+def _fetched(head: str, measurement: Fetch, timing: _Timing) -> FetchTransfer | CurlTransfer:
+    fetched: FetchTransfer = {
+        "id": f"{head}-{measurement.fetch}", "name": measurement.fetch, "kind": "fetch", "sni": measurement.fetch,
+        "direction": "download", "path": _object_path(measurement.size), "size": measurement.size, **timing,
+    }  # fmt: skip
+    if measurement.client == "measure":
+        return fetched
+    kind: Literal["curl"] = "curl"
+    return {**fetched, "kind": kind}
+
+
+def _recorded(recording: Recording) -> RecordTransfer:
+    return {
+        "id": f"{recording.line}/record-{recording.name}", "line": recording.line, "kind": "record",
+        "sni": recording.sni, "name": f"record {recording.name}", "role": "recording", "direction": "download",
+        "path": _object_path(recording.size), "size": recording.size, "recording": f"{recording.name}.json",
+        "inverted": False, "at_s": 0.0, "timeout_s": _RECORDING_TIMEOUT_S,
+    }  # fmt: skip
+
+
+def _object_path(size: int) -> str:
+    return f"/{size}.bin"
