@@ -61,13 +61,10 @@ def report_command(arguments: argparse.Namespace) -> int:
 
 def detect_command(arguments: argparse.Namespace) -> int:
     """Print what detectors say, and keep it in the run directories."""
-    from testbed.detectors.detect import (  # noqa: PLC0415
-        detect,
-        detection_rows_json,
-        format_table,
-        keep_verdicts,
-        policing_rows_json,
-    )
+    from testbed.detectors.detect import detect  # noqa: PLC0415
+    from testbed.detectors.outputs.policing_table import policing_rows_json  # noqa: PLC0415
+    from testbed.detectors.outputs.rows import detection_rows_json, keep_verdicts  # noqa: PLC0415
+    from testbed.detectors.outputs.text_table import format_table  # noqa: PLC0415
     from testbed.detectors.registry import shadowed_packages  # noqa: PLC0415
 
     files = [path for path in arguments.paths if not path.is_dir()]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from testbed.detectors.detector import Detector
 from testbed.detectors.program import TIMEOUT_S, ExecDetector
@@ -18,47 +18,57 @@ from testbed.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["ENTRY_POINTS", "PROGRAM_PREFIX", "detector_names", "is_packaged", "load_detector", "shadowed_packages"]
+__all__ = [
+    "BUILT_IN",
+    "ENTRY_POINTS",
+    "PROGRAM_PREFIX",
+    "detector_names",
+    "is_packaged",
+    "load_detector",
+    "shadowed_packages",
+]
 
 ENTRY_POINTS: Final = "testbed.detectors"
 PROGRAM_PREFIX: Final = "exec:"
-# imported when asked for: scipy and ruptures take long to load
-_BUILT_IN: Final = {
-    "pd": "pd:PolicingDetector",
-    "shaperprobe": "shaperprobe:ShaperProbeDetector",
-    "wehe": "wehe:client_detector",
-    "wehe-server": "wehe:server_detector",
-    "wehe-research": "wehe:research_detector",
-    "wehe-2015": "wehe_2015:AreaDetector",
-    "wehe-population": "wehe_population:PopulationDetector",
-    "wehey": "wehey:WeheyDetector",
-    "glasnost": "glasnost:GlasnostDetector",
-    "diffprobe": "diffprobe:DiffProbeDetector",
-    "bbr-lt": "bbr_lt:BbrDetector",
-    "replay": "replay:ReplayDetector",
-    "crowd": "crowd:CrowdDetector",
-    "ooni": "ooni:OoniDetector",
-    "ooni-cusum": "cusum:OoniCusumDetector",
-    "anderson": "anderson:AndersonDetector",
-    "tcp-info": "tcp_info:TcpInfoDetector",
-    "signatures": "signatures:SignatureDetector",
-    "token-bucket": "token_bucket:ConformanceDetector",
-    "cusum": "cusum:CusumDetector",
-    "pelt": "pelt:PeltDetector",
-    "bocpd": "bocpd:BocpdDetector",
-    "joint": "joint:JointDetector",
-}
+# In the order of the literature, which is that of `testbed list detectors`. The names are all there is to register:
+# `wehe-server` is the class `WeheServerDetector` in methods/wehe_server.py. A module is imported only when it is asked
+# for, because scipy and ruptures take long to load.
+BUILT_IN: Final = (
+    "pd",
+    "shaperprobe",
+    "wehe",
+    "wehe-server",
+    "wehe-research",
+    "wehe-2015",
+    "wehe-population",
+    "wehey",
+    "glasnost",
+    "diffprobe",
+    "bbr-lt",
+    "replay",
+    "crowd",
+    "ooni",
+    "ooni-cusum",
+    "anderson",
+    "tcp-info",
+    "signatures",
+    "token-bucket",
+    "cusum",
+    "pelt",
+    "bocpd",
+    "joint",
+)
 
 
 def detector_names() -> tuple[str, ...]:
     """Return the names of all registered detectors: the testbed's in the order of the literature, then others'."""
-    others = sorted({point.name for point in entry_points(group=ENTRY_POINTS)} - set(_BUILT_IN))
-    return (*_BUILT_IN, *others)
+    others = sorted({point.name for point in entry_points(group=ENTRY_POINTS)} - set(BUILT_IN))
+    return (*BUILT_IN, *others)
 
 
 def is_packaged(name: str) -> bool:
     """Whether a detector of that name comes with the testbed."""
-    return name in _BUILT_IN
+    return name in BUILT_IN
 
 
 def shadowed_packages() -> list[str]:
@@ -67,7 +77,7 @@ def shadowed_packages() -> list[str]:
         f"the detector {point.name!r} of another package ({point.value}) is left out: that is a detector of the "
         "testbed's; register it under another name"
         for point in entry_points(group=ENTRY_POINTS)
-        if point.name in _BUILT_IN or point.name.startswith(PROGRAM_PREFIX)
+        if point.name in BUILT_IN or point.name.startswith(PROGRAM_PREFIX)
     ]
 
 
@@ -83,15 +93,22 @@ def load_detector(name: str, *, timeout_s: float = TIMEOUT_S) -> Detector:
     """
     if name.startswith(PROGRAM_PREFIX):
         return ExecDetector(name.removeprefix(PROGRAM_PREFIX), timeout_s=timeout_s)
-    if name in _BUILT_IN:
-        module, _, attribute = _BUILT_IN[name].partition(":")
-        make = cast("Callable[[], Detector]", getattr(import_module(f"testbed.detectors.methods.{module}"), attribute))
-        return make()
+    if name in BUILT_IN:
+        return _load_built_in(name)
     for point in entry_points(group=ENTRY_POINTS, name=name):
         return _load_foreign(point.name, point.load)
     raise InputError(
         f"no detector is called {name!r}; there are: {', '.join(detector_names())}; a program is given as exec:PROGRAM"
     )
+
+
+def _load_built_in(name: str) -> Detector:
+    words = name.split("-")
+    module = import_module(f"testbed.detectors.methods.{'_'.join(words)}")
+    found: object = getattr(module, f"{''.join(word.capitalize() for word in words)}Detector")()
+    if not isinstance(found, Detector):
+        raise TypeError(f"{module.__name__} holds no detector")
+    return found
 
 
 def _load_foreign(name: str, load: Callable[[], object]) -> Detector:

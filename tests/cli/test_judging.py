@@ -12,7 +12,7 @@ import pytest
 
 from testbed.cli import main, progress
 from tests.capture.frames import START_US, SYN, Stamped, client_hello, ethernet, pcap, tcp
-from tests.detectors.sources.test_sources import run_directory, write_manifest
+from tests.detectors.files import run_directory, write_manifest
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from testbed.capture import ACK, PSH, SYN, Flow
+from testbed.detectors import registry
 from testbed.detectors.observation import Direction, Ending, Observation, Role, SpeedTable, Transfer
+from testbed.detectors.tools.wehe_family import Statistics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from importlib.metadata import EntryPoint
+
+    import pytest
 
 DAY_S = 86_400.0
 MARCH_10_S = 1_615_334_400.0
@@ -67,6 +72,20 @@ def steady(
     rng = np.random.default_rng(seed)
     gaps = duration_s / count * (1 + jitter * rng.standard_normal(count)).clip(0.05)
     return transfer(name, np.cumsum(gaps).tolist(), [SEGMENT] * count, role=role, started_s=started_s, labels=labels)
+
+
+def pair(target_bps: float, control_bps: float, *, duration_s: float = 20) -> Observation:
+    """Return a target and a control at two rates, both a little unsteady, one after the other."""
+    return observation(
+        steady("t", rate_bps=target_bps, duration_s=duration_s, jitter=0.3),
+        steady("c", rate_bps=control_bps, duration_s=duration_s, role=Role.CONTROL, jitter=0.3, started_s=30, seed=2),
+    )
+
+
+def statistics(area: float, p: float, *, mean_bps: float = 1e6) -> Statistics:
+    """Return what Wehe would have found of two replays, the faster at ``mean_bps``."""
+    mean_o, mean_c = mean_bps * (1 - max(area, 0)), mean_bps * (1 + min(area, 0))
+    return Statistics(mean_o=mean_o, mean_c=mean_c, area=area, p=p, distance=0.5)
 
 
 def speeds(
@@ -231,3 +250,12 @@ def flow_transfer(name: str, flow: Flow, *, role: Role = Role.TARGET, started_s:
         sender_flow=flow,
         ended_s=made.ended_s,
     )
+
+
+def register(monkeypatch: pytest.MonkeyPatch, point: EntryPoint) -> None:
+    """Register a detector as if its package were installed."""
+
+    def found(*, group: str, name: str | None = None) -> list[EntryPoint]:
+        return [point] if group == registry.ENTRY_POINTS and name in (None, point.name) else []
+
+    monkeypatch.setattr(registry, "entry_points", found)

@@ -8,10 +8,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from testbed.detectors.methods.crowd import DATA_SET_RULE, PAGE_RULE, RATIO_RULE, CrowdDetector, CrowdRule, shares
+from testbed.detectors.methods.crowd import CrowdDetector, shares
 from testbed.detectors.observation import Observation, SpeedTable
 from testbed.detectors.sources.observe import observe
 from testbed.detectors.sources.tables import speeds_from_csv
+from testbed.detectors.tools.crowd_rule import DATA_SET_RULE, PAGE_RULE, RATIO_RULE, CrowdRule
 from testbed.detectors.verdict import Outcome
 from tests.oracles.published import published_data
 

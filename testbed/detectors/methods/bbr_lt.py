@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from testbed.capture import Flow, Sent
     from testbed.detectors.observation import Observation, Transfer
 
-__all__ = ["AckEvent", "BbrDetector", "LongTermBandwidth", "ack_events", "long_term_bandwidth"]
+__all__ = ["AckEvent", "BbrLtDetector", "LongTermBandwidth", "ack_events", "long_term_bandwidth"]
 
 MIN_ROUNDS: Final = 4
 MAX_ROUNDS: Final = 4 * MIN_ROUNDS
@@ -173,7 +173,7 @@ def _app_limited(sent: Sent, delivered: NDArray[np.int64], waited_s: NDArray[np.
 
 
 @dataclass(frozen=True)
-class BbrDetector:
+class BbrLtDetector:
     """Replay the rule over each target's sender. It needs about 20 % loss, which Cubic seldom keeps up."""
 
     name: str = "bbr-lt"

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy import special, stats
 
-from testbed.detectors.tools.daily import log_speeds
-from testbed.detectors.verdict import Outcome, Verdict, inconclusive
+from testbed.detectors.tools.daily import FALL, judge_log_speeds
+from testbed.detectors.verdict import Outcome, Verdict
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,7 +26,6 @@ EXPECTED_RUN_DAYS: Final = 100.0  # 30 to 250 are usual
 RECENT: Final = 3  # days: an alarm asks how likely a change within them is
 ALARM: Final = 0.5
 MIN_DAYS: Final = 7
-FALL: Final = 0.5  # as for PELT
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +83,10 @@ class BocpdDetector:
 
     def detect(self, observation: Observation) -> Verdict:
         """Judge a table of speeds day by day, by the logarithm of daily medians."""
-        if observation.speeds is None:
-            return inconclusive(self.name, "the method needs a table of speeds over many days")
-        days, values = log_speeds(observation.speeds)
-        if len(days) < MIN_DAYS:
-            return inconclusive(self.name, f"{len(days)} days with tests; at least {MIN_DAYS} needed")
+        needed = f"at least {MIN_DAYS}"
+        return judge_log_speeds(self.name, observation, self._judge, least_days=MIN_DAYS, needed=needed)
+
+    def _judge(self, days: NDArray[np.float64], values: NDArray[np.float64]) -> Verdict:
         posterior = run_lengths(values, Prior(mean=float(values[0])), expected_run=EXPECTED_RUN_DAYS)
         alarms = []
         for day in range(RECENT + 2, len(values) + 1):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from testbed.detectors.observation import Observation
 
-__all__ = ["DiffProbeDetector", "delays_differ", "losses_differ"]
+__all__ = ["DiffprobeDetector", "delays_differ", "losses_differ"]
 
 SIGNIFICANCE: Final = 0.05
 PARTITIONS: Final = 200
@@ -70,7 +70,7 @@ def losses_differ(lost_a: int, sent_a: int, lost_p: int, sent_p: int) -> float |
 
 
 @dataclass(frozen=True)
-class DiffProbeDetector:
+class DiffprobeDetector:
     """Compare a target (application flow) with a control (probe flow) sent at the same time."""
 
     name: str = "diffprobe"

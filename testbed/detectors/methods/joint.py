@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from testbed.detectors.tools.coarse_refill import COARSE_AGREEMENT, fit_coarse_refill
-from testbed.detectors.methods.token_bucket import AGREEMENT, QUEUE_SHARE, BucketFit, fit_bucket, queue_share
 from testbed.detectors.observation import CLOCK_S, Ending
+from testbed.detectors.tools.bucket_fit import AGREEMENT, QUEUE_SHARE, BucketFit, fit_bucket, queue_share
+from testbed.detectors.tools.coarse_refill import COARSE_AGREEMENT, fit_coarse_refill
 from testbed.detectors.tools.delivery import Fates, drain, fates
 from testbed.detectors.tools.samples import slice_speeds
 from testbed.detectors.tools.subjects import pairs

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from testbed.detectors.verdict import JsonValue
 
 
-__all__ = ["CUTOFFS", "Code", "PolicingDetector", "PolicingResult", "SegmentRow", "judge", "segment_rows", "segments"]
+__all__ = ["CUTOFFS", "Code", "PdDetector", "PolicingResult", "SegmentRow", "judge", "segment_rows", "segments"]
 
 CUTOFFS: Final = (0, 2)  # losses ignored at either end: the analysis is run with both
 MIN_SAMPLES: Final = 15  # lost and passed packets that are needed
@@ -313,7 +313,7 @@ def _is_conversation(flow: Flow) -> bool:
 
 
 @dataclass(frozen=True)
-class PolicingDetector:
+class PdDetector:
     """PD: "either run positive" over the segments of each transfer's flow at its sender."""
 
     name: str = "pd"

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import ruptures
 
-from testbed.detectors.tools.daily import log_speeds
-from testbed.detectors.verdict import Outcome, Verdict, inconclusive
+from testbed.detectors.tools.daily import FALL, LEAST_SIGMA, judge_log_speeds, robust_sigma
+from testbed.detectors.verdict import Outcome, Verdict
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,9 +26,6 @@ __all__ = ["PeltDetector", "change_points"]
 MIN_DAYS: Final = 6
 MIN_SEGMENT: Final = 2
 STRICTNESS: Final = 2.0  # times the BIC-like penalty sigma² log n
-FALL: Final = 0.5  # a level that falls to less than this share counts as a slowdown (ours)
-LEAST_SIGMA: Final = 0.05
-_MAD_TO_SIGMA: Final = 1.4826
 
 
 def change_points(values: NDArray[np.float64], *, strictness: float = STRICTNESS) -> list[int]:
@@ -41,7 +38,8 @@ def change_points(values: NDArray[np.float64], *, strictness: float = STRICTNESS
         strictness: Larger finds fewer changes.
     """
     steps = np.diff(values)
-    sigma = max(float(np.median(np.abs(steps - np.median(steps)))) * _MAD_TO_SIGMA / np.sqrt(2), LEAST_SIGMA)
+    # a step is the difference of two values: its variance is twice theirs
+    sigma = max(robust_sigma(steps, float(np.median(steps))) / np.sqrt(2), LEAST_SIGMA)
     penalty = strictness * sigma**2 * np.log(len(values))
     found = ruptures.Pelt(model="l2", min_size=MIN_SEGMENT, jump=1).fit(values).predict(pen=penalty)
     return [int(index) for index in found[:-1]]
@@ -56,11 +54,10 @@ class PeltDetector:
 
     def detect(self, observation: Observation) -> Verdict:
         """Judge a table of speeds by its deepest fall from one level to the next."""
-        if observation.speeds is None:
-            return inconclusive(self.name, "the method needs a table of speeds over many days")
-        days, values = log_speeds(observation.speeds)
-        if len(days) < MIN_DAYS:
-            return inconclusive(self.name, f"{len(days)} days with tests; at least {MIN_DAYS} needed")
+        needed = f"at least {MIN_DAYS}"
+        return judge_log_speeds(self.name, observation, self._judge, least_days=MIN_DAYS, needed=needed)
+
+    def _judge(self, days: NDArray[np.float64], values: NDArray[np.float64]) -> Verdict:
         bounds = [0, *change_points(values), len(values)]
         levels = [float(values[low:high].mean()) for low, high in pairwise(bounds)]
         steps = np.diff(levels)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from testbed.detectors.observation import Observation, Transfer
 
-__all__ = ["LevelShift", "ShaperProbeDetector", "find_level_shift"]
+__all__ = ["LevelShift", "ShaperprobeDetector", "find_level_shift"]
 
 SLICE_S: Final = 0.3  # of the released client; 0.5 is the library's default
 RATIO: Final = 1.10
@@ -143,7 +143,7 @@ def find_level_shift(
 
 
 @dataclass(frozen=True)
-class ShaperProbeDetector:
+class ShaperprobeDetector:
     """Look for a level shift in what each target's receiver got.
 
     The method probes at the path's capacity over UDP; a TCP transfer stands in for the probe here. It is blind to

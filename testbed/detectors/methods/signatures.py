@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from testbed.capture import Flow
     from testbed.detectors.observation import Observation, Transfer
 
-__all__ = ["Leaf", "Node", "SignatureDetector", "features", "train", "walk"]
+__all__ = ["Leaf", "Node", "SignaturesDetector", "features", "train", "walk"]
 
 MIN_SAMPLES: Final = 10
 MAX_DEPTH: Final = 4
@@ -113,7 +113,7 @@ TREE: Final = Node(feature=0, threshold=0.414, below=Leaf(0.0), above=Leaf(1.0))
 
 
 @dataclass(frozen=True)
-class SignatureDetector:
+class SignaturesDetector:
     """Classify each target's slow start.
 
     A flow that met its limit without a queue of its own is called throttled only in the sense of the paper's second

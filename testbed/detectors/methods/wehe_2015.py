@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from testbed.detectors.observation import Observation
 
-__all__ = ["AreaDetector", "normalised_area"]
+__all__ = ["Wehe2015Detector", "normalised_area"]
 
 SLICE_S: Final = 0.25
 MIN_SAMPLES: Final = 20  # ours: the resampling halves them, and halves of fewer never agree with the test
@@ -57,7 +57,7 @@ def _inverse(samples: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True)
-class AreaDetector:
+class Wehe2015Detector:
     """Differentiation if the area reaches a threshold and the KS test rejects nearly all half samples; none if neither.
 
     One without the other is no verdict.

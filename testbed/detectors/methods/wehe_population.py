@@ -15,10 +15,10 @@ import numpy as np
 import ruptures
 from scipy import signal, stats
 
-from testbed.detectors.methods.wehe import RATIO, SHORTEST_S, SLICES
 from testbed.detectors.tools.ks import SIGNIFICANCE, ks_test, resampling_ratio
 from testbed.detectors.tools.samples import slice_speeds
 from testbed.detectors.tools.subjects import pairs
+from testbed.detectors.tools.wehe_family import RATIO, SHORTEST_S, SLICES
 from testbed.detectors.verdict import Outcome, Verdict, inconclusive
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from testbed.detectors.observation import Observation
 
-__all__ = ["Peak", "PopulationDetector", "PopulationTest", "find_delay", "fixed_rates", "is_positive", "rate_peaks"]
+__all__ = ["Peak", "PopulationTest", "WehePopulationDetector", "find_delay", "fixed_rates", "is_positive", "rate_peaks"]
 
 MIN_TESTS: Final = 100
 MIN_POSITIVES: Final = 10  # a group is skipped if it lacks both; a rate is looked for with more
@@ -225,7 +225,7 @@ def _unique_peaks(originals: NDArray[np.float64], controls: NDArray[np.float64],
 
 
 @dataclass(frozen=True)
-class PopulationDetector:
+class WehePopulationDetector:
     """Judge all pairs of an observation as tests of one network, application and period.
 
     Attributes:

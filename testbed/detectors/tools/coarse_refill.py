@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from testbed.detectors.methods.token_bucket import MIN_LOSSES, MIN_PASSES, SLACK_PACKETS, BucketFit
+from testbed.detectors.tools.bucket_fit import MIN_LOSSES, MIN_PASSES, SLACK_PACKETS, BucketFit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

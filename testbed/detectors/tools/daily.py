@@ -1,4 +1,4 @@
-"""Daily series out of a table of speed tests."""
+"""Daily series out of a table of speed tests, and what every method asks of them before it begins."""
 
 from __future__ import annotations
 
@@ -7,16 +7,34 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from testbed.detectors.verdict import inconclusive
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from testbed.detectors.observation import SpeedTable
+    from testbed.detectors.observation import Observation, SpeedTable
+    from testbed.detectors.verdict import Verdict
 
-__all__ = ["DAY_S", "DailySeries", "daily_medians", "daily_series", "log_speeds"]
+    Judge = Callable[[NDArray[np.float64], NDArray[np.float64]], Verdict]
+
+__all__ = [
+    "DAY_S",
+    "FALL",
+    "LEAST_SIGMA",
+    "DailySeries",
+    "daily_medians",
+    "daily_series",
+    "judge_log_speeds",
+    "log_speeds",
+    "robust_sigma",
+]
 
 DAY_S: Final = 86_400.0
+FALL: Final = 0.5  # ours: a level that falls to less than this share counts as a slowdown
+LEAST_SIGMA: Final = 0.05  # of a natural logarithm: speeds do not repeat to better than 5 %
+_MAD_TO_SIGMA: Final = 1.4826  # of a normal distribution
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +76,29 @@ def log_speeds(speeds: SpeedTable) -> tuple[NDArray[np.float64], NDArray[np.floa
     """Return days (s since 1970) and natural logarithms of the target's daily median speed, shape (n,)."""
     series = daily_medians(speeds, speeds.target_bps)
     return series.days_s, np.log(series.values)
+
+
+def robust_sigma(values: NDArray[np.float64], middle: float) -> float:
+    """Return the standard deviation that the median distance from ``middle`` speaks of; outliers do not enter."""
+    return float(np.median(np.abs(values - middle))) * _MAD_TO_SIGMA
+
+
+def judge_log_speeds(
+    name: str, observation: Observation, judge: Judge, *, least_days: int, needed: str, method: str = "the method"
+) -> Verdict:
+    """Judge the logarithms of daily median speeds, or say what a method lacks to judge them.
+
+    Args:
+        name: Of the detector.
+        observation: What it is given.
+        judge: Judges days (s since 1970) and logarithms, both of shape (n,), n at least ``least_days``.
+        least_days: Days with tests that the method needs.
+        needed: The same in words, as in "at least 7".
+        method: What the method calls itself.
+    """
+    if observation.speeds is None:
+        return inconclusive(name, f"{method} needs a table of speeds over many days")
+    days, values = log_speeds(observation.speeds)
+    if len(days) < least_days:
+        return inconclusive(name, f"{len(days)} days with tests; {needed} needed")
+    return judge(days, values)

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from testbed.detectors.methods.cusum import Alarm, CusumDetector, OoniCusumDetector, State, cusum, state_changes
+from testbed.detectors.methods.cusum import Alarm, CusumDetector, cusum
 from testbed.detectors.verdict import Outcome
 from tests.detectors.build import DAY_S, MARCH_10_S, observation, speeds
 
@@ -35,33 +34,6 @@ def test_a_shift_is_found_after_threshold_over_excess_and_dated_back() -> None:
     assert cusum(series, mean=0.0, slack=1.0, threshold=5.0) == Alarm(index=12, upward=False, since=10)
 
 
-@pytest.mark.parametrize(("share", "hours"), [(0.7, 21), (1.0, 12)])
-def test_oonis_variant_needs_the_time_that_its_threshold_sets(share: float, hours: int) -> None:
-    # threshold 20 * 0.7 / 2 = 7; each hour adds share - 0.35
-    times = [hour * 3600.0 for hour in range(60)]
-    changes = state_changes(times, [share] * 60)
-    assert [(change.state, change.silent) for change in changes] == [(State.BLOCKED, True)]
-    assert abs(changes[0].index + 1 - hours) <= 1
-
-
-def test_oonis_variant_goes_there_and_back() -> None:
-    series = [0.0] * 40 + [1.0] * 40 + [0.0] * 40
-    changes = state_changes([hour * 3600.0 for hour in range(120)], series)
-    assert [(change.state, change.silent) for change in changes] == [
-        (State.OK, True),
-        (State.BLOCKED, False),
-        (State.OK, False),
-    ]
-
-
-def test_a_long_gap_lets_oonis_sums_decay() -> None:
-    before, after = [1.0] * 9, [1.0] * 5
-    without = state_changes([hour * 3600.0 for hour in range(14)], before + after)
-    times = [hour * 3600.0 for hour in range(9)] + [(9 + 96 + hour) * 3600.0 for hour in range(5)]
-    assert without
-    assert not state_changes(times, before + after)
-
-
 def test_a_slowdown_of_daily_speeds_is_dated() -> None:
     verdict = CusumDetector().detect(observation(table=speeds([5e6] * 12 + [0.5e6] * 6)))
     assert verdict.outcome is Outcome.THROTTLED
@@ -71,15 +43,3 @@ def test_a_slowdown_of_daily_speeds_is_dated() -> None:
 @pytest.mark.parametrize("days", [[5e6] * 18, [5e6] * 12 + [20e6] * 6])
 def test_level_or_rising_speeds_raise_no_alarm(days: list[float]) -> None:
     assert CusumDetector().detect(observation(table=speeds(days))).outcome is Outcome.NOT_THROTTLED
-
-
-def test_the_share_of_slow_tests_decides_oonis_state() -> None:
-    slow = OoniCusumDetector().detect(observation(table=speeds([110e3] * 3, tests_a_day=96)))
-    fast = OoniCusumDetector().detect(observation(table=speeds([5e6] * 3, tests_a_day=96)))
-    few = OoniCusumDetector().detect(observation(table=speeds([110e3], tests_a_day=8)))
-    assert [slow.outcome, fast.outcome, few.outcome] == [
-        Outcome.THROTTLED,
-        Outcome.NOT_THROTTLED,
-        Outcome.INCONCLUSIVE,
-    ]
-    assert np.isfinite(slow.score or np.nan)

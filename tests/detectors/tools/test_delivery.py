@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from testbed.detectors.tools.delivery import Fates, drain
+from testbed.detectors.tools.delivery import Fates, drain, fates
+from tests.detectors.build import bottleneck_flow, flow_transfer
 
 
 def fates_of(times: list[float], delays: list[float], size: float = 1500.0) -> Fates:
@@ -50,3 +51,10 @@ def test_a_queue_shared_with_others_drains_unsteadily() -> None:
 )
 def test_without_a_queue_there_is_no_drain(found: Fates) -> None:
     assert drain(found, waited_s=0.05) is None
+
+
+def test_losses_are_inferred_as_they_happened() -> None:
+    flow, dropped = bottleneck_flow(kind="police")
+    found = fates(flow_transfer("t", flow))
+    assert found is not None
+    assert np.array_equal(found.lost, dropped)

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import numpy as np
+
+from testbed.detectors.methods.signatures import Leaf, Node, SignaturesDetector, features, train, walk
+from testbed.detectors.verdict import Mechanism, Outcome
+from tests.detectors.build import bottleneck_flow, flow_transfer, observation
+
+YES, NO, OPEN = Outcome.THROTTLED, Outcome.NOT_THROTTLED, Outcome.INCONCLUSIVE
+
+
+def test_a_queue_leaves_its_signature_and_a_policer_does_not() -> None:
+    queued, _ = bottleneck_flow(kind="queue", depth_bytes=100_000)
+    policed, _ = bottleneck_flow(kind="police", depth_bytes=100_000)
+    filled, flat = features(queued), features(policed)
+    assert filled is not None
+    assert flat is not None
+    assert filled[0] > 0.5 > flat[0]
+    assert SignaturesDetector().detect(observation(flow_transfer("t", queued))).mechanism is Mechanism.CONGESTION
+    assert SignaturesDetector().detect(observation(flow_transfer("t", policed))).outcome is OPEN
+
+
+def test_a_tree_splits_where_classes_part() -> None:
+    values = np.array([[x, 0.5] for x in (0.1, 0.2, 0.3, 0.7, 0.8, 0.9)])
+    tree = train(values, np.array([False] * 3 + [True] * 3), least=1)
+    assert tree == Node(0, 0.5, Leaf(0.0), Leaf(1.0))
+    assert [walk(tree, (x, 0.5)) for x in (0.4, 0.6)] == [0.0, 1.0]
+
+
+def test_a_tree_of_one_class_asks_nothing() -> None:
+    assert train(np.zeros((6, 2)), np.ones(6, np.bool_)) == Leaf(1.0)
