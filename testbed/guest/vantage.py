@@ -10,7 +10,7 @@ import json
 import os
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from testbed.records.jsonl import LineWriter
 from testbed.traffic.connection import TransferError
@@ -23,7 +23,18 @@ from testbed.traffic.probes import Trials, probe_of
 from testbed.traffic.replay import announce_to, load_variant, replay
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+
+    from testbed.records.plan import (
+        EvadeTransfer,
+        FetchTransfer,
+        ProbeTransfer,
+        RecordTransfer,
+        ReplayTransfer,
+        TransferPlan,
+    )
+    from testbed.traffic.recording import Recording
 
 __all__ = ["Vantage"]
 
@@ -53,12 +64,12 @@ class Vantage:
     replay_server: tuple[str | None, Path]
     progress: int
 
-    def run(self, transfers: list[dict[str, Any]]) -> int:
+    def run(self, transfers: list[TransferPlan]) -> int:
         """Do the transfers in order; return 0."""
         writer = LineWriter(self.output / "measurements.jsonl")
         for number, transfer in enumerate(transfers):
             self._wait_until(transfer["at_s"])
-            self._report("begins", transfer)
+            self._report("begins", transfer["id"])
             log = TransferLog(writer, transfer=transfer["id"], side="client", start_ns=self.start_ns)
             error = None
             try:
@@ -66,52 +77,54 @@ class Vantage:
             except TransferError as failure:
                 error = str(failure)
             log.event("finished", ok=error is None, error=error)
-            self._report("ends", transfer)
+            self._report("ends", transfer["id"])
         writer.close()
         return 0
 
-    def _do(self, transfer: dict[str, Any], number: int, log: TransferLog, writer: LineWriter) -> None:
-        key_log = self.output / "tls-secrets.txt"
-        timeout_s = transfer["timeout_s"]
-        match transfer["kind"]:
-            case "fetch" | "record":
-                address = (self._resolve(transfer["sni"]), HTTPS)
-                recording = fetch(
-                    transfer["sni"],
-                    address,
-                    transfer["path"],
-                    ca=self.ca,
-                    key_log=key_log,
-                    timeout_s=timeout_s,
-                    log=log,
-                )
-                if transfer["kind"] == "record":
-                    recording.save(self.output / "recordings" / transfer["recording"])
-            case "curl":
-                url = f"https://{transfer['sni']}{transfer['path']}"
-                curl(url, ca=self.ca, key_log=key_log, timeout_s=timeout_s, log=log)
-            case "replay":
-                self._replay(transfer, number, log)
-            case "evade":
-                self._near_end().hold(
-                    evasion_of(transfer["evasion"], transfer["options"]).passage(transfer["sni"]),
-                    transfer=transfer["id"],
-                    port=_CLIENT_PORT + number,
-                    size=transfer["size"],
-                    timeout_s=timeout_s,
-                    log=log,
-                )
+    def _do(self, transfer: TransferPlan, number: int, log: TransferLog, writer: LineWriter) -> None:
+        # The kinds are compared one by one, not matched: so a type checker knows which keys a transfer has.
+        if transfer["kind"] == "fetch":
+            self._fetch(transfer, log)
+        elif transfer["kind"] == "record":
+            self._fetch(transfer, log).save(self.output / "recordings" / transfer["recording"])
+        elif transfer["kind"] == "curl":
+            url = f"https://{transfer['sni']}{transfer['path']}"
+            curl(url, ca=self.ca, key_log=self._key_log, timeout_s=transfer["timeout_s"], log=log)
+        elif transfer["kind"] == "replay":
+            self._replay(transfer, number, log)
+        elif transfer["kind"] == "evade":
+            self._evade(transfer, number, log)
+        elif transfer["kind"] == "probe":
+            self._probe(transfer, log, writer)
 
-            case "probe":
-                self._probe(transfer, log, writer)
+    @property
+    def _key_log(self) -> Path:
+        return self.output / "tls-secrets.txt"
 
-    def _probe(self, transfer: dict[str, Any], log: TransferLog, writer: LineWriter) -> None:
+    def _fetch(self, transfer: FetchTransfer | RecordTransfer, log: TransferLog) -> Recording:
+        address = (self._resolve(transfer["sni"]), HTTPS)
+        return fetch(
+            transfer["sni"], address, transfer["path"], ca=self.ca, key_log=self._key_log,
+            timeout_s=transfer["timeout_s"], log=log,
+        )  # fmt: skip
+
+    def _evade(self, transfer: EvadeTransfer, number: int, log: TransferLog) -> None:
+        self._near_end().hold(
+            evasion_of(transfer["evasion"], transfer["options"]).passage(transfer["sni"]),
+            transfer=transfer["id"],
+            port=_CLIENT_PORT + number,
+            size=transfer["size"],
+            timeout_s=transfer["timeout_s"],
+            log=log,
+        )
+
+    def _probe(self, transfer: ProbeTransfer, log: TransferLog, writer: LineWriter) -> None:
         """Hold a probe's conversations, each logged as a transfer of its own, and log what was found."""
 
         def begin(number: int) -> tuple[str, TransferLog]:
-            own = {"id": f"{transfer['id']}#{number + 1}"}
+            own = f"{transfer['id']}#{number + 1}"
             self._report("begins", own)
-            return own["id"], TransferLog(writer, transfer=own["id"], side="client", start_ns=self.start_ns)
+            return own, TransferLog(writer, transfer=own, side="client", start_ns=self.start_ns)
 
         trials = Trials(
             self._near_end(),
@@ -123,7 +136,7 @@ class Vantage:
         )
         log.event("started")
         calibration = trials.calibrate()
-        found: dict[str, Any] = {}
+        found: Mapping[str, object] = {}
         if calibration["plain_held_back"]:
             found = probe_of(transfer["probe"], transfer["options"]).run(trials)
         log.event("found", conversations=trials.count, **calibration, **found)
@@ -142,7 +155,7 @@ class Vantage:
             raise TransferError("the scenario has no replay server")
         return server, control
 
-    def _replay(self, transfer: dict[str, Any], number: int, log: TransferLog) -> None:
+    def _replay(self, transfer: ReplayTransfer, number: int, log: TransferLog) -> None:
         path = self.output / "recordings" / transfer["recording"]
         if not path.exists():
             raise TransferError(f"the recording {transfer['recording']} was not made")
@@ -168,6 +181,6 @@ class Vantage:
         if remaining > 0:
             time.sleep(remaining)
 
-    def _report(self, state: str, transfer: dict[str, Any]) -> None:
+    def _report(self, state: str, transfer: str) -> None:
         t = (time.time_ns() - self.start_ns) / 1e9
-        os.write(self.progress, json.dumps({"state": state, "transfer": transfer["id"], "t": t}).encode() + b"\n")
+        os.write(self.progress, json.dumps({"state": state, "transfer": transfer, "t": t}).encode() + b"\n")

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from testbed.errors import GuestError, ScenarioError
 from testbed.records.run import RunDirectory
+from testbed.scenario.options import OptionError, read_options
 from testbed.scenario.plan import Plan, make_plan
-from testbed.traffic.options import OptionError, known_options, server_name
-from testbed.traffic.probes import make_probe
+from testbed.traffic.options import known_options, server_name
+from testbed.traffic.probes import PROBES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,7 +104,7 @@ def plan_probe(path: Path, settings: list[str], request: ProbeRequest, *, seed: 
     if line not in lines:
         raise ScenarioError(f"--line {line}: no such line in this scenario (there: {', '.join(lines)})")
     try:
-        probe = make_probe(request.probe, request.options)
+        probe = read_options(PROBES[request.probe], request.options)
         sni = server_name(request.sni)
     except OptionError as error:
         raise ScenarioError(f"probe {request.probe}: {error}") from error

@@ -5,7 +5,7 @@ plan          what the guest was told
 manifest      what the run is, how it went, what each transfer came to
 certificate   what was checked, and what came of it
 truth         what boxes did, packet by packet
-measurements  what clients saw
+measurements  what clients saw; probes: what a probe found
 
 How it is read and written:
 run           the directory

@@ -10,7 +10,7 @@ from testbed.errors import RecordError
 from testbed.records.files import read_regular
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 __all__ = ["Json", "LineWriter", "read_lines"]
@@ -29,7 +29,7 @@ class LineWriter:
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
 
-    def write(self, *records: dict[str, Any]) -> None:
+    def write(self, *records: Mapping[str, object]) -> None:
         """Append objects, together."""
         lines = b"".join(
             json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace") + b"\n"

@@ -6,7 +6,7 @@ a key says otherwise.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict, final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,6 +93,7 @@ class RecordTransfer(_Transfer):
     inverted: Literal[False]
 
 
+@final
 class ReplayTransfer(_Transfer):
     """A recording replayed, as it was or with its bits inverted."""
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from testbed.scenario.model import Evade, Fetch, Replay
-from testbed.traffic.evasion import EVASIONS, make_evasion
-from testbed.traffic.options import OptionError, known_options
+from testbed.scenario.options import OptionError, read_options
+from testbed.traffic.evasion import EVASIONS
+from testbed.traffic.options import known_options
 
 if TYPE_CHECKING:
     from testbed.guest.network.topology import RoutedTopo
@@ -146,7 +147,7 @@ class Transfers:
                 (*key, "evade"), f"no evasion {measurement.evade!r} (there: {', '.join(EVASIONS)})"
             )
         try:
-            evasion = make_evasion(measurement.evade, measurement.options)
+            evasion = read_options(EVASIONS[measurement.evade], measurement.options)
         except OptionError as error:
             raise self._places.error((*key, "options", error.option), error.problem) from error
         given = ", ".join(f"{name} {value}" for name, value in measurement.options.items())

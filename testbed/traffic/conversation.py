@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypedDict, final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,6 +19,7 @@ __all__ = [
     "Bulk",
     "DatagramPassage",
     "Give",
+    "Order",
     "Passage",
     "Step",
     "Take",
@@ -56,6 +57,25 @@ class Bulk:
 
 
 Step = Take | Give | Bulk
+
+
+@final
+class Order(TypedDict):
+    """What the far end is told of a conversation, as plain JSON.
+
+    Keys:
+        id: Of the transfer.
+        steps: Each a verb and its object: ["take", bytes], ["give", payload in base 64], ["bulk", bytes].
+        opens: Which end opens the connection (near: the client).
+        protocol: tcp or udp.
+        timeout_s: For all of it.
+    """
+
+    id: str
+    steps: list[list[str | int]]
+    opens: str
+    protocol: str
+    timeout_s: float
 
 
 class Talk(Protocol):
@@ -101,7 +121,7 @@ class Passage:
     port: int = HTTPS
     patience_s: float = 0.0
 
-    def order(self, *, transfer: str, size: int, timeout_s: float) -> dict[str, Any]:
+    def order(self, *, transfer: str, size: int, timeout_s: float) -> Order:
         """What the far end is told, as plain JSON."""
         return _order(transfer, (*self.steps, Bulk(size)), "tcp", self.opens, timeout_s + self.patience_s)
 
@@ -112,13 +132,13 @@ class DatagramPassage:
 
     datagrams: tuple[bytes, ...]
 
-    def order(self, *, transfer: str, size: int, timeout_s: float) -> dict[str, Any]:
+    def order(self, *, transfer: str, size: int, timeout_s: float) -> Order:
         """What the far end is told, as plain JSON."""
         steps = (Take(sum(map(len, self.datagrams))), Bulk(size))
         return _order(transfer, steps, "udp", "near", timeout_s)
 
 
-def _order(transfer: str, steps: tuple[Step, ...], protocol: str, opens: str, timeout_s: float) -> dict[str, Any]:
+def _order(transfer: str, steps: tuple[Step, ...], protocol: str, opens: str, timeout_s: float) -> Order:
     return {
         "id": transfer,
         "steps": [_step_to_json(step) for step in steps],
@@ -128,7 +148,7 @@ def _order(transfer: str, steps: tuple[Step, ...], protocol: str, opens: str, ti
     }
 
 
-def _step_to_json(step: Step) -> list[Any]:
+def _step_to_json(step: Step) -> list[str | int]:
     match step:
         case Take(count):
             return ["take", count]
@@ -138,12 +158,20 @@ def _step_to_json(step: Step) -> list[Any]:
             return ["bulk", count]
 
 
-def steps_from_json(plain: list[list[Any]]) -> list[Step]:
-    """The steps of an order."""
-    made: dict[str, Callable[[Any], Step]] = {
-        "take": Take, "give": lambda text: Give(base64.b64decode(text)), "bulk": Bulk,
-    }  # fmt: skip
-    return [made[kind](value) for kind, value in plain]
+def steps_from_json(plain: list[list[str | int]]) -> list[Step]:
+    """The steps of an order. Raises ValueError where one is none."""
+    return [_step_from_json(step) for step in plain]
+
+
+def _step_from_json(plain: list[str | int]) -> Step:
+    match plain:
+        case ["take", int(count)]:
+            return Take(count)
+        case ["give", str(text)]:
+            return Give(base64.b64decode(text))
+        case ["bulk", int(count)]:
+            return Bulk(count)
+    raise ValueError(f"{plain!r} is no step of a conversation")
 
 
 def object_pieces(size: int, piece_bytes: int) -> Iterator[bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 from testbed.traffic.connection import TransferError
 
@@ -17,6 +17,19 @@ if TYPE_CHECKING:
 __all__ = ["curl"]
 
 _HTTP_OK = 200
+
+
+class _Report(TypedDict, total=False):
+    """Of what curl tells as JSON (``--write-out %{json}``): instants in seconds since it began, and both ends."""
+
+    local_ip: str
+    local_port: int
+    remote_ip: str
+    remote_port: int
+    time_connect: float
+    time_appconnect: float
+    size_download: int
+    http_code: int
 
 
 def curl(url: str, *, ca: Path, key_log: Path, timeout_s: float, log: TransferLog) -> None:
@@ -33,7 +46,7 @@ def curl(url: str, *, ca: Path, key_log: Path, timeout_s: float, log: TransferLo
     ]  # fmt: skip
     environment = os.environ | {"SSLKEYLOGFILE": str(key_log)}
     result = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment)
-    report: dict[str, Any] = json.loads(result.stdout) if result.stdout else {}
+    report: _Report = json.loads(result.stdout) if result.stdout else {}
     if report.get("local_port") and report["time_connect"]:  # newer releases tell the port of an attempt, too
         log.event(
             "connected",

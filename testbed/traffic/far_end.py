@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from testbed.traffic.connection import Connection, TransferError
 from testbed.traffic.conversation import HTTPS, Bulk, Give, Step, Take, object_pieces, steps_from_json
@@ -13,6 +13,7 @@ from testbed.traffic.conversation import HTTPS, Bulk, Give, Step, Take, object_p
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from testbed.traffic.conversation import Order
     from testbed.traffic.log import TransferLog
 
 __all__ = ["converse", "prepare"]
@@ -24,7 +25,7 @@ _DATAGRAM_BYTES = 1200
 _DATAGRAM_INTERVAL_S = _DATAGRAM_BYTES * 8 / 2_000_000
 
 
-def prepare(order: dict[str, Any], peer: tuple[str, int]) -> Callable[[TransferLog], None] | None:
+def prepare(order: Order, peer: tuple[str, int]) -> Callable[[TransferLog], None] | None:
     """Get ready for a conversation that does not begin with the client's connection.
 
     Args:
@@ -61,7 +62,7 @@ def _bound(kind: socket.SocketKind, port: int) -> socket.socket:
     return bound
 
 
-def converse(connected: socket.socket, order: dict[str, Any], log: TransferLog) -> None:
+def converse(connected: socket.socket, order: Order, log: TransferLog) -> None:
     """Take the announced steps on a TCP connection and close it. What fails is for the client to report."""
     connection = Connection(connected, deadline=log.now() + order["timeout_s"], log=log)
     log.event("accepted")

@@ -7,9 +7,11 @@ a run that dies keeps all but the last few. Times are seconds since the start of
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from testbed.records.jsonl import LineWriter
 
 __all__ = ["TransferLog"]
@@ -39,7 +41,7 @@ class TransferLog:
         """Seconds since the start of the run."""
         return (time.time_ns() - self._start_ns) / 1e9
 
-    def event(self, event: str, **fields: Any) -> None:
+    def event(self, event: str, **fields: object) -> None:
         """Write an event; the samples before it go first."""
         self.flush()
         self._write(event, self.now(), fields)
@@ -74,5 +76,5 @@ class TransferLog:
             self._tcp_info.clear()
             self._write("tcp_info", times[0], {"times": times, **fields})
 
-    def _write(self, event: str, t: float, fields: dict[str, Any]) -> None:
+    def _write(self, event: str, t: float, fields: Mapping[str, object]) -> None:
         self._writer.write({"t": t, "transfer": self._transfer, "side": self._side, "event": event, **fields})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from testbed.middlebox.craft import tcp_segment
 from testbed.middlebox.packet import ACK, PSH
@@ -14,6 +14,7 @@ from testbed.traffic.conversation import HTTPS, DatagramPassage, Passage, Talk
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from testbed.traffic.conversation import Order
     from testbed.traffic.log import TransferLog
 
 __all__ = ["NearEnd"]
@@ -37,7 +38,7 @@ class NearEnd:
 
     address: str
     far: str
-    announce: Callable[[int, dict[str, Any]], None]
+    announce: Callable[[int, Order], None]
 
     def hold(
         self, passage: Passage | DatagramPassage, *, transfer: str, port: int, size: int, timeout_s: float,
@@ -77,7 +78,7 @@ class NearEnd:
             connection.close()
         return _rate_bps(size, ended - began)
 
-    def _open(self, passage: Passage, order: dict[str, Any], port: int, log: TransferLog) -> Connection:
+    def _open(self, passage: Passage, order: Order, port: int, log: TransferLog) -> Connection:
         timeout_s = order["timeout_s"]
         if passage.opens == "far":
             return accept(lambda: self.announce(port, order), port=port, timeout_s=timeout_s, log=log)
@@ -85,7 +86,7 @@ class NearEnd:
         return connect((self.far, passage.port), timeout_s=timeout_s, log=log, local_port=port)
 
     def _exchange_datagrams(
-        self, passage: DatagramPassage, order: dict[str, Any], port: int, size: int, log: TransferLog
+        self, passage: DatagramPassage, order: Order, port: int, size: int, log: TransferLog
     ) -> float:
         self.announce(port, order)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:

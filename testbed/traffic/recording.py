@@ -10,7 +10,7 @@ import base64
 import itertools
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 from testbed.errors import RecordError
 
@@ -21,6 +21,14 @@ __all__ = ["Message", "Recording"]
 
 FORMAT = 1
 _INVERT = bytes(255 - value for value in range(256))
+
+
+class _Document(TypedDict):
+    """A recording as JSON: each message as its direction and its payload in base 64."""
+
+    format: int
+    sni: str
+    messages: list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +87,7 @@ class Recording:
             RecordError: the file is absent or no recording.
         """
         try:
-            plain: dict[str, Any] = json.loads(path.read_text())
+            plain: _Document = json.loads(path.read_text())
             if plain["format"] != FORMAT:
                 raise RecordError(f"{path}: recording format {plain['format']!r} is unknown (known: {FORMAT})")
             messages = tuple(

@@ -17,11 +17,12 @@ import signal
 import socket
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 from testbed.records.jsonl import LineWriter
+from testbed.records.plan import ReplayTransfer
 from testbed.traffic.connection import Connection, TransferError, connect
-from testbed.traffic.conversation import HTTPS, SMALL_WINDOW
+from testbed.traffic.conversation import HTTPS, SMALL_WINDOW, Order
 from testbed.traffic.far_end import converse, prepare
 from testbed.traffic.log import TransferLog
 from testbed.traffic.recording import Recording
@@ -30,10 +31,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from testbed.records.measurements import End
+
 __all__ = ["load_variant", "replay", "serve_replays"]
 
 PORT = HTTPS
 _TCP_WINDOW_CLAMP = 10  # linux/tcp.h
+
+Announced = Order | ReplayTransfer
+"""What the far end is told to expect: a conversation's steps, or a replay."""
+
+
+class _Announcement(TypedDict):
+    """A line on the Unix socket: from which address and port what will come."""
+
+    peer: End
+    transfer: Announced
 
 
 def load_variant(path: Path, *, direction: str, inverted: bool) -> Recording:
@@ -88,7 +101,7 @@ def _play(connection: Connection, recording: Recording, *, ours: str, log: Trans
                 log.received(connection.now, received)
 
 
-def announce_to(control: Path, address: str, transfer: dict[str, Any]) -> Callable[[int], None]:
+def announce_to(control: Path, address: str, transfer: Announced) -> Callable[[int], None]:
     """A function that tells the replaying server which replay will come from a port of ``address``."""
 
     def announce(port: int) -> None:
@@ -117,7 +130,7 @@ def serve_replays(
         Exit status.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    announced: dict[tuple[str, int], dict[str, Any]] = {}
+    announced: dict[End, Announced] = {}
 
     with (
         contextlib.closing(LineWriter(measurements)) as writer,
@@ -126,7 +139,7 @@ def serve_replays(
         _listen(SMALL_WINDOW) as small,
     ):
 
-        def beside(transfer: dict[str, Any], part: Callable[[TransferLog], None]) -> None:
+        def beside(transfer: Announced, part: Callable[[TransferLog], None]) -> None:
             """Play a part while we go on listening. A thread: a fork costs the guest more than a whole conversation."""
             log = TransferLog(writer, transfer=transfer["id"], side="server", start_ns=start_ns)
             threading.Thread(target=part, args=(log,), daemon=True).start()
@@ -158,13 +171,13 @@ def _listen(port: int) -> socket.socket:
 
 def _take_announcement(
     orders: socket.socket,
-    announced: dict[tuple[str, int], dict[str, Any]],
-    beside: Callable[[dict[str, Any], Callable[[TransferLog], None]], None],
+    announced: dict[End, Announced],
+    beside: Callable[[Announced, Callable[[TransferLog], None]], None],
 ) -> None:
     """Remember who will come for what, or begin at once where the client waits for us."""
     line, _ = orders.accept()
     with line:
-        order = json.loads(line.makefile("rb").readline())
+        order: _Announcement = json.loads(line.makefile("rb").readline())
         host, port = order["peer"]
         transfer = order["transfer"]
         part = prepare(transfer, (host, port)) if "steps" in transfer else None
@@ -175,7 +188,7 @@ def _take_announcement(
         line.sendall(b"+")
 
 
-def _part(accepted: socket.socket, transfer: dict[str, Any], recordings: Path) -> Callable[[TransferLog], None]:
+def _part(accepted: socket.socket, transfer: Announced, recordings: Path) -> Callable[[TransferLog], None]:
     """The server's part on a connection: the steps of a conversation, or its messages of a recording."""
     if "steps" in transfer:
         return lambda log: converse(accepted, transfer, log)

@@ -6,7 +6,7 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -17,6 +17,8 @@ from testbed.traffic.connection import TransferError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from testbed.records.plan import TransferPlan
 
 
 @pytest.fixture
@@ -43,7 +45,7 @@ def line(folder: Path, progress: int) -> Vantage:
 
 def run(folder: Path, progress: tuple[int, int], transfers: list[dict[str, Any]]) -> dict[str, str | None]:
     """Errors by transfer, in the order in which they finished."""
-    assert line(folder, progress[1]).run(transfers) == 0
+    assert line(folder, progress[1]).run(cast("list[TransferPlan]", transfers)) == 0
     finished = [each for each in read_lines(folder / "measurements.jsonl") if each["event"] == "finished"]
     assert all(each["ok"] is (each["error"] is None) for each in finished)
     return {each["transfer"]: each["error"] for each in finished}

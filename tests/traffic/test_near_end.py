@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from testbed.traffic.conversation import Talk
+    from testbed.traffic.conversation import Order, Talk
 
 HOST = "127.0.0.1"
 
@@ -52,10 +52,10 @@ class FarEnd:
         self._log = log
         self._listening = socket.create_server((HOST, 0))
         self.port: int = self._listening.getsockname()[1]
-        self.order: dict[str, Any] = {}
+        self.order: Order | None = None
         self._thread = threading.Thread(target=self._serve)
 
-    def announce(self, port: int, order: dict[str, Any]) -> None:
+    def announce(self, port: int, order: Order) -> None:
         self.order = order
         part = prepare(order, (HOST, port))
         if part is not None:
@@ -64,6 +64,7 @@ class FarEnd:
 
     def _serve(self) -> None:
         accepted, _ = self._listening.accept()
+        assert self.order is not None
         converse(accepted, self.order, self._log)
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ from tests.traffic.conftest import LOCALHOST, KeptLog
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from testbed.traffic.conversation import Order
 
 SESSION = Recording.of(
     "abs.twimg.com",
@@ -99,16 +102,19 @@ def test_a_replay_is_announced_before_anything_is_sent(kept: KeptLog) -> None:
     assert kept.events() == []
 
 
+ORDER: Order = {"id": "t", "steps": [], "opens": "near", "protocol": "tcp", "timeout_s": 3.0}
+
+
 @pytest.mark.parametrize(("answer", "taken"), [(b"+", True), (b"-", False), (b"", False)])
 def test_an_announcement_has_to_be_taken(tmp_path: Path, answer: bytes, *, taken: bool) -> None:
     control = tmp_path / "control"
     with socket.socket(socket.AF_UNIX) as listening, ThreadPoolExecutor(1) as pool:
         listening.bind(str(control))
         listening.listen()
-        announced = pool.submit(announce_to(control, "100.64.0.1", {"id": "t"}), 20_000)
+        announced = pool.submit(announce_to(control, "100.64.0.1", ORDER), 20_000)
         line, _ = listening.accept()
         with line:
-            assert line.recv(1000) == b'{"peer": ["100.64.0.1", 20000], "transfer": {"id": "t"}}\n'
+            assert json.loads(line.recv(1000)) == {"peer": ["100.64.0.1", 20000], "transfer": ORDER}
             line.sendall(answer)
         if taken:
             announced.result(20)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from testbed.traffic.conversation import Passage, Take
 from testbed.traffic.hello import client_hello
-from testbed.traffic.options import option, server_name, whole
+from testbed.traffic.options import SERVER_NAME, option, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,8 +29,7 @@ _CHECKSUM = slice(36, 38)  # of TCP, behind an IP header without options
 
 def low_ttl(about: str = "time-to-live of the fake: past the box, short of the server") -> int:
     """The option of packets that must die between box and server."""
-    ttl: int = option(_BEHIND_THE_BOX, whole(1, 64), about)
-    return ttl
+    return option(_BEHIND_THE_BOX, whole(1, 64), about)
 
 
 def _noise(size: int) -> bytes:
@@ -58,7 +57,7 @@ class FakeHello:
     """One innocuous hello first."""
 
     ttl: int = low_ttl()
-    other: str = option("example.org", server_name, "the name in the fake hello")
+    other: str = option("example.org", SERVER_NAME, "the name in the fake hello")
 
     def passage(self, name: str) -> Passage:
         """See `registry.Evasion`."""

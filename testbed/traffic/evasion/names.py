@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from testbed.middlebox.craft import inverted
 from testbed.traffic.conversation import Passage, Take
 from testbed.traffic.hello import client_hello
-from testbed.traffic.options import option, server_name
+from testbed.traffic.options import SERVER_NAME, option
 
 __all__ = ["EncryptedHello", "Inverted", "NoName", "OtherName", "Plain", "TrailingDot", "in_one_packet"]
 
@@ -51,7 +51,7 @@ class NoName:
 class OtherName:
     """A hello for an unrelated name: also what a box sees of an encrypted proxy."""
 
-    other: str = option(_INNOCUOUS, server_name, "the name in the hello")
+    other: str = option(_INNOCUOUS, SERVER_NAME, "the name in the hello")
 
     def passage(self, name: str) -> Passage:
         """See `registry.Evasion`."""
@@ -72,7 +72,7 @@ class TrailingDot:
 class EncryptedHello:
     """Encrypted ClientHello: an innocuous outer name, the true one out of sight."""
 
-    outer: str = option(_INNOCUOUS, server_name, "the outer name")
+    outer: str = option(_INNOCUOUS, SERVER_NAME, "the outer name")
 
     def passage(self, name: str) -> Passage:
         """See `registry.Evasion`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from testbed.traffic.evasion.fake import FakeHello, FakeRandom, WrongChecksum, WrongSequence
 from testbed.traffic.evasion.from_outside import FromOutside
@@ -20,20 +20,21 @@ from testbed.traffic.evasion.split_handshake import SplitHandshake
 from testbed.traffic.evasion.tcp_reverse import TcpReverse
 from testbed.traffic.evasion.tcp_split import TcpSplit
 from testbed.traffic.evasion.tls_split import TlsSplit
-from testbed.traffic.options import from_options
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from dataclasses import Field
 
+    from testbed.records.jsonl import Json
     from testbed.traffic.conversation import DatagramPassage, Passage
 
-__all__ = ["EVASIONS", "Evasion", "evasion_of", "make_evasion"]
+__all__ = ["EVASIONS", "Evasion", "evasion_of"]
 
 
 class Evasion(Protocol):
     """One way past the box: a dataclass whose fields are its options."""
 
-    __dataclass_fields__: ClassVar[dict[str, Any]]
+    __dataclass_fields__: ClassVar[dict[str, Field[object]]]
 
     def passage(self, name: str) -> Passage | DatagramPassage:
         """How a hello for a name is brought past."""
@@ -69,18 +70,7 @@ EVASIONS: dict[str, type[Evasion]] = {
 }
 
 
-def make_evasion(name: str, options: Mapping[str, object]) -> Evasion:
-    """The evasion of a name with options written as a user would.
-
-    Raises:
-        KeyError: there is none of that name.
-        OptionError: an option that it has not, or a value that does not fit.
-    """
-    return from_options(EVASIONS[name], options)
-
-
-def evasion_of(name: str, options: Mapping[str, Any]) -> Evasion:
+def evasion_of(name: str, options: Mapping[str, Json]) -> Evasion:
     """The evasion of a name with options as a plan has them: checked, in plain values."""
-    cls: Any = EVASIONS[name]
-    made: Evasion = cls(**options)
-    return made
+    make: Callable[..., Evasion] = EVASIONS[name]
+    return make(**options)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from testbed.middlebox.craft import CHANGE_CIPHER_SPEC
 from testbed.traffic.hello import client_hello
@@ -18,6 +18,7 @@ from testbed.traffic.probes.trials import in_packets
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from testbed.records.probes import BudgetFound, BudgetStep
     from testbed.traffic.probes.trials import Trials
 
 __all__ = ["Budget", "count_over_flows", "range_read"]
@@ -32,17 +33,18 @@ class Budget:
     flows: int = option(20, whole(1, 100), "flows for each number of packets; three times as many at both ends")
     most: int = option(30, whole(1, 60), "the largest number of packets before the hello")
 
-    def run(self, trials: Trials) -> dict[str, Any]:
+    def run(self, trials: Trials) -> BudgetFound:
         """See `registry.Probe`. ``always`` and ``at_most``: packets that were read in all flows, and in any."""
         hello = client_hello(trials.name)
-        steps: list[dict[str, int]] = []
+        steps: list[BudgetStep] = []
         for before in range(1, self.most + 1):
             passage = in_packets(*[CHANGE_CIPHER_SPEC] * before, hello)
             flows, read = count_over_flows(partial(trials.held_back, passage), self.flows)
             steps.append({"before": before, "flows": flows, "read": read})
             if not read:
                 break
-        return {"steps": steps, **range_read(steps)}
+        always, at_most = range_read(steps)
+        return {"steps": steps, "always": always, "at_most": at_most}
 
 
 def count_over_flows(is_read: Callable[[], bool], flows: int) -> tuple[int, int]:
@@ -53,7 +55,7 @@ def count_over_flows(is_read: Callable[[], bool], flows: int) -> tuple[int, int]
     return tried, read
 
 
-def range_read(steps: list[dict[str, int]]) -> dict[str, int]:
+def range_read(steps: list[BudgetStep]) -> tuple[int, int]:
     """How many packets are read in all flows, and how many in any."""
     always = next((each["before"] - 1 for each in steps if each["read"] < each["flows"]), len(steps))
-    return {"always": always, "at_most": max((each["before"] for each in steps if each["read"]), default=0)}
+    return always, max((each["before"] for each in steps if each["read"]), default=0)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from testbed.quantities import Written
 from testbed.traffic.evasion.names import in_one_packet
 from testbed.traffic.hello import client_hello
-from testbed.traffic.options import option, server_name
+from testbed.traffic.options import SERVER_NAME, option, server_name
 
 if TYPE_CHECKING:
+    from testbed.records.probes import DomainsFound
     from testbed.traffic.probes.trials import Trials
 
 __all__ = ["KNOWN_NAMES", "MOST_NAMES", "Domains"]
@@ -32,13 +34,16 @@ def _names(value: object) -> tuple[str, ...]:
     return tuple(server_name(each) for each in value)
 
 
+_NAMES = Written(_names, {"type": "array", "items": SERVER_NAME.schema, "minItems": 1, "maxItems": MOST_NAMES})
+
+
 @dataclass(frozen=True, slots=True)
 class Domains:
     """A sweep over a list."""
 
-    names: tuple[str, ...] = option(KNOWN_NAMES, _names, "the names to try")
+    names: tuple[str, ...] = option(KNOWN_NAMES, _NAMES, "the names to try")
 
-    def run(self, trials: Trials) -> dict[str, Any]:
+    def run(self, trials: Trials) -> DomainsFound:
         """See `registry.Probe`."""
         return {
             "names": [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from testbed.middlebox.craft import inverted
 from testbed.traffic.evasion.names import in_one_packet
@@ -12,6 +12,7 @@ from testbed.traffic.hello import client_hello, hello_fields
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from testbed.records.probes import FieldFound, FieldsFound
     from testbed.traffic.probes.trials import Trials
 
 __all__ = ["Fields", "bytes_that_matter"]
@@ -21,7 +22,7 @@ __all__ = ["Fields", "bytes_that_matter"]
 class Fields:
     """Masking by bit inversion, recursively halving."""
 
-    def run(self, trials: Trials) -> dict[str, Any]:
+    def run(self, trials: Trials) -> FieldsFound:
         """See `registry.Probe`. ``matters`` are offsets, from 0, of the bytes without which the hello has no effect."""
         hello = client_hello(trials.name, size=None)
 
@@ -29,7 +30,7 @@ class Fields:
             return trials.held_back(in_one_packet(inverted(hello, start, end)))
 
         matters = bytes_that_matter(len(hello), acts)
-        fields = [
+        fields: list[FieldFound] = [
             {
                 "field": each.name,
                 "start": each.start,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from testbed.traffic.options import from_options
 from testbed.traffic.probes.budget import Budget
 from testbed.traffic.probes.domains import Domains
 from testbed.traffic.probes.fields import Fields
@@ -13,19 +12,22 @@ from testbed.traffic.probes.timeout import Timeout
 from testbed.traffic.probes.ttl import Ttl
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from dataclasses import Field
 
+    from testbed.records.jsonl import Json
+    from testbed.records.probes import ProbeFound
     from testbed.traffic.probes.trials import Trials
 
-__all__ = ["PROBES", "Probe", "make_probe", "probe_of"]
+__all__ = ["PROBES", "Probe", "probe_of"]
 
 
 class Probe(Protocol):
     """One series of conversations: a dataclass whose fields are its options."""
 
-    __dataclass_fields__: ClassVar[dict[str, Any]]
+    __dataclass_fields__: ClassVar[dict[str, Field[object]]]
 
-    def run(self, trials: Trials) -> dict[str, Any]:
+    def run(self, trials: Trials) -> ProbeFound:
         """Hold the conversations and return what was found, plain JSON. Raises TransferError."""
 
 
@@ -39,18 +41,7 @@ PROBES: dict[str, type[Probe]] = {
 }
 
 
-def make_probe(name: str, options: Mapping[str, object]) -> Probe:
-    """The probe of a name with options written as a user would.
-
-    Raises:
-        KeyError: there is none of that name.
-        OptionError: an option that it has not, or a value that does not fit.
-    """
-    return from_options(PROBES[name], options)
-
-
-def probe_of(name: str, options: Mapping[str, Any]) -> Probe:
+def probe_of(name: str, options: Mapping[str, Json]) -> Probe:
     """The probe of a name with options as a plan has them: checked, in plain values."""
-    cls: Any = PROBES[name]
-    made: Probe = cls(**options)
-    return made
+    make: Callable[..., Probe] = PROBES[name]
+    return make(**options)

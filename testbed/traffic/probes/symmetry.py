@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from testbed.traffic.evasion.from_outside import FromOutside
 from testbed.traffic.evasion.names import Plain
 from testbed.traffic.evasion.server_hello import ServerHello
 
 if TYPE_CHECKING:
+    from testbed.records.probes import SymmetryFound
     from testbed.traffic.probes.trials import Trials
 
 __all__ = ["Symmetry"]
@@ -19,7 +20,7 @@ __all__ = ["Symmetry"]
 class Symmetry:
     """Opened from inside and from outside, hello from the client and from the server."""
 
-    def run(self, trials: Trials) -> dict[str, Any]:
+    def run(self, trials: Trials) -> SymmetryFound:
         """See `registry.Probe`."""
         cases = (
             ("inside", "client", Plain()),

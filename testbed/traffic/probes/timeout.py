@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from testbed.traffic.evasion.idle import after_idling
 from testbed.traffic.options import option, span
@@ -11,6 +11,7 @@ from testbed.traffic.options import option, span
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from testbed.records.probes import TimeoutFound, TimeoutTried
     from testbed.traffic.probes.trials import Trials
 
 __all__ = ["Timeout", "bisect"]
@@ -23,9 +24,9 @@ class Timeout:
     longest: float = option(3600.0, span(1, 86_400), "the longest idle time to try")
     precision: float = option(1.0, span(0.1, 60), "how exactly to search")
 
-    def run(self, trials: Trials) -> dict[str, Any]:
+    def run(self, trials: Trials) -> TimeoutFound:
         """See `registry.Probe`. The time lies in [``remembers_s``, ``forgets_s``]; None: beyond the longest tried."""
-        tried: list[dict[str, Any]] = []
+        tried: list[TimeoutTried] = []
 
         def remembers(seconds: float) -> bool:
             held_back = trials.held_back(after_idling(trials.name, seconds))

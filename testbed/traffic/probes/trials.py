@@ -6,7 +6,7 @@ factor of two, where throttling made a factor of five or more (Xue et al., IMC 2
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from testbed.traffic.connection import TransferError
 from testbed.traffic.conversation import Passage, Take
@@ -15,6 +15,7 @@ from testbed.traffic.evasion.names import NoName, Plain
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from testbed.records.probes import Calibration
     from testbed.traffic.conversation import Talk
     from testbed.traffic.log import TransferLog
     from testbed.traffic.near_end import NearEnd
@@ -54,7 +55,7 @@ class Trials:
         self._begin = begin
         self._download_s: float | None = None
 
-    def calibrate(self) -> dict[str, Any]:
+    def calibrate(self) -> Calibration:
         """Hold a control conversation and one with a plain hello, which every other one is compared with.
 
         Returns:

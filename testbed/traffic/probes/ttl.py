@@ -7,7 +7,7 @@ puts the box between hops N and N + 1.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from testbed.traffic.conversation import Passage, Take
 from testbed.traffic.hello import client_hello
@@ -16,6 +16,7 @@ from testbed.traffic.probes.path import hops
 from testbed.traffic.probes.trials import REQUEST
 
 if TYPE_CHECKING:
+    from testbed.records.probes import TtlFound, TtlTried
     from testbed.traffic.conversation import Talk
     from testbed.traffic.probes.trials import Trials
 
@@ -39,10 +40,10 @@ class Ttl:
 
     most: int = option(30, whole(1, 30), "the last hop to try; never beyond the last router before the far end")
 
-    def run(self, trials: Trials) -> dict[str, Any]:
+    def run(self, trials: Trials) -> TtlFound:
         """See `registry.Probe`. ``after_hop`` is N, None where no hello that died on the way had an effect."""
         routers = hops(trials.near.far)
-        tried: list[dict[str, Any]] = []
+        tried: list[TtlTried] = []
         after_hop = None
         for ttl in range(1, min(self.most, len(routers)) + 1):
             held_back = trials.held_back(with_dying_hello(trials.name, ttl))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from random import Random
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,9 @@ from testbed.traffic.probes.budget import count_over_flows, range_read
 from testbed.traffic.probes.fields import bytes_that_matter
 from testbed.traffic.probes.path import echo_request
 from testbed.traffic.probes.timeout import bisect
+
+if TYPE_CHECKING:
+    from testbed.records.probes import BudgetStep
 
 
 @given(size=st.integers(1, 300), matters=st.sets(st.integers(0, 299), max_size=40))
@@ -54,15 +58,15 @@ def test_flows_are_tripled_only_where_all_agree() -> None:
 @pytest.mark.parametrize(("least", "most"), [(3, 15), (15, 20), (4, 4)])
 def test_the_range_of_a_drawn_budget_is_found(least: int, most: int) -> None:
     random = Random(5)  # noqa: S311 - reproducible, not secret
-    steps = []
+    steps: list[BudgetStep] = []
     for before in range(1, 31):
         flows, read = count_over_flows(lambda before=before: random.randint(least, most) >= before, 20)  # type: ignore[misc]
         steps.append({"before": before, "flows": flows, "read": read})
-    assert range_read(steps) == {"always": least, "at_most": most}
+    assert range_read(steps) == (least, most)
 
 
 def test_nothing_read_is_an_empty_range() -> None:
-    assert range_read([{"before": 1, "flows": 30, "read": 0}]) == {"always": 0, "at_most": 0}
+    assert range_read([{"before": 1, "flows": 30, "read": 0}]) == (0, 0)
 
 
 @given(sequence=st.integers(0, 0xFFFF))
