@@ -9,6 +9,7 @@ from typing import Any
 
 from testbed.cli import commands, runs
 from testbed.cli.examples import EXAMPLES
+from testbed.engine.engine import DEFAULT_ENGINE, ENGINES
 from testbed.quantities import parse_size
 
 __all__ = ["make_parser"]
@@ -101,7 +102,7 @@ def _add_run(adders: Any) -> None:
     run.add_argument(
         "--terminal",
         action="store_true",
-        help="give the command this terminal (with --engine realtime; Ctrl-] ends the run)",
+        help=f"give the command this terminal (with --engine {_with_terminal()}; Ctrl-] ends the run)",
     )
     run.add_argument("--line", metavar="NAME", help="the line that the command runs on (default: the scenario's first)")
     run.set_defaults(command=runs.run_command)
@@ -130,11 +131,18 @@ def _add_probe(adders: Any) -> None:
     probe.set_defaults(command=runs.probe_command)
 
 
+def _with_terminal() -> str:
+    return " or ".join(name for name, engine in ENGINES.items() if engine.has_terminal)
+
+
 def _add_options_of_runs(run: argparse.ArgumentParser) -> None:
     run.set_defaults(stopped="stopped; what was recorded is kept and marked incomplete")
     run.add_argument("scenario", help="a scenario file, or the name of a packaged one")
     run.add_argument("--seed", type=_seed, help="same seed, same captures, byte for byte (default: the scenario's)")
-    run.add_argument("--engine", choices=("virtual", "realtime"), default="virtual", help="default: virtual")
+    about = "; ".join(f"{name}: {engine.summary}" for name, engine in ENGINES.items())
+    run.add_argument(
+        "--engine", choices=tuple(ENGINES), default=DEFAULT_ENGINE, help=f"{about} (default: {DEFAULT_ENGINE})"
+    )
     run.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="settings", help="change a value; repeatable"
     )
@@ -232,8 +240,8 @@ def _add_even_if_invalid(command: argparse.ArgumentParser) -> None:
 
 
 def _add_list_and_show(adders: Any) -> None:
-    listing = adders.add_parser("list", help="list scenarios, topologies, profiles, detectors or evasions")
-    listing.add_argument("kind", choices=("scenarios", "topologies", "profiles", "detectors", "evasions"))
+    listing = adders.add_parser("list", help="list scenarios, topologies, profiles, detectors, evasions or engines")
+    listing.add_argument("kind", choices=("scenarios", "topologies", "profiles", "detectors", "evasions", "engines"))
     listing.add_argument("--json", action="store_true", help="print one JSON list")
     listing.set_defaults(command=commands.list_command)
     show = adders.add_parser(

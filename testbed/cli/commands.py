@@ -9,6 +9,7 @@ import json
 from typing import TYPE_CHECKING
 
 from testbed.cli.progress import reading_progress, say, show
+from testbed.engine.engine import ENGINES
 from testbed.errors import InputError, RecordError, ScenarioError
 
 if TYPE_CHECKING:
@@ -150,6 +151,8 @@ def list_command(arguments: argparse.Namespace) -> int:
         from testbed.traffic.evasion import EVASIONS  # noqa: PLC0415
 
         names = list(EVASIONS)
+    elif arguments.kind == "engines":
+        names = list(ENGINES)
     else:
         from testbed.scenario import library  # noqa: PLC0415
 

@@ -6,13 +6,15 @@ import contextlib
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from testbed.plain_text import one_line, printable, printable_bytes
 from testbed.records.byte_stream import watching
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from testbed.records.messages import Message
 
 __all__ = ["Progress", "reading_progress", "say", "show"]
 
@@ -69,7 +71,7 @@ class Progress:
         self._said = 0.0
         self._is_terminal = sys.stderr.isatty()
 
-    def show(self, message: dict[str, Any]) -> None:
+    def show(self, message: Message) -> None:
         """Show a message of the guest."""
         wall = time.monotonic() - self._began
         if message["kind"] == "output":
@@ -77,15 +79,20 @@ class Progress:
             self._pass_on(message["stream"], message["data"], is_asked_for=self._has_terminal)
         elif self._has_terminal:
             return  # the command's screen is not written over
-        elif "what" in message:
+        elif message["kind"] == "progress" or message["kind"] == "stall":
             self._write(f"[{wall:5.1f} s] {message['what']}", wall)
-        elif message["kind"] in {"progress", "alive"}:
-            self._done += message.get("state") == "ends"
-            if message.get("state") == "begins":
+        elif message["kind"] == "transfer":
+            self._done += message["state"] == "ends"
+            if message["state"] == "begins":
                 self._now = message["transfer"]
+            self._say_how_far(message["t"], wall)
+        elif message["kind"] == "alive":
+            self._say_how_far(message["t"], wall)
+
+    def _say_how_far(self, t: float, wall: float) -> None:
+        if self._is_terminal or wall - self._said >= _SECONDS_BETWEEN_LINES:
             done = f"{self._done}/{self._transfers} transfers done, now {self._now}"
-            if self._is_terminal or wall - self._said >= _SECONDS_BETWEEN_LINES:
-                self._write(f"[{wall:5.1f} s] emulated {message['t']:6.1f} s, {done}", wall)
+            self._write(f"[{wall:5.1f} s] emulated {t:6.1f} s, {done}", wall)
 
     def _pass_on(self, name: str, data: bytes, *, is_asked_for: bool) -> None:
         """What a command prints: as it is into a file or a pipe, without control sequences onto a terminal.

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from testbed.cli.progress import Progress, say, show
+from testbed.engine.engine import ENGINES
 from testbed.errors import InputError
 
 if TYPE_CHECKING:
@@ -70,15 +71,14 @@ def _carry_out(
     plan: Plan, name: str, arguments: argparse.Namespace, progress: Progress, command: UserCommand | None
 ) -> tuple[Path, dict[str, Any]]:
     """Run a plan in a folder that the user named, or in a new one; return the folder and the manifest."""
-    from testbed.engine.kernel import ensure_kernel, kernel_info  # noqa: PLC0415
     from testbed.engine.run import run_plan  # noqa: PLC0415
 
-    ensure_kernel(progress=say)
+    kernel = ENGINES[arguments.engine].prepare(say)
     folder = arguments.output or new_run_folder(name, plan.data["seed"])
     with _named(folder):
         manifest = run_plan(
             plan,
-            kernel_info(),
+            kernel,
             folder,
             silence_s=arguments.watchdog,
             progress=progress.show,
@@ -94,8 +94,9 @@ def _user_command(arguments: argparse.Namespace) -> UserCommand | None:
     from testbed.engine.prepare.command import UserCommand  # noqa: PLC0415
     from testbed.engine.uml.keyboard import Keyboard  # noqa: PLC0415
 
-    if arguments.terminal and (arguments.engine != "realtime" or not arguments.user_command):
-        raise InputError("--terminal: only a command with --engine realtime has one; in virtual time nobody can type")
+    if arguments.terminal and not (ENGINES[arguments.engine].has_terminal and arguments.user_command):
+        able = " or ".join(name for name, engine in ENGINES.items() if engine.has_terminal)
+        raise InputError(f"--terminal: only a command with --engine {able} has one; in virtual time nobody can type")
     if not arguments.user_command:
         if arguments.show:
             raise InputError(f"--show {arguments.show[0]}: it says what a command may read, and there is none after --")

@@ -12,19 +12,18 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from testbed.engine.engine import ENGINES, GuestSetup
 from testbed.engine.judge.captured import finish_captures
 from testbed.engine.judge.certificate import checks, notes, problems
 from testbed.engine.judge.command_flows import flow_records, flows_of, planned_transfers
 from testbed.engine.judge.fingerprint import fingerprint
 from testbed.engine.prepare.command import UserCommand, open_files
-from testbed.engine.prepare.environment import require_environment
 from testbed.engine.prepare.guest_memory import describe_lack_of_memory, guest_memory_mib
 from testbed.engine.prepare.openssl import openssl_configuration
 from testbed.engine.prepare.programs import require_programs
 from testbed.engine.uml.confine import landlock_version
-from testbed.engine.uml.guest import Guest
 from testbed.engine.uml.spool import Spool
-from testbed.errors import CaptureError, CertificateError, GuestError, MissingError, RecordError, TestbedError
+from testbed.errors import CaptureError, CertificateError, GuestError, RecordError, TestbedError
 from testbed.records.capture_file import datagram, read_frames
 from testbed.records.files import open_regular, write_atomically
 from testbed.records.jsonl import LineWriter
@@ -34,15 +33,17 @@ from testbed.records.transfers import summarise_transfers
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from testbed.engine.engine import Engine
     from testbed.engine.kernel import KernelInfo
-    from testbed.engine.uml.keyboard import Keyboard
+    from testbed.records.certificate import GuestCertificate
+    from testbed.records.messages import FailedMessage, FinishedMessage, Message
     from testbed.records.plan import Phase, PlanDocument
     from testbed.scenario.plan import Plan
 
 __all__ = ["run_plan"]
 
 _FULL_DISK_BYTES = 1 << 20
-Progress = Callable[[dict[str, Any]], None]
+Progress = Callable[["Message"], None]
 
 
 def run_plan(
@@ -59,7 +60,7 @@ def run_plan(
 
     Args:
         plan: the scenario, resolved.
-        kernel: a built kernel.
+        kernel: What a guest runs on, as the plan's engine prepares it.
         folder: the run directory to make.
         silence_s: see `Guest`.
         progress: called with each message of the guest, and with what a command prints (kind ``output``, ``stream``,
@@ -77,10 +78,9 @@ def run_plan(
         InvalidRunError: the run failed; what was recorded is there and marked incomplete.
     """
     began = time.monotonic()
-    if kernel.path is None:
-        raise MissingError("the kernel is not built; run: testbed kernel build")
+    engine = ENGINES[plan.data["engine"]]
     memory_mib = guest_memory_mib(plan) if memory_mib is None else memory_mib
-    require_environment(guest_mib=memory_mib)
+    engine.require(kernel, memory_mib)
     require_programs(plan)
     openssl_configuration(plan.data["hello"])  # whether it can be had, before anything is made
     argv = plan.command
@@ -94,7 +94,7 @@ def run_plan(
     try:
         run.write_manifest(manifest)
         (folder / "plan.json").write_text(json.dumps(plan.data, indent=1))
-        report = _record(plan, kernel.path, run, command, manifest, memory_mib, silence_s, progress)
+        report = _record(plan, engine, kernel, run, command, manifest, memory_mib, silence_s, progress)
         guest_s = time.monotonic() - began
         progress({"kind": "progress", "what": "checking the records", "t": report["emulated_s"]})
         manifest["state"] = "checking"
@@ -119,39 +119,42 @@ def run_plan(
 
 def _record(  # noqa: PLR0917 - what a run consists of
     plan: Plan,
-    kernel: Path,
+    engine: Engine,
+    kernel: KernelInfo,
     run: RunDirectory,
     command: UserCommand | None,
     manifest: dict[str, Any],
     memory_mib: int,
     silence_s: float,
     progress: Progress,
-) -> dict[str, Any]:
+) -> FinishedMessage:
     """Let the guest run the plan, and take over what it recorded, whatever happens; return its report."""
     spool = Spool(run.path)
     keyboard = None if command is None else command.keyboard
     try:
-        spool.fill(plan.data, openssl_configuration(plan.data["hello"]))
+        spool.fill(plan.data, engine.clock, openssl_configuration(plan.data["hello"]))
         if command is not None:
             if command.stdin is not None:
                 progress({"kind": "progress", "what": "reading the command's input", "t": 0.0})
             spool.put_command(command.order(run.path), command.stdin)
+        setup = GuestSetup(
+            kernel=kernel,
+            spool=spool,
+            log=run.path / "guest.log",
+            memory_mib=memory_mib,
+            start_ns=plan.data["start_ns"],
+            seed=plan.data["seed"],
+            silence_s=silence_s,
+            keyboard=keyboard,
+        )
         with nullcontext() if keyboard is None else keyboard.raw():
-            return _run_guest(
-                plan,
-                kernel,
-                spool,
-                memory_mib=memory_mib,
-                silence_s=silence_s,
-                keyboard=keyboard,
-                progress=progress,
-            )
+            return _run_guest(engine, setup, progress)
     finally:
         manifest["left_behind"] = spool.take_over()
         spool.remove()
 
 
-def _judge(run: RunDirectory, plan: Plan, certificate: dict[str, Any], manifest: dict[str, Any]) -> None:
+def _judge(run: RunDirectory, plan: Plan, found: GuestCertificate, manifest: dict[str, Any]) -> None:
     """Compare what was recorded, and say in the manifest what each transfer came to and what was checked.
 
     Raises:
@@ -163,6 +166,7 @@ def _judge(run: RunDirectory, plan: Plan, certificate: dict[str, Any], manifest:
     for name in expected:
         if not (run.path / name).exists():
             raise CertificateError(f"the guest left no {name}: what happened in this run is not known")
+    certificate: dict[str, Any] = {**found}
     try:
         certificate["agreement"] = finish_captures(run, plan, certificate["boxes"])
         if plan.command is not None:
@@ -227,27 +231,9 @@ def _manifest(plan: Plan, kernel: KernelInfo, memory_mib: int) -> dict[str, Any]
     }
 
 
-def _run_guest(
-    plan: Plan,
-    kernel: Path,
-    spool: Spool,
-    *,
-    memory_mib: int,
-    silence_s: float,
-    keyboard: Keyboard | None,
-    progress: Progress,
-) -> dict[str, Any]:
-    with Guest(
-        kernel,
-        spool,
-        spool.folder.parent / "guest.log",
-        memory_mib=memory_mib,
-        start_ns=plan.data["start_ns"],
-        seed=plan.data["seed"],
-        virtual=plan.data["engine"] == "virtual",
-        silence_s=silence_s,
-        keyboard=keyboard,
-    ) as guest:
+def _run_guest(engine: Engine, setup: GuestSetup, progress: Progress) -> FinishedMessage:
+    """Start a guest and listen to it until it has finished; return its last message."""
+    with engine.start(setup) as guest:
         try:
             for message in guest.messages():
                 progress(message)
@@ -261,7 +247,7 @@ def _run_guest(
     raise GuestError("the guest ended without a report")
 
 
-def _failure(message: dict[str, Any]) -> TestbedError:
+def _failure(message: FailedMessage) -> TestbedError:
     kind = CertificateError if message["error"] == "CertificateError" else GuestError
     name = "" if message["error"] in {"GuestError", "CertificateError"} else f"{message['error']}: "
     return kind(f"in the guest: {name}{message['message']}")

@@ -5,7 +5,6 @@ It is process 1 of the guest. Whatever happens, the host hears of it over the li
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import json
 import os
@@ -21,7 +20,8 @@ from testbed.guest.captures import CapturePoint, capture
 from testbed.guest.child import Child
 from testbed.guest.command import Command, read_order, start_command
 from testbed.guest.console import HostLine
-from testbed.guest.lateness import beat
+from testbed.guest.lateness import count_late_timers
+from testbed.guest.machine import power_off, require_guest, set_clock
 from testbed.guest.network import build as network
 from testbed.guest.outages import LinkChange, Outages
 from testbed.guest.outlook import mount_over
@@ -43,10 +43,8 @@ if TYPE_CHECKING:
 OUTPUT = Path("/run/output")
 WORK = Path("/run/testbed")
 _ETC = ("passwd", "group", "nsswitch.conf", "hosts")
-_SETTLE_S = 5.0  # links come up within a second; the run starts at a round instant after that
 _COMMAND = "-- COMMAND"  # in the place of a line's name
 _HEARTBEAT_MS = 1000  # of the guest's time
-_POWER_OFF = 0x4321FEDC
 
 
 class World:
@@ -61,7 +59,7 @@ class World:
         self._command: Command | None = None
         self._typed = b""
         self._servers: list[Child | Nginx] = []
-        self._metronome: Child | None = None
+        self._timers: Child | None = None
         self._outages = Outages(plan["outages"])
         self._progress_read, self._progress_write = os.pipe()
 
@@ -82,14 +80,15 @@ class World:
         self._links = network.link_names(self._network)  # boxes have made some of their own by now
         self._say("running")
         self._sleep_until(self._start_ns)
-        if plan["engine"] != "virtual":
-            self._metronome = Child("the metronome", beat)
+        late_s = plan["clock"]["late_s"]
+        if late_s is not None:
+            self._timers = Child("the watch on timers", lambda ready: count_late_timers(late_s, ready))
         began = time.time_ns()
         for phase in plan["phases"]:
             self._run_phase(phase)
         ended = time.time_ns()
-        if self._metronome is not None:
-            self._certificate["lateness"] = self._metronome.stop()
+        if self._timers is not None:
+            self._certificate["lateness"] = self._timers.stop()
         self._look_at_network_again()
         self._stop()
         return {"certificate": self._certificate, "emulated_s": (ended - began) / 1e9}
@@ -100,14 +99,17 @@ class World:
     def _set_clock(self) -> int:
         """The instant that is t = 0. Without time travel the guest's calendar is the host's and has to be set."""
         start_ns: int = self._plan["start_ns"]
-        if self._plan["engine"] != "virtual":
-            time.clock_settime_ns(time.CLOCK_REALTIME, start_ns - round(_SETTLE_S * 1e9))
+        clock = self._plan["clock"]
+        if not clock["is_virtual"]:
+            set_clock(start_ns - round(clock["settle_s"] * 1e9))
         return start_ns
 
     def _sleep_until(self, instant_ns: int) -> None:
         remaining = (instant_ns - time.time_ns()) / 1e9
-        if remaining < 0 and self._plan["engine"] == "virtual":
-            raise GuestError(f"setting up took {_SETTLE_S - remaining:.1f} emulated seconds; {_SETTLE_S} are planned")
+        clock = self._plan["clock"]
+        if remaining < 0 and clock["is_virtual"]:
+            settle_s = clock["settle_s"]
+            raise GuestError(f"setting up took {settle_s - remaining:.1f} emulated seconds; {settle_s} are planned")
         time.sleep(max(0.0, remaining))
 
     def _build(self) -> None:
@@ -245,8 +247,8 @@ class World:
 
     def _lasting(self) -> list[Child | Nginx]:
         """What has to live as long as the run does."""
-        metronome = [] if self._metronome is None else [self._metronome]
-        return [*self._boxes.values(), *self._servers, self._captures, *metronome]
+        timers = [] if self._timers is None else [self._timers]
+        return [*self._boxes.values(), *self._servers, self._captures, *timers]
 
     def _next_change_ns(self) -> int | None:
         """When a link will next fail or recover."""
@@ -313,7 +315,7 @@ class World:
     def _pass_progress_on(self) -> None:
         for text in os.read(self._progress_read, 65_536).splitlines():
             report = json.loads(text)
-            self._line.send("progress", **report)
+            self._line.send("transfer", **report)
             if report["state"] == "ends":
                 os.sync()
 
@@ -360,6 +362,7 @@ class World:
 
 def main() -> None:
     """Run the plan that TESTBED_PLAN names, then power off."""
+    require_guest()
     gc.disable()  # a collection touches every page, and every page that a forked child touches is copied
     line = HostLine("/dev/ttyS0")
     Path("/dev/ttyS0").chmod(0o600)
@@ -375,8 +378,7 @@ def main() -> None:
         line.send("failed", error=type(error).__name__, message=str(error))
     finally:
         sys.stderr.flush()
-        os.sync()
-        ctypes.CDLL(None).reboot(_POWER_OFF)
+        power_off()
 
 
 if __name__ == "__main__":

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 __all__ = [
     "BoxPlan",
     "CapturePlan",
+    "Clock",
     "CommandPlan",
     "CurlTransfer",
     "Direction",
     "EvadeTransfer",
     "FetchTransfer",
     "FlowTransfer",
+    "GuestPlan",
     "LinePlan",
     "MeterDocument",
     "OriginPlan",
@@ -220,6 +222,21 @@ class OutagePlan(TypedDict):
     about: str
 
 
+class Clock(TypedDict):
+    """What the guest has to know of its clock.
+
+    Keys:
+        is_virtual: It stands still while anything computes, so setting up takes no time that a run could notice, and it
+            shows the scenario's date from boot on. False: it is a wall clock; the guest sets it, and may be late.
+        settle_s: How long before t = 0 the guest's work begins.
+        late_s: A timer that fires so late counts as late; None: timers are not watched.
+    """
+
+    is_virtual: bool
+    settle_s: float
+    late_s: float | None
+
+
 class PlanDocument(TypedDict):
     """All that a run is made of.
 
@@ -253,6 +270,12 @@ class PlanDocument(TypedDict):
     phases: list[Phase]
     outages: list[OutagePlan]
     rtt_s: dict[str, dict[str, float]]
+
+
+class GuestPlan(PlanDocument):
+    """The plan as the guest is given it: with what the engine adds."""
+
+    clock: Clock
 
 
 def planned_transfers(plan: PlanDocument) -> Iterator[TransferPlan]:

@@ -8,6 +8,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from testbed.detectors.registry import detector_names, load_detector
+from testbed.engine.engine import DEFAULT_ENGINE
 from testbed.errors import CaptureError, ScenarioError
 from testbed.guest.network.build import topology_class
 from testbed.middlebox.adapters.pcap import CaptureInspection
@@ -114,7 +115,7 @@ def _scenario(name: str) -> dict[str, Any]:
         everything = [each for kind in ("scenarios", "topologies", "profiles") for each in library.names(kind)]
         everything += [*EVASIONS, *detector_names()]
         raise ScenarioError(f"nothing is called {name!r}; there are: {', '.join(everything)}") from error
-    return {**make_plan(path, [], seed=None, engine="virtual", command=None).data}
+    return {**make_plan(path, [], seed=None, engine=DEFAULT_ENGINE, command=None).data}
 
 
 def _scenario_text(found: dict[str, Any]) -> str:

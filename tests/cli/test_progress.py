@@ -12,8 +12,10 @@ from testbed.cli.progress import Progress
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from testbed.records.messages import OutputMessage
 
-def output(data: bytes) -> dict[str, object]:
+
+def output(data: bytes) -> OutputMessage:
     return {"kind": "output", "stream": "stdout", "data": data}
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from testbed.engine.engine import ENGINES
 from testbed.errors import CaptureError, RecordError
-from testbed.guest.lateness import LATE_S
 from testbed.records.agreement import compare, read_box_captures
 from testbed.records.capture_file import Frame, read_frames
 from testbed.records.files import open_regular, read_regular
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["finish_captures"]
 
-_LATE_VIRTUAL_S = 1e-4  # each look at the guest's clock moves it on by 256 ns, and a packet in user space costs some
 _MOST_SECRET_BYTES = 1 << 24
 # The NSS key log format (SSLKEYLOGFILE): label, client random, secret. Whatever else a program wrote there stays out.
 _SECRET = re.compile(rb"[A-Z0-9_]{1,40} [0-9a-fA-F]{64} [0-9a-fA-F]{64,128}")
@@ -57,7 +56,7 @@ def finish_captures(run: RunDirectory, plan: Plan, boxes: dict[str, Any]) -> dic
             run.truth(box),
             start_ns=plan.data["start_ns"],
             until_ns=boxes[box]["stopped_ns"],
-            late_s=_LATE_VIRTUAL_S if plan.data["engine"] == "virtual" else LATE_S,
+            late_s=ENGINES[plan.data["engine"]].late_s,
         )
         agreements[box] = {
             "dropped": found.dropped, "logged": found.logged, "delayed": found.delayed, "held": found.held,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
+from testbed.engine.engine import ENGINES
 from testbed.records.capture_file import read_frames
 from testbed.records.files import open_regular, read_regular
 from testbed.records.run import RunDirectory
@@ -53,12 +54,18 @@ def compare_runs(first: Path, second: Path) -> Comparison:
         for key in sorted(prints[0].keys() | prints[1].keys())
         if prints[0].get(key) != prints[1].get(key)
     ]
-    engines = [str(run.manifest().get("engine")) for run in runs]
-    if "realtime" in engines:
-        causes.append("engine realtime: no two runs in real time are equal")
+    engines = dict.fromkeys(str(run.manifest().get("engine")) for run in runs)
+    causes += [f"engine {name}: {why}" for name in engines if (why := _why_unequal(name))]
     names = [*_LINES, *sorted({path.name for run in runs for path in (run.path / "captures").glob("*.pcapng")})]
     differences = [text for name in names if (text := _difference(runs[0].path, runs[1].path, name))]
     return Comparison(tuple(causes), tuple(differences), len(names))
+
+
+def _why_unequal(engine: str) -> str | None:
+    """Why no two runs of an engine need be equal; None: they should be."""
+    if engine in ENGINES:
+        return ENGINES[engine].why_unequal
+    return "it is not known here, so nothing can be said of two of its runs"
 
 
 def _flat(value: dict[str, Any], head: str = "") -> dict[str, str]:

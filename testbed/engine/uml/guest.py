@@ -16,7 +16,7 @@ import subprocess
 import time
 from pathlib import Path
 from select import select
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import testbed
 from testbed.engine.prepare.guest_code import DISTUTILS, guest_python
@@ -31,17 +31,17 @@ from testbed.engine.uml.confine import (
 from testbed.engine.uml.follow import Follower
 from testbed.engine.uml.stall import StallWatch
 from testbed.errors import GuestError, MissingError
+from testbed.records.messages import guest_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
 
-    from testbed.engine.uml.keyboard import Keyboard
-    from testbed.engine.uml.spool import Spool
+    from testbed.engine.engine import GuestSetup
+    from testbed.records.messages import GuestMessage, HostMessage, Message, OutputMessage, StallMessage, Stream
 
 __all__ = ["Guest"]
 
-_SETTLE_S = 5  # the agent sets up before t = 0, in emulated time
+_NS_PER_S = 1_000_000_000
 _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031
 _GRACE_S = 5.0
@@ -71,41 +71,27 @@ class Guest:
     """A running guest; a context manager that leaves nothing behind.
 
     Args:
-        kernel: the binary.
-        spool: the guest's folder, filled.
-        memory_mib: of the guest.
-        log: where what the guest prints is kept; outside the guest's folder.
-        start_ns: instant that is t = 0.
-        seed: of the kernel's random numbers.
-        virtual: with time travel, or at the pace of the wall clock.
-        silence_s: the guest is ended when it says nothing for so long (wall clock).
-        keyboard: what is typed there goes to the command; None: nothing does.
+        setup: What it is started with.
+        settle_s: With time travel: its clock begins so long before the start of the run. None: without; its clock is
+            the host's.
 
     Raises:
-        MissingError: the testbed is installed where no kernel can be told of it.
+        MissingError: The testbed is installed where no kernel can be told of it.
     """
 
-    def __init__(
-        self,
-        kernel: Path,
-        spool: Spool,
-        log: Path,
-        *,
-        memory_mib: int,
-        start_ns: int,
-        seed: int,
-        virtual: bool,
-        silence_s: float,
-        keyboard: Keyboard | None = None,
-    ) -> None:
-        self._log = log
-        self._keyboard = keyboard
-        self._printed = {name: Follower(spool.output / f"command.{name}") for name in ("stdout", "stderr")}
-        self._silence_s = silence_s
+    def __init__(self, setup: GuestSetup, *, settle_s: float | None) -> None:
+        spool = setup.spool
+        self._log = setup.log
+        self._keyboard = setup.keyboard
+        self._printed: dict[Stream, Follower] = {
+            "stdout": Follower(spool.output / "command.stdout"),
+            "stderr": Follower(spool.output / "command.stderr"),
+        }
+        self._silence_s = setup.silence_s
         self._spool = spool
         self._next_look = 0.0
         self._doing = "booting"
-        arguments = _arguments(memory_mib=memory_mib, start_ns=start_ns, seed=seed, virtual=virtual)
+        arguments = _arguments(setup, settle_s)
         to_guest_read, self._to_guest = os.pipe()
         self._from_guest, from_guest_write = os.pipe()
         fcntl.fcntl(from_guest_write, _F_SETPIPE_SZ, _PIPE_BYTES)
@@ -122,9 +108,9 @@ class Guest:
             refuse_system_calls()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
 
-        with log.open("wb") as printed, postponed_signals():
+        with setup.log.open("wb") as printed, postponed_signals():
             self._process = subprocess.Popen(
-                [str(kernel), *line, *arguments],
+                [str(setup.kernel.path), *line, *arguments],
                 cwd=spool.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=printed,
@@ -139,7 +125,7 @@ class Guest:
         self._stall_watch = StallWatch(self._process.pid)
         self._stall_said = _FIRST_STALL_S
 
-    def messages(self) -> Iterator[dict[str, Any]]:
+    def messages(self) -> Iterator[Message]:
         """What the agent says, until it has finished.
 
         Raises:
@@ -154,13 +140,13 @@ class Guest:
                 raise GuestError(self._silence())
             yield from self._stall(silent)
             self._expect_room()
-            for message in self._output():
+            for output in self._output():
                 heard = time.monotonic()
-                yield message
+                yield output
             sources = [self._from_guest] + ([self._keyboard.fileno()] if self._keyboard is not None else [])
             ready = select(sources, [], [], min(remaining, _LOOK_S))[0]
             if self._keyboard is not None and self._keyboard.fileno() in ready:
-                self._order(kind="typed", data=self._keyboard.typed().hex())
+                self._tell({"kind": "typed", "data": self._keyboard.typed().hex()})
             if self._from_guest not in ready:
                 continue
             data = os.read(self._from_guest, 65_536)
@@ -176,7 +162,7 @@ class Guest:
             for line in lines:
                 message = _message(line)
                 self._note(message)
-                if message["kind"] in {"finished", "failed"}:
+                if message["kind"] == "finished" or message["kind"] == "failed":
                     yield from self._output(to_the_end=True)
                     yield message
                     return
@@ -194,14 +180,14 @@ class Guest:
             )
         self._next_look = now + _LOOK_AT_ROOM_S
 
-    def _output(self, *, to_the_end: bool = False) -> Iterator[dict[str, Any]]:
+    def _output(self, *, to_the_end: bool = False) -> Iterator[OutputMessage]:
         """What the command has printed since, as messages."""
         for stream, follower in self._printed.items():
+            shown = stream if self._keyboard is None else "terminal"
             for data in follower.new(most=None) if to_the_end else follower.new():
-                shown = "terminal" if self._keyboard is not None else stream
                 yield {"kind": "output", "stream": shown, "data": data}
 
-    def _stall(self, silent_s: float) -> Iterator[dict[str, Any]]:
+    def _stall(self, silent_s: float) -> Iterator[StallMessage]:
         """What a silent guest is doing, as a message, the first time after a while and then ever more seldom."""
         if silent_s >= 1:
             self._stall_watch.look()
@@ -216,10 +202,13 @@ class Guest:
             f"{f': {doing}' if doing else ''}{self._log_tail()}"
         )
 
-    def _note(self, message: dict[str, Any]) -> None:
-        if message["kind"] == "progress":
-            at = f"at t = {message['t']:.1f} s"
-            self._doing = f"running {message['transfer']} {at}" if "transfer" in message else f"{message['what']} {at}"
+    def _note(self, message: GuestMessage) -> None:
+        """Remember what the guest does, to say it if nothing more is heard."""
+        match message["kind"]:
+            case "progress":
+                self._doing = f"{message['what']} at t = {message['t']:.1f} s"
+            case "transfer":
+                self._doing = f"running {message['transfer']} at t = {message['t']:.1f} s"
 
     def _log_tail(self) -> str:
         """What the guest printed last; if it ran out of memory, that in words."""
@@ -232,19 +221,16 @@ class Guest:
     def stop(self) -> None:
         """Ask the agent to end the run in good order."""
         if self._process.poll() is None:
-            self._order(kind="stop")
+            self._tell({"kind": "stop"})
 
-    def _order(self, **order: str) -> None:
-        """Tell the agent what to do."""
-        os.write(self._to_guest, json.dumps(order).encode() + b"\n")
+    def _tell(self, message: HostMessage) -> None:
+        os.write(self._to_guest, json.dumps(message).encode() + b"\n")
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None or issubclass(kind, KeyboardInterrupt):
+    def __exit__(self, *error: object) -> None:
+        if error[0] is None or isinstance(error[1], KeyboardInterrupt):
             self._wait()
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
@@ -261,28 +247,27 @@ class Guest:
             return
 
 
-def _message(line: bytes) -> dict[str, Any]:
+def _message(line: bytes) -> GuestMessage:
     """What the agent said. Raises GuestError: it makes no sense."""
     try:
-        message = json.loads(line)
-        if isinstance(message["kind"], str):
-            return dict(message)
-    except (ValueError, TypeError, KeyError):
-        pass
-    raise GuestError(f"the guest said what is no message: {line[:80]!r}")
+        return guest_message(json.loads(line))
+    except ValueError as error:
+        raise GuestError(f"the guest said what is no message: {line[:80]!r} ({error})") from error
 
 
-def _arguments(*, memory_mib: int, start_ns: int, seed: int, virtual: bool) -> list[str]:
+def _arguments(setup: GuestSetup, settle_s: float | None) -> list[str]:
     """The kernel's arguments; what it does not know and has a ``=`` becomes the environment of init."""
     environment = {"TESTBED_PYTHON": str(guest_python()), "TESTBED_DISTUTILS": DISTUTILS}
-    clock = ["time-travel=inf-cpu", f"time-travel-start={start_ns - _SETTLE_S * 1_000_000_000}"] if virtual else []
+    clock = []
+    if settle_s is not None:
+        clock = ["time-travel=inf-cpu", f"time-travel-start={setup.start_ns - round(settle_s * _NS_PER_S)}"]
     boot = Path(testbed.__file__).resolve().parent / "guest" / "boot.sh"
     return [
-        f"mem={memory_mib}M",
+        f"mem={setup.memory_mib}M",
         "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro",
         "con=null", "con0=null,fd:1",
         "uml_dir=kernel/", "umid=guest",  # relative to the guest's folder: it becomes the name of a socket
-        "quiet", "norandmaps", f"emulation_seed={seed}", *clock,
+        "quiet", "norandmaps", f"emulation_seed={setup.seed}", *clock,
         *(f"{name}={_quoted(value)}" for name, value in environment.items()),
         "init=/bin/sh", "--", _quoted(str(boot)),
     ]  # fmt: skip

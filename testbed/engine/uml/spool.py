@@ -29,7 +29,7 @@ from testbed.records.run import SPOOL
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from testbed.records.plan import PlanDocument
+    from testbed.records.plan import Clock, PlanDocument
 
 __all__ = ["COMMAND_OUTPUT", "Spool"]
 
@@ -70,19 +70,20 @@ class Spool:
         ):
             folder.mkdir()
 
-    def fill(self, data: PlanDocument, openssl: str) -> None:
+    def fill(self, data: PlanDocument, clock: Clock, openssl: str) -> None:
         """Put in what the guest reads: the plan, its topology, the fixed files of /etc, and links to its code.
 
         Args:
-            data: the plan.
-            openssl: the configuration of OpenSSL.
+            data: The plan.
+            clock: What the guest has to know of its clock, which goes into its plan.
+            openssl: The configuration of OpenSSL.
 
         Raises:
             OSError: the folder cannot be written.
             MissingError: the guest's code cannot be made.
         """
         shutil.copyfile(data["topology"]["file"], self.output / "topology.py")
-        inside = {**data, "topology": {**data["topology"], "file": "/run/output/topology.py"}}
+        inside = {**data, "topology": {**data["topology"], "file": "/run/output/topology.py"}, "clock": clock}
         (self.output / "plan.json").write_text(json.dumps(inside))
         names = "".join(f"{address}\t{name}\n" for name, address in data["names"].items())
         for name, text in {

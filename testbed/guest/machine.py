@@ -1,0 +1,67 @@
+"""The two things that are done to a whole machine: its clock is set, and it is powered off. Only in our guest.
+
+The agent is an ordinary Python program, and somebody may start it by hand, as root, on a host or in a container. There
+it has to end before it has done anything. Three signs have to come together, and the second cannot be had elsewhere:
+
+    process 1               the agent is the guest's init; on a host, somebody else is
+    hostfs as the root      a file system of User-Mode Linux alone (fs/hostfs depends on UML): no kernel of a real or
+                            virtual machine has it, and a container has its host's kernel
+    emulation_seed=         our kernel's own parameter (seed.patch), so it is no other User-Mode Linux either
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import time
+from pathlib import Path
+
+from testbed.errors import GuestError
+
+__all__ = ["power_off", "require_guest", "set_clock"]
+
+_HOSTFS = 0x00C0FFEE  # HOSTFS_SUPER_MAGIC, fs/hostfs/hostfs_kern.c
+_OURS = "emulation_seed="
+_POWER_OFF = 0x4321FEDC  # LINUX_REBOOT_CMD_POWER_OFF, reboot(2)
+_STATFS_BYTES = 256  # struct statfs has 120 on x86-64; its first field, a long, is the file system's type
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def require_guest() -> None:
+    """Check that this process is the first one of our guest.
+
+    Raises:
+        GuestError: It is not; the message says by what that was seen.
+    """
+    signs = {
+        f"this is process {os.getpid()}, not the first one": os.getpid() == 1,
+        "the root is no hostfs": _root_type() == _HOSTFS,
+        "the kernel was not started by the testbed": _OURS in Path("/proc/cmdline").read_text(errors="replace"),
+    }
+    missing = [sign for sign, is_there in signs.items() if not is_there]
+    if missing:
+        raise GuestError(
+            f"this program sets clocks and powers machines off, and here is no guest of the testbed's "
+            f"({'; '.join(missing)}): nothing was done; use testbed run"
+        )
+
+
+def set_clock(instant_ns: int) -> None:
+    """Set the guest's calendar, nanoseconds since 1970. Raises GuestError outside a guest."""
+    require_guest()
+    time.clock_settime_ns(time.CLOCK_REALTIME, instant_ns)
+
+
+def power_off() -> None:
+    """Write everything to the disk and end the guest. Raises GuestError outside one."""
+    require_guest()
+    os.sync()
+    _libc.reboot(_POWER_OFF)
+
+
+def _root_type() -> int:
+    """The type of the file system that the root directory is on, as statfs(2) has it; 0: it cannot be told."""
+    found = ctypes.create_string_buffer(_STATFS_BYTES)
+    if _libc.statfs(b"/", found):
+        return 0
+    return ctypes.c_long.from_buffer(found).value

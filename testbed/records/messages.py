@@ -1,0 +1,112 @@
+"""What the guest and the host say to each other while a run goes on: one JSON object a line, over a serial port.
+
+Each message has a ``kind``. Times ``t`` are seconds since the start of the run, negative before it.
+"""
+
+# No postponed annotations: `testbed.records.shape` reads them, and the names in them have to be there.
+
+from typing import Literal, TypedDict
+
+from testbed.records.certificate import GuestCertificate
+from testbed.records.shape import shaped
+
+__all__ = [
+    "AliveMessage", "FailedMessage", "FinishedMessage", "GuestMessage", "HostMessage", "Message", "OutputMessage",
+    "ProgressMessage", "StallMessage", "StopMessage", "Stream", "TransferMessage", "TypedMessage", "guest_message",
+]  # fmt: skip
+
+
+Stream = Literal["stdout", "stderr", "terminal"]
+
+
+class ProgressMessage(TypedDict):
+    """From the guest: what the run does now, in words."""
+
+    kind: Literal["progress"]
+    what: str
+    t: float
+
+
+class TransferMessage(TypedDict):
+    """From the guest: a transfer begins or ends. ``transfer``: its id."""
+
+    kind: Literal["transfer"]
+    state: Literal["begins", "ends"]
+    transfer: str
+    t: float
+
+
+class AliveMessage(TypedDict):
+    """From the guest: time passes, though nothing else is to be told."""
+
+    kind: Literal["alive"]
+    t: float
+
+
+class FinishedMessage(TypedDict):
+    """From the guest, its last message: the run is done; what the guest saw of it, and how long it took."""
+
+    kind: Literal["finished"]
+    certificate: GuestCertificate
+    emulated_s: float
+
+
+class FailedMessage(TypedDict):
+    """From the guest, its last message: the run is not done. ``error``: the name of the error's class."""
+
+    kind: Literal["failed"]
+    error: str
+    message: str
+
+
+class StallMessage(TypedDict):
+    """Of the host's own: what a guest does that has been silent for a while, seen from outside."""
+
+    kind: Literal["stall"]
+    what: str
+
+
+class OutputMessage(TypedDict):
+    """Of the host's own: what a user's command has printed since."""
+
+    kind: Literal["output"]
+    stream: Stream
+    data: bytes
+
+
+class StopMessage(TypedDict):
+    """To the guest: end the run in good order."""
+
+    kind: Literal["stop"]
+
+
+class TypedMessage(TypedDict):
+    """To the guest: what the user typed for the command, in hexadecimal digits: it may be no text."""
+
+    kind: Literal["typed"]
+    data: str
+
+
+GuestMessage = ProgressMessage | TransferMessage | AliveMessage | FinishedMessage | FailedMessage
+Message = GuestMessage | StallMessage | OutputMessage
+HostMessage = StopMessage | TypedMessage
+
+_OF_GUEST: dict[str, type[GuestMessage]] = {
+    "progress": ProgressMessage,
+    "transfer": TransferMessage,
+    "alive": AliveMessage,
+    "finished": FinishedMessage,
+    "failed": FailedMessage,
+}
+
+
+def guest_message(value: object) -> GuestMessage:
+    """A message of the guest, as it was read.
+
+    Raises:
+        ValueError: It is none; the message says why.
+    """
+    kind = value.get("kind") if isinstance(value, dict) else None
+    if not isinstance(kind, str) or kind not in _OF_GUEST:
+        raise ValueError(f"expected an object with a kind of message, got {value!r:.60}")
+    return shaped(value, _OF_GUEST[kind])
