@@ -53,11 +53,11 @@ class Progress:
     A run goes on where nobody can hear of it: what a command prints is kept in the run directory, too.
 
     Attributes:
-        lost: why not all that the command printed could be passed on; None: it was.
+        lost: Why not all that the command printed could be passed on; None: it was.
 
     Args:
-        transfers: how many there will be.
-        output: where what a command prints on its standard output goes.
+        transfers: How many there will be.
+        output: Where what a command prints on its standard output goes.
     """
 
     def __init__(self, transfers: int, output: TextIO = sys.stdout) -> None:

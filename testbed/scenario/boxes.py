@@ -44,7 +44,7 @@ class Boxes:
         """The box of each node that has one.
 
         Raises:
-            ScenarioError: a kind of box, a profile or a meter that is not there.
+            ScenarioError: A kind of box, a profile or a meter that is not there.
         """
         for kind in self._scenario.censors:
             if kind not in _KINDS:

@@ -35,7 +35,7 @@ class Document:
         """Read a file with a safe loader.
 
         Raises:
-            ScenarioError: unreadable, not YAML, not a mapping, a key twice, an alias.
+            ScenarioError: Unreadable, not YAML, not a mapping, a key twice, an alias.
         """
         try:
             text = path.read_bytes()
@@ -85,7 +85,7 @@ class Document:
         """Carry out ``key.path=value``; the value is YAML.
 
         Raises:
-            ScenarioError: not of that form, or the path leads through something that is no mapping or list.
+            ScenarioError: Not of that form, or the path leads through something that is no mapping or list.
         """
         match = _ASSIGNMENT.fullmatch(assignment)
         if match is None:

@@ -33,7 +33,7 @@ def find(kind: str, name: str) -> Path:
     """The file that a user means: a path, or the name of a packaged one.
 
     Raises:
-        ScenarioError: there is none; lists what there is.
+        ScenarioError: There is none; lists what there is.
     """
     suffix = _SUFFIXES[kind]
     if name.endswith(suffix):

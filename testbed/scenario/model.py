@@ -246,7 +246,7 @@ def load_scenario(path: Path, settings: list[str]) -> tuple[Scenario, Document]:
         The scenario, and the document for errors that are found later.
 
     Raises:
-        ScenarioError: file, line, key and what was expected.
+        ScenarioError: File, line, key and what was expected.
     """
     document = Document.load(path)
     for setting in settings:

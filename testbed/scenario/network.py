@@ -39,7 +39,7 @@ def load_network(scenario: Scenario, places: Places) -> Network:
     """Build the topology that a scenario names.
 
     Raises:
-        ScenarioError: there is none, it cannot be built, or its lines are not those of the scenario.
+        ScenarioError: There is none, it cannot be built, or its lines are not those of the scenario.
     """
     file, cls = _find(scenario, places)
     parameters = _parameters(scenario, cls, places)

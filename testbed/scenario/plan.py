@@ -84,7 +84,7 @@ def make_plan(
         line: The line that it runs on; None for the first.
 
     Raises:
-        ScenarioError: file, line and what was expected.
+        ScenarioError: File, line and what was expected.
     """
     if line is not None and command is None:
         raise ScenarioError(f"--line {line}: it says where a command runs, and there is none after --")

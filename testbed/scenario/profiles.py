@@ -37,7 +37,7 @@ def load_profile(name: str) -> CensorProfile:
     A file that gives no name, or no family, has that of the file: it is another censor than the one it is based on.
 
     Raises:
-        ScenarioError: no such profile, or one that cannot be used; file, line and key.
+        ScenarioError: No such profile, or one that cannot be used; file, line and key.
     """
     document, graded = _load_graded(name, ())
     try:
@@ -75,16 +75,16 @@ def profile_for(name: str, instant: datetime, line_kind: str) -> CensorProfile |
     """The profile that a box on a line follows at an instant.
 
     Args:
-        name: of a profile, taken whatever the date but not after its end, or of a family, of which the date selects
+        name: Of a profile, taken whatever the date but not after its end, or of a family, of which the date selects
             one.
-        instant: when.
+        instant: When.
         line_kind: ``mobile`` or ``landline``.
 
     Returns:
         None where there is no box; `why_no_box` says why.
 
     Raises:
-        ScenarioError: neither a profile nor a family has that name.
+        ScenarioError: Neither a profile nor a family has that name.
     """
     chosen = _choose(name, instant, line_kind)
     return None if isinstance(chosen, str) else chosen

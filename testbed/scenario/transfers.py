@@ -57,7 +57,7 @@ class Transfers:
         """The servers, each with an object of every size that is asked for.
 
         Raises:
-            ScenarioError: more than fits into the guest's memory.
+            ScenarioError: More than fits into the guest's memory.
         """
         sizes: dict[Key, int] = {
             ("measurements", index, "size"): each.size
@@ -78,7 +78,7 @@ class Transfers:
         """The sessions that are recorded, by line.
 
         Raises:
-            ScenarioError: a name twice, a server name that no origin serves, or a line that is not there.
+            ScenarioError: A name twice, a server name that no origin serves, or a line that is not there.
         """
         plans: dict[str, LinePlan] = {}
         recordings = self._scenario.recordings
@@ -96,7 +96,7 @@ class Transfers:
         """The measurements of each line that has any, one after the other.
 
         Raises:
-            ScenarioError: a server name, a recording, an evasion, an option or a line that is not there.
+            ScenarioError: A server name, a recording, an evasion, an option or a line that is not there.
         """
         plans: list[LinePlan] = []
         for line in self._scenario.lines:

@@ -27,7 +27,7 @@ _TCP_REPAIR, _TCP_REPAIR_QUEUE, _TCP_QUEUE_SEQ = 19, 20, 21
 _REPAIR_ON, _REPAIR_OFF_IN_SILENCE = 1, -1
 _RECEIVE_QUEUE, _SEND_QUEUE = 1, 2
 _TCP_INFO_BYTES = 232
-_TCP_INFO_INTERVAL_S = 0.1
+_TCP_INFO_INTERVAL_S = 0.1  # half a round-trip time of the published measurements
 _RECEIVE_BYTES = 65_536
 # struct tcp_info, linux/tcp.h: name and offset of what is sampled; 32-bit fields unless named _bytes.
 _TCP_INFO_FIELDS = {
@@ -61,22 +61,24 @@ class Connection:
     """A connected, non-blocking socket. One clock reading and two system calls a segment: inside the guest both cost.
 
     Args:
-        connected: the socket.
-        deadline: for everything, on the log's clock (seconds since the start of the run).
-        log: where TCP_INFO samples go, and whose clock is read.
+        connected: The socket.
+        deadline: For everything, on the log's clock (seconds since the start of the run).
+        log: Where TCP_INFO samples go, and whose clock is read.
 
     Attributes:
-        now: when the last call returned, on the log's clock.
-        local: address and port of this end.
-        remote: those of the other end.
+        now: When the last call returned, on the log's clock.
+        local: Address and port of this end.
+        remote: Those of the other end.
     """
 
     def __init__(self, connected: socket.socket, *, deadline: float, log: TransferLog) -> None:
         self._socket = connected
-        self._socket.setblocking(False)  # noqa: FBT003 - the socket module's
+        # Non-blocking, with poll before each call: a time-out of the socket module would cost a clock reading more.
+        self._socket.settimeout(0)
         self._deadline = deadline
         self._log = log
         self._next_sample = 0.0
+        # One buffer for the whole transfer: a new one for each segment would be memory that the guest has to fault in.
         self._buffer = bytearray(_RECEIVE_BYTES)
         self._view = memoryview(self._buffer)
         self._readable, self._writable = select.poll(), select.poll()
@@ -102,7 +104,7 @@ class Connection:
         """What has arrived, 1 to ``limit`` bytes, valid until the next call; empty when the peer has closed.
 
         Raises:
-            TransferError: nothing came before the deadline, or the connection broke.
+            TransferError: Nothing came before the deadline, or the connection broke.
         """
         _wait(self._readable, self._deadline - self.now, "waiting for data")
         try:
@@ -118,7 +120,7 @@ class Connection:
             self._socket.shutdown(socket.SHUT_WR)
         except OSError as error:
             raise TransferError(f"closing failed: {error.strerror}") from error
-        while self.receive():
+        while self.receive():  # what still comes is of no interest; a socket closed over it would send a reset
             pass
 
     def wait(self, seconds: float) -> None:
@@ -149,6 +151,7 @@ class Connection:
         try:
             return self._queue_sequence(_SEND_QUEUE), self._queue_sequence(_RECEIVE_QUEUE)
         finally:
+            # Leaving in the ordinary way sends a window probe, which a box and a capture would see.
             self._socket.setsockopt(socket.IPPROTO_TCP, _TCP_REPAIR, _REPAIR_OFF_IN_SILENCE)
 
     def _queue_sequence(self, queue: int) -> int:
@@ -162,6 +165,7 @@ class Connection:
 
     def close(self) -> None:
         """Take a last sample and close."""
+        # The sample that is due may be a tenth of a second away, and the last bytes are what a detector looks at.
         self._next_sample = 0.0
         self._tick()
         self._socket.close()
@@ -187,17 +191,18 @@ def connect(address: tuple[str, int], *, timeout_s: float, log: TransferLog, loc
 
     Args:
         address: IPv4 address and port.
-        timeout_s: for the connection and all that is done with it.
-        log: where events and samples go.
+        timeout_s: For the connection and all that is done with it.
+        log: Where events and samples go.
         local_port: 0 lets the kernel choose.
 
     Raises:
-        TransferError: refused, unreachable or timed out.
+        TransferError: Refused, unreachable or timed out.
     """
     deadline = log.now() + timeout_s
     connecting = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     try:
-        connecting.bind(("0.0.0.0", local_port))  # noqa: S104 - a client's source address
+        # An empty host is any address: the client's own, which routing chooses.
+        connecting.bind(("", local_port))
         log.event("started", remote=list(address))
         _finish_connecting(connecting, address, timeout_s)
         log.event("connected", local=list(connecting.getsockname()), remote=list(address))
@@ -208,6 +213,7 @@ def connect(address: tuple[str, int], *, timeout_s: float, log: TransferLog, loc
 
 
 def _finish_connecting(connecting: socket.socket, address: tuple[str, int], timeout_s: float) -> None:
+    # connect_ex of a non-blocking socket: so the time-out is ours, and no signal handler of the socket module is in it.
     code = connecting.connect_ex(address)
     if code == errno.EINPROGRESS:
         connected = select.poll()
@@ -222,19 +228,19 @@ def accept(announce: Callable[[], None], *, port: int, timeout_s: float, log: Tr
     """Listen on a port, let the peer know, and take its connection; log ``started`` and ``connected``.
 
     Args:
-        announce: called once the port is open.
-        port: of this end.
-        timeout_s: for the connection and all that is done with it.
-        log: where events and samples go.
+        announce: Called once the port is open.
+        port: Of this end.
+        timeout_s: For the connection and all that is done with it.
+        log: Where events and samples go.
 
     Raises:
-        TransferError: nobody came in time.
+        TransferError: Nobody came in time.
     """
     deadline = log.now() + timeout_s
     with socket.create_server(("", port)) as listening:
         listening.settimeout(timeout_s)
         log.event("started", local_port=port)
-        announce()
+        announce()  # not before the port is open: the far end connects at once
         try:
             accepted, remote = listening.accept()
         except TimeoutError:

@@ -67,7 +67,7 @@ class Order(TypedDict):
         id: Of the transfer.
         steps: Each a verb and its object: ["take", bytes], ["give", payload in base 64], ["bulk", bytes].
         opens: Which end opens the connection (near: the client).
-        protocol: tcp or udp.
+        protocol: Tcp or udp.
         timeout_s: For all of it.
     """
 
@@ -108,11 +108,11 @@ class Passage:
     """How a hello is brought past a box over TCP.
 
     Attributes:
-        steps: what the far end does before it sends the object.
-        send: what the client does once the connection is open.
-        opens: which end opens the connection; ``both``: at once (simultaneous open, RFC 9293, section 3.5).
-        port: of the far end.
-        patience_s: how much longer than an ordinary conversation this takes.
+        steps: What the far end does before it sends the object.
+        send: What the client does once the connection is open.
+        opens: Which end opens the connection; ``both``: at once (simultaneous open, RFC 9293, section 3.5).
+        port: Of the far end.
+        patience_s: How much longer than an ordinary conversation this takes.
     """
 
     steps: tuple[Step, ...]

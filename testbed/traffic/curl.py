@@ -40,6 +40,7 @@ def curl(url: str, *, ca: Path, key_log: Path, timeout_s: float, log: TransferLo
     """
     log.event("started", url=url)
     began = log.now()
+    # HTTP/1.1, as our own client speaks: HTTP/2 would put several frames of its own before the first byte.
     argv = [
         "curl", "--silent", "--show-error", "--http1.1", "--cacert", str(ca), "--max-time", str(timeout_s),
         "--output", os.devnull, "--write-out", "%{json}", "--", url,
@@ -56,6 +57,7 @@ def curl(url: str, *, ca: Path, key_log: Path, timeout_s: float, log: TransferLo
         )
     if report.get("time_appconnect"):
         log.event("handshake", t_handshake=began + report["time_appconnect"])
+    # curl tells no timeline, only the total at the end: one sample, at the instant at which it ended.
     log.received(log.now(), int(report.get("size_download", 0)))
     if result.returncode:
         raise TransferError(result.stderr.strip() or f"curl ended with status {result.returncode}")

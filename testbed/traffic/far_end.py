@@ -29,8 +29,8 @@ def prepare(order: Order, peer: tuple[str, int]) -> Callable[[TransferLog], None
     """Get ready for a conversation that does not begin with the client's connection.
 
     Args:
-        order: as announced.
-        peer: the client's address and port.
+        order: As announced.
+        peer: The client's address and port.
 
     Returns:
         What does the far end's part, in a process of its own; None where the client connects.
@@ -56,6 +56,7 @@ def prepare(order: Order, peer: tuple[str, int]) -> Callable[[TransferLog], None
 def _bound(kind: socket.SocketKind, port: int) -> socket.socket:
     """A socket on a port on which the far end listens too: its peer tells it apart."""
     bound = socket.socket(socket.AF_INET, kind)
+    # The listeners are on this port already. A connected socket is found before a listening one, so none is disturbed.
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     bound.bind(("", port))
@@ -71,7 +72,7 @@ def converse(connected: socket.socket, order: Order, log: TransferLog) -> None:
             for step in steps_from_json(order["steps"]):
                 _take_step(connection, step)
     finally:
-        log.event("played")
+        log.event("played")  # before the close, which may wait for a deadline
         connection.close()
 
 
@@ -103,4 +104,4 @@ def _converse_in_datagrams(datagrams: socket.socket, steps: list[Step], timeout_
                 case Bulk(count):
                     for piece in object_pieces(count, _DATAGRAM_BYTES):
                         datagrams.send(piece)
-                        time.sleep(_DATAGRAM_INTERVAL_S)
+                        time.sleep(_DATAGRAM_INTERVAL_S)  # UDP has no congestion control of its own

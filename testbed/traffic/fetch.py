@@ -21,6 +21,7 @@ __all__ = ["fetch"]
 _MAX_HEADER_BYTES = 65_536
 _RECORD_BYTES = 16_384  # the most that a TLS record holds
 _HTTP_OK = 200
+_STATUS_WORDS = 2  # version and status; the reason may be empty
 
 
 def fetch(
@@ -29,19 +30,19 @@ def fetch(
     """Fetch ``https://host/path`` and log every step.
 
     Args:
-        host: goes into SNI and Host.
-        address: where to connect to.
-        path: of the object.
-        ca: certificate authority, PEM.
+        host: Goes into SNI and Host.
+        address: Where to connect to.
+        path: Of the object.
+        ca: Certificate authority, PEM.
         key_log: TLS secrets are appended there.
-        timeout_s: for all of it.
-        log: events ``started``, ``connected``, ``handshake``, ``bytes``, ``tcp_info``.
+        timeout_s: For all of it.
+        log: Events ``started``, ``connected``, ``handshake``, ``bytes``, ``tcp_info``.
 
     Returns:
         The TLS session as it went over the wire.
 
     Raises:
-        TransferError: what a user of the client would see.
+        TransferError: What a user of the client would see.
     """
     connection = connect(address, timeout_s=timeout_s, log=log)
     try:
@@ -64,6 +65,7 @@ def _read_response(session: _Session, log: TransferLog) -> None:
         head += data
         if len(head) > _MAX_HEADER_BYTES:
             raise TransferError("the server's header has no end")
+    # The first bytes of the object may have come in the record of the header: they count from that instant.
     header, body = head.split(b"\r\n\r\n", 1)
     expected = _content_length(header)
     received = len(body)
@@ -79,7 +81,7 @@ def _read_response(session: _Session, log: TransferLog) -> None:
 def _content_length(header: bytes) -> int:
     status, *fields = header.decode("latin-1").split("\r\n")
     parts = status.split()
-    if len(parts) < 2 or parts[1] != str(_HTTP_OK):  # noqa: PLR2004 - version and status
+    if len(parts) < _STATUS_WORDS or parts[1] != str(_HTTP_OK):
         raise TransferError(f"the server answered {status!r}")
     for field in fields:
         name, _, value = field.partition(":")
@@ -92,6 +94,7 @@ class _Session:
     """TLS between memory and a connection. ``pieces`` is what went over the wire."""
 
     def __init__(self, connection: Connection, host: str, ca: Path, key_log: Path) -> None:
+        # What a default context sends is what OpenSSL's configuration says: the plan's key `hello` sets it.
         context = ssl.create_default_context(cafile=str(ca))
         context.keylog_filename = str(key_log)
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -112,6 +115,7 @@ class _Session:
             try:
                 self._tls.do_handshake()
             except ssl.SSLWantReadError:
+                # Flush before waiting: the answer will be to what lies in the outgoing memory.
                 self._flush()
                 self._fill("the server closed the connection during the TLS handshake")
             except ssl.SSLError as error:
@@ -135,6 +139,7 @@ class _Session:
                 self._flush()
                 self._fill(None)
             except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+                # With or without close_notify: the header says how long the answer is, so nothing can be cut unseen.
                 return self._view[:0]
             except ssl.SSLError as error:
                 raise TransferError(f"TLS failed: {error.reason or error}") from error

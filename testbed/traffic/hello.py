@@ -13,14 +13,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Field", "client_hello", "handshake_message", "hello_fields"]
+__all__ = ["Field", "client_hello", "handshake_message", "hello_fields", "reproducible"]
 
 BROWSER_BYTES = 517  # browsers of 2021 pad to 512 bytes and the record header (RFC 7685)
 
 _HANDSHAKE, _CLIENT_HELLO = b"\x16", b"\x01"
 _CIPHERS = bytes.fromhex("130113021303c02bc02fc02cc030cca9cca8")
-_PADDING = 21
-_ENCRYPTED_CLIENT_HELLO = 0xFE0D
+_PADDING = 21  # RFC 7685
+_ENCRYPTED_CLIENT_HELLO = 0xFE0D  # draft-ietf-tls-esni
+_TRANSPORT_PARAMETERS = 57  # RFC 9001, section 8.2
+_RECORD_HEADER, _EXTENSION_HEADER = 5, 4
+
+
+def reproducible(seed: int) -> Random:
+    """A generator for bytes that only have to look random, the same for the same seed. Not for secrets."""
+    return Random(seed)  # noqa: S311 - by design: see above
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +45,18 @@ def client_hello(
     """A ClientHello in one TLS record.
 
     Args:
-        name: goes into server_name; None: without it.
-        size: of the record, bytes, reached with the padding extension (RFC 7685); None, or too small: no padding.
-        seed: of random, session ID and key share.
-        hides_name: add an encrypted_client_hello, which would hold the true name; ``name`` is then the outer one.
+        name: Goes into server_name; None: without it.
+        size: Of the record, bytes, reached with the padding extension (RFC 7685); None, or too small: no padding.
+        seed: Of random, session ID and key share.
+        hides_name: Add an encrypted_client_hello, which would hold the true name; ``name`` is then the outer one.
     """
     return b"".join(data for _, data in _record(name, size, seed, hides_name=hides_name))
 
 
 def handshake_message(name: str | None, *, transport_parameters: bytes, seed: int = 1) -> bytes:
     """A ClientHello without record header, with QUIC transport parameters (RFC 9001, section 8.2)."""
-    extension = _extension(57, transport_parameters)
-    return b"".join(data for _, data in _message(name, Random(seed), [("QUIC transport parameters", extension)]))  # noqa: S311 - reproducible, not secret
+    extension = _extension(_TRANSPORT_PARAMETERS, transport_parameters)
+    return b"".join(data for _, data in _message(name, reproducible(seed), [("QUIC transport parameters", extension)]))
 
 
 def hello_fields(name: str | None, *, size: int | None = BROWSER_BYTES, seed: int = 1) -> list[Field]:
@@ -66,15 +73,15 @@ _Parts = list[tuple[str, bytes]]
 
 
 def _record(name: str | None, size: int | None, seed: int, *, hides_name: bool) -> _Parts:
-    random = Random(seed)  # noqa: S311 - reproducible, not secret
+    random = reproducible(seed)
     more = []
     if hides_name:
         more.append(("encrypted client hello", _extension(_ENCRYPTED_CLIENT_HELLO, b"\x00" + random.randbytes(190))))
     state = random.getstate()
     message = _message(name, random, more)
-    missing = (size or 0) - 5 - _length(message) - 4
+    missing = (size or 0) - _RECORD_HEADER - _length(message) - _EXTENSION_HEADER
     if missing >= 0:
-        random.setstate(state)
+        random.setstate(state)  # the padded hello differs from the plain one by its padding alone
         message = _message(name, random, [*more, ("padding", _extension(_PADDING, bytes(missing)))])
     head = [
         ("TLS content type", _HANDSHAKE),

@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 __all__ = ["TransferLog"]
 
-_SAMPLES_PER_LINE = 64
+_SAMPLES_PER_LINE = 64  # lines of 1 to 6 kB: a run that is killed loses no more than the last of each kind
 
 
 class TransferLog:
     """The log of one transfer at one end.
 
     Args:
-        writer: the file.
-        transfer: the transfer's id.
+        writer: The file.
+        transfer: The transfer's id.
         side: ``client`` or ``server``.
-        start_ns: the start of the run on the clock of ``time.time_ns``.
+        start_ns: The start of the run on the clock of ``time.time_ns``.
     """
 
     def __init__(self, writer: LineWriter, *, transfer: str, side: str, start_ns: int) -> None:
@@ -43,7 +43,7 @@ class TransferLog:
 
     def event(self, event: str, **fields: object) -> None:
         """Write an event; the samples before it go first."""
-        self.flush()
+        self.flush()  # a reader goes through the file once, and trusts its order
         self._write(event, self.now(), fields)
 
     def received(self, t: float, total_bytes: int) -> None:

@@ -21,7 +21,7 @@ __all__ = ["NearEnd"]
 
 _DEFAULT_TTL = 64
 _POLL_S = 0.02
-_SHORTEST_S = 1e-6
+_SHORTEST_S = 1e-6  # of a download, so that no goodput is divided by zero
 _SILENCE_S = 3.0  # after which a download of datagrams is over
 _LARGEST_DATAGRAM = 65_535
 
@@ -31,9 +31,9 @@ class NearEnd:
     """Where the client is, and how it reaches the far end.
 
     Attributes:
-        address: the client's.
-        far: address of the far end.
-        announce: tells the far end the order of the conversation that comes from a port.
+        address: The client's.
+        far: Address of the far end.
+        announce: Tells the far end the order of the conversation that comes from a port.
     """
 
     address: str
@@ -47,19 +47,19 @@ class NearEnd:
         """Hold one conversation and download the object.
 
         Args:
-            passage: what the conversation is.
-            transfer: its id, for the far end's log.
-            port: the client's, used by no other conversation of the run.
-            size: of the object, bytes.
-            timeout_s: for all of it.
-            log: events ``started``, ``connected``, ``download``, ``bytes``, ``tcp_info``.
-            download_s: for the download alone, over TCP; a slower one is broken off.
+            passage: What the conversation is.
+            transfer: Its id, for the far end's log.
+            port: The client's, used by no other conversation of the run.
+            size: Of the object, bytes.
+            timeout_s: For all of it.
+            log: Events ``started``, ``connected``, ``download``, ``bytes``, ``tcp_info``.
+            download_s: For the download alone, over TCP; a slower one is broken off.
 
         Returns:
             Goodput of the download, bit/s, from the client's last packet before it to its last byte.
 
         Raises:
-            TransferError: what the client saw.
+            TransferError: What the client saw.
         """
         order = passage.order(transfer=transfer, size=size, timeout_s=timeout_s)
         if isinstance(passage, DatagramPassage):
@@ -67,7 +67,7 @@ class NearEnd:
         connection = self._open(passage, order, port, log)
         try:
             passage.send(StreamTalk(connection))
-            began = log.now()
+            began = log.now()  # here, not at the SYN: some evasions idle for minutes before they ask for the object
             log.event("download", size=size)
             if download_s is not None:
                 connection.hurry(download_s)
@@ -135,20 +135,21 @@ class StreamTalk(Talk):
         connection.send_at_once()
 
     def send(self, *payloads: bytes) -> None:
-        """See `Talk`."""
+        """Send each payload by a call of its own: with TCP_NODELAY each leaves in its own segments."""
         for payload in payloads:
             self._connection.send(payload)
 
     def send_to_die(self, payload: bytes) -> None:
-        """See `Talk`."""
+        """Send with time-to-live 1; what the kernel repeats later has the ordinary one."""
         self._connection.set_ttl(1)
         self._connection.send(payload)
+        # The segment has left by now: without congestion the kernel sends it within the system call.
         self._connection.set_ttl(_DEFAULT_TTL)
 
     def segment(
         self, payload: bytes = b"", *, flags: int = PSH | ACK, ttl: int = _DEFAULT_TTL, shift: int = 0
     ) -> bytes:
-        """See `Talk`."""
+        """Craft the segment that the kernel would send next, ``shift`` bytes off in sequence."""
         (near, near_port), (far, far_port) = self._connection.local, self._connection.remote
         sequence, acknowledged = self._connection.sequence_numbers()
         return tcp_segment(
@@ -157,13 +158,13 @@ class StreamTalk(Talk):
         )  # fmt: skip
 
     def emit(self, *datagrams: bytes) -> None:
-        """See `Talk`. The kernel fills in an IP identification of 0."""
+        """Put datagrams on the wire as they are; the kernel fills in an IP identification of 0."""
         with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
             for datagram in datagrams:
                 raw.sendto(datagram, (self._connection.remote[0], 0))
 
     def receive(self, count: int) -> bytes:
-        """See `Talk`. Raises TransferError if the far end closes before."""
+        """Wait for so many bytes. Raises TransferError if the far end closes before."""
         data = b""
         while len(data) < count:
             more = self._connection.receive(count - len(data))
@@ -173,10 +174,11 @@ class StreamTalk(Talk):
         return data
 
     def settle(self) -> None:
-        """See `Talk`. Raises TransferError if it takes too long."""
+        """Wait until all is acknowledged. Raises TransferError if it takes too long."""
+        # Nothing wakes a process when the last byte is acknowledged, so it is looked at now and then.
         while self._connection.unacknowledged():
             self._connection.wait(_POLL_S)
 
     def wait(self, seconds: float) -> None:
-        """See `Talk`."""
+        """Stay idle."""
         self._connection.wait(seconds)

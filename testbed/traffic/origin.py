@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import random
 import subprocess
 from string import Template
 from typing import TYPE_CHECKING
 
 from testbed.errors import GuestError
+from testbed.traffic.hello import reproducible
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +36,8 @@ _COMMENT = (
     "logs, with the names of many servers, and with the keys and signatures of authorities between."
 )
 _TIMESTAMPS = "1.3.6.1.4.1.11129.2.4.2"  # the list of signed certificate timestamps (RFC 6962, section 3.3)
-_TIMESTAMPS_OF = 3  # logs; the timestamps are of the right form and prove nothing
+# As many as browsers ask of a certificate that is valid for more than half a year. They prove nothing.
+_TIMESTAMPS_OF = 3  # logs
 _OWNER = "/C=ZZ/ST=Documentation and examples/L=Not a place on any map/O=Throttling testbed, made for emulation only"
 _PIECE_BYTES = 1 << 20  # of whole words of the generator: the bytes are those of one piece
 _NGINX = Template("""\
@@ -71,11 +72,11 @@ class CertificateAuthority:
     Predictable, then, and worth nothing outside.
 
     Args:
-        folder: of the authority; made if it is not there.
-        origin_key: the private key of all origins, PEM.
+        folder: Of the authority; made if it is not there.
+        origin_key: The private key of all origins, PEM.
 
     Raises:
-        GuestError: openssl failed.
+        GuestError: Openssl failed.
     """
 
     def __init__(self, folder: Path, origin_key: Path) -> None:
@@ -94,9 +95,10 @@ class CertificateAuthority:
 
         Args:
             names: DNS names that it serves.
-            address: of the origin, which it serves as well; None: it does not.
-            folder: of the origin.
+            address: Of the origin, which it serves as well; None: it does not.
+            folder: Of the origin.
         """
+        # By address too: a program that is given no name still connects to an origin whose certificate fits.
         alternative = [f"DNS:{name}" for name in names] + ([f"IP:{address}"] if address else [])
         _openssl(
             "-CA", str(self.certificate), "-CAkey", str(self._key), "-key", str(self._origin_key),
@@ -134,7 +136,7 @@ def _openssl(*arguments: str) -> None:
 def write_object(path: Path, size_bytes: int, seed: int) -> None:
     """An object of incompressible bytes, the same for the same seed; in pieces, for the guest's memory is small."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    generator = random.Random(seed)  # noqa: S311 - reproducible, not secret
+    generator = reproducible(seed)
     with path.open("wb") as file:
         for begin in range(0, size_bytes, _PIECE_BYTES):
             file.write(generator.randbytes(min(_PIECE_BYTES, size_bytes - begin)))

@@ -64,16 +64,16 @@ def replay(
     """Replay the client's side.
 
     Args:
-        recording: what to replay.
-        server: address of the replaying server.
-        announce: tells the server which replay comes from ``local_port``; called before connecting.
-        local_port: source port.
-        timeout_s: for all of it.
-        log: where events and samples go.
-        count: direction whose bytes are logged here, ``down`` for the client of a download.
+        recording: What to replay.
+        server: Address of the replaying server.
+        announce: Tells the server which replay comes from ``local_port``; called before connecting.
+        local_port: Source port.
+        timeout_s: For all of it.
+        log: Where events and samples go.
+        count: Direction whose bytes are logged here, ``down`` for the client of a download.
 
     Raises:
-        TransferError: what the client saw.
+        TransferError: What the client saw.
     """
     announce(local_port)
     connection = connect((server, PORT), timeout_s=timeout_s, log=log, local_port=local_port)
@@ -91,6 +91,7 @@ def _play(connection: Connection, recording: Recording, *, ours: str, log: Trans
             connection.send(message.payload)
             continue
         missing = len(message.payload)
+        # Never more than the rest of this message: the next one may depend on what we have to send first.
         while missing:
             data = connection.receive(missing)
             if not data:
@@ -107,6 +108,7 @@ def announce_to(control: Path, address: str, transfer: Announced) -> Callable[[i
     def announce(port: int) -> None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
             line.connect(str(control))
+            # The answer is waited for: a connection that overtook its announcement would be closed as a stranger's.
             line.sendall(json.dumps({"peer": [address, port], "transfer": transfer}).encode() + b"\n")
             if line.recv(1) != b"+":
                 raise TransferError("the replaying server did not take the announcement")
@@ -120,16 +122,17 @@ def serve_replays(
     """The replaying server: take announcements and connections until SIGTERM.
 
     Args:
-        control: path of the Unix socket.
-        recordings: folder of the recordings.
-        measurements: the file that the server's own view is appended to.
-        start_ns: start of the run.
-        ready: called once it listens.
+        control: Path of the Unix socket.
+        recordings: Folder of the recordings.
+        measurements: The file that the server's own view is appended to.
+        start_ns: Start of the run.
+        ready: Called once it listens.
 
     Returns:
         Exit status.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    # Announced and not yet come. A client announces before it connects, so a stranger on the port is none of ours.
     announced: dict[End, Announced] = {}
 
     with (

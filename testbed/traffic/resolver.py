@@ -25,7 +25,7 @@ _OPCODE = 0x7800
 _FORMAT_ERROR, _NO_SUCH_NAME, _NOT_IMPLEMENTED = 1, 3, 4
 _A, _PTR, _INTERNET = 1, 12, 1
 _TO_THE_QUESTION = 0xC000 | _HEADER.size  # a compressed name: as in the question, which follows the header
-_TTL_S = 60
+_TTL_S = 60  # long enough that no program asks twice in a transfer
 _LONGEST_LABEL = 63
 
 
@@ -40,7 +40,7 @@ def answer(query: bytes, names: Mapping[str, str]) -> bytes | None:
     """The response to a query.
 
     Args:
-        query: as received; it may hold anything.
+        query: As received; it may hold anything.
         names: DNS name (lower case, without final dot) to IPv4 address.
 
     Returns:
@@ -51,6 +51,7 @@ def answer(query: bytes, names: Mapping[str, str]) -> bytes | None:
     number, flags, questions, *_ = _HEADER.unpack_from(query)
     if flags & _IS_RESPONSE:
         return None
+    # Authoritative, and with recursion: so no stub resolver looks for a better server.
     flags = _IS_RESPONSE | _AUTHORITATIVE | _RECURSION_AVAILABLE | flags & (_OPCODE | _RECURSION_DESIRED)
     if flags & _OPCODE:
         return _HEADER.pack(number, flags | _NOT_IMPLEMENTED, 0, 0, 0, 0)

@@ -8,11 +8,10 @@ box looks at 3 to 15 more packets.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from random import Random
 from typing import TYPE_CHECKING
 
 from testbed.traffic.conversation import Passage, Take
-from testbed.traffic.hello import client_hello
+from testbed.traffic.hello import client_hello, reproducible
 from testbed.traffic.options import SERVER_NAME, option, whole
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ def low_ttl(about: str = "time-to-live of the fake: past the box, short of the s
 
 def _noise(size: int) -> bytes:
     """Bytes that no recogniser takes for a protocol."""
-    return b"\xaa" + Random(size).randbytes(size - 1)  # noqa: S311 - reproducible, not secret
+    return b"\xaa" + reproducible(size).randbytes(size - 1)  # no record type, no method, no version of SOCKS begins so
 
 
 def spoiled(segment: bytes) -> bytes:
@@ -46,6 +45,8 @@ def _after(fake: Callable[[Talk], bytes], name: str) -> Passage:
     hello = client_hello(name)
 
     def send(talk: Talk) -> None:
+        # The fake takes the hello's own sequence number: a box that keeps the first bytes that it sees never reads the
+        # hello.
         talk.emit(fake(talk))
         talk.send(hello)
 
@@ -60,7 +61,7 @@ class FakeHello:
     other: str = option("example.org", SERVER_NAME, "the name in the fake hello")
 
     def passage(self, name: str) -> Passage:
-        """See `registry.Evasion`."""
+        """Send the fake hello with a short life, then the true one."""
         return _after(lambda talk: talk.segment(client_hello(self.other), ttl=self.ttl), name)
 
 
@@ -72,7 +73,7 @@ class FakeRandom:
     size: int = option(150, whole(1, 1400), "of the random payload, bytes")
 
     def passage(self, name: str) -> Passage:
-        """See `registry.Evasion`."""
+        """Send noise with a short life, then the hello."""
         return _after(lambda talk: talk.segment(_noise(self.size), ttl=self.ttl), name)
 
 
@@ -83,7 +84,7 @@ class WrongChecksum:
     size: int = option(150, whole(1, 1400), "of the random payload, bytes")
 
     def passage(self, name: str) -> Passage:
-        """See `registry.Evasion`."""
+        """Send noise with a wrong checksum, then the hello."""
         return _after(lambda talk: spoiled(talk.segment(_noise(self.size))), name)
 
 
@@ -95,5 +96,5 @@ class WrongSequence:
     behind: int = option(_LONG_AGO, whole(2000, 1 << 30), "how far the sequence number lies back")
 
     def passage(self, name: str) -> Passage:
-        """See `registry.Evasion`."""
+        """Send noise that claims to be old, then the hello."""
         return _after(lambda talk: talk.segment(_noise(self.size), shift=-self.behind), name)

@@ -22,7 +22,7 @@ class FromOutside:
     hello_by: str = option("client", choice("client", "server", "both"), "who sends the hello")
 
     def passage(self, name: str) -> Passage:
-        """See `registry.Evasion`."""
+        """Let the far end open the connection, then let either end send the hello."""
         hello = client_hello(name)
         ours = hello if self.hello_by in {"client", "both"} else b""
         theirs = hello if self.hello_by in {"server", "both"} else b""
@@ -32,4 +32,5 @@ class FromOutside:
                 talk.send(ours)
             talk.receive(len(theirs))
 
+        # The far end takes before it gives, so that a hello of the client is seen before one of the server.
         return Passage(steps=(Take(len(ours)), Give(theirs)), send=send, opens="far")

@@ -23,7 +23,7 @@ def after_idling(name: str, seconds: float) -> Passage:
 
     def send(talk: Talk) -> None:
         talk.send(hello)
-        talk.settle()
+        talk.settle()  # a segment that is sent again would be a packet, and the flow not idle
         talk.wait(seconds)
         talk.send(_REQUEST)
 
@@ -37,5 +37,5 @@ class Idle:
     wait: float = option(610.0, span(0, 86_400), "how long to stay idle after the trigger")
 
     def passage(self, name: str) -> Passage:
-        """See `registry.Evasion`."""
+        """Send the hello, stay idle, then ask for the object."""
         return after_idling(name, self.wait)

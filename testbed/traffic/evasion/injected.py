@@ -23,6 +23,7 @@ def _with_injection(name: str, flags: int, ttl: int, when: str) -> Passage:
     hello = client_hello(name)
 
     def send(talk: Talk) -> None:
+        # Crafted, since a RST of the kernel would end the connection, and a FIN half of it.
         if when == "before":
             talk.emit(talk.segment(flags=flags, ttl=ttl))
         talk.send(hello)
@@ -40,7 +41,7 @@ class InjectedReset:
     when: str = option("after", _WHEN, "before or after the hello")
 
     def passage(self, name: str) -> Passage:
-        """See `registry.Evasion`."""
+        """Send the hello and a RST with a short life."""
         return _with_injection(name, RST, self.ttl, self.when)
 
 
@@ -52,5 +53,5 @@ class InjectedFin:
     when: str = option("after", _WHEN, "before or after the hello")
 
     def passage(self, name: str) -> Passage:
-        """See `registry.Evasion`."""
+        """Send the hello and a FIN with a short life."""
         return _with_injection(name, FIN | ACK, self.ttl, self.when)

@@ -33,11 +33,11 @@ class IpFragments:
     )
 
     def passage(self, name: str) -> Passage:
-        """See `registry.Evasion`."""
+        """Send the hello so that it dies, then the same segment in fragments."""
         hello = client_hello(name)
 
         def send(talk: Talk) -> None:
-            whole_segment = talk.segment(hello)
+            whole_segment = talk.segment(hello)  # before the kernel sends: afterwards it would be the next segment
             talk.send_to_die(hello)
             talk.emit(*fragments(whole_segment, self.size))
 

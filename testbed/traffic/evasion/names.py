@@ -24,7 +24,7 @@ class Plain:
     """No evasion: the hello as browsers send it."""
 
     def passage(self, name: str) -> Passage:
-        """See `registry.Evasion`."""
+        """Send the hello in one packet."""
         return in_one_packet(client_hello(name))
 
 
@@ -33,7 +33,7 @@ class Inverted:
     """Every bit of the payload turned over: the control of record and replay (IMC 2021, section 5)."""
 
     def passage(self, name: str) -> Passage:
-        """See `registry.Evasion`."""
+        """Send the hello with every bit turned over."""
         return in_one_packet(inverted(client_hello(name)))
 
 
@@ -42,7 +42,7 @@ class NoName:
     """A hello without server_name."""
 
     def passage(self, name: str) -> Passage:
-        """See `registry.Evasion`."""
+        """Send a hello without a name."""
         del name
         return in_one_packet(client_hello(None))
 
@@ -54,7 +54,7 @@ class OtherName:
     other: str = option(_INNOCUOUS, SERVER_NAME, "the name in the hello")
 
     def passage(self, name: str) -> Passage:
-        """See `registry.Evasion`."""
+        """Send a hello for the other name."""
         del name
         return in_one_packet(client_hello(self.other))
 
@@ -64,7 +64,7 @@ class TrailingDot:
     """The same name, fully qualified with a dot at its end (Censored Planet, 2021)."""
 
     def passage(self, name: str) -> Passage:
-        """See `registry.Evasion`."""
+        """Send the hello for the name with a dot behind it."""
         return in_one_packet(client_hello(name + "."))
 
 
@@ -75,6 +75,6 @@ class EncryptedHello:
     outer: str = option(_INNOCUOUS, SERVER_NAME, "the outer name")
 
     def passage(self, name: str) -> Passage:
-        """See `registry.Evasion`."""
+        """Send a hello whose readable name is the outer one."""
         del name
         return in_one_packet(client_hello(self.outer, hides_name=True))

@@ -25,5 +25,5 @@ class Padding:
     size: int = option(1600, whole(_PACKET_BYTES + 1, _RECORD_BYTES), "of the hello, bytes")
 
     def passage(self, name: str) -> Passage:
-        """See `registry.Evasion`."""
+        """Send a hello that is longer than a segment, so that the kernel cuts it."""
         return in_one_packet(client_hello(name, size=self.size))

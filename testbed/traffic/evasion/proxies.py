@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HttpProxy", "Socks"]
 
+_SOCKS_4 = 4  # the one of the two that takes an address in place of a name
 _PORT = HTTPS.to_bytes(2, "big")
 _TWITTER = bytes([104, 244, 42, 1])  # one of Twitter's addresses: the proxy, our far end, connects to nobody
 
@@ -39,7 +40,7 @@ class HttpProxy:
     """A CONNECT request."""
 
     def passage(self, name: str) -> Passage:
-        """See `registry.Evasion`."""
+        """Ask the proxy for a tunnel, then send the hello through it."""
         request = f"CONNECT {name}:{HTTPS} HTTP/1.1\r\nHost: {name}:{HTTPS}\r\n\r\n".encode()
         return _through([(request, b"HTTP/1.1 200 Connection established\r\n\r\n")], name)
 
@@ -51,8 +52,8 @@ class Socks:
     version: int = option(4, whole(4, 5), "of the protocol: 4 or 5")
 
     def passage(self, name: str) -> Passage:
-        """See `registry.Evasion`."""
-        if self.version == 4:  # noqa: PLR2004 - its own name
+        """Ask the proxy for a connection, then send the hello through it."""
+        if self.version == _SOCKS_4:
             return _through([(b"\x04\x01" + _PORT + _TWITTER + b"user\x00", b"\x00\x5a" + bytes(6))], name)
         host = name.encode("latin-1")
         request = b"\x05\x01\x00\x03" + bytes([len(host)]) + host + _PORT

@@ -7,11 +7,10 @@ changed. The keys are the box's (RFC 9001, section 5.2). The far end answers wit
 from __future__ import annotations
 
 from dataclasses import dataclass
-from random import Random
 
 from testbed.middlebox.recognise.quic import client_keys
 from testbed.traffic.conversation import DatagramPassage
-from testbed.traffic.hello import handshake_message
+from testbed.traffic.hello import handshake_message, reproducible
 from testbed.traffic.options import option, whole
 
 __all__ = ["Quic", "initial_packet"]
@@ -34,8 +33,8 @@ class Quic:
     datagrams: int = option(1, whole(1, 8), "over which the hello's CRYPTO frames are spread")
 
     def passage(self, name: str) -> DatagramPassage:
-        """See `registry.Evasion`."""
-        random = Random(self.version)  # noqa: S311 - reproducible, not secret
+        """Send the hello in QUIC Initial packets."""
+        random = reproducible(self.version)
         source, destination = random.randbytes(8), random.randbytes(8)
         parameter = bytes([_CONNECTION_ID_PARAMETER, len(source)]) + source
         message = handshake_message(name, transport_parameters=parameter)
@@ -59,10 +58,10 @@ def initial_packet(version: int, destination: bytes, source: bytes, number: int,
 
     Args:
         version: 1 or 2.
-        destination: connection ID of the server, from which the keys follow.
-        source: connection ID of the client.
-        number: of the packet.
-        frames: its payload; padding is added.
+        destination: Connection ID of the server, from which the keys follow.
+        source: Connection ID of the client.
+        number: Of the packet.
+        frames: Its payload; padding is added.
     """
     from cryptography.hazmat.primitives.ciphers import Cipher  # noqa: PLC0415 - slow, and for QUIC alone
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415

@@ -29,5 +29,5 @@ class RecordFirst:
     record: str = option("change_cipher_spec", choice(*_RECORDS), "what comes first")
 
     def passage(self, name: str) -> Passage:
-        """See `registry.Evasion`."""
+        """Send the other record and the hello in one packet."""
         return in_one_packet(_RECORDS[self.record] + client_hello(name))

@@ -15,7 +15,7 @@ class ServerHello:
     """The client connects and says nothing."""
 
     def passage(self, name: str) -> Passage:
-        """See `registry.Evasion`."""
+        """Let the far end send the hello."""
         hello = client_hello(name)
         return Passage(steps=(Give(hello),), send=lambda talk: _discard(talk.receive(len(hello))))
 

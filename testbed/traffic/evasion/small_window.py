@@ -25,6 +25,6 @@ class SmallWindow:
     size: int = option(1200, whole(_SEGMENT_BYTES + 1, _PACKET_BYTES), "of the hello, bytes")
 
     def passage(self, name: str) -> Passage:
-        """See `registry.Evasion`."""
+        """Send the hello to the port whose window is small, so that the kernel cuts it."""
         hello = client_hello(name, size=self.size)
         return Passage(steps=(Take(len(hello)),), send=lambda talk: talk.send(hello), port=SMALL_WINDOW)

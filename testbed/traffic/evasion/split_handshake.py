@@ -23,5 +23,6 @@ class SplitHandshake:
     """Evaded the boxes of 2022; nothing was published about those of 2021."""
 
     def passage(self, name: str) -> Passage:
-        """See `registry.Evasion`."""
+        """Open the connection from both ends at once, then send the hello."""
+        # "both": each end binds its port and connects, and the two SYNs cross (see `far_end.prepare`).
         return replace(in_one_packet(client_hello(name)), opens="both")

@@ -22,10 +22,11 @@ class TcpReverse:
     at: int = option(5, whole(1, BROWSER_BYTES - 1), "bytes of the hello in the first segment")
 
     def passage(self, name: str) -> Passage:
-        """See `registry.Evasion`."""
+        """Send the first segment so that it dies, then the second; the kernel repeats the first."""
         hello = client_hello(name)
 
         def send(talk: Talk) -> None:
+            # The kernel repeats it after a retransmission time-out, a second at the most; the box has decided by then.
             talk.send_to_die(hello[: self.at])
             talk.send(hello[self.at :])
 

@@ -18,6 +18,6 @@ class TcpSplit:
     at: int = option(5, whole(1, BROWSER_BYTES - 1), "bytes of the hello in the first segment")
 
     def passage(self, name: str) -> Passage:
-        """See `registry.Evasion`."""
+        """Send the hello in two calls: with TCP_NODELAY each leaves in a segment of its own."""
         hello = client_hello(name)
         return Passage(steps=(Take(len(hello)),), send=lambda talk: talk.send(hello[: self.at], hello[self.at :]))

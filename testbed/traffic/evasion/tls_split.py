@@ -25,5 +25,5 @@ class TlsSplit:
     at: int = option(40, whole(1, BROWSER_BYTES - _RECORD_HEADER - 1), "bytes of the message in the first record")
 
     def passage(self, name: str) -> Passage:
-        """See `registry.Evasion`."""
+        """Send the hello in two records, which fit into one packet."""
         return in_one_packet(split_record(client_hello(name), self.at))

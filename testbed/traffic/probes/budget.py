@@ -34,7 +34,7 @@ class Budget:
     most: int = option(30, whole(1, 60), "the largest number of packets before the hello")
 
     def run(self, trials: Trials) -> BudgetFound:
-        """See `registry.Probe`. ``always`` and ``at_most``: packets that were read in all flows, and in any."""
+        """Send more and more records before the hello. ``always``, ``at_most``: read in all flows, and in any."""
         hello = client_hello(trials.name)
         steps: list[BudgetStep] = []
         for before in range(1, self.most + 1):
@@ -42,7 +42,7 @@ class Budget:
             flows, read = count_over_flows(partial(trials.held_back, passage), self.flows)
             steps.append({"before": before, "flows": flows, "read": read})
             if not read:
-                break
+                break  # the budget is a maximum: what is not read here is not read later
         always, at_most = range_read(steps)
         return {"steps": steps, "always": always, "at_most": at_most}
 

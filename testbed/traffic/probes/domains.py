@@ -44,7 +44,7 @@ class Domains:
     names: tuple[str, ...] = option(KNOWN_NAMES, _NAMES, "the names to try")
 
     def run(self, trials: Trials) -> DomainsFound:
-        """See `registry.Probe`."""
+        """Send one hello for each name."""
         return {
             "names": [
                 {"name": name, "held_back": trials.held_back(in_one_packet(client_hello(name)))} for name in self.names

@@ -12,7 +12,9 @@ __all__ = ["echo_request", "hops"]
 _ECHO_REPLY, _ECHO, _TIME_EXCEEDED = 0, 8, 11
 _MOST_HOPS = 30
 _PATIENCE_S = 2.0
-_IDENTIFIER = 0x7E57
+_IDENTIFIER = 0x7E57  # tells our echoes from those of others in the same namespace
+_HEADER_BYTES = 8  # of ICMP
+_QUOTED_BYTES = 28  # IP and ICMP headers at least: what a router quotes (RFC 1812, section 4.3.2.3)
 
 
 def hops(destination: str) -> list[str | None]:
@@ -27,7 +29,7 @@ def hops(destination: str) -> list[str | None]:
             icmp.sendto(echo_request(ttl), (destination, 0))
             kind, sender = _answer(icmp, ttl)
             if kind == _ECHO_REPLY:
-                return found
+                return found  # the destination is no router, and is not in the list
             found.append(sender)
     return []
 
@@ -57,13 +59,13 @@ def _read(data: bytes) -> tuple[int | None, tuple[int, int] | None]:
     """Type of an ICMP message in an IP datagram, identifier and sequence of the echo that it is about."""
     start = (data[0] & 0x0F) * 4
     message = data[start:]
-    if len(message) < 8:  # noqa: PLR2004 - an ICMP header
+    if len(message) < _HEADER_BYTES:
         return None, None
     kind = message[0]
-    if kind == _TIME_EXCEEDED and len(message) > 28:  # noqa: PLR2004 - two headers
-        quoted = message[8:]
+    if kind == _TIME_EXCEEDED and len(message) > _QUOTED_BYTES:
+        quoted = message[_HEADER_BYTES:]
         message = quoted[(quoted[0] & 0x0F) * 4 :]
-        if len(message) < 8 or message[0] != _ECHO:  # noqa: PLR2004
+        if len(message) < _HEADER_BYTES or message[0] != _ECHO:
             return kind, None
     elif kind != _ECHO_REPLY:
         return kind, None

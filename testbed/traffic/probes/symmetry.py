@@ -21,7 +21,7 @@ class Symmetry:
     """Opened from inside and from outside, hello from the client and from the server."""
 
     def run(self, trials: Trials) -> SymmetryFound:
-        """See `registry.Probe`."""
+        """Try the four cases."""
         cases = (
             ("inside", "client", Plain()),
             ("inside", "server", ServerHello()),

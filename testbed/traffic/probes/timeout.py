@@ -25,7 +25,7 @@ class Timeout:
     precision: float = option(1.0, span(0.1, 60), "how exactly to search")
 
     def run(self, trials: Trials) -> TimeoutFound:
-        """See `registry.Probe`. The time lies in [``remembers_s``, ``forgets_s``]; None: beyond the longest tried."""
+        """Search for the time, which lies in [``remembers_s``, ``forgets_s``]; None: beyond the longest tried."""
         tried: list[TimeoutTried] = []
 
         def remembers(seconds: float) -> bool:
@@ -42,7 +42,7 @@ def bisect(remembers: Callable[[float], bool], longest: float, precision: float)
 
     (longest, None) if that is still remembered.
     """
-    if remembers(longest):
+    if remembers(longest):  # first, so that a box that never forgets costs one trial
         return longest, None
     low, high = 0.0, longest
     while high - low > precision:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["REQUEST", "Trials", "in_packets"]
 
 REQUEST = bytes.fromhex("1703030001") + b"\x00"  # a record of application data
-_SLOWER = 2.0
+_SLOWER = 2.0  # between a control, 1, and throttling, 5 or more
 _AT_ONCE = 8  # below the first congestion window, or the kernel would put the next ones together
 
 
@@ -31,15 +31,15 @@ class Trials:
     """See the module.
 
     Args:
-        near: the client.
-        name: the server name that the censor is known to act on.
-        size: of each download, bytes; more than the burst that a box lets pass.
-        timeout_s: of each conversation.
-        first_port: the client's ports count up from here.
-        begin: called with a conversation's number before it starts; returns its id and log.
+        near: The client.
+        name: The server name that the censor is known to act on.
+        size: Of each download, bytes; more than the burst that a box lets pass.
+        timeout_s: Of each conversation.
+        first_port: The client's ports count up from here.
+        begin: Called with a conversation's number before it starts; returns its id and log.
 
     Attributes:
-        count: conversations held so far.
+        count: Conversations held so far.
     """
 
     def __init__(
@@ -62,12 +62,13 @@ class Trials:
             Goodput of both, bit/s (None: failed), and whether the plain one was held back.
 
         Raises:
-            TransferError: the control failed too, so that nothing can be told.
+            TransferError: The control failed too, so that nothing can be told.
         """
         control_bps = self.goodput(NoName().passage(self.name))
         if control_bps is None:
             raise TransferError("the control download failed: without a working path there is nothing to compare with")
         plain_bps = self.goodput(Plain().passage(self.name))
+        # From here on a conversation that is slower is broken off: a throttled one would take five times as long.
         self._download_s = _SLOWER * self._size * 8 / control_bps
         return {
             "control_bps": control_bps,
@@ -81,6 +82,7 @@ class Trials:
 
     def goodput(self, passage: Passage) -> float | None:
         """Hold one conversation; the goodput of its download, bit/s, or None if it failed."""
+        # A port of its own for each conversation: a box remembers flows by their ports, for minutes.
         port = self._first_port + self.count
         transfer, log = self._begin(self.count)
         self.count += 1

@@ -41,7 +41,7 @@ class Ttl:
     most: int = option(30, whole(1, 30), "the last hop to try; never beyond the last router before the far end")
 
     def run(self, trials: Trials) -> TtlFound:
-        """See `registry.Probe`. ``after_hop`` is N, None where no hello that died on the way had an effect."""
+        """Let a hello die at one hop after the other. ``after_hop`` is N; None: no dying hello had an effect."""
         routers = hops(trials.near.far)
         tried: list[TtlTried] = []
         after_hop = None
