@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from testbed.middlebox.craft import tcp_segment
-from testbed.middlebox.packet import ACK, FIN, RST
 from testbed.middlebox.recognise import Hello, Outcome
 from testbed.middlebox.recognise.tls import recognise
 from testbed.traffic.evasion.fake import FakeHello, FakeRandom, WrongChecksum, WrongSequence, spoiled
-from testbed.traffic.evasion.injected import InjectedFin, InjectedReset
 from testbed.traffic.hello import client_hello
 from tests.traffic.evasion.talk import ENDS, SEQUENCE, RecordedTalk, played
 
@@ -61,12 +59,3 @@ def test_spoiling_changes_the_checksum_alone() -> None:
     changed = spoiled(segment)
     assert [index for index in range(len(segment)) if segment[index] != changed[index]] == [36, 37]
     assert spoiled(changed) == segment
-
-
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_injected_packets_carry_nothing_but_the_flag(when: str) -> None:
-    for evasion, flags in ((InjectedReset(when=when), RST), (InjectedFin(when=when), FIN | ACK)):
-        talk = played(evasion.passage("twitter.com"))
-        assert order(talk) == (["emit", "send"] if when == "before" else ["send", "emit"])
-        [packet] = talk.emitted()
-        assert (packet.flags, packet.payload, packet.ttl) == (flags, b"", 6)
