@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import socket
 import struct
 from collections import Counter
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from testbed.records.capture_file import Frame, datagram, read_frames
 from testbed.records.files import open_regular
+from testbed.records.ip_header import TCP, UDP, address_text, ip_version, read_ip_header
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from testbed.records.ip_header import IpHeader
+
 __all__ = ["BoxCaptures", "Crossing", "Identity", "crossing", "read_box_captures"]
 
-_IPV4 = struct.Struct("!BBHHHBBH4s4s")
-_IPV6 = struct.Struct("!IHBB16s16s")
-_TCP, _UDP = 6, 17
-_TCP_HEADER, _UDP_HEADER = 20, 8
-_VERSIONS = {4: _IPV4.size, 6: _IPV6.size}
-_FRAGMENT_OFFSET = 0x1FFF
-_FRAGMENT, _AUTHENTICATION = 44, 51
-_EXTENSIONS = frozenset({0, 43, _FRAGMENT, _AUTHENTICATION, 60})
-_ETHERNET_ADDRESS = 6
+_TCP_HEADER: Final = 20
+_UDP_HEADER: Final = 8
+_ETHERNET_ADDRESS: Final = 6
+_SHOWN_BYTES: Final = 20
 
 
 class Identity(NamedTuple):
@@ -72,119 +69,93 @@ class BoxCaptures:
     left_out: Counter[str] = field(default_factory=Counter)
 
 
+class _Seen(NamedTuple):
+    """A frame, the IP packet in it, and the header of that; None where there is none, or not all of it."""
+
+    frame: Frame
+    packet: bytes | None
+    header: IpHeader | None
+
+
 def read_box_captures(inside: Path, outside: Path, subscriber: str) -> BoxCaptures:
     """Read both sides of a box that stands on the line of ``subscriber`` (an address).
 
     Raises:
-        CaptureError: a file cannot be read.
+        CaptureError: A file cannot be read.
     """
-    sides = []
-    for path in (inside, outside):
-        with open_regular(path) as file:
-            sides.append(list(read_frames(file)))
-    captures = BoxCaptures(sides[0], sides[1], ip_address(subscriber).packed)
-    neighbours = _inner_neighbours(captures)
-    for side, frames in (("inside", captures.inside), ("outside", captures.outside)):
-        for frame in frames:
-            packet = datagram(frame)
-            unread = _why_left_out(packet)
-            if packet is None or unread is not None:
-                captures.left_out[unread or ""] += 1
+    sides = {"inside": _read_side(inside), "outside": _read_side(outside)}
+    frames = {side: [each.frame for each in seen] for side, seen in sides.items()}
+    captures = BoxCaptures(frames["inside"], frames["outside"], ip_address(subscriber).packed)
+    neighbours = {
+        _sender(each.frame)
+        for seen in sides.values()
+        for each in seen
+        if each.header is not None and each.header.source == captures.subscriber
+    }
+    for side, seen in sides.items():
+        for frame, packet, header in seen:
+            if packet is None or header is None:
+                has_version = packet is not None and ip_version(packet)
+                captures.left_out["IP headers cut short" if has_version else "frames without IP"] += 1
                 continue
-            upwards = _is_upwards(frame, packet, captures.subscriber, neighbours)
-            found = crossing(packet, frame.t_ns, upwards=upwards, side=side, number=frame.number)
+            upwards = _is_upwards(frame, header, captures.subscriber, neighbours)
+            found = _crossing(packet, header, frame.t_ns, upwards=upwards, side=side, number=frame.number)
             (captures.entered if upwards == (side == "inside") else captures.left).append(found)
             if found.identity.length > len(packet):
                 captures.left_out["the rest of packets that are longer than their frames"] += 1
     return captures
 
 
-def _why_left_out(packet: bytes | None) -> str | None:
-    """Why a frame cannot be compared; None if it can."""
-    header = _VERSIONS.get(packet[0] >> 4) if packet else None
-    if packet is None or header is None:
-        return "frames without IP"
-    return "IP headers cut short" if len(packet) < header else None
+def _read_side(path: Path) -> list[_Seen]:
+    seen = []
+    with open_regular(path) as file:
+        for frame in read_frames(file):
+            packet = datagram(frame)
+            seen.append(_Seen(frame, packet, None if packet is None else read_ip_header(packet)))
+    return seen
 
 
-def _ends(packet: bytes) -> tuple[bytes, bytes]:
-    """Source and destination of an IP packet with a whole header."""
-    if packet[0] >> 4 == 4:  # noqa: PLR2004 - the IP version is its own name
-        return packet[12:16], packet[16:20]
-    return packet[8:24], packet[24:40]
+def _sender(frame: Frame) -> bytes:
+    """Return the Ethernet address that a frame comes from."""
+    return frame.data[_ETHERNET_ADDRESS : 2 * _ETHERNET_ADDRESS]
 
 
-def _inner_neighbours(captures: BoxCaptures) -> set[bytes]:
-    """The Ethernet addresses that packets from the subscriber come from."""
-    found = set()
-    for frame in captures.inside + captures.outside:
-        packet = datagram(frame)
-        if packet is not None and _why_left_out(packet) is None and _ends(packet)[0] == captures.subscriber:
-            found.add(frame.data[_ETHERNET_ADDRESS : 2 * _ETHERNET_ADDRESS])
-    return found
+def _is_upwards(frame: Frame, header: IpHeader, subscriber: bytes, neighbours: set[bytes]) -> bool:
+    """Tell the direction by the packet's addresses, or else by the frame's.
+
+    The subscriber's address need not be among a packet's: a router's own packets (ICMP errors, say) have the router's.
+    But every frame comes from the neighbour on the subscriber's side, or from the one on the other.
+    """
+    if subscriber in {header.source, header.destination}:
+        return header.source == subscriber
+    return _sender(frame) in neighbours
 
 
-def _is_upwards(frame: Frame, packet: bytes, subscriber: bytes, neighbours: set[bytes]) -> bool:
-    """By the packet's addresses; a router's own packets, which have neither, by the frame's."""
-    source, destination = _ends(packet)
-    if subscriber in {source, destination}:
-        return source == subscriber
-    return frame.data[_ETHERNET_ADDRESS : 2 * _ETHERNET_ADDRESS] in neighbours
+def crossing(packet: bytes, t_ns: int, *, upwards: bool) -> Crossing:
+    """Return an IP packet that a box made, with its identity.
+
+    Raises:
+        ValueError: It has no whole IP header.
+    """
+    header = read_ip_header(packet)
+    if header is None:
+        raise ValueError(f"no IP packet: {packet[:_SHOWN_BYTES].hex(' ')}")
+    return _crossing(packet, header, t_ns, upwards=upwards)
 
 
-def crossing(packet: bytes, t_ns: int, *, upwards: bool, side: str = "", number: int = 0) -> Crossing:
-    """An IP packet with its identity, read as the box reads it; what follows its length (padding) is cut off."""
-    header = _ipv4_header(packet) if packet[0] >> 4 == 4 else _ipv6_header(packet)  # noqa: PLR2004
+def _crossing(
+    packet: bytes, header: IpHeader, t_ns: int, *, upwards: bool, side: str = "", number: int = 0
+) -> Crossing:
+    """Name a packet as the box reads it. What follows its length is cut off: Ethernet pads short frames."""
     packet = packet[: max(header.length, header.least)]
     source_port = destination_port = seq = 0
     start, end = header.body, min(header.length, len(packet))
     if not header.is_later_fragment and header.least <= start <= header.length:
-        if header.protocol == _TCP and start + _TCP_HEADER <= end:
+        if header.protocol == TCP and start + _TCP_HEADER <= end:
             source_port, destination_port, seq = struct.unpack_from("!HHI", packet, start)
-        elif header.protocol == _UDP and start + _UDP_HEADER <= end:
+        elif header.protocol == UDP and start + _UDP_HEADER <= end:
             source_port, destination_port = struct.unpack_from("!HH", packet, start)
-    source, destination = map(_text, _ends(packet))
-    ends = ((source, source_port), (destination, destination_port))
+    ends = ((address_text(header.source), source_port), (address_text(header.destination), destination_port))
     inside, outside = ends if upwards else ends[::-1]
     identity = Identity(upwards, *inside, *outside, header.ip_id, seq, header.length)
     return Crossing(identity, packet, t_ns, side, number)
-
-
-class _Header(NamedTuple):
-    """What of an IP header tells packets apart. ``body``: where the transport's header begins."""
-
-    least: int
-    length: int
-    ip_id: int
-    protocol: int
-    body: int
-    is_later_fragment: bool
-
-
-def _ipv4_header(packet: bytes) -> _Header:
-    first, _, length, ip_id, fragment, _, protocol, _, _, _ = _IPV4.unpack_from(packet)
-    body = (first & 0x0F) * 4
-    return _Header(_IPV4.size, length, ip_id, protocol, body, bool(fragment & _FRAGMENT_OFFSET))
-
-
-def _ipv6_header(packet: bytes) -> _Header:
-    """Walk over the extension headers, to the transport's or to the middle of a datagram."""
-    _, payload, protocol, _, _, _ = _IPV6.unpack_from(packet)
-    length, start, ip_id = _IPV6.size + payload, _IPV6.size, 0
-    while protocol in _EXTENSIONS and start + 8 <= min(length, len(packet)):
-        following, size = packet[start], packet[start + 1]
-        offset = 0
-        if protocol == _FRAGMENT:
-            word, ip_id = struct.unpack_from("!HI", packet, start + 2)
-            offset = word & 0xFFF8
-            start += 8
-        else:
-            start += (size + 2) * 4 if protocol == _AUTHENTICATION else (size + 1) * 8
-        protocol = following
-        if offset:
-            return _Header(_IPV6.size, length, ip_id, protocol, start, is_later_fragment=True)
-    return _Header(_IPV6.size, length, ip_id, protocol, start, is_later_fragment=False)
-
-
-def _text(address: bytes) -> str:
-    return socket.inet_ntop(socket.AF_INET if len(address) == 4 else socket.AF_INET6, address)  # noqa: PLR2004
