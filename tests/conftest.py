@@ -35,13 +35,13 @@ class FinishedRun:
     """A run directory and its manifest."""
 
     path: Path
-    manifest: dict[str, Any]
+    manifest: Any
 
     @property
     def records(self) -> RunDirectory:
         return RunDirectory.open(self.path)
 
-    def transfer(self, line: str, name: str) -> dict[str, Any]:
+    def transfer(self, line: str, name: str) -> Any:
         return next(each for each in self.manifest["transfers"] if (each["line"], each["name"]) == (line, name))
 
 

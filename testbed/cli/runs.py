@@ -11,7 +11,7 @@ import os
 import stat
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from testbed.cli.progress import Progress, say, show
 from testbed.engine.engine import ENGINES
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from testbed.engine.prepare.command import UserCommand
+    from testbed.records.manifest import Manifest
     from testbed.scenario.plan import Plan
 
 __all__ = ["new_run_folder", "probe_command", "run_command"]
@@ -60,7 +61,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         show(json.dumps({"run": str(folder), **run, "transfers": transfers}))
     else:
         table = sys.stderr if command else sys.stdout  # what a command prints on stdout is its own
-        show(transfer_table(manifest), file=table)
+        show(transfer_table(cast("Manifest", manifest)), file=table)
         show(f"run directory: {folder} (testbed report {folder})", file=table)
     if progress.lost is not None:
         say(f"testbed: {progress.lost}")

@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from testbed.middlebox.adapters.pcap import inspect_box
 from testbed.middlebox.events import Event, FlowForgotten, HelloUnread, event_from_json, event_name
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from testbed.middlebox.packet import Packet
     from testbed.middlebox.profile import Profile
+    from testbed.records.truth import TruthRecord
 
 __all__ = ["ThreeWay", "compare_three_ways"]
 
@@ -103,7 +104,7 @@ def compare_three_ways(trace: Sequence[Packet], folder: Path, profile: Profile, 
     _compare_timers(chain(*expected, last), log, result)
     result.wire = compare(
         read_box_captures(*captures, inside),
-        records,
+        cast("list[TruthRecord]", records),
         start_ns=start_ns,
         until_ns=stopped_ns,
         late_s=_LATE_S,

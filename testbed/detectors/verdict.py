@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeAlias, TypeVar, Union
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from testbed.records.jsonl import JsonValue
+from testbed.records.verdicts import VerdictDocument
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["JsonValue", "Mechanism", "Outcome", "Verdict", "inconclusive", "verdict_from_json", "verdict_to_json"]
 
-JsonValue: TypeAlias = Union[bool, int, float, str, Sequence["JsonValue"], Mapping[str, "JsonValue"], None]  # noqa: UP007  recursive
 _Choice = TypeVar("_Choice", bound=StrEnum)
-VERDICT_FIELDS = (
-    "detector",
-    "version",
-    "outcome",
-    "score",
-    "rate_bps",
-    "burst_bytes",
-    "mechanism",
-    "content_specific",
-    "onset_s",
-    "why",
-    "details",
-)
+VERDICT_FIELDS: Final = tuple(VerdictDocument.__annotations__)
 
 
 class Outcome(StrEnum):
@@ -100,9 +92,21 @@ def inconclusive(
     return Verdict(detector=detector, version=version, outcome=Outcome.INCONCLUSIVE, why=why, details=details or {})
 
 
-def verdict_to_json(verdict: Verdict) -> dict[str, JsonValue]:
+def verdict_to_json(verdict: Verdict) -> VerdictDocument:
     """Return a verdict as a JSON object with every field."""
-    return {name: getattr(verdict, name) for name in VERDICT_FIELDS}
+    return {
+        "detector": verdict.detector,
+        "version": verdict.version,
+        "outcome": verdict.outcome,
+        "score": verdict.score,
+        "rate_bps": verdict.rate_bps,
+        "burst_bytes": verdict.burst_bytes,
+        "mechanism": verdict.mechanism,
+        "content_specific": verdict.content_specific,
+        "onset_s": verdict.onset_s,
+        "why": verdict.why,
+        "details": verdict.details,
+    }
 
 
 def verdict_from_json(value: object, *, detector: str) -> Verdict:

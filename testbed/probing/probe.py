@@ -127,8 +127,10 @@ def read_findings(plan: Plan, folder: Path) -> dict[str, Any]:
         GuestError: it found nothing, since the path did not work.
     """
     own = plan.transfers[0]["id"]
-    events = {each["event"]: each for each in RunDirectory.open(folder).measurements() if each["transfer"] == own}
-    if "found" not in events:
-        reason = events["finished"]["error"] if "finished" in events else "it did not finish"
+    records = RunDirectory.open(folder).measurements(own)
+    found = next((record for record in reversed(records) if record["event"] == "found"), None)
+    if found is None:
+        finished = next((record for record in reversed(records) if record["event"] == "finished"), None)
+        reason = finished["error"] if finished is not None else "it did not finish"
         raise GuestError(f"the probe found nothing: {reason}; {folder} has what was recorded")
-    return {key: value for key, value in events["found"].items() if key not in {"t", "transfer", "side", "event"}}
+    return {key: value for key, value in found.items() if key not in {"t", "transfer", "side", "event"}}

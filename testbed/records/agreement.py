@@ -1,9 +1,18 @@
 """The box's log against the captures on both sides of it: two independent witnesses of every packet's fate.
 
-Every IP packet that entered the box, fragments included, must come out of the other side, bit by bit, at the same
-instant: unless the log says that it was dropped, delayed, held or rewritten. Nothing else may come out, but what the
-log says was injected or rewritten. Between an entry of the log and a packet stand direction, five-tuple (where the log
-has the flow), IP identification, sequence number, length and time.
+Every IP packet that entered the box, fragments included, must leave it on the other side, bit by bit, at the same
+instant, unless the log says that it was dropped, delayed, held or rewritten. Nothing else may leave it, except what the
+log says was injected or rewritten.
+
+The comparison has two halves. First every record of the log is joined with the packet that it is about, by direction,
+five-tuple (where the log has the flow), IP identification, sequence number, length and time. That gives each packet its
+fate, and so the list of what had to leave the box. Then the other capture is held against that list, bit by bit. The
+halves are kept apart because they fail apart: a record without a packet is a wrong log, a packet without a record is a
+drop that the log does not have.
+
+None of the keys is unique. IP identifications are 16 bits and begin anew, hosts that do not fragment send 0 in all of
+them, a retransmission has the sequence number and the length of the packet before it. Time decides between packets
+that are alike in everything else.
 
 The box's end is the end of the comparison: what came later, or waited then, is left out. What is left out is counted
 and named in the result: a comparison tells what it looked at.
@@ -13,19 +22,25 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from testbed.records.crossings import BoxCaptures, Crossing, Identity, crossing, read_box_captures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from testbed.records.truth import TruthRecord, Way
+
+    Ends = tuple[str, int, str, int]
+    Exits = dict[tuple[bool, bytes], list["_Exit"]]
+
 __all__ = ["Agreement", "BoxCaptures", "Identity", "compare", "read_box_captures"]
 
-_NS_PER_S = 1_000_000_000
-_FOREVER_NS = 1 << 63
-_EARLY_NS = 1000  # the log has arrivals in whole microseconds
-_FATES = frozenset({"packet_dropped", "packet_delayed", "packet_held", "packet_rewritten"})
+_NS_PER_S: Final = 1_000_000_000
+_FOREVER_NS: Final = 1 << 63
+# The kernel tells a queue when a packet arrived in whole microseconds (nfqnl_msg_packet_timestamp); captures have
+# nanoseconds. So a record may stand up to a microsecond before its packet.
+_EARLY_NS: Final = 1000
 
 
 @dataclass(slots=True)
@@ -33,16 +48,16 @@ class Agreement:
     """What the comparison found.
 
     Attributes:
-        compared: packets that entered and whose fate, as the log has it, was looked for on the other side.
-        not_compared: what the captures hold besides, by what it is: frames and packets of both sides.
-        dropped: packets that entered and did not leave, by the captures, but for those held or rewritten.
-        logged: packets that the log says were dropped.
-        delayed, held, rewritten, injected: packets of which the log says so.
-        only_captures, only_log: drops in one of them only; in ``only_log`` also what else the captures lack.
-        unexplained: packets that left the box without having entered it, and no entry says why.
-        mistimed: packets that left at another time than at that of their arrival or, if delayed, departure.
-        worst_s: the largest distance from that time.
-        entry_frames: where each dropped packet entered: (side, frame number).
+        compared: Packets that entered and whose fate, as the log has it, was looked for on the other side.
+        not_compared: What the captures hold besides, by what it is: frames and packets of both sides.
+        dropped: Packets that entered and did not leave, by the captures, except those held or rewritten.
+        logged: Packets that the log says were dropped.
+        delayed, held, rewritten, injected: Packets of which the log says so.
+        only_captures, only_log: Drops in one of them only; in ``only_log`` also what else the captures lack.
+        unexplained: Packets that left the box without having entered it, while no record says why.
+        mistimed: Packets that left at another time than that of their arrival or, if delayed, of their departure.
+        worst_s: The largest distance from that time, seconds.
+        entry_frames: Where each dropped packet entered: (side, frame number).
     """
 
     compared: int = 0
@@ -67,13 +82,48 @@ class Agreement:
 
 
 class _Record(NamedTuple):
-    """One packet event of the log."""
+    """What the log says of one packet.
+
+    Attributes:
+        event: The record's event.
+        direction: Of the packet.
+        ip_id, length: Of the packet; 0 where the box made it.
+        seq: Sequence number, or None: the record of a fragment that was held has none.
+        delay_ns: How much later a delayed packet leaves.
+        data: What leaves in place of the packet, or beside all packets.
+        t_ns: When the box did it, nanoseconds since 1970.
+        ends: Of the packet's flow; None where the log has no flow, as for fragments.
+    """
 
     event: str
-    t_ns: int
-    upwards: bool
-    ends: tuple[str, int, str, int] | None  # None where the log has no flow
-    fields: dict[str, Any]
+    direction: Way
+    ip_id: int = 0
+    length: int = 0
+    seq: int | None = None
+    delay_ns: int = 0
+    data: bytes = b""
+    t_ns: int = 0
+    ends: Ends | None = None
+
+    @property
+    def upwards(self) -> bool:
+        """Whether the packet goes from the client."""
+        return self.direction == "up"
+
+    @property
+    def is_fate(self) -> bool:
+        """Whether it is about a packet that entered."""
+        return self.event != "packet_injected"
+
+    @property
+    def makes_a_packet(self) -> bool:
+        """Whether a packet leaves the box that did not enter it so."""
+        return self.event in {"packet_injected", "packet_rewritten"}
+
+    @property
+    def identity(self) -> Identity:
+        """The packet, as far as the record names it."""
+        return Identity(self.upwards, *(self.ends or ("", 0, "", 0)), self.ip_id, self.seq or 0, self.length)
 
 
 @dataclass(slots=True)
@@ -94,7 +144,7 @@ class _Exit(NamedTuple):
 
 def compare(
     captures: BoxCaptures,
-    truth: Iterable[dict[str, Any]],
+    truth: Iterable[TruthRecord],
     *,
     start_ns: int = 0,
     until_ns: int = _FOREVER_NS,
@@ -103,16 +153,16 @@ def compare(
     """Compare the captures of one box with its log.
 
     Args:
-        captures: both sides.
-        truth: the box's records of truth.jsonl, in order.
-        start_ns: the instant that is their ``t`` = 0.
-        until_ns: when the box ended.
-        late_s: how late a packet may leave; a box in real time needs some.
+        captures: Both sides.
+        truth: The box's records of truth.jsonl, in order.
+        start_ns: The instant that is their ``t`` = 0, nanoseconds since 1970.
+        until_ns: When the box ended, likewise.
+        late_s: How late a packet may leave; a box in real time needs some.
     """
     result = Agreement()
     records = [each for each in _records(truth, start_ns) if each.t_ns < until_ns]
     entries = [_Entry(each) for each in captures.entered if each.t_ns < until_ns]
-    _join(entries, [each for each in records if each.event in _FATES], result)
+    _join(entries, [each for each in records if each.is_fate], result)
     kinds = Counter(each.event for each in records)
     result.logged += kinds["packet_dropped"]
     result.delayed, result.held = kinds["packet_delayed"], kinds["packet_held"]
@@ -124,14 +174,7 @@ def compare(
     return result
 
 
-def _count(
-    captures: BoxCaptures,
-    entries: int,
-    exits: dict[tuple[bool, bytes], list[_Exit]],
-    result: Agreement,
-    *,
-    until_ns: int,
-) -> None:
+def _count(captures: BoxCaptures, entries: int, exits: Exits, result: Agreement, *, until_ns: int) -> None:
     """Say how much was compared, and what was not."""
     waiting = sum(each.t_ns >= until_ns and each.entry is not None for alike in exits.values() for each in alike)
     late = sum(each.t_ns >= until_ns for each in (*captures.entered, *captures.left))
@@ -140,38 +183,75 @@ def _count(
     result.not_compared = {name: count for name, count in {**captures.left_out, **others}.items() if count}
 
 
-def _records(truth: Iterable[dict[str, Any]], start_ns: int) -> Iterable[_Record]:
-    flows: dict[int, tuple[str, int, str, int]] = {}
+def _records(truth: Iterable[TruthRecord], start_ns: int) -> Iterable[_Record]:
+    """Yield what the log says of packets, each with the ends of its flow."""
+    flows: dict[int, Ends] = {}
     for record in truth:
-        event = record["event"]
-        if event == "flow_opened":
+        if record["event"] == "flow_opened":
             flows[record["flow"]] = (
                 record["inside"], record["inside_port"], record["outside"], record["outside_port"],
             )  # fmt: skip
-        elif event.startswith("packet_"):
+            continue
+        found = _of_a_packet(record)
+        if found is not None:
             t_ns = start_ns + round(record["t"] * _NS_PER_S)
-            yield _Record(event, t_ns, record["direction"] == "up", flows.get(record["flow"]), record)
+            yield found._replace(t_ns=t_ns, ends=flows.get(record["flow"] or 0))
+
+
+def _of_a_packet(record: TruthRecord) -> _Record | None:
+    """Read a record, if it is about a packet. When it was, and of which flow, the caller adds."""
+    match record["event"]:
+        case "packet_dropped":
+            return _Record(
+                record["event"], record["direction"], record["ip_id"], record["length"], seq=record.get("seq")
+            )
+        case "packet_delayed":
+            return _Record(
+                record["event"], record["direction"], record["ip_id"], record["length"], seq=record.get("seq"),
+                delay_ns=record["delay_ns"],
+            )  # fmt: skip
+        case "packet_held":
+            return _Record(record["event"], record["direction"], record["ip_id"], record["length"])
+        case "packet_rewritten":
+            return _Record(
+                record["event"], record["direction"], record["ip_id"], record["length"], seq=record.get("seq"),
+                data=bytes.fromhex(record["data"]),
+            )  # fmt: skip
+        case "packet_injected":
+            return _Record(record["event"], record["direction"], data=bytes.fromhex(record["data"]))
+        case _:
+            return None
 
 
 def _join(entries: list[_Entry], records: list[_Record], result: Agreement) -> None:
-    """Give each record the packet that it is about: of several alike, the last that came before it."""
+    """Give each record the packet that it is about: of several alike, the last that came before it.
+
+    Records are taken in the order of time, not of the log: what a box does later (to a packet it held or delayed) it
+    also writes later, and packets must be offered to a record in the order in which the box met them.
+    """
     candidates = _Candidates(entries)
     held: set[tuple[bool, int]] = set()
     for record in sorted(records, key=lambda each: each.t_ns):
         entry = candidates.take(record)
-        datagram = (record.upwards, record.fields["ip_id"])
+        datagram = (record.upwards, record.ip_id)
         if record.event == "packet_held":
             held.add(datagram)
         if entry is not None:
             entry.record = record
         elif record.event == "packet_dropped" and datagram in held:
-            result.logged -= 1  # a datagram put together; its fragments have been held, each by a record of its own
+            # The box drops a datagram that it put together. No such packet entered: its fragments did, and each has a
+            # record of its own that says it was held. Counting it as a drop, too, would count its bytes twice.
+            result.logged -= 1
         else:
-            result.only_log.append(_identity_of(record))
+            result.only_log.append(record.identity)
 
 
 class _Candidates:
-    """Packets that entered and have no record yet, alike ones together."""
+    """Packets that entered and have no record yet, alike ones together.
+
+    They are alike in direction, IP identification and length: what every record has. Each group is two queues, those
+    that may already have come when the present record was written, and those still to come.
+    """
 
     def __init__(self, entries: list[_Entry]) -> None:
         self._later: dict[tuple[bool, int, int], deque[_Entry]] = {}
@@ -182,11 +262,13 @@ class _Candidates:
             self._later.setdefault(key, deque()).append(entry)
 
     def take(self, record: _Record) -> _Entry | None:
-        """The packet of a record. Records must come in the order of time."""
-        key = (record.upwards, record.fields["ip_id"], record.fields["length"])
+        """Return the packet of a record, and offer it no more. Records must come in the order of time."""
+        key = (record.upwards, record.ip_id, record.length)
         before, later = self._before.setdefault(key, []), self._later.get(key)
         while later and later[0].crossing.t_ns <= record.t_ns + _EARLY_NS:
             before.append(later.popleft())
+        # From the latest back: a box decides on a packet before the next one reaches it, so the packet meant is the one
+        # that came last. Older ones alike have passed, and have no record.
         for index in range(len(before) - 1, -1, -1):
             if _is_about(record, before[index].crossing.identity):
                 return before.pop(index)
@@ -194,19 +276,17 @@ class _Candidates:
 
 
 def _is_about(record: _Record, identity: Identity) -> bool:
-    return record.ends in {None, identity.ends} and record.fields.get("seq", identity.seq) == identity.seq
+    """Whether a record agrees with a packet in what it has; what it has not (flow, sequence number) cannot disagree."""
+    return record.ends in {None, identity.ends} and record.seq in {None, identity.seq}
 
 
-def _identity_of(record: _Record) -> Identity:
-    fields = record.fields
-    return Identity(
-        record.upwards, *(record.ends or ("", 0, "", 0)), fields["ip_id"], fields.get("seq", 0), fields["length"]
-    )
+def _exits(entries: list[_Entry], records: list[_Record]) -> Exits:
+    """Return what has to leave the box by the log, packets of the same bytes together, in the order of time.
 
-
-def _exits(entries: list[_Entry], records: list[_Record]) -> dict[tuple[bool, bytes], list[_Exit]]:
-    """What has to come out by the log, alike ones together, in the order of time."""
-    exits: dict[tuple[bool, bytes], list[_Exit]] = {}
+    A packet that no record is about has to leave as it came, at the instant of its arrival. One that was dropped, held
+    or rewritten has no exit of its own.
+    """
+    exits: Exits = {}
 
     def add(data: bytes, exit_: _Exit) -> None:
         exits.setdefault((exit_.identity.upwards, data), []).append(exit_)
@@ -216,26 +296,30 @@ def _exits(entries: list[_Entry], records: list[_Record]) -> dict[tuple[bool, by
         if record is None:
             add(packet.data, _Exit(packet.t_ns, packet.identity, entry))
         elif record.event == "packet_delayed":
-            add(packet.data, _Exit(record.t_ns + record.fields["delay_ns"], packet.identity, entry))
+            add(packet.data, _Exit(record.t_ns + record.delay_ns, packet.identity, entry))
     for record in records:
-        if record.event in {"packet_injected", "packet_rewritten"}:
-            data = bytes.fromhex(record.fields["data"])
-            identity = crossing(data, record.t_ns, upwards=record.upwards).identity
-            add(data, _Exit(record.t_ns, identity, None))
+        if record.makes_a_packet:
+            identity = crossing(record.data, record.t_ns, upwards=record.upwards).identity
+            add(record.data, _Exit(record.t_ns, identity, None))
     for alike in exits.values():
         alike.sort(key=lambda each: each.t_ns)
     return exits
 
 
 def _compare_exits(
-    exits: dict[tuple[bool, bytes], list[_Exit]],
+    exits: Exits,
     left: list[Crossing],
     result: Agreement,
     *,
     until_ns: int,
     late_ns: int,
 ) -> None:
-    """Take what left from what had to leave, in order."""
+    """Take what left from what had to leave, in order.
+
+    What is due and never left is missing: a packet that entered was dropped without a record, one of the box's own
+    making was announced and not sent. A packet that left and was not due is unexplained. Only packets due before the
+    box's end can be missing, for a delayed one may still wait in it.
+    """
     waiting = {key: deque(alike) for key, alike in exits.items()}
     for packet in left:
         due = waiting.get((packet.identity.upwards, packet.data))
@@ -259,7 +343,11 @@ def _compare_exits(
 
 
 def _name_dropped(entries: list[_Entry], result: Agreement) -> None:
-    """Count the drops that both witnesses have; one that came out all the same is in the log only."""
+    """Count the drops that both witnesses have; a packet that left all the same is dropped in the log only.
+
+    Such a packet is "unexplained" so far: it left, and its record says that it must not. Together the two are one
+    disagreement, not two. They are told by identity, as often as there are packets alike.
+    """
     surplus = Counter(result.unexplained)
     for entry in entries:
         if entry.record is None or entry.record.event != "packet_dropped":

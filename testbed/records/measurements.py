@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = [
-    "Accepted", "BytesSeen", "Connected", "Download", "End", "Finished", "Found", "Handshake", "Measurement", "Played",
-    "Side", "Started", "TcpInfo",
+    "Accepted", "BytesSeen", "ClientEvents", "Connected", "Download", "End", "Finished", "Found", "Handshake",
+    "Measurement", "Played", "Side", "Started", "TcpInfo", "by_transfer", "client_events", "instant", "received_bytes",
 ]  # fmt: skip
 
 Side = Literal["client", "server"]
@@ -92,6 +95,13 @@ class TcpInfo(_Measurement):
     rcv_rtt_us: list[int]
     rcv_space: list[int]
     total_retrans: list[int]
+    bytes_acked: list[int]
+    bytes_received: list[int]
+    min_rtt_us: list[int]
+    delivery_rate: list[int]
+    bytes_sent: list[int]
+    bytes_retrans: list[int]
+    rcv_ooopack: list[int]
 
 
 class Found(_Measurement):
@@ -113,3 +123,59 @@ class Finished(_Measurement):
 
 
 Measurement = Started | Connected | Handshake | Accepted | Played | Download | BytesSeen | TcpInfo | Found | Finished
+
+
+class ClientEvents(TypedDict, total=False):
+    """What a client noted of one transfer, as far as it came."""
+
+    started: Started
+    connected: Connected
+    handshake: Handshake
+    download: Download
+    finished: Finished
+
+
+def by_transfer(records: Iterable[Measurement]) -> dict[str, list[Measurement]]:
+    """Return the records of each transfer, in order."""
+    found: dict[str, list[Measurement]] = {}
+    for record in records:
+        found.setdefault(record["transfer"], []).append(record)
+    return found
+
+
+def client_events(records: Iterable[Measurement]) -> ClientEvents:
+    """Return the client's last record of each kind, of one transfer's records."""
+    found: ClientEvents = {}
+    for record in records:
+        if record["side"] != "client":
+            continue
+        match record["event"]:
+            case "started":
+                found["started"] = record
+            case "connected":
+                found["connected"] = record
+            case "handshake":
+                found["handshake"] = record
+            case "download":
+                found["download"] = record
+            case "finished":
+                found["finished"] = record
+    return found
+
+
+def instant(record: Connected | Handshake) -> float:
+    """Return when it happened: curl tells afterwards, in a field of its own."""
+    if record["event"] == "connected":
+        return record.get("t_connected", record["t"])
+    return record.get("t_handshake", record["t"])
+
+
+def received_bytes(records: Iterable[Measurement], side: Side) -> tuple[list[float], list[int]]:
+    """Return arrival times (seconds since the start of the run) and cumulative payload bytes, as one end saw them."""
+    times: list[float] = []
+    totals: list[int] = []
+    for record in records:
+        if record["event"] == "bytes" and record["side"] == side:
+            times += record["times"]
+            totals += record["totals"]
+    return times, totals

@@ -14,11 +14,20 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from testbed.errors import RecordError
 from testbed.records.files import read_regular, write_atomically
 from testbed.records.jsonl import read_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from testbed.records.manifest import Manifest
+    from testbed.records.measurements import Measurement
+    from testbed.records.plan import PlanDocument
+    from testbed.records.truth import TruthRecord
+    from testbed.records.verdicts import VerdictRecord
 
 __all__ = ["FORMAT", "SPOOL", "RunDirectory", "process_start"]
 
@@ -29,7 +38,11 @@ STATES = ("running", "checking", "incomplete", "complete")  # checking: all is r
 
 @dataclass(frozen=True, slots=True)
 class RunDirectory:
-    """A run directory that exists."""
+    """A run directory that exists.
+
+    Its records are typed as those are that a run writes, and are not checked: who reads a directory that may have been
+    changed catches `testbed.records.standing.MALFORMED`.
+    """
 
     path: Path
 
@@ -38,7 +51,7 @@ class RunDirectory:
         """Make a new one; a manifest that says "running" is in it at once.
 
         Raises:
-            RecordError: it exists and is not empty, or cannot be made.
+            RecordError: It exists and is not empty, or cannot be made.
         """
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -56,10 +69,10 @@ class RunDirectory:
 
     @classmethod
     def open(cls, path: Path) -> RunDirectory:
-        """An existing one.
+        """Return an existing one.
 
         Raises:
-            RecordError: it is none, or of a format that is not known.
+            RecordError: It is none, or of a format that is not known.
         """
         run = cls(path)
         manifest = run.manifest()
@@ -69,9 +82,13 @@ class RunDirectory:
             raise RecordError(f"{path}: state {manifest.get('state')!r} is unknown (known: {', '.join(STATES)})")
         return run
 
-    def manifest(self) -> dict[str, Any]:
-        """The manifest. Raises RecordError."""
-        return self._object("manifest.json")
+    def manifest(self) -> Manifest:
+        """Return the manifest, as it is at this moment.
+
+        Raises:
+            RecordError: It cannot be read, or is no JSON object.
+        """
+        return cast("Manifest", self._object("manifest.json"))
 
     def is_running(self) -> bool:
         """Whether the process that makes this run is still there; a run that says "running" without one has died."""
@@ -82,28 +99,31 @@ class RunDirectory:
         pid, started = process.get("pid"), process.get("started")
         return isinstance(pid, int) and started is not None and process_start(pid) == started
 
-    def write_manifest(self, manifest: dict[str, Any]) -> None:
+    def write_manifest(self, manifest: Mapping[str, object]) -> None:
         """Replace the manifest as a whole."""
         write_atomically(self.path / "manifest.json", json.dumps(manifest, indent=1) + "\n")
 
-    def truth(self, box: str | None = None) -> list[dict[str, Any]]:
-        """Ground truth in order, of all boxes or of one."""
-        return self._lines("truth.jsonl", lambda record: box is None or record["box"] == box)
+    def truth(self, box: str | None = None) -> list[TruthRecord]:
+        """Return the ground truth in order, of all boxes or of one."""
+        records = cast("list[TruthRecord]", self._lines("truth.jsonl"))
+        return [record for record in records if box is None or record["box"] == box]
 
-    def measurements(self, transfer: str | None = None) -> list[dict[str, Any]]:
-        """What clients saw, of all transfers or of one."""
-        return self._lines("measurements.jsonl", lambda record: transfer is None or record["transfer"] == transfer)
+    def measurements(self, transfer: str | None = None) -> list[Measurement]:
+        """Return what clients saw, of all transfers or of one."""
+        records = cast("list[Measurement]", self._lines("measurements.jsonl"))
+        return [record for record in records if transfer is None or record["transfer"] == transfer]
 
-    def verdicts(self) -> list[dict[str, Any]]:
-        """What detectors said, one verdict on one transfer each."""
-        return self._lines("verdicts.jsonl", lambda _: True)
+    def verdicts(self) -> list[VerdictRecord]:
+        """Return what detectors said, one verdict on one transfer each."""
+        return cast("list[VerdictRecord]", self._lines("verdicts.jsonl"))
 
-    def keep_verdicts(self, verdicts: list[dict[str, Any]]) -> None:
+    def keep_verdicts(self, verdicts: Iterable[VerdictRecord]) -> None:
         """Keep verdicts, in place of earlier ones of the same detectors.
 
         Raises:
-            RecordError: the folder cannot be written.
+            RecordError: The folder cannot be written.
         """
+        verdicts = list(verdicts)
         detectors = {each["detector"] for each in verdicts}
         kept = [each for each in self.verdicts() if each["detector"] not in detectors] + verdicts
         try:
@@ -111,19 +131,23 @@ class RunDirectory:
         except OSError as error:
             raise RecordError(f"verdicts cannot be kept in {self.path}: {error.strerror}") from error
 
-    def _lines(self, name: str, keep: Any) -> list[dict[str, Any]]:
+    def _lines(self, name: str) -> list[dict[str, Any]]:
         path = self.path / name
         if not path.exists():
             path = self.path / SPOOL / name
         if not path.exists():
             return []
         complete = self.manifest().get("state") in {"checking", "complete"}
-        return [record for record in read_lines(path, complete=complete) if keep(record)]
+        return list(read_lines(path, complete=complete))
 
     @property
-    def plan(self) -> dict[str, Any]:
-        """The plan that the guest ran. Raises RecordError."""
-        return self._object("plan.json")
+    def plan(self) -> PlanDocument:
+        """The plan that the guest ran.
+
+        Raises:
+            RecordError: It cannot be read, or is no JSON object.
+        """
+        return cast("PlanDocument", self._object("plan.json"))
 
     def _object(self, name: str) -> dict[str, Any]:
         path = self.path / name
@@ -139,7 +163,10 @@ class RunDirectory:
 
 
 def process_start(pid: int) -> int | None:
-    """When a process began, in the kernel's ticks since boot; None where there is none: ids are used again."""
+    """Return when a process began, in the kernel's ticks since boot, or None where there is none.
+
+    With it, a process can be told from a later one of the same id: ids are used again.
+    """
     try:
         # The name, in parentheses, may hold anything; the start is the 22nd field (proc(5)).
         return int(Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[19])

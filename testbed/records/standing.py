@@ -6,7 +6,7 @@ changed one of them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final, Literal
 
 from testbed.errors import CaptureError, InvalidRunError, RecordError
 from testbed.records.byte_stream import opened
@@ -16,22 +16,25 @@ from testbed.records.transfers import summarise_transfers
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from testbed.records.manifest import Manifest
     from testbed.records.run import RunDirectory
+
+    Compared = Literal["ok", "bytes", "throttled", "action", "rule", "drops"]
 
 __all__ = ["MALFORMED", "require_standing", "standing"]
 
-_COMPARED = ("ok", "bytes", "throttled", "action", "rule", "drops")
-MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
+_COMPARED: Final[tuple[Compared, ...]] = ("ok", "bytes", "throttled", "action", "rule", "drops")
+MALFORMED: Final = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
 """What reading a record raises whose keys are missing, or hold something else than they should."""
-_MOST_NAMED = 5
+_MOST_NAMED: Final = 5
 
 
 def require_standing(run: RunDirectory, *, even_if_invalid: bool) -> list[str]:
     """Return why a run must not be scored, as `standing` does.
 
     Raises:
-        InvalidRunError: it must not, and ``even_if_invalid`` was not asked for.
-        RecordError: likewise, where a record cannot be read.
+        InvalidRunError: It must not, and ``even_if_invalid`` was not asked for.
+        RecordError: Likewise, where a record cannot be read.
     """
     try:
         problems = standing(run)
@@ -48,10 +51,13 @@ def require_standing(run: RunDirectory, *, even_if_invalid: bool) -> list[str]:
 
 
 def standing(run: RunDirectory) -> list[str]:
-    """Why a run must not be scored, in sentences; empty for one that is complete, valid and unchanged.
+    """Return why a run must not be scored, in sentences; empty for one that is complete, valid and unchanged.
+
+    What the manifest says is looked at first, because it is read at once; records and captures are read only of a run
+    that claims to be worth it.
 
     Raises:
-        RecordError: a record cannot be read, or contradicts the run format.
+        RecordError: A record cannot be read, or contradicts the run format.
     """
     manifest = run.manifest()
     state = manifest.get("state")
@@ -68,13 +74,16 @@ def standing(run: RunDirectory) -> list[str]:
         raise RecordError(f"{run.path}: its records contradict the run format: {error!r}; run it again") from error
 
 
-def _said_problems(manifest: dict[str, Any]) -> list[str]:
-    problems = manifest.get("problems", [])
+def _said_problems(manifest: Manifest) -> list[str]:
+    problems: object = manifest.get("problems", [])  # whoever changed a manifest may have put anything there
     return [str(problem) for problem in problems] if isinstance(problems, list) else ["its problems are no list"]
 
 
-def _changed_transfers(run: RunDirectory, manifest: dict[str, Any]) -> list[str]:
-    """The transfers of which the manifest says otherwise than the records."""
+def _changed_transfers(run: RunDirectory, manifest: Manifest) -> list[str]:
+    """Return the transfers of which the manifest says otherwise than the records.
+
+    Times and rates are left out: they come from the same records as the bytes.
+    """
     told = {each["id"]: each for each in manifest["transfers"]}
     changed = []
     for found in summarise_transfers(run.plan, run.measurements(), run.truth()):
@@ -90,8 +99,8 @@ def _changed_transfers(run: RunDirectory, manifest: dict[str, Any]) -> list[str]
     return changed
 
 
-def _changed_captures(path: Path, manifest: dict[str, Any]) -> list[str]:
-    """The captures that are not there, or hold another number of packets than were captured."""
+def _changed_captures(path: Path, manifest: Manifest) -> list[str]:
+    """Return the captures that are not there, or hold another number of packets than were captured."""
     changed = []
     for name, counts in manifest["certificate"]["captures"].items():
         notes = CaptureNotes()

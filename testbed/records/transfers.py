@@ -1,18 +1,32 @@
-"""What each transfer came to: the client's measurements joined with the ground truth of its flow."""
+"""What each transfer came to: the client's measurements joined with the ground truth of its flow.
+
+A client knows addresses, ports and times; a box knows flows. They meet where both know the client's end of a
+connection: address, port, and a time. None of these is unique by itself: a port is used again, a box forgets a flow and
+meets it anew, and two boxes on one line both have the flow.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, TypedDict
+
+from testbed.records.measurements import by_transfer, client_events, instant, received_bytes
+from testbed.records.plan import planned_transfers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from testbed.records.manifest import TransferSummary
+    from testbed.records.measurements import ClientEvents, Connected, Download, Measurement
+    from testbed.records.plan import BoxPlan, PlanDocument, TransferPlan
+    from testbed.records.truth import HelloUnreadRecord, ThrottlingStartedRecord, TruthRecord, Way
+
 __all__ = ["summarise_transfers"]
 
-_WAYS = {"download": "down", "upload": "up"}
+_WAYS: Final[Mapping[str, Way]] = {"download": "down", "upload": "up"}
 # What an action means is said where it begins. One that does not say that it slows a flow down is no slowdown: a new
 # one must not become one by being unknown here.
-_SLOWS = "slows"
+_SLOWS: Final = "slows"
 
 _HELLOS = {
     "spans records": "hello in several records", "behind another record": "hello behind another record",
@@ -23,172 +37,182 @@ _HELLOS = {
 
 
 def summarise_transfers(
-    plan: Mapping[str, Any], measurements: Iterable[dict[str, Any]], truth: Iterable[dict[str, Any]]
-) -> list[dict[str, Any]]:
-    """One summary a transfer, in the plan's order.
+    plan: PlanDocument, measurements: Iterable[Measurement], truth: Iterable[TruthRecord]
+) -> list[TransferSummary]:
+    """Return one summary a transfer, in the plan's order; recordings and probes have none.
 
-    Returns:
-        Objects with ``id, name, line, sni, direction, role, kind, ok, bytes, start_s, duration_s, goodput_bps,
-        handshake_s, throttled, action, rule, drops, hello, error``. ``bytes`` are payload bytes in the transfer's
-        direction;
-        ``duration_s`` runs from the client's SYN to the last of them (where the client first does something else, as
-        in an evasion, from its ``download`` event), ``goodput_bps`` is their quotient;
-        ``handshake_s`` is the time from connection to the end of the TLS handshake. ``throttled``, ``action``,
-        ``rule`` and ``drops`` are ground truth of that time: ``action`` is what a box did to the flow or to the whole
-        line (a meter, ``delay``, or a way to end it; None: nothing), ``throttled`` whether that slows it down, as
-        the box says. ``hello`` is why a box that acted on nothing did not find the name in the hello; None: it did, or
-        there was none. A transfer that never began has ``error`` "did not run". A transfer whose outcome was published
-        has it in ``published``.
+    ``throttled``, ``action``, ``rule`` and ``drops`` are ground truth of the time between the client's SYN and the last
+    byte. What a box does to the flow goes before what it does to the whole line, which counts only where nothing was
+    done to the flow. A transfer that never began has the ``error`` "did not run".
     """
-    by_transfer: dict[str, list[dict[str, Any]]] = {}
-    for record in measurements:
-        by_transfer.setdefault(record["transfer"], []).append(record)
+    records = by_transfer(measurements)
     flows = _Flows(truth, plan.get("boxes", {}))
     return [
-        _summarise(transfer, by_transfer.get(transfer["id"], []), flows)
-        for phase in plan["phases"]
-        for line in phase["lines"]
-        for transfer in line["transfers"]
+        _summarise(transfer, records.get(transfer["id"], []), flows)
+        for transfer in planned_transfers(plan)
         if transfer["kind"] not in {"record", "probe"}
     ]
 
 
-def _summarise(transfer: dict[str, Any], records: list[dict[str, Any]], flows: _Flows) -> dict[str, Any]:
-    at = {record["event"]: record for record in records if record["side"] == "client"}
-    counting = "client" if transfer["direction"] == "download" else "server"
-    times, totals = received_bytes(records, counting)
+def _summarise(transfer: TransferPlan, records: list[Measurement], flows: _Flows) -> TransferSummary:
+    at = client_events(records)
+    times, totals = received_bytes(records, "client" if transfer["direction"] == "download" else "server")
     started = at["started"]["t"] if "started" in at else None
-    finished = at.get("finished")
     measured_from = at["download"]["t"] if "download" in at else started
     duration_s = None if measured_from is None or not times else times[-1] - measured_from
     received = totals[-1] if totals else 0
-    connected = at.get("connected")
-    handshake = at.get("handshake")
+    connected, finished = at.get("connected"), at.get("finished")
     flow = flows.find(connected, at.get("download")) if connected else None
-    if times and (flow is None or flow["action"] is None):
+    if times and (flow is None or flow.action is None):
         flow = flows.of_line(transfer, began=measured_from or 0.0, ended=times[-1]) or flow
-    published = {"published": transfer["published"]} if transfer.get("published") else {}
+    flow = flow or _Flow()
     return {
-        **{key: transfer[key] for key in ("id", "name", "line", "sni", "direction", "role", "kind")},
-        **published,
+        "id": transfer["id"],
+        "name": transfer["name"],
+        "line": transfer["line"],
+        "sni": transfer["sni"],
+        "direction": transfer["direction"],
+        "role": transfer["role"],
+        "kind": transfer["kind"],
+        **_published(transfer),
         "ok": bool(finished and finished["ok"]),
         "bytes": received,
         "start_s": started,
         "duration_s": duration_s,
         "goodput_bps": received * 8 / duration_s if duration_s else None,
-        "handshake_s": _instant(handshake) - _instant(connected) if handshake and connected else None,
-        "throttled": _is_throttled(flow),
-        "action": flow["action"] if flow else None,
-        "rule": flow["rule"] if flow else None,
-        "drops": flow["drops"] if flow else 0,
-        "hello": flow["hello"] if flow and flow["action"] is None else None,
+        "handshake_s": _handshake_s(at),
+        "throttled": flow.effect == _SLOWS,
+        "action": flow.action,
+        "rule": flow.rule,
+        "drops": flow.drops,
+        "hello": flow.hello if flow.action is None else None,
         "error": finished["error"] if finished else ("did not run" if started is None else "did not finish"),
     }
 
 
-def hello_in_words(record: dict[str, Any]) -> str | None:
-    """Why a box did not find the name in a hello; None where there was no hello to be found."""
-    reason: str = record["reason"]
+class _Published(TypedDict, total=False):
+    published: str
+
+
+def _published(transfer: TransferPlan) -> _Published:
+    published = transfer.get("published")
+    return {"published": published} if isinstance(published, str) and published else {}
+
+
+def _handshake_s(at: ClientEvents) -> float | None:
+    if "handshake" not in at or "connected" not in at:
+        return None
+    return instant(at["handshake"]) - instant(at["connected"])
+
+
+def hello_in_words(record: HelloUnreadRecord) -> str | None:
+    """Return why a box did not find the name in a hello, or None where there was no hello to be found."""
+    reason = record["reason"]
     if reason == "spans packets":
         # A box that gives up has seen some of the packets, and cannot know how many the others are.
-        is_whole = bool(record.get("size")) and record["bytes"] >= record["size"]
-        seen = record["packets"]
+        size, seen = record.get("size"), record["packets"]
+        is_whole = size is not None and 0 < size <= record["bytes"]
         return f"hello in {seen} packets" if is_whole and seen > 1 else f"hello in {max(seen + 1, 2)} packets or more"
     if reason == "not recognised":
         return None
     return _HELLOS.get(reason, f"hello: {reason}")
 
 
-def _is_throttled(flow: dict[str, Any] | None) -> bool:
-    return flow is not None and flow["effect"] == _SLOWS
+@dataclass(slots=True)
+class _Flow:
+    """What a box says of a flow, or of a whole line. Nothing, if it is as it was made."""
+
+    box: str = ""
+    opened: float = 0.0
+    forgotten: float | None = None
+    action: str | None = None
+    effect: str | None = None
+    rule: str | None = None
+    drops: int = 0
+    hello: str | None = None
+
+    def note(self, record: TruthRecord) -> None:
+        """Take in what a later event says."""
+        match record["event"]:
+            case "hello_unread":
+                self.hello = hello_in_words(record)
+            case "rule_matched":
+                self.rule = record["rule"]
+            case "throttling_started":
+                self.action, self.effect = record["meter"], record.get("effect")
+            case "blocking_started":
+                self.action, self.effect = record["action"], record.get("effect")
+            case "packet_dropped":
+                self.drops += 1
+            case "flow_forgotten":
+                self.forgotten = record["t"]
 
 
-def _instant(record: dict[str, Any]) -> float:
-    """When it happened: curl tells afterwards, in a field of its own."""
-    instant: float = record.get(f"t_{record['event']}", record["t"])
-    return instant
+@dataclass(slots=True)
+class _Line:
+    """What a box does to all traffic of a line, in which directions, and when it dropped packets."""
 
-
-def received_bytes(records: Iterable[dict[str, Any]], side: str) -> tuple[list[float], list[int]]:
-    """Arrival times (seconds since the start of the run) and cumulative payload bytes, as one end saw them."""
-    times: list[float] = []
-    totals: list[int] = []
-    for record in records:
-        if record["event"] == "bytes" and record["side"] == side:
-            times += record["times"]
-            totals += record["totals"]
-    return times, totals
-
-
-def _note_event(flow: dict[str, Any], record: dict[str, Any]) -> None:
-    """What a later event says of a flow."""
-    match record["event"]:
-        case "hello_unread":
-            flow["hello"] = hello_in_words(record)
-        case "rule_matched":
-            flow["rule"] = record["rule"]
-        case "throttling_started":
-            flow |= {"action": record["meter"], "effect": record.get("effect")}
-        case "blocking_started":
-            flow |= {"action": record["action"], "effect": record.get("effect")}
-        case "packet_dropped":
-            flow["drops"] += 1
-        case "flow_forgotten":
-            flow["forgotten"] = record["t"]
+    doing: _Flow
+    directions: set[Way]
+    drops: list[float] = field(default_factory=list)
 
 
 class _Flows:
     """The boxes' flows, by the client's end of the connection, and what boxes do to whole lines."""
 
-    def __init__(self, truth: Iterable[dict[str, Any]], boxes: dict[str, Any]) -> None:
-        self._by_end: dict[tuple[str, int], list[dict[str, Any]]] = {}
-        self._lines: dict[str, dict[str, Any]] = {}
-        known: dict[tuple[str, int], dict[str, Any]] = {}
+    def __init__(self, truth: Iterable[TruthRecord], boxes: Mapping[str, BoxPlan]) -> None:
+        self._by_end: dict[tuple[str, int], list[_Flow]] = {}
+        self._lines: dict[str, _Line] = {}
+        known: dict[tuple[str, int], _Flow] = {}  # boxes number their flows by themselves, each from 1
         for record in truth:
+            if record["box"] is None:
+                continue  # of a link
             if record["flow"] == 0 and record["box"] in boxes:
                 self._note_line(record, boxes[record["box"]])
             if not record["flow"]:
-                continue  # of a line, a fragment or a link: no flow's own
+                continue  # of a line, or of a fragment: no flow's own
             key = (record["box"], record["flow"])
             if record["event"] == "flow_opened":
-                known[key] = {
-                    "box": record["box"], "opened": record["t"], "forgotten": None, "action": None, "effect": None,
-                    "rule": None, "drops": 0, "hello": None,
-                }  # fmt: skip
+                known[key] = _Flow(record["box"], record["t"])
                 self._by_end.setdefault((record["inside"], record["inside_port"]), []).append(known[key])
             else:
-                _note_event(known[key], record)
+                known[key].note(record)
 
-    def _note_line(self, record: dict[str, Any], box: dict[str, Any]) -> None:
+    def _note_line(self, record: TruthRecord, box: BoxPlan) -> None:
         if record["event"] == "throttling_started":
-            self._lines[box["line"]] = {
-                "action": record["meter"],
-                "effect": record.get("effect"),
-                "rule": box["profile"]["rules"][0]["id"],
-                "directions": {name for name in ("up", "down") if record[name] is not None},
-                "drops": [],
-                "hello": None,
-            }
+            self._lines[box["line"]] = _Line(_line_action(record, box), _directions(record))
         elif record["event"] == "packet_dropped" and box["line"] in self._lines:
-            self._lines[box["line"]]["drops"].append(record["t"])
+            self._lines[box["line"]].drops.append(record["t"])
 
-    def of_line(self, transfer: dict[str, Any], *, began: float, ended: float) -> dict[str, Any] | None:
-        """What a box does to all traffic of a transfer's line in its direction; its drops are those of that time."""
+    def of_line(self, transfer: TransferPlan, *, began: float, ended: float) -> _Flow | None:
+        """Return what a box does to all traffic of a transfer's line in its direction, with the drops of that time."""
         line = self._lines.get(transfer["line"])
-        if line is None or _WAYS[transfer["direction"]] not in line["directions"]:
+        if line is None or _WAYS[transfer["direction"]] not in line.directions:
             return None
-        return {**line, "drops": sum(began <= t <= ended for t in line["drops"])}
+        return replace(line.doing, drops=sum(began <= t <= ended for t in line.drops))
 
-    def find(self, connected: dict[str, Any], download: dict[str, Any] | None) -> dict[str, Any] | None:
-        """The flow of a connection: the latest that was opened from that address and port before it was connected.
+    def find(self, connected: Connected, download: Download | None) -> _Flow | None:
+        """Return the flow of a connection: the latest that was opened from its end before it was connected.
 
-        Of several boxes on one line, that of the box that acted.
-        Where a download began later, the one that the box remembered then, or took the download for: a box may forget
-        an idle connection and see a new flow in what follows.
+        Later flows from the same port belong to later connections. Of several boxes on one line, the box that acted is
+        meant: one that let the flow pass says nothing about why it was slow.
+
+        Where a download began later, the flow is one that the box remembered then, or took the download for: a box may
+        forget an idle connection and see a new flow in what follows, opened after the client was connected.
         """
         flows = self._by_end.get((connected["local"][0], connected["local"][1]), [])
         if download is not None:
-            flows = [flow for flow in flows if flow["forgotten"] is None or flow["forgotten"] > download["t"]]
-            return next((flow for flow in flows if flow["action"]), flows[0] if flows else None)
-        latest = {flow["box"]: flow for flow in flows if flow["opened"] <= connected["t"]}
-        return max(latest.values(), key=lambda flow: flow["action"] is not None, default=None)
+            flows = [flow for flow in flows if flow.forgotten is None or flow.forgotten > download["t"]]
+            return next((flow for flow in flows if flow.action), flows[0] if flows else None)
+        latest = {flow.box: flow for flow in flows if flow.opened <= connected["t"]}
+        return max(latest.values(), key=lambda flow: flow.action is not None, default=None)
+
+
+def _line_action(record: ThrottlingStartedRecord, box: BoxPlan) -> _Flow:
+    rule = box["profile"]["rules"][0]["id"]  # a profile that meters a whole line has this rule alone
+    return _Flow(action=record["meter"], effect=record.get("effect"), rule=rule)
+
+
+def _directions(record: ThrottlingStartedRecord) -> set[Way]:
+    parameters: dict[Way, dict[str, float] | None] = {"up": record["up"], "down": record["down"]}
+    return {way for way, found in parameters.items() if found is not None}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.typing import RcKeyType
 
+    from testbed.records.manifest import TransferSummary
     from testbed.records.run import RunDirectory
 
 __all__ = ["write_figures"]
@@ -29,13 +31,14 @@ _FLOOR_KBPS = 8.0  # a window in which nothing arrived is drawn here
 _FIRST_SECONDS = 6.0  # as much as X21 Fig. 5 shows
 _NOT_FOR_A_FILE_NAME = re.compile("[^A-Za-z0-9-]")
 _TARGET, _CONTROL, _DROPPED = "#c0392b", "#2471a3", "#c0392b"
-_STYLE: dict[Any, Any] = {  # its keys are a type of matplotlib's own
+_STYLE: dict[RcKeyType, object] = {
     "figure.dpi": 110, "savefig.dpi": 150, "font.size": 9, "axes.grid": True, "grid.alpha": 0.3,
-    "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "throttling-testbed",
+    "axes.spines.top": False, "axes.spines.right": False,
+    "svg.hashsalt": "throttling-testbed",  # ids in an SVG are random without it, and no two pages of a run alike
 }  # fmt: skip
 
 
-def write_figures(run: RunDirectory, transfers: list[dict[str, Any]], folder: Path) -> dict[str, str]:
+def write_figures(run: RunDirectory, transfers: list[TransferSummary], folder: Path) -> dict[str, str]:
     """Draw what the run has data for, each as SVG and PNG.
 
     Returns:
@@ -58,9 +61,9 @@ def write_figures(run: RunDirectory, transfers: list[dict[str, Any]], folder: Pa
     return figures
 
 
-def _plotted_in_sequence(replays: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _plotted_in_sequence(replays: list[TransferSummary]) -> list[TransferSummary]:
     """The first throttled replay in each direction."""
-    chosen: dict[str, dict[str, Any]] = {}
+    chosen: dict[str, TransferSummary] = {}
     for transfer in replays:
         if transfer["throttled"]:
             chosen.setdefault(transfer["direction"], transfer)
@@ -76,7 +79,7 @@ def _save(figure: Figure, folder: Path, name: str) -> str:
     return f"{name}.svg"
 
 
-def _throughput(run: RunDirectory, replays: list[dict[str, Any]]) -> Figure:
+def _throughput(run: RunDirectory, replays: list[TransferSummary]) -> Figure:
     lines = list(dict.fromkeys(each["line"] for each in replays))
     directions = [each for each in ("download", "upload") if any(replay["direction"] == each for replay in replays)]
     figure, grid = plt.subplots(
@@ -101,7 +104,7 @@ def _throughput(run: RunDirectory, replays: list[dict[str, Any]]) -> Figure:
     return figure
 
 
-def _plot_throughput(axes: Axes, run: RunDirectory, replay: dict[str, Any]) -> None:
+def _plot_throughput(axes: Axes, run: RunDirectory, replay: TransferSummary) -> None:
     is_target = replay["role"] == "target"
     middles, rates = windowed_throughput(series(run, replay), _WINDOW_S)
     axes.step(

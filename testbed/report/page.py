@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from testbed.errors import RecordError
 from testbed.plain_text import html_text, one_line
@@ -22,6 +22,9 @@ from testbed.report.verdicts import verdict_table
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
+
+    from testbed.records.manifest import Manifest, TransferSummary
+    from testbed.records.verdicts import VerdictRecord
 
 __all__ = ["write_report"]
 
@@ -72,7 +75,7 @@ def write_report(
         raise RecordError(f"{path}: its records contradict the run format: {error!r}; run it again") from error
 
 
-def _write(run: RunDirectory, manifest: dict[str, Any], doubts: list[str], output: Path) -> list[Path]:
+def _write(run: RunDirectory, manifest: Manifest, doubts: list[str], output: Path) -> list[Path]:
     transfers = manifest["transfers"]
     output.mkdir(parents=True, exist_ok=True)
     figures = write_figures(run, transfers, output)
@@ -89,7 +92,7 @@ def _write(run: RunDirectory, manifest: dict[str, Any], doubts: list[str], outpu
 
 
 def _page(  # noqa: PLR0917 - private, and all that is on it
-    manifest: dict[str, Any], verdicts: list[dict[str, Any]], figures: dict[str, str], comparisons: list[Comparison],
+    manifest: Manifest, verdicts: list[VerdictRecord], figures: dict[str, str], comparisons: list[Comparison],
     folder: Path, doubts: list[str],
 ) -> str:  # fmt: skip
     transfers = manifest["transfers"]
@@ -115,7 +118,7 @@ def _page(  # noqa: PLR0917 - private, and all that is on it
     )
 
 
-def _banner(manifest: dict[str, Any], doubts: list[str]) -> str:
+def _banner(manifest: Manifest, doubts: list[str]) -> str:
     facts = (
         f"scenario {manifest['scenario']}, starting {iso_time(manifest['start_ns'])[:19]} UTC, "
         f"seed {manifest['seed']}, engine {manifest['engine']}, kernel {manifest['kernel']['hash']}: "
@@ -127,7 +130,7 @@ def _banner(manifest: dict[str, Any], doubts: list[str]) -> str:
     return f'<div class="banner bad">Invalid run: do not score it.<ul>{problems}</ul>{html_text(facts)}</div>'
 
 
-def _transfers(transfers: list[dict[str, Any]]) -> str:
+def _transfers(transfers: list[TransferSummary]) -> str:
     published = any("published" in transfer for transfer in transfers)
     rows = []
     previous = None
@@ -166,7 +169,7 @@ def _comparisons(comparisons: list[Comparison]) -> str:
     return _table(("quantity", "published", "source", "ours", "agrees"), rows) + note
 
 
-def _certificate(manifest: dict[str, Any]) -> str:
+def _certificate(manifest: Manifest) -> str:
     certificate = manifest["certificate"]
     network = certificate["network"]
     as_planned = (
@@ -176,10 +179,10 @@ def _certificate(manifest: dict[str, Any]) -> str:
     found = [("network read back", as_planned)]
     for name, counts in certificate["captures"].items():
         found.append((f"capture {name}", f"{counts['captured']} packets, {counts['dropped']} lost"))
-    for box, counts in certificate["agreement"].items():
-        only_one = counts["only_log"] + counts["only_captures"]
+    for box, agreed in certificate["agreement"].items():
+        only_one = agreed["only_log"] + agreed["only_captures"]
         drops = (
-            f"{counts['logged']} drops in the log, {counts['dropped']} by the captures, {only_one} in one of them only"
+            f"{agreed['logged']} drops in the log, {agreed['dropped']} by the captures, {only_one} in one of them only"
         )
         found.append((box, drops))
     found += [(f"{each['check']}: {each['state']}", each["about"]) for each in manifest.get("checks", [])]

@@ -8,20 +8,23 @@ https://censoredplanet.org/throttling. Values marked (figure) were read off a pu
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from testbed.report.series import NotCapturedError, Series, segments, series, windowed_throughput
 
 if TYPE_CHECKING:
+    from testbed.records.manifest import TransferSummary
     from testbed.records.run import RunDirectory
 
 __all__ = ["Comparison", "compare_with_published"]
 
-_CONVERGED_AFTER_S = 3.0  # X21 Fig. 4: windowed throughput after 3 s
-_WINDOW_S = 1.0
-_PUBLISHED_BYTES = range(383_000, 393_000)  # the image of X21 §5, and what TLS adds to it
+_CONVERGED_AFTER_S: Final = 3.0  # X21 Fig. 4: windowed throughput after 3 s
+_CONVERGED_BPS: Final = (130_000, 150_000)  # X21 §5
+_LONG_GAP_RTTS: Final = 5  # X21 §6.1
+_WINDOW_S: Final = 1.0
+_PUBLISHED_BYTES: Final = range(383_000, 393_000)  # the image of X21 §5, and what TLS adds to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Comparison:
     agrees: bool | None
 
 
-def compare_with_published(run: RunDirectory, transfers: list[dict[str, Any]]) -> list[Comparison]:
+def compare_with_published(run: RunDirectory, transfers: list[TransferSummary]) -> list[Comparison]:
     """Every published figure that this run has a transfer for."""
     rows: list[Comparison] = []
     for line in dict.fromkeys(transfer["line"] for transfer in transfers):
@@ -64,7 +67,7 @@ def compare_with_published(run: RunDirectory, transfers: list[dict[str, Any]]) -
     return rows
 
 
-def _converged(run: RunDirectory, line: str, direction: str, transfer: dict[str, Any]) -> list[Comparison]:
+def _converged(run: RunDirectory, line: str, direction: str, transfer: TransferSummary) -> list[Comparison]:
     rate = _rate_after(series(run, transfer), _CONVERGED_AFTER_S)
     if rate is None:
         return []
@@ -74,13 +77,13 @@ def _converged(run: RunDirectory, line: str, direction: str, transfer: dict[str,
             "130–150 kbit/s",
             "X21 §5",
             f"{rate / 1000:.0f} kbit/s",
-            130_000 <= round(rate, -3) <= 150_000,  # noqa: PLR2004 - X21 §5
+            _CONVERGED_BPS[0] <= round(rate, -3) <= _CONVERGED_BPS[1],  # as finely as it is published
         )
     ]
 
 
 def _download_rows(
-    run: RunDirectory, line: str, target: dict[str, Any], control: dict[str, Any] | None
+    run: RunDirectory, line: str, target: TransferSummary, control: TransferSummary | None
 ) -> list[Comparison]:
     arrivals = series(run, target)
     rows = []
@@ -99,38 +102,41 @@ def _download_rows(
     return rows + _drop_rows(run, line, target, arrivals)
 
 
-def _durations(line: str, target: dict[str, Any], control: dict[str, Any] | None) -> list[Comparison]:
+def _durations(line: str, target: TransferSummary, control: TransferSummary | None) -> list[Comparison]:
+    ours_s = target["duration_s"]
+    if ours_s is None:
+        return []
     rows = [
         Comparison(
-            f"duration of the 383 kB download replay ({line})", "≈ 23 s", "X21 Fig. 4 (figure)",
-            f"{target['duration_s']:.1f} s", None,
+            f"duration of the 383 kB download replay ({line})", "≈ 23 s", "X21 Fig. 4 (figure)", f"{ours_s:.1f} s", None
         )
     ]  # fmt: skip
-    if control is not None:
-        faster = target["duration_s"] / control["duration_s"]
+    control_s = None if control is None else control["duration_s"]
+    if control_s:
         rows.append(
             Comparison(
                 f"the same, bit-inverted ({line})", "≈ 4.1 s, 5.6 times faster", "X21 Fig. 4 (figure)",
-                f"{control['duration_s']:.1f} s, {faster:.1f} times faster", None,
+                f"{control_s:.1f} s, {ours_s / control_s:.1f} times faster", None,
             )
         )  # fmt: skip
     return rows
 
 
-def _drop_rows(run: RunDirectory, line: str, target: dict[str, Any], arrivals: Series) -> list[Comparison]:
+def _drop_rows(run: RunDirectory, line: str, target: TransferSummary, arrivals: Series) -> list[Comparison]:
     try:
         sent = segments(run, target)
     except NotCapturedError:
         return []  # the scenario asked for no captures at the box
-    rtt_s = run.plan["rtt_s"][line][run.plan["replay_server"]]
-    gaps = np.diff(arrivals.times_s) / rtt_s
-    if not gaps.size or not sent.dropped.any():
+    server = run.plan["replay_server"]
+    gaps = np.diff(arrivals.times_s)
+    if server is None or not gaps.size or not sent.dropped.any():
         return []
+    gaps /= run.plan["rtt_s"][line][server]
     before_first_drop = sent.length[: int(np.argmax(sent.dropped))].sum()
     return [
         Comparison(
             f"longest gap in delivery ({line})", "more than 5 RTT", "X21 §6.1",
-            f"{gaps.max():.1f} RTT", bool(gaps.max() > 5),  # noqa: PLR2004 - X21 §6.1
+            f"{gaps.max():.1f} RTT", bool(gaps.max() > _LONG_GAP_RTTS),
         ),
         Comparison(
             f"payload before the first drop ({line})", "≈ 17.5 kB", "X21 Fig. 5 (figure)",

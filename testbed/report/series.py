@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +13,21 @@ from numpy.typing import NDArray
 from testbed.errors import RecordError
 from testbed.records.capture_file import datagram, read_frames
 from testbed.records.files import open_regular
-from testbed.records.transfers import received_bytes
+from testbed.records.ip_header import TCP, read_ip_header
+from testbed.records.measurements import received_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from testbed.records.manifest import TransferSummary
     from testbed.records.run import RunDirectory
+    from testbed.records.truth import FlowOpenedRecord
 
 __all__ = ["NotCapturedError", "Segments", "Series", "segments", "series", "windowed_throughput"]
 
 Floats = NDArray[np.float64]
+
+_DATA_OFFSET_AT: Final = 12  # of the TCP header: its length in words, in the upper half of the byte
 
 
 class NotCapturedError(RecordError):
@@ -36,10 +42,10 @@ class Series:
     totals: Floats
 
 
-def series(run: RunDirectory, transfer: dict[str, Any]) -> Series:
+def series(run: RunDirectory, transfer: TransferSummary) -> Series:
     """The arrivals that the receiving end of a transfer noted."""
-    side = "client" if transfer["direction"] == "download" else "server"
-    times, totals = received_bytes(run.measurements(transfer["id"]), side)
+    records = run.measurements(transfer["id"])
+    times, totals = received_bytes(records, "client" if transfer["direction"] == "download" else "server")
     return Series(np.array(times) - (transfer["start_s"] or 0.0), np.array(totals, dtype=np.float64))
 
 
@@ -67,7 +73,7 @@ class Segments:
     dropped: NDArray[np.bool_]
 
 
-def segments(run: RunDirectory, transfer: dict[str, Any]) -> Segments:
+def segments(run: RunDirectory, transfer: TransferSummary) -> Segments:
     """The data segments of a transfer where they enter the box, and which of them the box dropped.
 
     Raises:
@@ -84,16 +90,16 @@ def segments(run: RunDirectory, transfer: dict[str, Any]) -> Segments:
     rows = _data_segments(path, ends, not_before_ns=round(opened["t"] * 1e9) + run.manifest()["start_ns"])
     if not rows:
         raise NotCapturedError(f"{path}: no data segment of {transfer['id']}")
-    first_t, first_seq = rows[0][0], rows[0][1]
+    first = rows[0]
     return Segments(
-        times_s=np.array([(t - first_t) / 1e9 for t, *_ in rows]),
-        sequence=np.array([float((seq - first_seq) & 0xFFFFFFFF) for _, seq, _, _ in rows]),
-        length=np.array([float(length) for *_, length, _ in rows]),
-        dropped=np.array([(seq, ip_id) in drops for _, seq, _, ip_id in rows]),
+        times_s=np.array([(row.t_ns - first.t_ns) / 1e9 for row in rows]),
+        sequence=np.array([float((row.seq - first.seq) & 0xFFFFFFFF) for row in rows]),
+        length=np.array([float(row.length) for row in rows]),
+        dropped=np.array([(row.seq, row.ip_id) in drops for row in rows]),
     )
 
 
-def _flow_of(run: RunDirectory, transfer: dict[str, Any]) -> tuple[dict[str, Any], set[tuple[int, int]]]:
+def _flow_of(run: RunDirectory, transfer: TransferSummary) -> tuple[FlowOpenedRecord, set[tuple[int, int]]]:
     """The opening of the flow as the box saw it, and (sequence number, IP identification) of what that box dropped.
 
     Of several boxes, the one that throttled.
@@ -105,7 +111,7 @@ def _flow_of(run: RunDirectory, transfer: dict[str, Any]) -> tuple[dict[str, Any
         for record in truth
         if connected is not None
         and record["event"] == "flow_opened"
-        and [record["inside"], record["inside_port"]] == connected["local"]
+        and (record["inside"], record["inside_port"]) == tuple(connected["local"])
         and record["t"] <= connected["t"]
     }
     if not latest:
@@ -121,24 +127,30 @@ def _flow_of(run: RunDirectory, transfer: dict[str, Any]) -> tuple[dict[str, Any
     return opened, drops
 
 
-def _data_segments(
-    path: Path, ends: tuple[str, int, str, int], *, not_before_ns: int
-) -> list[tuple[int, int, int, int]]:
-    """(time in ns, sequence number, payload length, IP identification) of one direction's data segments, in order."""
+class _Segment(NamedTuple):
+    t_ns: int
+    seq: int
+    length: int
+    ip_id: int
+
+
+def _data_segments(path: Path, ends: tuple[str, int, str, int], *, not_before_ns: int) -> list[_Segment]:
+    """Return one direction's data segments, in the order of the capture."""
     source, source_port, destination, destination_port = ends
-    addresses = bytes(map(int, source.split("."))) + bytes(map(int, destination.split(".")))
+    addresses = ip_address(source).packed, ip_address(destination).packed
     ports = struct.pack("!HH", source_port, destination_port)
     rows = []
     with open_regular(path) as file:
         for frame in read_frames(file):
             packet = datagram(frame)
-            if frame.t_ns < not_before_ns or packet is None or packet[12:20] != addresses:
+            header = None if frame.t_ns < not_before_ns or packet is None else read_ip_header(packet)
+            if packet is None or header is None or (header.source, header.destination) != addresses:
                 continue
-            start = (packet[0] & 0x0F) * 4
-            if packet[9] != 6 or packet[start : start + 4] != ports:  # noqa: PLR2004 - TCP
+            start = header.body
+            if header.protocol != TCP or packet[start : start + 4] != ports:
                 continue
-            total, ip_id = struct.unpack_from("!HH", packet, 2)
-            payload = total - start - (packet[start + 12] >> 4) * 4
+            payload = header.length - start - (packet[start + _DATA_OFFSET_AT] >> 4) * 4
             if payload > 0:
-                rows.append((frame.t_ns, struct.unpack_from("!I", packet, start + 4)[0], payload, ip_id))
+                (seq,) = struct.unpack_from("!I", packet, start + len(ports))
+                rows.append(_Segment(frame.t_ns, seq, payload, header.ip_id))
     return rows

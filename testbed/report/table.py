@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from testbed.plain_text import one_line
 from testbed.quantities import format_rate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from testbed.records.manifest import Manifest, TransferSummary
 
 __all__ = ["format_table", "ground_truth", "transfer_table"]
 
@@ -29,7 +31,7 @@ def format_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: f
     return "\n".join([line(head), line(["─" * width for width in widths]), *(line(row) for row in rows)])
 
 
-def transfer_table(manifest: dict[str, Any]) -> str:
+def transfer_table(manifest: Manifest) -> str:
     """The transfers of a run, line by line, and below it what the run was."""
     published = any("published" in transfer for transfer in manifest["transfers"])
     head = ("line", "transfer", "role", "goodput", "time", *(("published",) if published else ()), "ground truth")
@@ -43,7 +45,7 @@ def transfer_table(manifest: dict[str, Any]) -> str:
     return format_table(head, rows, right=frozenset({3, 4})) + "\n\n" + _summary(manifest)
 
 
-def _row(transfer: dict[str, Any], *, is_new_line: bool, published: bool) -> tuple[str, ...]:
+def _row(transfer: TransferSummary, *, is_new_line: bool, published: bool) -> tuple[str, ...]:
     goodput = format_rate(transfer["goodput_bps"]) if transfer["goodput_bps"] else "–"
     duration = f"{transfer['duration_s']:.1f} s" if transfer["duration_s"] is not None else "–"
     return (
@@ -57,7 +59,7 @@ def _row(transfer: dict[str, Any], *, is_new_line: bool, published: bool) -> tup
     )
 
 
-def ground_truth(transfer: dict[str, Any]) -> str:
+def ground_truth(transfer: TransferSummary) -> str:
     """What became of a transfer, in words: what a box did to it, why a box did not find it, or the client's error."""
     if transfer["action"] and not transfer["throttled"]:
         return f"ENDED by {transfer['rule']} ({transfer['action']}), {transfer['drops']} packets dropped"
@@ -70,7 +72,7 @@ def ground_truth(transfer: dict[str, Any]) -> str:
     return "not throttled"
 
 
-def _summary(manifest: dict[str, Any]) -> str:
+def _summary(manifest: Manifest) -> str:
     throttled = sum(transfer["throttled"] for transfer in manifest["transfers"])
     emulated, wall = manifest["emulated_s"], manifest["wall_s"]
     lines = [

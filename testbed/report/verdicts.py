@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from testbed.plain_text import html_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from testbed.records.manifest import TransferSummary
+    from testbed.records.verdicts import VerdictRecord
 
 __all__ = ["STYLE", "verdict_table"]
 
@@ -19,7 +22,7 @@ STYLE = """
 _SIGNS = {"throttled": "T", "not throttled": "–", "inconclusive": ""}
 
 
-def verdict_table(transfers: Sequence[dict[str, Any]], verdicts: Sequence[dict[str, Any]]) -> str:
+def verdict_table(transfers: Sequence[TransferSummary], verdicts: Sequence[VerdictRecord]) -> str:
     """A row a transfer, a column a detector that could judge any of them; a cell's title is the detector's reason.
 
     Args:
@@ -47,7 +50,7 @@ def verdict_table(transfers: Sequence[dict[str, Any]], verdicts: Sequence[dict[s
     return f'<table class="verdicts"><tr>{head}</tr>\n' + "\n".join(rows) + "</table>" + note
 
 
-def _cell(verdict: dict[str, Any] | None, truth: str) -> str:
+def _cell(verdict: VerdictRecord | None, truth: str) -> str:
     if verdict is None:
         return "<td></td>"
     outcome = verdict["outcome"]

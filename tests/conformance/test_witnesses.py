@@ -28,7 +28,7 @@ def data_of(original: Frame) -> str:
     return data.hex()
 
 
-def delayed(t: float, seconds: float, *, number: int = 2) -> dict[str, Any]:
+def delayed(t: float, seconds: float, *, number: int = 2) -> Any:
     return box(
         "packet_delayed", t, direction="down", seq=1000 * number, ip_id=number, length=1040,
         delay_ns=round(seconds * 1e9),
@@ -41,7 +41,7 @@ HELD = box("packet_held", 0.2, direction="down", ip_id=2, length=1040, offset=0)
 UNNAMED_DROP = box("packet_dropped", 0.2, direction="down", seq=2000, ip_id=2, length=1040) | {"flow": 0}
 
 
-def found(folder: Path, left: list[Frame], truth: list[dict[str, Any]], **options: Any) -> Agreement:
+def found(folder: Path, left: list[Frame], truth: list[Any], **options: Any) -> Agreement:
     """What left inwards of three packets that came from outside."""
     captures = read_box_captures(
         write_capture(folder / "inside.pcapng", left),
@@ -62,7 +62,7 @@ def found(folder: Path, left: list[Frame], truth: list[dict[str, Any]], **option
         ([FIRST, SECOND, THIRD], [HELD, box("packet_injected", 0.2, direction="down", data=data_of(SECOND))]),
     ],
 )
-def test_a_log_that_says_what_happened_agrees(tmp_path: Path, left: list[Frame], truth: list[dict[str, Any]]) -> None:
+def test_a_log_that_says_what_happened_agrees(tmp_path: Path, left: list[Frame], truth: list[Any]) -> None:
     assert found(tmp_path, left, truth).agrees
 
 
@@ -84,7 +84,7 @@ def test_a_log_that_says_what_happened_agrees(tmp_path: Path, left: list[Frame],
     ],
 )
 def test_a_log_that_says_something_else_is_found_out(
-    tmp_path: Path, left: list[Frame], truth: list[dict[str, Any]], what: str
+    tmp_path: Path, left: list[Frame], truth: list[Any], what: str
 ) -> None:
     result = found(tmp_path, left, truth)
     assert not result.agrees

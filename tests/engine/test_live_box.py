@@ -209,7 +209,7 @@ def test_evasive_cases_meet_the_same_fate(all_cases: dict[str, ThreeWay], name: 
 # Real TCP through the box.
 
 
-def fates(records: Iterable[dict[str, Any]]) -> list[tuple[Any, ...]]:
+def fates(records: Iterable[Any]) -> list[tuple[Any, ...]]:
     """What was done to packets, but for the instant."""
     keys = ("event", "flow", "direction", "seq", "ack", "ip_id", "length", "data", "reason")
     return [tuple(record.get(key) for key in keys) for record in records if record["event"].startswith("packet_")]

@@ -1,4 +1,4 @@
-"""Run directories made by hand, for tests of what reads them."""
+"""Run directories made by hand, for tests of what reads them. Records are `Any`: some are wrong on purpose."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ START_NS = 1_615_366_800_000_000_000
 BOX = "mobile-tspu"
 
 
-def transfer(**changes: Any) -> dict[str, Any]:
+def transfer(**changes: Any) -> Any:
     """What a run's manifest says of a throttled download replay of 2 kB in 4 s."""
     return {
         "id": "mobile/01-image-download-original", "name": "replay image, download, original", "line": "mobile",
@@ -34,23 +34,23 @@ def transfer(**changes: Any) -> dict[str, Any]:
     } | changes  # fmt: skip
 
 
-def client(event: str, t: float, **fields: Any) -> dict[str, Any]:
+def client(event: str, t: float, **fields: Any) -> Any:
     """A line of measurements.jsonl."""
     return {"t": t, "transfer": transfer()["id"], "side": "client", "event": event} | fields
 
 
-def box(event: str, t: float, **fields: Any) -> dict[str, Any]:
+def box(event: str, t: float, **fields: Any) -> Any:
     """A line of truth.jsonl."""
     return {"t": t, "wall": "", "box": BOX, "flow": 1, "community_id": "1:x", "event": event} | fields
 
 
-def opened(t: float, **fields: Any) -> dict[str, Any]:
+def opened(t: float, **fields: Any) -> Any:
     """A flow that the box saw opening."""
     ends = {"inside": SUBSCRIBER, "inside_port": PORT, "outside": ORIGIN, "outside_port": 443}
     return box("flow_opened", t, protocol="tcp", **ends) | fields
 
 
-def dropped(t: float, *, seq: int, ip_id: int, length: int = 1040, **fields: Any) -> dict[str, Any]:
+def dropped(t: float, *, seq: int, ip_id: int, length: int = 1040, **fields: Any) -> Any:
     """A packet on its way down that the box dropped."""
     return (
         box("packet_dropped", t, direction="down", seq=seq, ip_id=ip_id, length=length, reason="token_bucket") | fields
@@ -78,7 +78,7 @@ CHECKS = [
 ]
 
 
-def manifest(**changes: Any) -> dict[str, Any]:
+def manifest(**changes: Any) -> Any:
     """A manifest of a valid run."""
     return {
         "format": 1, "state": "complete", "scenario": "made-by-hand", "title": "Made by hand", "seed": 7,
@@ -96,8 +96,8 @@ def manifest(**changes: Any) -> dict[str, Any]:
 def write_run(
     folder: Path,
     *,
-    measurements: Iterable[dict[str, Any]] = MEASUREMENTS,
-    truth: Iterable[dict[str, Any]] = TRUTH,
+    measurements: Iterable[Any] = MEASUREMENTS,
+    truth: Iterable[Any] = TRUTH,
     **changes: Any,
 ) -> RunDirectory:
     """A run directory with these records."""
@@ -130,7 +130,7 @@ def write_capture(path: Path, frames: Iterable[Frame]) -> Path:
     return path
 
 
-def write_all(writer: LineWriter, records: Iterable[dict[str, Any]]) -> None:
+def write_all(writer: LineWriter, records: Iterable[Any]) -> None:
     """Append records and close."""
     for record in records:
         writer.write(record)

@@ -27,7 +27,7 @@ UP = frame(4, 0.4, down=False, seq=5, ip_id=9, payload_bytes=0)
 ARP = Frame(5, START_NS, 1, bytes(12) + b"\x08\x06" + bytes(46))
 
 
-def found(folder: Path, inside: list[Frame], outside: list[Frame], truth: list[dict[str, Any]]) -> Agreement:
+def found(folder: Path, inside: list[Frame], outside: list[Frame], truth: list[Any]) -> Agreement:
     captures = read_box_captures(
         write_capture(folder / "inside.pcapng", inside), write_capture(folder / "outside.pcapng", outside), SUBSCRIBER
     )

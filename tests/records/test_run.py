@@ -15,6 +15,8 @@ from tests.records.build import TRUTH, write_run
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from testbed.records.verdicts import VerdictRecord
+
 
 def test_a_new_run_is_running_and_can_be_read_at_once(tmp_path: Path) -> None:
     RunDirectory.create(tmp_path / "a" / "run")
@@ -125,9 +127,17 @@ def test_numbers_and_text_of_a_manifest_survive(tmp_path: Path) -> None:
     assert json.loads((run.path / "manifest.json").read_text()) == wanted
 
 
+def verdict(detector: str, why: str) -> VerdictRecord:
+    return {
+        "subject": "all", "detector": detector, "version": "1", "outcome": "throttled", "score": None,
+        "rate_bps": None, "burst_bytes": None, "mechanism": None, "content_specific": None, "onset_s": None,
+        "why": why, "details": {},
+    }  # fmt: skip
+
+
 def test_later_verdicts_of_a_detector_replace_its_earlier_ones(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
-    old, other, new = ({"detector": name, "why": why} for name, why in (("a", "old"), ("b", "old"), ("a", "new")))
+    old, other, new = (verdict(name, why) for name, why in (("a", "old"), ("b", "old"), ("a", "new")))
     run.keep_verdicts([old, other])
     run.keep_verdicts([new])
     assert run.verdicts() == [other, new]
@@ -137,4 +147,4 @@ def test_a_folder_that_takes_no_verdicts_says_so(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
     (tmp_path / "run/verdicts.jsonl").mkdir()  # in the way, for root too
     with pytest.raises(RecordError, match=r"verdicts\.jsonl is a folder"):
-        run.keep_verdicts([{"detector": "a"}])
+        run.keep_verdicts([verdict("a", "so")])

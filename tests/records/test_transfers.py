@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from testbed.records.transfers import received_bytes, summarise_transfers
+from testbed.records.measurements import received_bytes
+from testbed.records.transfers import summarise_transfers
 from tests.records.build import BOX, MEASUREMENTS, TRUTH, box, client, dropped, opened, transfer
+
+if TYPE_CHECKING:
+    from testbed.records.manifest import TransferSummary
 
 PLANNED = {key: transfer()[key] for key in ("id", "name", "line", "sni", "direction", "role", "kind")}
 
 
 def summarise(
-    measurements: list[dict[str, Any]],
-    truth: list[dict[str, Any]],
+    measurements: list[Any],
+    truth: list[Any],
     *,
     boxes: dict[str, Any] | None = None,
     **planned: Any,
-) -> dict[str, Any]:
+) -> TransferSummary:
     transfers = [PLANNED | planned, PLANNED | {"id": "r", "kind": "record"}]
-    plan = {"boxes": boxes or {}, "phases": [{"lines": [{"transfers": transfers}]}]}
+    plan: Any = {"boxes": boxes or {}, "phases": [{"lines": [{"transfers": transfers}]}]}
     (summary,) = summarise_transfers(plan, measurements, truth)
     return summary
 

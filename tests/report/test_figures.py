@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 CONTROL = transfer(id="mobile/02", role="control", throttled=False)
 
 
-def drawn(folder: Path, transfers: list[dict[str, Any]], *, with_capture: bool = True) -> list[str]:
+def drawn(folder: Path, transfers: list[Any], *, with_capture: bool = True) -> list[str]:
     run = write_run(folder / "run")
     if with_capture:
         frames = [frame(1, 2.0, down=True, seq=500, ip_id=6), frame(2, 2.5, down=True, seq=1500, ip_id=7)]
@@ -35,7 +35,7 @@ def drawn(folder: Path, transfers: list[dict[str, Any]], *, with_capture: bool =
         ([], []),
     ],
 )
-def test_replays_that_went_well_are_drawn(tmp_path: Path, transfers: list[dict[str, Any]], names: list[str]) -> None:
+def test_replays_that_went_well_are_drawn(tmp_path: Path, transfers: list[Any], names: list[str]) -> None:
     assert drawn(tmp_path, transfers) == names
     files = {path.name for path in (tmp_path / "out").iterdir()}
     assert files == {name.replace(".svg", suffix) for name in names for suffix in (".svg", ".png")}

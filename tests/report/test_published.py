@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def compared(folder: Path, transfers: list[dict[str, Any]], arrivals: list[tuple[float, int]]) -> list[Comparison]:
+def compared(folder: Path, transfers: list[Any], arrivals: list[tuple[float, int]]) -> list[Comparison]:
     times, totals = [t for t, _ in arrivals], [total for _, total in arrivals]
     records = [*MEASUREMENTS[:2], client("bytes", times[0], times=times, totals=totals)]
     run = write_run(folder / "run", measurements=records)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from testbed.records.jsonl import LineWriter, read_lines
-from testbed.records.transfers import received_bytes
+from testbed.records.measurements import received_bytes
 from testbed.traffic.log import TransferLog
 
 if TYPE_CHECKING:
@@ -72,4 +72,5 @@ def test_every_arrival_is_read_back_in_order(
     for t, total in arrivals:
         log.received(t, total)
     log.flush()
-    assert received_bytes(read_lines(path), "client") == ([t for t, _ in arrivals], [total for _, total in arrivals])
+    records: list[Any] = list(read_lines(path))
+    assert received_bytes(records, "client") == ([t for t, _ in arrivals], [total for _, total in arrivals])

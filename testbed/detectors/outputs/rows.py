@@ -9,12 +9,13 @@ from testbed.detectors.verdict import verdict_to_json
 from testbed.errors import RecordError
 from testbed.records.lock import locked
 from testbed.records.run import RunDirectory
+from testbed.records.verdicts import VerdictRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from testbed.detectors.verdict import JsonValue, Verdict
+    from testbed.detectors.verdict import Verdict
 
 __all__ = ["DetectionRow", "detection_rows_json", "keep_verdicts"]
 
@@ -38,7 +39,21 @@ class DetectionRow:
     failed: bool = False
 
 
-def detection_rows_json(rows: Sequence[DetectionRow]) -> list[dict[str, JsonValue]]:
+class DetectionDocument(VerdictRecord):
+    """A row as it is printed.
+
+    Keys:
+        source: What was observed.
+        notes: What observing left out.
+        failed: Whether the detector failed; the verdict says how.
+    """
+
+    source: str
+    notes: list[str]
+    failed: bool
+
+
+def detection_rows_json(rows: Sequence[DetectionRow]) -> list[DetectionDocument]:
     """Return rows as JSON objects: source, subject, every field of the verdict, what was left out, if it failed."""
     return [
         {
@@ -60,7 +75,9 @@ def keep_verdicts(run: Path, rows: Iterable[DetectionRow]) -> None:
     Raises:
         RecordError: It cannot be written.
     """
-    records = [{"subject": row.subject, **verdict_to_json(row.verdict)} for row in rows if row.source == str(run)]
+    records: list[VerdictRecord] = [
+        {"subject": row.subject, **verdict_to_json(row.verdict)} for row in rows if row.source == str(run)
+    ]
     try:
         with locked(run):
             RunDirectory.open(run).keep_verdicts(records)

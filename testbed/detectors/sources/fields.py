@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from testbed.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import DTypeLike, NDArray
+    from numpy.typing import NDArray
 
 __all__ = ["Fields", "load_json"]
 
@@ -145,30 +145,47 @@ class Fields:
     def columns(self, name: str) -> dict[str, NDArray[np.float64]]:
         """Return an object whose values are lists of numbers; an absent one is empty."""
         inner = self.optional_nested(name)
-        return {} if inner is None else {key: inner.column(key, np.float64) for key in inner.names}
+        return {} if inner is None else {key: inner.column(key) for key in inner.names}
 
-    def column(self, name: str, dtype: DTypeLike) -> NDArray[Any]:
+    def column(self, name: str) -> NDArray[np.float64]:
         """Return a mandatory list of finite numbers as an array.
 
         Raises:
-            InputError: It is absent, or an item is no number, or does not fit ``dtype``.
+            InputError: It is absent, or an item is no number, or does not fit.
         """
+        try:
+            array = np.array(self._numbers(name), np.float64)
+        except (OverflowError, ValueError) as error:
+            raise self._does_not_fit(name, error) from error
+        if not np.isfinite(array).all():
+            raise InputError(f"{self.where}: {name} holds an infinite number")
+        return array
+
+    def integers(self, name: str) -> NDArray[np.int64]:
+        """Return a mandatory list of integers as an array.
+
+        Raises:
+            InputError: It is absent, or an item is no integer, or does not fit.
+        """
+        values = self._numbers(name)
+        try:
+            if not all(value == int(value) for value in values):
+                raise InputError(f"{self.where}: {name} holds fractions, expected integers")
+            return np.array([int(value) for value in values], np.int64)
+        except (OverflowError, ValueError) as error:
+            raise self._does_not_fit(name, error) from error
+
+    def _numbers(self, name: str) -> list[int | float]:
         values = self._value.get(name)
         if not isinstance(values, list):
             raise InputError(f"{self.where}: {name} is {_kind(values)}, expected a list of numbers")
         for place, value in enumerate(values):
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise InputError(f"{self.where}: {name}[{place}] is {_kind(value)}, expected a number")
-        integral = np.issubdtype(np.dtype(dtype), np.integer)
-        try:
-            if integral and not all(value == int(value) for value in values):
-                raise InputError(f"{self.where}: {name} holds fractions, expected integers")
-            array = np.array([int(value) for value in values] if integral else values, dtype=dtype)
-        except (OverflowError, ValueError) as error:
-            raise InputError(f"{self.where}: {name} holds a number that does not fit: {error}") from error
-        if not np.isfinite(array).all():
-            raise InputError(f"{self.where}: {name} holds an infinite number")
-        return array
+        return values
+
+    def _does_not_fit(self, name: str, error: Exception) -> InputError:
+        return InputError(f"{self.where}: {name} holds a number that does not fit: {error}")
 
     def _list(self, name: str) -> list[object]:
         value = self._value.get(name)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 
@@ -23,28 +23,15 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMAT", "VERSION", "observation_from_json", "observation_to_json"]
 
+_Column = TypeVar("_Column", np.bool_, np.uint8, np.uint16, np.int32)
+
 FORMAT: Final = "testbed-observation"
 VERSION: Final = 1
 _TRANSFER_FIELDS: Final = tuple(field.name for field in fields(Transfer))
 _TCP_INFO_FIELDS: Final = tuple(field.name for field in fields(TcpInfo))
 _TCP_INFO_OPTIONAL: Final = ("busy_s", "rwnd_limited_s", "sndbuf_limited_s")
-_FLOW_COLUMNS: Final = {
-    "index": np.int64,
-    "t_ns": np.int64,
-    "from_a": np.bool_,
-    "seq": np.int64,
-    "ack": np.int64,
-    "payload": np.int64,
-    "flags": np.uint16,
-    "window": np.uint16,
-    "mss": np.uint16,
-    "timestamps": np.bool_,
-    "ip_id": np.int32,
-    "ttl": np.uint8,
-    "sack_count": np.uint8,
-    "sack_start": np.int64,
-    "sack_end": np.int64,
-}
+# all that is an array; what names the flow (its ends and the server) stands before them
+_FLOW_COLUMNS: Final = tuple(field.name for field in fields(Flow) if field.name not in {"a", "b", "server_name"})
 _SACK_EDGES: Final = ("sack_start", "sack_end")
 
 
@@ -130,8 +117,8 @@ def _read_transfer(item: Fields) -> Transfer:
         role=item.choice("role", Role) if "role" in item else Role.UNKNOWN,
         direction=item.choice("direction", Direction) if "direction" in item else Direction.DOWN,
         server_name=item.optional_text("server_name"),
-        times_s=item.column("times_s", np.float64),
-        bytes=item.column("bytes", np.int64),
+        times_s=item.column("times_s"),
+        bytes=item.integers("bytes"),
         started_s=item.optional_number("started_s") or 0.0,
         connect_s=item.optional_number("connect_s"),
         handshake_s=item.optional_number("handshake_s"),
@@ -148,14 +135,14 @@ def _read_transfer(item: Fields) -> Transfer:
 def _read_tcp_info(item: Fields) -> TcpInfo:
     item.only(*_TCP_INFO_FIELDS)
     present = (name for name in _TCP_INFO_FIELDS if name in item or name not in _TCP_INFO_OPTIONAL)
-    return TcpInfo(**{name: item.column(name, np.float64) for name in present})
+    return TcpInfo(**{name: item.column(name) for name in present})
 
 
 def _read_speeds(item: Fields) -> SpeedTable:
     item.only("times_s", "target_bps", "controls_bps", "group")
     return SpeedTable(
-        times_s=item.column("times_s", np.float64),
-        target_bps=item.column("target_bps", np.float64),
+        times_s=item.column("times_s"),
+        target_bps=item.column("target_bps"),
         controls_bps=item.columns("controls_bps"),
         group=np.array(item.texts("group"), dtype=np.str_),
     )
@@ -163,19 +150,40 @@ def _read_speeds(item: Fields) -> SpeedTable:
 
 def _read_flow(item: Fields) -> Flow:
     item.only("a", "b", "server_name", *_FLOW_COLUMNS)
-    columns: dict[str, Any] = {}
-    for name, dtype in _FLOW_COLUMNS.items():
-        wide = item.column(name, np.int64)
-        limits = (0, 1) if dtype is np.bool_ else (np.iinfo(dtype).min, np.iinfo(dtype).max)
-        if len(wide) and not (limits[0] <= wide.min() and wide.max() <= limits[1]):
-            raise InputError(f"{item.where}: {name} holds a number outside {limits[0]} to {limits[1]}")
-        columns[name] = wide.astype(dtype)
-    count = len(columns["index"])
-    blocks = int(columns["sack_count"].sum())
-    for name, column in columns.items():
-        expected = blocks if name in _SACK_EDGES else count
-        if len(column) != expected:
-            raise InputError(f"{item.where}: {name} has {len(column)} items, expected {expected}")
-    if not count or (columns["payload"] < 0).any():
+    flow = Flow(
+        index=item.integers("index"),
+        t_ns=item.integers("t_ns"),
+        from_a=_narrow(item, "from_a", np.bool_),
+        seq=item.integers("seq"),
+        ack=item.integers("ack"),
+        payload=item.integers("payload"),
+        flags=_narrow(item, "flags", np.uint16),
+        window=_narrow(item, "window", np.uint16),
+        mss=_narrow(item, "mss", np.uint16),
+        timestamps=_narrow(item, "timestamps", np.bool_),
+        ip_id=_narrow(item, "ip_id", np.int32),
+        ttl=_narrow(item, "ttl", np.uint8),
+        sack_count=_narrow(item, "sack_count", np.uint8),
+        sack_start=item.integers("sack_start"),
+        sack_end=item.integers("sack_end"),
+        a=item.endpoint("a"),
+        b=item.endpoint("b"),
+        server_name=item.optional_text("server_name"),
+    )
+    count, blocks = len(flow), int(flow.sack_count.sum())
+    for name in _FLOW_COLUMNS:
+        found, expected = len(getattr(flow, name)), blocks if name in _SACK_EDGES else count
+        if found != expected:
+            raise InputError(f"{item.where}: {name} has {found} items, expected {expected}")
+    if not count or (flow.payload < 0).any():
         raise InputError(f"{item.where}: a flow has at least one packet, and none has a negative payload")
-    return Flow(a=item.endpoint("a"), b=item.endpoint("b"), server_name=item.optional_text("server_name"), **columns)
+    return flow
+
+
+def _narrow(item: Fields, name: str, dtype: type[_Column]) -> NDArray[_Column]:
+    """Return a list of integers as a column of a narrower type, into which all of them must fit."""
+    wide = item.integers(name)
+    least, most = (0, 1) if issubclass(dtype, np.bool_) else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    if len(wide) and not (least <= wide.min() and wide.max() <= most):
+        raise InputError(f"{item.where}: {name} holds a number outside {least} to {most}")
+    return wide.astype(dtype)

@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from testbed.detectors.observation import Direction, Ending, Observation, Role, TcpInfo, Transfer
 from testbed.detectors.sources.captures import transfers_from_captures
 from testbed.errors import RecordError
+from testbed.records.measurements import by_transfer, client_events, instant, received_bytes
+from testbed.records.plan import planned_transfers
 from testbed.records.run import RunDirectory
 from testbed.records.standing import MALFORMED, require_standing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from testbed.records.measurements import ClientEvents, Finished, Measurement, Side
+    from testbed.records.plan import PlanDocument, TransferPlan
 
 __all__ = ["observation_from_run", "split_by_subject"]
 
 _US: Final = 1e-6
 _BITS: Final = 8
 _ENDS: Final = ("-client.pcap", "-server.pcap")
-_TCP_INFO: Final = ("bytes_sent", "bytes_retrans", "rtt_us", "min_rtt_us", "delivery_rate")
+# who receives the data, and who sends them
+_SIDES: Final[Mapping[Direction, tuple[Side, Side]]] = {
+    Direction.DOWN: ("client", "server"),
+    Direction.UP: ("server", "client"),
+}
+_TCP_INFO: Final = ("times", "bytes_sent", "bytes_retrans", "rtt_us", "min_rtt_us", "delivery_rate")
 
 
 def observation_from_run(path: Path, *, even_if_invalid: bool = False) -> Observation:
@@ -58,16 +68,12 @@ def observation_from_run(path: Path, *, even_if_invalid: bool = False) -> Observ
 
 
 def _transfers(
-    plan: dict[str, Any], measurements: Iterable[dict[str, Any]], by_client: dict[str, Transfer]
+    plan: PlanDocument, measurements: Iterable[Measurement], by_client: dict[str, Transfer]
 ) -> Iterator[Transfer]:
-    by_transfer: dict[str, list[dict[str, Any]]] = {}
-    for record in measurements:
-        by_transfer.setdefault(record["transfer"], []).append(record)
-    for phase in plan["phases"]:
-        for line in phase["lines"]:
-            for planned in line["transfers"]:
-                if planned["kind"] != "record" and planned["id"] in by_transfer:
-                    yield _transfer(planned, by_transfer[planned["id"]], by_client)
+    records = by_transfer(measurements)
+    for planned in planned_transfers(plan):
+        if planned["kind"] != "record" and planned["id"] in records:
+            yield _transfer(planned, records[planned["id"]], by_client)
 
 
 def split_by_subject(observation: Observation) -> list[tuple[str, Observation]]:
@@ -94,19 +100,17 @@ def split_by_subject(observation: Observation) -> list[tuple[str, Observation]]:
     return result
 
 
-def _transfer(planned: dict[str, Any], records: list[dict[str, Any]], by_client: dict[str, Transfer]) -> Transfer:
-    at = {record["event"]: record for record in records if record["side"] == "client"}
+def _transfer(planned: TransferPlan, records: list[Measurement], by_client: dict[str, Transfer]) -> Transfer:
+    at = client_events(records)
     direction = Direction.UP if planned["direction"] == "upload" else Direction.DOWN
-    receiver, sender = ("server", "client") if direction is Direction.UP else ("client", "server")
+    receiver, sender = _SIDES[direction]
     start_s = at["started"]["t"] if "started" in at else min(record["t"] for record in records)
     times, totals = _timeline(records, receiver, start_s)
-    connected = at.get("connected")
-    captured = by_client.get(":".join(map(str, connected["local"]))) if connected else None
+    captured = by_client.get(":".join(map(str, at["connected"]["local"]))) if "connected" in at else None
     if captured is not None and captured.direction is direction and captured.receiver_flow is not None:
-        # packet by packet, where a client sees whole TLS records, and curl the total alone
+        # The capture tells of every packet. A client sees whole TLS records, and curl nothing but the total.
         times, totals = captured.times_s, captured.bytes
-    finished = at.get("finished")
-    connected_s = None if connected is None else _instant(connected) - start_s
+    size: object = planned.get("size")
     return Transfer(
         id=planned["id"],
         role=Role(planned["role"]) if planned["role"] in set(Role) else Role.UNKNOWN,
@@ -115,13 +119,13 @@ def _transfer(planned: dict[str, Any], records: list[dict[str, Any]], by_client:
         times_s=times,
         bytes=totals,
         started_s=start_s,
-        connect_s=connected_s,
-        handshake_s=None
-        if connected is None or "handshake" not in at
-        else _instant(at["handshake"]) - _instant(connected),
-        ended_s=None if finished is None else finished["t"] - start_s,
-        ending=_ending(finished),
-        expected_bytes=planned.get("size"),
+        connect_s=instant(at["connected"]) - start_s if "connected" in at else None,
+        handshake_s=instant(at["handshake"]) - instant(at["connected"])
+        if "connected" in at and "handshake" in at
+        else None,
+        ended_s=at["finished"]["t"] - start_s if "finished" in at else None,
+        ending=_ending(at.get("finished")),
+        expected_bytes=size if isinstance(size, int) else None,
         tcp_info=_tcp_info(records, sender, start_s),
         sender_flow=None if captured is None else captured.sender_flow,
         receiver_flow=None if captured is None else captured.receiver_flow,
@@ -134,32 +138,23 @@ def _transfer(planned: dict[str, Any], records: list[dict[str, Any]], by_client:
     )
 
 
-def _server(at: dict[str, dict[str, Any]]) -> str:
+def _server(at: ClientEvents) -> str:
     """Return the address that the client asked, which curl tells only once it is connected."""
-    for event in ("connected", "started"):
-        if event in at and "remote" in at[event]:
-            return str(at[event]["remote"][0])
+    if "connected" in at and "remote" in at["connected"]:
+        return str(at["connected"]["remote"][0])
+    if "started" in at and "remote" in at["started"]:
+        return str(at["started"]["remote"][0])
     return ""
 
 
 def _timeline(
-    records: Iterable[dict[str, Any]], side: str, start_s: float
+    records: Iterable[Measurement], side: Side, start_s: float
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    times: list[float] = []
-    totals: list[int] = []
-    for record in records:
-        if record["event"] == "bytes" and record["side"] == side:
-            times += record["times"]
-            totals += record["totals"]
+    times, totals = received_bytes(records, side)
     return np.maximum(np.array(times, np.float64) - start_s, 0.0), np.array(totals, np.int64)
 
 
-def _instant(record: dict[str, Any]) -> float:
-    """Return when it happened: curl tells afterwards, in a field of its own."""
-    return float(record.get(f"t_{record['event']}", record["t"]))
-
-
-def _ending(finished: dict[str, Any] | None) -> Ending:
+def _ending(finished: Finished | None) -> Ending:
     if finished is None:
         return Ending.UNKNOWN
     if finished["ok"]:
@@ -170,20 +165,25 @@ def _ending(finished: dict[str, Any] | None) -> Ending:
     return Ending.RESET if "reset" in error else Ending.ERROR
 
 
-def _tcp_info(records: Iterable[dict[str, Any]], side: str, start_s: float) -> TcpInfo | None:
-    columns: dict[str, list[float]] = {name: [] for name in ("times", *_TCP_INFO)}
-    for record in records:
-        if record["event"] == "tcp_info" and record["side"] == side and all(name in record for name in columns):
-            for name, column in columns.items():
-                column.extend(record[name])
-    if not columns["times"]:
+def _tcp_info(records: Iterable[Measurement], side: Side, start_s: float) -> TcpInfo | None:
+    """Return one end's samples; those that lack a field that is asked for are left out."""
+    samples = [
+        record
+        for record in records
+        if record["event"] == "tcp_info" and record["side"] == side and all(name in record for name in _TCP_INFO)
+    ]
+    times = _column(sample["times"] for sample in samples)
+    if not len(times):
         return None
-    arrays = {name: np.array(column, np.float64) for name, column in columns.items()}
     return TcpInfo(
-        times_s=np.maximum(arrays["times"] - start_s, 0.0),
-        bytes_sent=arrays["bytes_sent"],
-        bytes_retrans=arrays["bytes_retrans"],
-        rtt_s=arrays["rtt_us"] * _US,
-        min_rtt_s=arrays["min_rtt_us"] * _US,
-        delivery_rate_bps=arrays["delivery_rate"] * _BITS,
+        times_s=np.maximum(times - start_s, 0.0),
+        bytes_sent=_column(sample["bytes_sent"] for sample in samples),
+        bytes_retrans=_column(sample["bytes_retrans"] for sample in samples),
+        rtt_s=_column(sample["rtt_us"] for sample in samples) * _US,
+        min_rtt_s=_column(sample["min_rtt_us"] for sample in samples) * _US,
+        delivery_rate_bps=_column(sample["delivery_rate"] for sample in samples) * _BITS,
     )
+
+
+def _column(parts: Iterable[Sequence[float]]) -> NDArray[np.float64]:
+    return np.array([value for part in parts for value in part], np.float64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from testbed.engine.engine import ENGINES
 from testbed.records.capture_file import read_frames
@@ -12,6 +12,7 @@ from testbed.records.files import open_regular, read_regular
 from testbed.records.run import RunDirectory
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 __all__ = ["Comparison", "compare_runs"]
@@ -68,7 +69,7 @@ def _why_unequal(engine: str) -> str | None:
     return "it is not known here, so nothing can be said of two of its runs"
 
 
-def _flat(value: dict[str, Any], head: str = "") -> dict[str, str]:
+def _flat(value: Mapping[str, object], head: str = "") -> dict[str, str]:
     """Nested digests under one name each."""
     result: dict[str, str] = {}
     for key, each in value.items():
