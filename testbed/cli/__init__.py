@@ -10,21 +10,23 @@ import io
 import os
 import signal
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
 os.environ.setdefault("SETUPTOOLS_USE_DISTUTILS", "stdlib" if sys.version_info < (3, 12) else "local")
 
 from testbed.cli.arguments import make_parser
 from testbed.cli.progress import say
-from testbed.cli.runs import run_command
 from testbed.errors import TestbedError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import argparse
+    from collections.abc import Callable, Sequence
     from types import FrameType
 
 __all__ = ["main"]
 
+_TAKES_A_COMMAND = "runs:run_command"
 _ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)  # beside SIGINT, for which Python does the same
 
 
@@ -41,11 +43,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     at = given.index("--") if "--" in given else len(given)
     arguments = make_parser().parse_args(given[:at])
     arguments.user_command = given[at + 1 :]
-    if at < len(given) and arguments.command is not run_command:
+    if at < len(given) and arguments.command != _TAKES_A_COMMAND:
         print("testbed: only 'testbed run' takes a command after --", file=sys.stderr)
         return 2
     try:
-        status: int = arguments.command(arguments)
+        status = _function(arguments.command)(arguments)
         sys.stdout.flush()
     except TestbedError as error:
         say(f"testbed: {error}")
@@ -62,6 +64,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         _forget_output()
         return 1
     return status
+
+
+def _function(name: str) -> Callable[[argparse.Namespace], int]:
+    """The function ``module:function`` of `testbed.cli.commands`."""
+    module, _, attribute = name.partition(":")
+    function: Callable[[argparse.Namespace], int] = getattr(import_module(f"testbed.cli.commands.{module}"), attribute)
+    return function
 
 
 def _open_closed_streams() -> None:

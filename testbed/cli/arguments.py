@@ -5,14 +5,17 @@ from __future__ import annotations
 import argparse
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from testbed.cli import commands, runs
+from testbed.cli.commands.listing import KINDS
 from testbed.cli.examples import EXAMPLES
 from testbed.engine.engine import DEFAULT_ENGINE, ENGINES
 from testbed.quantities import parse_size
 
-__all__ = ["make_parser"]
+if TYPE_CHECKING:
+    Adders = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse has no public name for it
+
+__all__ = ["PROBE_NAMES", "make_parser"]
 
 _EXAMPLES = """\
 examples:
@@ -25,6 +28,8 @@ examples:
   testbed show ru-tw-2021a
   testbed doctor
 """
+# Not asked of the registry of probes: what they import would make `testbed --help` slow. A test compares the two.
+PROBE_NAMES = ("ttl", "domains", "fields", "timeout", "budget", "symmetry")
 _LEAST_MEMORY_MIB, _MOST_MEMORY_MIB = 128, 1 << 18
 _RUN_EXAMPLES = """\
 examples:
@@ -53,7 +58,7 @@ examples:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The parser of all commands; ``command`` is the function that carries one out."""
+    """The parser of all commands; ``command`` names the function that carries one out."""
     parser = argparse.ArgumentParser(
         prog="testbed",
         description="Replays throttling with real Linux TCP in virtual time, and knows the fate of every packet.",
@@ -71,7 +76,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_kernel(adders)
     doctor = adders.add_parser("doctor", help="what is there, what is missing, and the command that mends it")
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
-    doctor.set_defaults(command=commands.doctor_command)
+    doctor.set_defaults(command="machine:doctor_command")
     for name, examples in EXAMPLES.items():
         command = adders.choices[name]
         command.epilog = "\n  ".join(["examples:", *examples])
@@ -79,7 +84,7 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_run(adders: Any) -> None:
+def _add_run(adders: Adders) -> None:
     run = adders.add_parser(
         "run",
         help="run a scenario",
@@ -105,10 +110,10 @@ def _add_run(adders: Any) -> None:
         help=f"give the command this terminal (with --engine {_with_terminal()}; Ctrl-] ends the run)",
     )
     run.add_argument("--line", metavar="NAME", help="the line that the command runs on (default: the scenario's first)")
-    run.set_defaults(command=runs.run_command)
+    run.set_defaults(command="runs:run_command")
 
 
-def _add_probe(adders: Any) -> None:
+def _add_probe(adders: Adders) -> None:
     probe = adders.add_parser(
         "probe",
         help="find out what a censor does, as researchers did",
@@ -118,7 +123,7 @@ def _add_probe(adders: Any) -> None:
         epilog=_PROBE_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    probe.add_argument("probe", choices=("ttl", "domains", "fields", "timeout", "budget", "symmetry"), metavar="PROBE")
+    probe.add_argument("probe", choices=PROBE_NAMES, metavar="PROBE")
     _add_options_of_runs(probe)
     probe.add_argument("--line", help="the line to probe (default: the scenario's first)")
     probe.add_argument(
@@ -128,7 +133,7 @@ def _add_probe(adders: Any) -> None:
     probe.add_argument(
         "--option", action="append", default=[], metavar="KEY=VALUE", dest="options", help="of the probe; repeatable"
     )
-    probe.set_defaults(command=runs.probe_command)
+    probe.set_defaults(command="runs:probe_command")
 
 
 def _with_terminal() -> str:
@@ -163,15 +168,15 @@ def _add_options_of_runs(run: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_report(adders: Any) -> None:
+def _add_report(adders: Adders) -> None:
     report = adders.add_parser("report", help="make the HTML page and the figures of a run")
     report.add_argument("run", type=Path, help="a run directory")
     report.add_argument("-o", "--output", type=Path, metavar="DIR", help="where to write (default: the run directory)")
     _add_even_if_invalid(report)
-    report.set_defaults(command=commands.report_command, stopped="stopped; the report is not complete")
+    report.set_defaults(command="reports:report_command", stopped="stopped; the report is not complete")
 
 
-def _add_diff(adders: Any) -> None:
+def _add_diff(adders: Adders) -> None:
     diff = adders.add_parser(
         "diff",
         help="say whether two runs should be equal, and where they first differ",
@@ -181,10 +186,10 @@ def _add_diff(adders: Any) -> None:
     diff.add_argument("first", type=Path, metavar="RUN", help="a run directory")
     diff.add_argument("second", type=Path, metavar="RUN", help="another")
     diff.add_argument("--json", action="store_true", help="print one JSON object")
-    diff.set_defaults(command=commands.diff_command)
+    diff.set_defaults(command="diff:diff_command")
 
 
-def _add_detect(adders: Any) -> None:
+def _add_detect(adders: Adders) -> None:
     detect = adders.add_parser("detect", help="what throttling detectors say of runs, captures and measurements")
     observe = adders.add_parser("observe", help="write what a detector is given, as JSON, for use elsewhere")
     for command in (detect, observe):
@@ -222,13 +227,13 @@ def _add_detect(adders: Any) -> None:
     )
     detect.add_argument("--all", action="store_true", help="list detectors that can judge none of it, too")
     detect.add_argument("--json", action="store_true", help="print one JSON list")
-    detect.set_defaults(command=commands.detect_command, stopped="stopped before there were verdicts; none was kept")
-    observe.set_defaults(command=commands.observe_command, stopped="stopped before all was read")
+    detect.set_defaults(command="judging:detect_command", stopped="stopped before there were verdicts; none was kept")
+    observe.set_defaults(command="judging:observe_command", stopped="stopped before all was read")
     conformance = adders.add_parser("conformance", help="try every published row on the middlebox")
     conformance.add_argument("--profile", help="only the rows of this profile")
     conformance.add_argument("--json", action="store_true", help="print one JSON list")
     conformance.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the table as Markdown")
-    conformance.set_defaults(command=commands.conformance_command)
+    conformance.set_defaults(command="conformance:conformance_command")
 
 
 def _add_even_if_invalid(command: argparse.ArgumentParser) -> None:
@@ -239,23 +244,23 @@ def _add_even_if_invalid(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_list_and_show(adders: Any) -> None:
+def _add_list_and_show(adders: Adders) -> None:
     listing = adders.add_parser("list", help="list scenarios, topologies, profiles, detectors, evasions or engines")
-    listing.add_argument("kind", choices=("scenarios", "topologies", "profiles", "detectors", "evasions", "engines"))
+    listing.add_argument("kind", choices=KINDS)
     listing.add_argument("--json", action="store_true", help="print one JSON list")
-    listing.set_defaults(command=commands.list_command)
+    listing.set_defaults(command="listing:list_command")
     show = adders.add_parser(
         "show", help="show a scenario, topology, evasion, detector, or a profile with its evidence"
     )
     show.add_argument("name")
     show.add_argument("--json", action="store_true", help="print one JSON object")
-    show.set_defaults(command=commands.show_command)
+    show.set_defaults(command="showing:show_command")
     schema = adders.add_parser("schema", help="print a JSON Schema, for editors that complete and check YAML")
     schema.add_argument("kind", choices=("scenario", "profile"))
-    schema.set_defaults(command=commands.schema_command)
+    schema.set_defaults(command="showing:schema_command")
 
 
-def _add_inspect(adders: Any) -> None:
+def _add_inspect(adders: Adders) -> None:
     inspect = adders.add_parser("inspect", help="what a censor would have done to a capture, packet by packet")
     inspect.add_argument("capture", type=Path, help="pcap or pcapng, plain, gzip or xz; - for standard input")
     inspect.add_argument("--profile", required=True, help="a profile, such as ru-tw-2021a")
@@ -264,14 +269,16 @@ def _add_inspect(adders: Any) -> None:
     )
     inspect.add_argument("--seed", type=_seed, default=1, help="of what the box draws by lot (default: 1)")
     inspect.add_argument("--json", action="store_true", help="print one JSON object a line")
-    inspect.set_defaults(command=commands.inspect_command, stopped="stopped; the capture has not been read to its end")
+    inspect.set_defaults(
+        command="captures:inspect_command", stopped="stopped; the capture has not been read to its end"
+    )
 
 
-def _add_kernel(adders: Any) -> None:
+def _add_kernel(adders: Adders) -> None:
     kernel = adders.add_parser("kernel", help="build the guest's kernel, or say what is built")
     kernel.add_argument("action", choices=("build", "info"))
     kernel.add_argument("--json", action="store_true", help="print one JSON object")
-    kernel.set_defaults(command=commands.kernel_command)
+    kernel.set_defaults(command="machine:kernel_command")
 
 
 def _seed(text: str) -> int:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from testbed.records.messages import Message
 
-__all__ = ["Progress", "reading_progress", "say", "show"]
+__all__ = ["Progress", "note", "reading_progress", "say", "show"]
 
 _SECONDS_BETWEEN_LINES = 2.0  # where there is no terminal to rewrite a line on
 
@@ -24,6 +24,11 @@ _SECONDS_BETWEEN_LINES = 2.0  # where there is no terminal to rewrite a line on
 def say(text: str) -> None:
     """A line on stderr; control characters in it are escaped."""
     print(printable(text), file=sys.stderr)
+
+
+def note(sentence: str) -> None:
+    """A line on stderr that tells what a reader has to know all the same."""
+    say(f"testbed: note: {sentence}")
 
 
 def show(result: object, *, file: TextIO | None = None) -> None:

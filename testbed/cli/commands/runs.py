@@ -1,7 +1,4 @@
-"""The commands that make a run: ``run`` and ``probe``.
-
-Imports stand where they are needed, so that `testbed --help` is quick.
-"""
+"""The commands that make a run: ``run`` and ``probe``."""
 
 from __future__ import annotations
 
@@ -15,13 +12,21 @@ from typing import TYPE_CHECKING, Any, cast
 
 from testbed.cli.progress import Progress, say, show
 from testbed.engine.engine import ENGINES
+from testbed.engine.prepare.command import UserCommand
+from testbed.engine.run import run_plan
+from testbed.engine.uml.keyboard import Keyboard
 from testbed.errors import InputError
+from testbed.probing.check import compare
+from testbed.probing.probe import ProbeRequest, plan_probe, read_findings
+from testbed.report.probes import probe_table
+from testbed.report.table import transfer_table
+from testbed.scenario import library
+from testbed.scenario.plan import make_plan
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from testbed.engine.prepare.command import UserCommand
     from testbed.records.manifest import Manifest
     from testbed.scenario.plan import Plan
 
@@ -36,10 +41,6 @@ _TRANSFER_KEYS = (
 
 def run_command(arguments: argparse.Namespace) -> int:
     """Run a scenario and print who was throttled."""
-    from testbed.report.table import transfer_table  # noqa: PLC0415 - keeps `testbed --help` quick
-    from testbed.scenario import library  # noqa: PLC0415
-    from testbed.scenario.plan import make_plan  # noqa: PLC0415
-
     plan = make_plan(
         library.find("scenarios", arguments.scenario),
         arguments.settings,
@@ -72,8 +73,6 @@ def _carry_out(
     plan: Plan, name: str, arguments: argparse.Namespace, progress: Progress, command: UserCommand | None
 ) -> tuple[Path, dict[str, Any]]:
     """Run a plan in a folder that the user named, or in a new one; return the folder and the manifest."""
-    from testbed.engine.run import run_plan  # noqa: PLC0415
-
     kernel = ENGINES[arguments.engine].prepare(say)
     folder = arguments.output or new_run_folder(name, plan.data["seed"])
     with _named(folder):
@@ -92,9 +91,6 @@ def _carry_out(
 
 def _user_command(arguments: argparse.Namespace) -> UserCommand | None:
     """The command after ``--``, as its caller would run it; None where there is none."""
-    from testbed.engine.prepare.command import UserCommand  # noqa: PLC0415
-    from testbed.engine.uml.keyboard import Keyboard  # noqa: PLC0415
-
     if arguments.terminal and not (ENGINES[arguments.engine].has_terminal and arguments.user_command):
         able = " or ".join(name for name, engine in ENGINES.items() if engine.has_terminal)
         raise InputError(f"--terminal: only a command with --engine {able} has one; in virtual time nobody can type")
@@ -136,11 +132,6 @@ def _input() -> int | None:
 
 def probe_command(arguments: argparse.Namespace) -> int:
     """Probe a censor and print what was found beside what is configured."""
-    from testbed.probing.check import compare  # noqa: PLC0415
-    from testbed.probing.probe import ProbeRequest, plan_probe, read_findings  # noqa: PLC0415
-    from testbed.report.probes import probe_table  # noqa: PLC0415
-    from testbed.scenario import library  # noqa: PLC0415
-
     plan = plan_probe(
         library.find("scenarios", arguments.scenario),
         arguments.settings,

@@ -1,0 +1,36 @@
+"""The names of what there is: ``list``."""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from testbed.cli.progress import show
+from testbed.scenario import library
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterable
+
+__all__ = ["KINDS", "list_command"]
+
+# What is asked of code rather than of files, and where: imported when asked for, since detectors take long to load.
+_REGISTRIES = {
+    "detectors": "testbed.detectors.registry:detector_names",
+    "evasions": "testbed.traffic.evasion:EVASIONS",
+    "engines": "testbed.engine.engine:ENGINES",
+}
+KINDS = ("scenarios", "topologies", "profiles", *_REGISTRIES)
+
+
+def list_command(arguments: argparse.Namespace) -> int:
+    """List what there is of a kind."""
+    if arguments.kind in _REGISTRIES:
+        module, _, attribute = _REGISTRIES[arguments.kind].partition(":")
+        found: Iterable[str] | Callable[[], Iterable[str]] = getattr(import_module(module), attribute)
+        names = list(found() if callable(found) else found)
+    else:
+        names = library.names(arguments.kind)
+    show(json.dumps(names) if arguments.json else "\n".join(names))
+    return 0

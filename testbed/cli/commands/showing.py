@@ -1,0 +1,29 @@
+"""One thing by its name, and the schemas of files: ``show`` and ``schema``."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from testbed.cli.progress import show
+from testbed.middlebox.profile.schema import profile_schema
+from testbed.report.show import show as described
+from testbed.scenario.model import Scenario
+
+if TYPE_CHECKING:
+    import argparse
+
+__all__ = ["schema_command", "show_command"]
+
+
+def show_command(arguments: argparse.Namespace) -> int:
+    """Show one thing by name."""
+    show(described(arguments.name, as_json=arguments.json))
+    return 0
+
+
+def schema_command(arguments: argparse.Namespace) -> int:
+    """Print a JSON Schema."""
+    schema = Scenario.model_json_schema() if arguments.kind == "scenario" else profile_schema()
+    show(json.dumps(schema, indent=1))
+    return 0

@@ -1,0 +1,37 @@
+"""The command line as a whole: streams that end, fill up or lack characters."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.program import command
+
+
+def test_a_reader_that_leaves_early_gets_no_traceback() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    result = command("list", "profiles", stdout=write)
+    os.close(write)
+    assert (result.returncode, result.stderr) == (1, "")
+
+
+def test_output_to_a_full_disk_is_an_error_and_no_traceback() -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this machine has no /dev/full; make it with: mknod /dev/full c 1 7")
+    with Path("/dev/full").open("w") as full:
+        result = command("schema", "scenario", stdout=full)
+    assert (result.returncode, result.stderr) == (1, "testbed: [Errno 28] No space left on device\n")
+
+
+def test_a_terminal_that_lacks_characters_is_written_to_all_the_same() -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "testbed.cli", "show", "ru-tw-2021a"],
+        capture_output=True, check=False, env=os.environ | {"PYTHONIOENCODING": "latin-1"},
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert b"ru-tw-2021a" in result.stdout
