@@ -1,18 +1,17 @@
-"""What `testbed show` and `testbed inspect` print."""
+"""What `testbed show` prints of whatever has a name: a profile, a topology, an evasion, a detector or a scenario."""
 
 from __future__ import annotations
 
 import inspect
 import json
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from testbed.detectors.registry import detector_names, load_detector
 from testbed.engine.engine import DEFAULT_ENGINE
-from testbed.errors import CaptureError, ScenarioError
+from testbed.errors import ScenarioError
 from testbed.guest.network.build import topology_class
-from testbed.middlebox.adapters.pcap import CaptureInspection
-from testbed.middlebox.events import event_to_json
+from testbed.records.plan import planned_transfers
 from testbed.report.table import format_table
 from testbed.scenario import library
 from testbed.scenario.plan import make_plan
@@ -20,163 +19,108 @@ from testbed.scenario.profiles import load_profile
 from testbed.traffic.evasion import EVASIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Mapping
 
-    from testbed.middlebox.adapters.pcap import Row
+    from testbed.records.plan import BoxPlan
 
-__all__ = ["inspection_lines", "show"]
+__all__ = ["show"]
 
-_LONGEST_DEFAULT = 48
+_LONGEST_DEFAULT: Final = 48
+
+
+class _Shown(NamedTuple):
+    """The same twice: as an object of JSON, and as a text for people, who are shown less."""
+
+    found: Mapping[str, object]
+    text: str
 
 
 def show(name: str, *, as_json: bool = False) -> str:
-    """A profile with its evidence, a topology or an evasion with its parameters, a detector, or a resolved scenario.
+    """Describe what has this name.
 
     Raises:
-        ScenarioError: nothing has that name, or it cannot be used.
+        ScenarioError: Nothing has that name, or it cannot be used.
     """
     if name in library.names("profiles"):
-        found, text = _profile(name), _profile_text
+        shown = _profile(name)
     elif name in library.names("topologies"):
-        found, text = _topology(name), _topology_text
+        shown = _topology(name)
     elif name in EVASIONS:
-        found, text = _evasion(name), _evasion_text
+        shown = _evasion(name)
     elif name in detector_names():
-        found, text = _detector(name), _detector_text
+        shown = _detector(name)
     else:
-        found, text = _scenario(name), _scenario_text
-    return json.dumps(found) if as_json else text(found)
+        shown = _scenario(name)
+    return json.dumps(shown.found) if as_json else shown.text
 
 
-def _profile(name: str) -> dict[str, Any]:
+def _profile(name: str) -> _Shown:
     censor = load_profile(name)
+    summary = censor.profile.summary
     columns = ("key", "value", "grade", "source", "note")
     evidence = [{column: getattr(each, column) for column in columns} for each in censor.evidence]
-    return {"name": name, "summary": censor.profile.summary, "evidence": evidence}
-
-
-def _profile_text(found: dict[str, Any]) -> str:
     rows = [
         (
-            each["key"],
-            json.dumps(each["value"], ensure_ascii=False),
-            each["grade"],
-            "; ".join(filter(None, (each["source"], each["note"]))),
+            each.key,
+            json.dumps(each.value, ensure_ascii=False),
+            each.grade,
+            "; ".join(filter(None, (each.source, each.note))),
         )
-        for each in found["evidence"]
+        for each in censor.evidence
     ]
-    return f"{found['name']}: {found['summary']}\n\n" + format_table(("key", "value", "grade", "source"), rows)
+    return _Shown(
+        {"name": name, "summary": summary, "evidence": evidence},
+        f"{name}: {summary}\n\n" + format_table(("key", "value", "grade", "source"), rows),
+    )
 
 
-def _topology(name: str) -> dict[str, Any]:
-    found = topology_class(str(library.find("topologies", name)), name)
-    parameters = [
-        {"parameter": key, "default": each.default, "about": each.about} for key, each in found.parameters.items()
-    ]
-    return {"name": name, "parameters": parameters}
+def _topology(name: str) -> _Shown:
+    parameters = topology_class(str(library.find("topologies", name)), name).parameters
+    described = [{"parameter": key, "default": each.default, "about": each.about} for key, each in parameters.items()]
+    rows = [(key, _clipped(json.dumps(each.default)), each.about) for key, each in parameters.items()]
+    return _Shown({"name": name, "parameters": described}, format_table(("parameter", "default", "about"), rows))
 
 
-def _topology_text(found: dict[str, Any]) -> str:
-    rows = [(each["parameter"], _clipped(json.dumps(each["default"])), each["about"]) for each in found["parameters"]]
-    return format_table(("parameter", "default", "about"), rows)
-
-
-def _evasion(name: str) -> dict[str, Any]:
+def _evasion(name: str) -> _Shown:
     cls = EVASIONS[name]
-    options = [{"option": each.name, "default": each.default, "about": each.metadata["about"]} for each in fields(cls)]
-    return {"name": name, "summary": (cls.__doc__ or "").strip(), "options": options}
+    summary = (cls.__doc__ or "").strip()
+    options = [(each.name, each.default, str(each.metadata["about"])) for each in fields(cls)]
+    rows = [(option, json.dumps(default), about) for option, default, about in options]
+    table = "\n\n" + format_table(("option", "default", "about"), rows) if rows else ""
+    described = [{"option": option, "default": default, "about": about} for option, default, about in options]
+    return _Shown({"name": name, "summary": summary, "options": described}, f"{name}: {summary}{table}")
 
 
-def _evasion_text(found: dict[str, Any]) -> str:
-    rows = [(each["option"], json.dumps(each["default"]), each["about"]) for each in found["options"]]
-    text = f"{found['name']}: {found['summary']}"
-    return text + "\n\n" + format_table(("option", "default", "about"), rows) if rows else text
-
-
-def _detector(name: str) -> dict[str, Any]:
+def _detector(name: str) -> _Shown:
     detector = load_detector(name)
     method = inspect.getdoc(inspect.getmodule(type(detector))) or ""
-    return {"name": name, "summary": detector.summary, "method": method}
-
-
-def _detector_text(found: dict[str, Any]) -> str:
-    return f"{found['name']}: {found['summary']}\n\n{found['method']}"
+    return _Shown(
+        {"name": name, "summary": detector.summary, "method": method}, f"{name}: {detector.summary}\n\n{method}"
+    )
 
 
 def _clipped(text: str) -> str:
     return text if len(text) <= _LONGEST_DEFAULT else f"{text[: _LONGEST_DEFAULT - 1]}…"
 
 
-def _scenario(name: str) -> dict[str, Any]:
+def _scenario(name: str) -> _Shown:
     try:
         path = library.find("scenarios", name)
     except ScenarioError as error:
         everything = [each for kind in ("scenarios", "topologies", "profiles") for each in library.names(kind)]
         everything += [*EVASIONS, *detector_names()]
         raise ScenarioError(f"nothing is called {name!r}; there are: {', '.join(everything)}") from error
-    return {**make_plan(path, [], seed=None, engine=DEFAULT_ENGINE, command=None).data}
-
-
-def _scenario_text(found: dict[str, Any]) -> str:
-    lines = [found["title"], ""]
-    for box, described in found["boxes"].items():
-        profile = described["profile"]
-        meter = f", meter {profile['meter']['kind']}" if "meter" in profile else ""
-        lines.append(f"{box}: {profile['name']} ({profile['summary']}){meter}")
+    plan = make_plan(path, [], seed=None, engine=DEFAULT_ENGINE, command=None).data
     rows = [
         (each["line"], each["name"], each["role"], f"{each['at_s']:.0f} s" if each["at_s"] else "")
-        for phase in found["phases"]
-        for line in phase["lines"]
-        for each in line["transfers"]
+        for each in planned_transfers(plan)
     ]
-    return "\n".join([*lines, "", format_table(("line", "transfer", "role", "not before"), rows)])
+    boxes = [_box(name, described) for name, described in plan["boxes"].items()]
+    table = format_table(("line", "transfer", "role", "not before"), rows)
+    return _Shown(plan, "\n".join([plan["title"], "", *boxes, "", table]))
 
 
-def inspection_lines(
-    capture: Path, profile: str, *, seed: int, inside: list[str], as_json: bool, tell: Callable[[str], None]
-) -> Iterator[str]:
-    """What a censor would have done to a capture: a line for each event, and a count at the end.
-
-    Args:
-        capture: a capture file; see `CaptureInspection`.
-        profile: name of a profile.
-        seed: of what the box draws by lot.
-        inside: prefixes of the subscriber's side.
-        as_json: whether lines are JSON objects; the last one is the event "summary", at the last packet.
-        tell: is told what was left out, or cannot be known, in sentences.
-
-    Raises:
-        CaptureError: the capture cannot be read; the lines before are valid.
-        ScenarioError: no such profile.
-    """
-    censor = load_profile(profile)
-    inspection = CaptureInspection(capture, censor.profile, seed=seed, inside=inside)
-    packets = dropped = number = t_ns = 0
-    try:
-        for row in inspection:
-            packets, number, t_ns = packets + 1, row.number, row.t_ns
-            dropped += row.dropped
-            yield from _event_lines(row, as_json=as_json)
-    except CaptureError:
-        for sentence in inspection.sentences():
-            tell(sentence)
-        raise
-    notes = inspection.sentences()
-    for sentence in notes:
-        tell(sentence)
-    if as_json:
-        at_end = {"frame": number, "t": t_ns / 1e9, "event": "summary"}
-        yield json.dumps({**at_end, "packets": packets, "dropped": dropped, "notes": notes})
-    else:
-        yield f"{packets} packets, {dropped} dropped"
-
-
-def _event_lines(row: Row, *, as_json: bool) -> Iterator[str]:
-    for event in row.events:
-        record = {"frame": row.number, **event_to_json(event)}
-        if as_json:
-            yield json.dumps(record)
-        else:
-            details = {key: value for key, value in record.items() if key not in {"frame", "t", "flow", "event"}}
-            yield f"frame {row.number:6}  flow {event.flow:4}  {record['event']:20} {json.dumps(details)}"
+def _box(name: str, described: BoxPlan) -> str:
+    profile = described["profile"]
+    meter = f", meter {profile['meter']['kind']}" if "meter" in profile else ""
+    return f"{name}: {profile['name']} ({profile['summary']}){meter}"

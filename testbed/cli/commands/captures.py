@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from testbed.cli.progress import note, reading_progress, show
-from testbed.report.show import inspection_lines
+from testbed.report.inspection import inspection_lines
 
 if TYPE_CHECKING:
     import argparse
