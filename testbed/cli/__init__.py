@@ -35,10 +35,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     for number in _ENDING:
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup asks for that
             signal.signal(number, _interrupt)
-    _open_closed_streams()
+    _open_closed_streams()  # before anything opens a file, which would get the number of a closed stream
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # not every terminal has every character
+    # argparse would take options behind -- for its own where they look alike: what is the command's is cut off first.
     given = list(sys.argv[1:] if argv is None else argv)
     at = given.index("--") if "--" in given else len(given)
     arguments = make_parser().parse_args(given[:at])
@@ -56,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         stopped = getattr(arguments, "stopped", "stopped")
         say(f"testbed: {stopped}")
         return 128 + (interrupt.args[0] if interrupt.args else signal.SIGINT)
-    except BrokenPipeError:
+    except BrokenPipeError:  # `testbed list … | head`: the reader has enough, which is no error of ours to tell
         _forget_output()
         return 1
     except OSError as error:

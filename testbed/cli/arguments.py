@@ -30,6 +30,7 @@ examples:
 """
 # Not asked of the registry of probes: what they import would make `testbed --help` slow. A test compares the two.
 PROBE_NAMES = ("ttl", "domains", "fields", "timeout", "budget", "symmetry")
+# Below the first the guest does not boot; the second is more than any machine that runs it has.
 _LEAST_MEMORY_MIB, _MOST_MEMORY_MIB = 128, 1 << 18
 _RUN_EXAMPLES = """\
 examples:
@@ -77,7 +78,7 @@ def make_parser() -> argparse.ArgumentParser:
     doctor = adders.add_parser("doctor", help="what is there, what is missing, and the command that mends it")
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
     doctor.set_defaults(command="machine:doctor_command")
-    for name, examples in EXAMPLES.items():
+    for name, examples in EXAMPLES.items():  # here, so that no command can be added without examples
         command = adders.choices[name]
         command.epilog = "\n  ".join(["examples:", *examples])
         command.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -282,7 +283,7 @@ def _add_kernel(adders: Adders) -> None:
 
 
 def _seed(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) < 1 << 63:
+    if not text.isdecimal() or not 1 <= int(text) < 1 << 63:  # 0 would be "the scenario's own" further on
         raise argparse.ArgumentTypeError(f"expected a whole number from 1 to 2**63 - 1, got {text!r}")
     return int(text)
 

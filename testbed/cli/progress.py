@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Progress", "note", "reading_progress", "say", "show"]
 
-_SECONDS_BETWEEN_LINES = 2.0  # where there is no terminal to rewrite a line on
+_SECONDS_BETWEEN_LINES = 2.0  # where there is no terminal to rewrite a line on; a log of a long run stays short
 
 
 def say(text: str) -> None:

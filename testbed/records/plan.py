@@ -165,7 +165,7 @@ class TopologyPlan(TypedDict):
 
     file: str
     name: str
-    parameters: dict[str, Json]
+    parameters: dict[str, object]
     links: str
 
 

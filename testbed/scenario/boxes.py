@@ -55,9 +55,9 @@ class Boxes:
             info = self._topology.nodeInfo(node)
             censor = self._scenario.censors.get(info["kind"])
             if censor is None:
-                continue
+                continue  # a place for a box that this scenario leaves empty: the box is a cable
             chosen, why = self._censor(info["kind"], self._places.beside(censor), kinds[info["line"]])
-            if chosen is None:
+            if chosen is None:  # told in the plan, and from there in the table: an empty place must not look measured
                 self.without_box[info["line"]] = str(why)
                 continue
             profile = self._with_meter(cast("ProfileDocument", chosen.plain))
@@ -90,4 +90,5 @@ class Boxes:
 
     def _seed_of(self, node: str) -> int:
         """A seed of its own for each box, from the run's seed and the box's name."""
+        # Not a draw from one generator: then a box more on one line would change what the boxes of the others draw.
         return int.from_bytes(hashlib.sha256(f"{self._seed} {node}".encode()).digest()[:8], "big")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Document", "Key"]
 
 Key = tuple[str | int, ...]
-_MAX_BYTES = 1 << 20
+_MAX_BYTES = 1 << 20  # the largest scenario that makes sense, eighty lines, has 6 kB
 _ASSIGNMENT = re.compile(r"([A-Za-z0-9_.-]+)=(.*)", re.DOTALL)
 
 
@@ -69,6 +69,7 @@ class Document:
                     raise ScenarioError(f"{self.name}:{name_node.start_mark.line + 1}: the key {name!r} stands twice")
                 seen.add(name)
                 self._note(value, (*key, name))
+                # A mapping or list is said to stand where its key does, not on the line below, where its first item is.
                 self.places[*key, name] = f"{self.name}:{name_node.start_mark.line + 1}"
         elif isinstance(node, yaml.SequenceNode):
             for index, value in enumerate(node.value):
@@ -99,13 +100,14 @@ class Document:
         for name in parents:
             step = _step(target, name, assignment)
             key = (*key, step)
-            if isinstance(target, dict) and target.get(step) is None:
+            if isinstance(target, dict) and target.get(step) is None:  # --set may begin a mapping that is not there
                 target[step] = {}
                 self.places[key] = f"--set {assignment}"
             target = target[step]
         step = _step(target, last, assignment)
         target[step] = value
         key = (*key, step)
+        # Whatever stood below the key in the file stands nowhere any more: an error there is one of this setting.
         self.places = {known: place for known, place in self.places.items() if known[: len(key)] != key}
         self.places[key] = f"--set {assignment}"
 
@@ -167,7 +169,7 @@ def _refusals(name: str) -> Iterator[None]:
         raise ScenarioError(f"{name}: nested too deeply") from error
 
 
-def _step(target: Any, name: str, assignment: str) -> str | int:
+def _step(target: object, name: str, assignment: str) -> str | int:
     if isinstance(target, dict):
         return name
     if isinstance(target, list) and name.isdecimal() and int(name) < len(target):

@@ -37,7 +37,7 @@ def find(kind: str, name: str) -> Path:
     """
     suffix = _SUFFIXES[kind]
     if name.endswith(suffix):
-        path = Path(name)
+        path = Path(name)  # a file goes before a packaged one of the same name
         with contextlib.suppress(OSError):  # a name too long for a file, or in a folder that may not be entered
             if path.is_file():
                 return path

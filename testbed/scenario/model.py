@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -119,7 +119,7 @@ class Network(_Strict):
     """``topology``: a packaged one or a Mininet custom file; ``parameters``: see `testbed show TOPOLOGY`."""
 
     topology: str
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, object] = {}
     links: Literal["netlink", "stock"] = "netlink"
 
 
@@ -181,7 +181,7 @@ class Evade(_Measurement):
     evade: Annotated[str, WithJsonSchema({"type": "string", "enum": list(EVASIONS)})]
     sni: Name = "twitter.com"
     size: Bytes = Field(default=parse_size("100 kB"), gt=0)
-    options: dict[str, Any] = {}
+    options: dict[str, object] = {}
     published: Outcome | None = None
 
 
@@ -200,7 +200,7 @@ class Outage(_Strict):
         return self
 
 
-def _kind_of_measurement(value: Any) -> str | None:
+def _kind_of_measurement(value: object) -> str | None:
     if isinstance(value, dict):
         kinds = [kind for kind in ("fetch", "replay", "evade") if kind in value]
         return kinds[0] if len(kinds) == 1 else None
@@ -279,8 +279,11 @@ def _shortened(value: object) -> str:
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
 
 
+_TAG_AT = 2  # in ("measurements", index, tag, key, …)
+
+
 def _data_key(location: tuple[str | int, ...]) -> Key:
     """Pydantic's location without the tag that it inserts after the index of a measurement."""
-    if location[:1] == ("measurements",) and len(location) > 2:  # noqa: PLR2004 - list, index, tag
+    if location[:1] == ("measurements",) and len(location) > _TAG_AT:
         return location[:2] + location[3:]
     return location

@@ -14,7 +14,6 @@ from testbed.scenario import library
 
 if TYPE_CHECKING:
     from testbed.guest.network.topology import RoutedTopo
-    from testbed.records.jsonl import Json
     from testbed.records.plan import TopologyPlan
     from testbed.scenario.model import Line, Scenario
     from testbed.scenario.place import Places
@@ -59,17 +58,18 @@ def _find(scenario: Scenario, places: Places) -> tuple[Path, type[RoutedTopo]]:
         raise places.error(("network", "topology"), str(error)) from error
 
 
-def _parameters(scenario: Scenario, cls: type[RoutedTopo], places: Places) -> dict[str, Json]:
+def _parameters(scenario: Scenario, cls: type[RoutedTopo], places: Places) -> dict[str, object]:
     """The scenario's parameters, and its lines where the topology builds lines from them."""
     given = scenario.network.parameters
     if "lines" in given:
         raise places.error(("network", "parameters", "lines"), "the lines stand at the top of the scenario")
+    # A topology that draws its own lines has no such parameter; `_check_lines` holds them against the scenario's.
     if "lines" not in cls.parameters:
         return dict(given)
     return {**given, "lines": [line.model_dump() for line in scenario.lines]}
 
 
-def _build(file: Path, cls: type[RoutedTopo], parameters: dict[str, Json], places: Places) -> RoutedTopo:
+def _build(file: Path, cls: type[RoutedTopo], parameters: dict[str, object], places: Places) -> RoutedTopo:
     try:
         return cls(**parameters)
     except ParameterError as error:
@@ -91,12 +91,14 @@ def _last_line_in(error: BaseException, path: Path) -> str:
 def _check_lines(scenario: Scenario, topology: RoutedTopo, places: Places) -> None:
     """Every line of the scenario has a client in the topology, and the other way round."""
     built = {topology.nodeInfo(client)["line"] for client in topology.with_role("client")}
+    # In the order of the file, so that a user is told of the first mistake first.
     for index, line in enumerate(scenario.lines):
         if line.name not in built:
             raise places.error(("lines", index), f"the topology has no line {line.name!r} (there: {', '.join(built)})")
         _check_box(index, line, topology, places)
         if line.name in {each.name for each in scenario.lines[:index]}:
             raise places.error(("lines", index, "name"), f"another line is called {line.name!r} already")
+    # A line that is not measured would still cost a client and its captures, and nobody would have asked for it.
     surplus = built - {line.name for line in scenario.lines}
     if surplus:
         raise places.error(("lines",), f"the topology's line {min(surplus)!r} is missing here")

@@ -116,6 +116,7 @@ class _Resolver:
             "seed": self._seed,
             "engine": engine,
             "hello": scenario.hello,
+            # By whole microseconds: a float of seconds since 1970 has none left for the nanoseconds of a capture.
             "start_ns": (scenario.date - _EPOCH) // timedelta(microseconds=1) * 1000,
             "topology": self._network.plan,
             "congestion_control": dict.fromkeys(hosts, scenario.congestion_control),
@@ -153,7 +154,7 @@ class _Resolver:
                 if any(isinstance(each, kind) for each in self._scenario.measurements):
                     raise self._places.error(key, f"this key is missing: {what} needs a server at its far end")
             return None
-        if name in self._scenario.origins:
+        if name in self._scenario.origins:  # nginx is on port 443 there, on which the far end must listen
             raise self._places.error(key, f"{name} is an origin; its port 443 is taken: choose another server")
         return self._server(key, name)
 
@@ -184,6 +185,7 @@ class _Resolver:
 
     def _phases(self, transfers: Transfers, command: list[str] | None, line: str | None) -> list[Phase]:
         """Recordings first, one line after the other; then all lines side by side."""
+        # Side by side, two recordings would share a bottleneck, and a replay would then play the congestion of both.
         phases: list[Phase] = [{"lines": [recorded], "command": None} for recorded in transfers.recordings()]
         place = self._scenario.lines[0].name if line is None else line
         if place not in {each.name for each in self._scenario.lines}:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Transfers"]
 
-_MOST_OBJECT_BYTES = 128_000_000
-_RECORDING_TIMEOUT_S = 120.0
+_MOST_OBJECT_BYTES = 128_000_000  # what fits beside everything else into a guest of the ordinary size
+_RECORDING_TIMEOUT_S = 120.0  # a recording is made on an unthrottled line: only a broken one takes longer
 
 
 class _Timing(TypedDict):
@@ -65,6 +65,7 @@ class Transfers:
             if isinstance(each, Fetch)
         }
         sizes |= {("recordings", index, "size"): each.size for index, each in enumerate(self._scenario.recordings)}
+        # Every origin has every object: a name may move from one origin to another with --set, and its size need not.
         objects = {_object_path(size): size for size in sorted(set(sizes.values()))}
         if sum(objects.values()) * len(self._scenario.origins) > _MOST_OBJECT_BYTES:
             raise self._places.error(
@@ -107,6 +108,7 @@ class Transfers:
             ]
             if transfers:
                 plans.append({"name": line.name, "node": self._client(("lines",), line.name), "transfers": transfers})
+        # A line that no measurement uses was never asked for above: a name that is wrong would be left out in silence.
         for index, measurement in enumerate(self._scenario.measurements):
             for name in measurement.lines or []:
                 self._client(("measurements", index, "lines"), name)
@@ -136,6 +138,7 @@ class Transfers:
         return {
             "id": f"{head}-{recording.name}-{measurement.direction}-{variant}",
             "name": f"replay {recording.name}, {measurement.direction}, {variant}", "kind": "replay",
+            # Inverted bits show no name: that is what makes the replay a control.
             "sni": None if measurement.inverted else recording.sni, "direction": measurement.direction,
             "recording": f"{recording.name}.json", "inverted": measurement.inverted, **timing,
         }  # fmt: skip

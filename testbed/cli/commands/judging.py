@@ -28,6 +28,7 @@ def detect_command(arguments: argparse.Namespace) -> int:
     for sentence in shadowed_packages():
         note(sentence)
     with reading_progress():
+        # Of captures alone, `pd` tells rows of its own: one a flow, as its authors' tool does.
         if arguments.json and arguments.detector == ["pd"] and len(files) == len(arguments.paths):
             show(json.dumps(policing_rows_json(files, tell=note)))
             return 0
@@ -47,6 +48,7 @@ def detect_command(arguments: argparse.Namespace) -> int:
         except RecordError as error:
             say(str(error))  # the verdicts are shown all the same
     show(json.dumps(detection_rows_json(rows)) if arguments.json else format_table(rows, everything=arguments.all))
+    # A detector that somebody asked for by name and that failed is an error; one of all is a row and a line on stderr.
     failed = {row.verdict.detector: row.verdict.why for row in rows if row.failed}
     for name, why in failed.items():
         say(f"testbed: {name}: {why}")
@@ -62,6 +64,7 @@ def observe_command(arguments: argparse.Namespace) -> int:
             controls=arguments.control,
             even_if_invalid=arguments.even_if_invalid,
         )
+    # After all is read, since only then is it known whether a name matches anything.
     Marks(arguments.target, arguments.control).check([observation])
     for sentence in observation.notes:
         note(sentence)

@@ -51,7 +51,7 @@ def run_command(arguments: argparse.Namespace) -> int:
     )
     command = _user_command(arguments)
     if command is not None:
-        command.program()  # before the kernel is built
+        command.program()  # a mistyped program is told now, not after the minutes that building a kernel takes
     progress = Progress(len(plan.transfers), output=sys.stderr if arguments.json else sys.stdout)
     folder, manifest = _carry_out(plan, plan.name, arguments, progress, command)
     if arguments.json:
@@ -64,6 +64,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         table = sys.stderr if command else sys.stdout  # what a command prints on stdout is its own
         show(transfer_table(cast("Manifest", manifest)), file=table)
         show(f"run directory: {folder} (testbed report {folder})", file=table)
+    # What a command printed could not all be passed on: a pipeline must not take it for the whole.
     if progress.lost is not None:
         say(f"testbed: {progress.lost}")
     return _status(manifest, int(manifest["certificate"].get("command_status", 0)) or int(progress.lost is not None))
@@ -73,6 +74,7 @@ def _carry_out(
     plan: Plan, name: str, arguments: argparse.Namespace, progress: Progress, command: UserCommand | None
 ) -> tuple[Path, dict[str, Any]]:
     """Run a plan in a folder that the user named, or in a new one; return the folder and the manifest."""
+    # The folder is made after the kernel: a build that fails leaves nothing behind.
     kernel = ENGINES[arguments.engine].prepare(say)
     folder = arguments.output or new_run_folder(name, plan.data["seed"])
     with _named(folder):
@@ -101,6 +103,7 @@ def _user_command(arguments: argparse.Namespace) -> UserCommand | None:
     for path in arguments.show:
         if not path.exists():
             raise InputError(f"--show {path}: there is no such file or folder")
+    # A terminal takes what is typed while the program runs; anything else on stdin is read whole before it starts.
     keyboard = Keyboard(0) if arguments.terminal else None
     return UserCommand(
         arguments.user_command, visible=arguments.show, keyboard=keyboard, stdin=None if keyboard else _input()
@@ -143,6 +146,7 @@ def probe_command(arguments: argparse.Namespace) -> int:
     )
     name = f"{plan.name}-probe-{arguments.probe}"
     folder, manifest = _carry_out(plan, name, arguments, Progress(len(plan.transfers)), None)
+    # The findings are read from the run directory, as anybody could later; the guest's answer is not passed beside it.
     result = compare(plan, read_findings(plan, folder))
     if arguments.json:
         run = {key: manifest.get(key) for key in _RUN_KEYS}
