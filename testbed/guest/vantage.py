@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 from testbed.records.jsonl import LineWriter
 from testbed.traffic.connection import TransferError
 from testbed.traffic.curl import curl
-from testbed.traffic.evasion import evasion_of
+from testbed.traffic.evasion import EVASIONS
 from testbed.traffic.fetch import fetch
 from testbed.traffic.log import TransferLog
 from testbed.traffic.near_end import NearEnd
-from testbed.traffic.probes import Trials, probe_of
+from testbed.traffic.options import with_options
+from testbed.traffic.probes import PROBES, Trials
 from testbed.traffic.replay import announce_to, load_variant, replay
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ class Vantage:
 
     def _evade(self, transfer: EvadeTransfer, number: int, log: TransferLog) -> None:
         self._near_end().hold(
-            evasion_of(transfer["evasion"], transfer["options"]).passage(transfer["sni"]),
+            with_options(EVASIONS[transfer["evasion"]], transfer["options"]).passage(transfer["sni"]),
             transfer=transfer["id"],
             port=_CLIENT_PORT + number,
             size=transfer["size"],
@@ -138,7 +139,7 @@ class Vantage:
         calibration = trials.calibrate()
         found: Mapping[str, object] = {}
         if calibration["plain_held_back"]:
-            found = probe_of(transfer["probe"], transfer["options"]).run(trials)
+            found = with_options(PROBES[transfer["probe"]], transfer["options"]).run(trials)
         log.event("found", conversations=trials.count, **calibration, **found)
 
     def _near_end(self) -> NearEnd:

@@ -11,14 +11,28 @@ from typing import TYPE_CHECKING, TypeVar
 from testbed.quantities import Written, parse_duration
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from _typeshed import DataclassInstance
 
     from testbed.records.jsonl import Json
 
-__all__ = ["SERVER_NAME", "about", "choice", "known_options", "option", "server_name", "span", "whole", "written"]
+__all__ = [
+    "SERVER_NAME",
+    "about",
+    "choice",
+    "known_options",
+    "option",
+    "server_name",
+    "span",
+    "whole",
+    "with_options",
+    "written",
+]
 
 _MOST_NAME_BYTES = 253
 _Value = TypeVar("_Value")
+_Made = TypeVar("_Made", bound="DataclassInstance")
 
 
 def option(default: _Value, how: Written, purpose: str) -> _Value:
@@ -35,6 +49,11 @@ def written(cls: type[DataclassInstance]) -> dict[str, Written]:
 def about(cls: type[DataclassInstance]) -> dict[str, str]:
     """What each option of a class is for."""
     return {each.name: each.metadata["about"] for each in fields(cls)}
+
+
+def with_options(cls: type[_Made], options: Mapping[str, Json]) -> _Made:
+    """An object of ``cls`` with options as a plan has them: checked, in plain values."""
+    return cls(**options)
 
 
 def known_options(made: DataclassInstance) -> dict[str, Json]:

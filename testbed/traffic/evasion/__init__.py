@@ -6,6 +6,6 @@ the Censored Planet report (2021-04-06); the methods of 2022 in the same team's 
 
 from __future__ import annotations
 
-from testbed.traffic.evasion.registry import EVASIONS, Evasion, evasion_of
+from testbed.traffic.evasion.registry import EVASIONS, Evasion
 
-__all__ = ["EVASIONS", "Evasion", "evasion_of"]
+__all__ = ["EVASIONS", "Evasion"]

@@ -22,13 +22,11 @@ from testbed.traffic.evasion.tcp_split import TcpSplit
 from testbed.traffic.evasion.tls_split import TlsSplit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
     from dataclasses import Field
 
-    from testbed.records.jsonl import Json
     from testbed.traffic.conversation import DatagramPassage, Passage
 
-__all__ = ["EVASIONS", "Evasion", "evasion_of"]
+__all__ = ["EVASIONS", "Evasion"]
 
 
 class Evasion(Protocol):
@@ -68,9 +66,3 @@ EVASIONS: dict[str, type[Evasion]] = {
     "split-handshake": SplitHandshake,
     "quic": Quic,
 }
-
-
-def evasion_of(name: str, options: Mapping[str, Json]) -> Evasion:
-    """The evasion of a name with options as a plan has them: checked, in plain values."""
-    make: Callable[..., Evasion] = EVASIONS[name]
-    return make(**options)

@@ -6,7 +6,7 @@ Not for: knowing what the box is told to do; the host compares afterwards.
 
 from __future__ import annotations
 
-from testbed.traffic.probes.registry import PROBES, Probe, probe_of
+from testbed.traffic.probes.registry import PROBES, Probe
 from testbed.traffic.probes.trials import Trials
 
-__all__ = ["PROBES", "Probe", "Trials", "probe_of"]
+__all__ = ["PROBES", "Probe", "Trials"]

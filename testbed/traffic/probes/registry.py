@@ -12,14 +12,12 @@ from testbed.traffic.probes.timeout import Timeout
 from testbed.traffic.probes.ttl import Ttl
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
     from dataclasses import Field
 
-    from testbed.records.jsonl import Json
     from testbed.records.probes import ProbeFound
     from testbed.traffic.probes.trials import Trials
 
-__all__ = ["PROBES", "Probe", "probe_of"]
+__all__ = ["PROBES", "Probe"]
 
 
 class Probe(Protocol):
@@ -39,9 +37,3 @@ PROBES: dict[str, type[Probe]] = {
     "budget": Budget,
     "symmetry": Symmetry,
 }
-
-
-def probe_of(name: str, options: Mapping[str, Json]) -> Probe:
-    """The probe of a name with options as a plan has them: checked, in plain values."""
-    make: Callable[..., Probe] = PROBES[name]
-    return make(**options)

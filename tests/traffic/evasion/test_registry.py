@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from testbed.traffic.conversation import DatagramPassage, Give, Passage, Take, steps_from_json
-from testbed.traffic.evasion import EVASIONS, evasion_of
-from testbed.traffic.options import known_options
+from testbed.traffic.evasion import EVASIONS
+from testbed.traffic.options import known_options, with_options
 from tests.traffic.evasion.talk import played
 
 NAME = "twitter.com"
@@ -43,7 +43,7 @@ def test_the_order_to_the_far_end_is_plain_json(name: str) -> None:
 def test_options_survive_the_plan(name: str) -> None:
     made = EVASIONS[name]()
     options: dict[str, Any] = json.loads(json.dumps(known_options(made)))
-    assert evasion_of(name, options) == made
+    assert with_options(EVASIONS[name], options) == made
 
 
 @pytest.mark.parametrize("name", EVASIONS)

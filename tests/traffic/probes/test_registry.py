@@ -5,15 +5,15 @@ import json
 
 import pytest
 
-from testbed.traffic.options import known_options
-from testbed.traffic.probes import PROBES, probe_of
+from testbed.traffic.options import known_options, with_options
+from testbed.traffic.probes import PROBES
 
 
 @pytest.mark.parametrize("name", PROBES)
 def test_options_survive_the_plan(name: str) -> None:
     made = PROBES[name]()
     plain = json.loads(json.dumps(known_options(made)))
-    again = known_options(probe_of(name, plain))
+    again = known_options(with_options(PROBES[name], plain))
     assert json.loads(json.dumps(again)) == plain
 
 
