@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from testbed.errors import RecordError
 from testbed.records.files import read_regular, write_atomically
@@ -131,7 +131,7 @@ class RunDirectory:
         except OSError as error:
             raise RecordError(f"verdicts cannot be kept in {self.path}: {error.strerror}") from error
 
-    def _lines(self, name: str) -> list[dict[str, Any]]:
+    def _lines(self, name: str) -> list[dict[str, object]]:
         path = self.path / name
         if not path.exists():
             path = self.path / SPOOL / name
@@ -149,10 +149,10 @@ class RunDirectory:
         """
         return cast("PlanDocument", self._object("plan.json"))
 
-    def _object(self, name: str) -> dict[str, Any]:
+    def _object(self, name: str) -> dict[str, object]:
         path = self.path / name
         try:
-            found = json.loads(read_regular(path))
+            found: object = json.loads(read_regular(path))
         except OSError as error:
             raise RecordError(f"{self.path} is no run directory: {name}: {error.strerror}") from error
         except (ValueError, RecursionError) as error:
