@@ -13,7 +13,7 @@ import numpy as np
 from testbed.capture.files import read_records
 from testbed.capture.headers import parse_packets
 from testbed.capture.hellos import HelloFinder
-from testbed.capture.packets import ACK, SYN, Packets, concatenate, ragged_rows
+from testbed.capture.packets import ACK, SYN, Packets, concatenate, mix_columns, ragged_rows
 from testbed.records.capture_file import CHUNK_BYTES, CaptureNotes
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ class Flow:
         t_ns: Time stamps, nanoseconds since 1970, int64.
         from_a: Direction, bool.
         seq: Sequence numbers without wraparound, int64; those of one direction start at the value on the wire.
-        ack: Acknowledgement numbers on the scale of the other direction's ``seq``, int64; only valid with the ACK flag.
+        ack: Acknowledgement numbers on the scale of the other direction's ``seq``, int64; only valid with the ACK
+            flag.
         payload: TCP payload bytes, int64.
         flags: TCP flags, uint16.
         window: Unscaled window, uint16.
@@ -86,7 +87,11 @@ class Flow:
 
     @property
     def a_is_client(self) -> bool:
-        """Whether *a* opened the connection: as the SYN tells, and where there is none, the higher port."""
+        """Whether *a* opened the connection.
+
+        The SYN tells, or else the answer to it. In a capture that began later, the higher port is taken for the
+        client's: servers listen on low ones.
+        """
         syn = np.flatnonzero(self.flags & SYN)
         if len(syn):
             answer = bool(self.flags[syn[0]] & ACK)
@@ -156,6 +161,7 @@ def group_flows(packets: Packets) -> list[Flow]:
     """Return the flows of ``packets`` in the order of their first packet: one a connection, see `_connections`."""
     if not len(packets):
         return []
+    # Both directions of a five-tuple get one key: the smaller end first. Which way a packet went is kept beside it.
     src = (packets.src_high, packets.src_low, packets.src_port.astype(np.uint64))
     dst = (packets.dst_high, packets.dst_low, packets.dst_port.astype(np.uint64))
     flipped = _greater(src, dst)
@@ -164,7 +170,7 @@ def group_flows(packets: Packets) -> list[Flow]:
         + [np.where(flipped, s, d) for s, d in zip(src, dst, strict=True)]
     )
     group, first = _group_rows(key)
-    order = np.argsort(group, kind="stable")
+    order = np.argsort(group, kind="stable")  # stable: within a flow, packets stay in the order of the capture
     bounds = np.searchsorted(group[order], np.arange(len(first) + 1))
     rows = (order[start:end] for start, end in pairwise(bounds.tolist()))
     flows = [_flow(packets, part, flipped) for members in rows for part in _connections(packets, members, flipped)]
@@ -178,12 +184,14 @@ def _connections(packets: Packets, rows: NDArray[np.int64], flipped: NDArray[np.
     from there: the other end acknowledges it, or its sender continues behind it. A forged SYN has no such sequel.
     """
     opens = rows[(packets.flags[rows] & (SYN | ACK)) == SYN]
-    if len(opens) < 2:  # noqa: PLR2004 - nothing to tell apart
+    if len(opens) <= 1:
         return [rows]
     numbers: dict[bool, int] = {}
     cuts = []
     for row in opens.tolist():
         side, number = bool(flipped[row]), int(packets.seq[row])
+        # RFC 9293 §3.4.1: a new connection of the same ports has another initial number, lest old segments fit into
+        # it
         is_new = side in numbers and numbers[side] != number
         if side not in numbers and numbers:  # the other end opens now: at the same time, or later
             is_new = bool((packets.payload[rows[rows < row]] > 0).any())
@@ -205,6 +213,7 @@ def _goes_on(packets: Packets, later: NDArray[np.int64], flipped: NDArray[np.boo
 
 
 def _greater(left: tuple[NDArray[np.uint64], ...], right: tuple[NDArray[np.uint64], ...]) -> NDArray[np.bool_]:
+    """Compare rows, column after column, as tuples are compared."""
     result = np.zeros(len(left[0]), np.bool_)
     undecided = np.ones(len(left[0]), np.bool_)
     for a, b in zip(left, right, strict=True):
@@ -215,11 +224,7 @@ def _greater(left: tuple[NDArray[np.uint64], ...], right: tuple[NDArray[np.uint6
 
 def _group_rows(key: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Number equal rows alike, in the order of first appearance; return the numbers and each group's first row."""
-    mixed = np.zeros(len(key), np.uint64)
-    for column in key.T:
-        mixed = (mixed ^ column) * np.uint64(0x9E3779B97F4A7C15)  # Knuth's multiplicative hash, wraps by design
-        mixed ^= mixed >> np.uint64(29)
-    _, first, group = np.unique(mixed, return_index=True, return_inverse=True)
+    _, first, group = np.unique(mix_columns(key.T), return_index=True, return_inverse=True)
     if not np.array_equal(key, key[first[group]]):  # two keys met in one hash: compare in full
         _, first, group = np.unique(key, axis=0, return_index=True, return_inverse=True)
         group = group.reshape(-1)
@@ -261,7 +266,7 @@ def _flow(packets: Packets, rows: NDArray[np.int64], flipped: NDArray[np.bool_])
 
 
 def _signed(difference: NDArray[np.uint32]) -> NDArray[np.int64]:
-    """Read differences modulo 2**32 as the nearest signed number."""
+    """Read differences modulo 2**32 as the nearest signed number, as RFC 9293 §3.4 compares them."""
     return difference.view(np.int32).astype(np.int64)
 
 
@@ -275,7 +280,9 @@ def _unwrap(
     for sender in (True, False):
         sent = np.flatnonzero(from_a == sender)
         answered = np.flatnonzero((from_a != sender) & has_ack)
-        # walk seq and ack numbers of this direction together: a lone direction still has a scale, and they agree on it
+        # The numbers that one end sends and those that the other acknowledges are of one scale. Walking over both
+        # in the order of the capture, each is at most 2**31 from the one before it, whatever was lost in between;
+        # and where only one direction was captured, its acknowledgements still have a scale of their own.
         places = np.concatenate([sent, answered])
         order = np.argsort(places, kind="stable")
         raw = np.concatenate([seq[sent], ack[answered]])[order]

@@ -37,10 +37,14 @@ _IPV4_MAPPED_LOW: Final = 0xFFFF << 32
 
 
 class _Bytes:
-    """Big-endian fields at many offsets of one buffer; reading past the end gives 0."""
+    """Big-endian fields at many offsets of one buffer; reading past the end gives 0.
+
+    Offsets come from headers that may lie, so that any field may be asked for behind the end. Zeros there are read like
+    other bytes, and what they give is left out later, by its length: a check before each read would cost more.
+    """
 
     def __init__(self, data: NDArray[np.uint8]) -> None:
-        self._data = np.concatenate([data, np.zeros(64, np.uint8)])
+        self._data = np.concatenate([data, np.zeros(64, np.uint8)])  # as much as the widest field, 40 bytes of options
         self._last = len(data)
 
     def u8(self, at: Ints) -> Ints:
@@ -86,9 +90,11 @@ def parse_packets(chunk: RecordChunk, notes: CaptureNotes, hellos: HelloFinder) 
     fields = _Bytes(np.frombuffer(chunk.data, np.uint8))
     end = records.offset + records.captured
     ip_at, version = _skip_link(fields, records, notes)
+    # From here on fewer and fewer rows are looked at. Each step counts what it leaves out under the first reason that
+    # applies, so that the counts add up to the records of the capture.
     kept = np.flatnonzero(version > 0)
     kept = _keep(ip_at[kept] + 20 <= end[kept], kept, notes, "cut before the end of the IP header")
-    _enter_tunnels(fields, records, ip_at, version, kept, notes)
+    _enter_tunnels(fields, records, ip_at=ip_at, version=version, kept=kept, notes=notes)
     version = version[kept]
     ip_at = ip_at[kept]
     tcp_at, ip_end, protocol, first = _skip_ip(fields, ip_at, version, (records.offset + records.length)[kept])
@@ -165,8 +171,8 @@ def _skip_link(fields: _Bytes, records: _Records, notes: CaptureNotes) -> tuple[
     return at, version
 
 
-def _enter_tunnels(  # noqa: PLR0917 - private, and what there is of a chunk
-    fields: _Bytes, records: _Records, ip_at: Ints, version: Ints, kept: Ints, notes: CaptureNotes
+def _enter_tunnels(
+    fields: _Bytes, records: _Records, *, ip_at: Ints, version: Ints, kept: Ints, notes: CaptureNotes
 ) -> None:
     """Move ``ip_at`` and ``version`` of datagrams that carry another one to the innermost."""
     protocol = np.where(version[kept] == 4, fields.u8(ip_at[kept] + 9), fields.u8(ip_at[kept] + 6))
@@ -193,7 +199,8 @@ def _skip_ip(fields: _Bytes, at: Ints, version: Ints, wire_end: Ints) -> tuple[I
         total[v6] = fields.u16(at[v6] + 4)
         protocol[v6], next_at[v6], first[v6] = _skip_extensions(fields, at[v6])
         total[v6] = np.where(total[v6] == 0, 0, total[v6] + 40)
-    # a length of 0 stands for a segment too long for the field (TSO, jumbo): the record's length is used
+    # A length of 0 stands for a segment too long for the field: segmentation offload (TSO) shows such, and jumbograms
+    # (RFC 2675) are such. The record's length is used.
     ip_end = np.where(total == 0, wire_end, at + total)
     return next_at, ip_end, protocol, first
 
@@ -202,15 +209,15 @@ def _skip_extensions(fields: _Bytes, at: Ints) -> tuple[Ints, Ints, NDArray[np.b
     following = fields.u8(at + 6)
     next_at = at + 40
     first = np.ones(len(at), np.bool_)
-    for _ in range(_MAX_IPV6_EXTENSIONS):
+    for _ in range(_MAX_IPV6_EXTENSIONS):  # of all packets in step: few have any, and hardly one has two
         more = np.flatnonzero(np.isin(following, _IPV6_EXTENSIONS) & first)
         if not len(more):
             break
         kind, here = following[more], next_at[more]
-        size = (fields.u8(here + 1) + 1) * 8
+        size = (fields.u8(here + 1) + 1) * 8  # RFC 8200 §4.2: in units of 8 bytes, the first not counted
         size[kind == _IPV6_FRAGMENT] = 8
         authentication = kind == _IPV6_AUTHENTICATION
-        size[authentication] = (fields.u8(here[authentication] + 1) + 2) * 4
+        size[authentication] = (fields.u8(here[authentication] + 1) + 2) * 4  # RFC 4302 §2.2: of 4, less 2
         first[more] = (kind != _IPV6_FRAGMENT) | ((fields.u16(here + 2) & 0xFFF8) == 0)
         following[more] = fields.u8(here)
         next_at[more] += size

@@ -1,7 +1,7 @@
 """Name the connections of a capture by the server name in their ClientHello, wherever it lies.
 
-A reader is no censor: it puts segments in order, joins TLS records, passes over records before the handshake and over
-packets that are no TLS at all. The middlebox parses for itself.
+A reader is no censor: it puts segments in order, joins TLS records, passes over records before the handshake and
+over packets that are no TLS at all. The middlebox parses for itself.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+
+from testbed.capture.packets import mix_columns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,7 +22,10 @@ __all__ = ["HelloFinder", "handshake_bytes", "server_name"]
 
 # RFC 8446 §4.1.2, §5.1
 _RECORD_HEADER: Final = 5
+_TYPE_AND_VERSION: Final = 3  # bytes of the header that tell a record from anything else
+_MAJOR: Final = 3  # of the version; SSL 3.0 to TLS 1.3 all have it on the wire
 _CHANGE_CIPHER_SPEC, _ALERT, _HANDSHAKE, _DATA = 0x14, 0x15, 0x16, 0x17
+_RECORD_TYPES: Final = range(_CHANGE_CIPHER_SPEC, _DATA + 1)
 _CLIENT_HELLO: Final = 1
 _HELLO_FIXED_BYTES: Final = 38  # handshake header 4, version 2, random 32
 _SERVER_NAME: Final = 0
@@ -34,13 +39,13 @@ _HALF: Final = 1 << 31
 def handshake_bytes(stream: bytes) -> bytes | None:
     """Join the handshake messages of the TLS records that ``stream`` begins with; None if it begins with no record."""
     at, joined, is_tls = 0, b"", False
-    while at + 3 <= len(stream) and stream[at + 1] == 3 and _CHANGE_CIPHER_SPEC <= stream[at] <= _DATA:  # noqa: PLR2004
+    while at + _TYPE_AND_VERSION <= len(stream) and stream[at + 1] == _MAJOR and stream[at] in _RECORD_TYPES:
         is_tls = True
         size = int.from_bytes(stream[at + 3 : at + _RECORD_HEADER])
         if stream[at] == _HANDSHAKE:
             joined += stream[at + _RECORD_HEADER : at + _RECORD_HEADER + size]
         elif stream[at] == _DATA:
-            break
+            break  # encrypted from here on: nothing behind it can be a hello in the clear
         at += _RECORD_HEADER + size
     return joined if is_tls else None
 
@@ -91,30 +96,39 @@ class _Opening:
 
     def add(self, seq: int, data: bytes) -> str | None:
         """Take a segment; return the server name once it is there."""
+        # Sequence numbers wrap, and the first segment captured need not be the first sent. So each gets the place
+        # nearest to the one that came first, before or behind it.
         first = next(iter(self.segments), seq)
         place = first + (seq - first + _HALF) % (2 * _HALF) - _HALF
-        if len(data) > len(self.segments.get(place, b"")):
+        if len(data) > len(self.segments.get(place, b"")):  # a retransmission may carry more than the packet before it
             self.segments[place] = data
         self.size += len(data)
         may_come = False
+        # A hello may begin with any segment, and not with the first alone: before it, a client may have talked to a
+        # proxy (SOCKS, CONNECT), or sent what is no TLS to bring the hello past a box.
         for start in sorted(self.segments):
-            if self.segments[start][:1] < bytes([_CHANGE_CIPHER_SPEC]) or self.segments[start][:1] > bytes([_DATA]):
+            if self.segments[start][0] not in _RECORD_TYPES:
                 continue
             message = handshake_bytes(self._from(start))
             if message is None:
-                may_come |= len(self.segments[start]) < 3  # noqa: PLR2004 - type and version
+                may_come |= len(self.segments[start]) < _TYPE_AND_VERSION
                 continue
             name = server_name(message)
             if name is not None:
                 self._finish()
                 return name
             may_come |= message[:1] in {b"", bytes([_CLIENT_HELLO])}
+        # Where a hello has begun, it is waited for; where nothing looks like one, a few segments are enough to say
+        # so. The bounds keep what a capture of long transfers holds in memory from growing with it.
         if self.size > _MOST_BYTES or len(self.segments) > (_MOST_SEGMENTS if may_come else _MOST_OTHER_SEGMENTS):
             self._finish()
         return None
 
     def _from(self, start: int) -> bytes:
-        """The bytes from ``start`` on, up to the first gap."""
+        """Return the bytes from ``start`` on, up to the first gap.
+
+        Where segments overlap with different bytes, as some evasions send them, the one that begins earlier counts.
+        """
         pieces, following = [], start
         for place in sorted(self.segments):
             data = self.segments[place]
@@ -154,12 +168,15 @@ class HelloFinder:
         for row in _early(directions, is_opening, end > payload_at).tolist():
             key, seq = int(directions[row]), int(packets.seq[row])
             opening = self._openings.get(key)
+            # A SYN with another number begins another connection of the same ports, which may have another name.
+            # The same number is the same SYN, sent again.
             if is_opening[row] and (opening is None or opening.isn != seq):
                 opening = self._openings[key] = _Opening(isn=seq)
             elif opening is None:
                 opening = self._openings[key] = _Opening(isn=None)
             if opening.done or payload_at[row] >= end[row]:
                 continue
+            # a SYN takes a number of its own: what it carries (TCP Fast Open) begins behind it
             name = opening.add(seq + bool(is_opening[row]), data[payload_at[row] : end[row]])
             if name is not None:
                 found[int(packets.index[row])] = name
@@ -167,19 +184,27 @@ class HelloFinder:
 
 
 def _directions(packets: Packets) -> NDArray[np.uint64]:
-    """Number the directions of five-tuples: equal numbers, equal directions (but for one chance in 2**64)."""
+    """Number the directions of five-tuples; see `mix_columns`.
+
+    Not compared in full: two directions under one number would at worst share a hello, and one of them lose a name.
+    """
     ports = packets.src_port.astype(np.uint64) << np.uint64(16) | packets.dst_port.astype(np.uint64)
-    mixed = np.zeros(len(packets), np.uint64)
-    for column in (packets.src_high, packets.src_low, packets.dst_high, packets.dst_low, ports):
-        mixed = (mixed ^ column) * np.uint64(0x9E3779B97F4A7C15)  # Knuth's multiplicative hash, wraps by design
-        mixed ^= mixed >> np.uint64(29)
-    return mixed
+    return mix_columns((packets.src_high, packets.src_low, packets.dst_high, packets.dst_low, ports))
 
 
 def _early(
     direction: NDArray[np.uint64], is_opening: NDArray[np.bool_], has_payload: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
-    """Return the rows with a SYN, or with payload near the beginning of their direction or after its last SYN."""
+    """Return the rows with a SYN, or with payload near the beginning of their direction or after its last SYN.
+
+    Nearly all packets of a capture are neither. They are left out here, all at once, for `HelloFinder` looks at the
+    others one by one.
+
+    Args:
+        direction: Number of each packet's direction, shape (n,).
+        is_opening: Whether it has a SYN, shape (n,).
+        has_payload: Whether any of its payload was captured, shape (n,).
+    """
     order = np.argsort(direction, kind="stable")
     counted = np.cumsum(has_payload[order])
     before: NDArray[np.int64] = counted - has_payload[order]

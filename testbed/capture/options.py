@@ -62,6 +62,8 @@ def parse_options(
     timestamps = np.zeros(count, np.bool_)
     sack_count = np.zeros(count, np.uint8)
     sack_at = np.zeros(count, np.int64)
+    # In an ordinary connection nearly every packet carries timestamps and nothing else. Those are read in one
+    # comparison, and the walk below is left with handshakes and acknowledgements with SACK.
     usual = np.flatnonzero(size == 12)
     if len(usual):
         plain = (block(at[usual], 4) == np.frombuffer(_TIMESTAMPS_ONLY, np.uint8)).all(axis=1)
@@ -74,6 +76,7 @@ def parse_options(
         length = lead[:, 1].astype(np.int64)
         single = kind <= _NOP
         length[single] = 1
+        # a length below 2 would not get on, and one beyond the end is a lie: both end the packet's walk
         whole = (kind != _END) & (single | (length >= 2)) & (length <= size[left])
         rows = left[whole]
         kind, length, lead = kind[whole], length[whole], lead[whole]
@@ -94,6 +97,8 @@ def _sack_blocks(
     block: Callable[[NDArray[np.int64], int], NDArray[np.uint8]], at: NDArray[np.int64], count: NDArray[np.uint8]
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
     rows = np.flatnonzero(count)
+    # 32 bytes of each, though fewer may be its own: 40 bytes of options have room for 4 blocks of 8 at most (RFC
+    # 2018 §3)
     edges = block(at[rows], 32).view(">u4").astype(np.uint32).reshape(-1, 4, 2)
     present = np.arange(4) < count[rows][:, None]
     blocks = edges[present]

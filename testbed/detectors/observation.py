@@ -124,8 +124,8 @@ class Transfer:
     labels: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.id, str) or not isinstance(self.server_name, str | None):
-            raise ValueError(f"transfer {self.id}: its id and server_name {self.server_name!r} must be texts")  # noqa: TRY004
+        if not _are_texts(self.id, self.server_name):
+            raise ValueError(f"transfer {self.id}: its id and server_name {self.server_name!r} must be texts")
         count = len(self.times_s)
         _check_column(f"transfer {self.id}: times_s", self.times_s, count)
         _check_column(f"transfer {self.id}: bytes", self.bytes, count)
@@ -213,6 +213,11 @@ class Observation:
     def with_role(self, role: Role) -> tuple[Transfer, ...]:
         """Return the transfers of one role, in order."""
         return tuple(transfer for transfer in self.transfers if transfer.role is role)
+
+
+def _are_texts(name: object, server_name: object) -> bool:
+    """Whether these are what they are typed to be: a program of the user's may have made them of anything."""
+    return isinstance(name, str) and isinstance(server_name, str | None)
 
 
 def _check_column(name: str, column: NDArray[np.float64] | NDArray[np.int64], count: int) -> None:

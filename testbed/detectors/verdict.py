@@ -119,28 +119,32 @@ def verdict_from_json(value: object, *, detector: str) -> Verdict:
     Raises:
         ValueError: A field is missing, unknown or of the wrong kind; the message names it.
     """
-    if not isinstance(value, dict):
-        raise ValueError(f"a verdict is a JSON object, not {type(value).__name__}")  # noqa: TRY004  a wrong kind is a wrong value here
-    unknown = sorted(set(value) - set(VERDICT_FIELDS))
+    fields = _object(value, f"a verdict is a JSON object, not {type(value).__name__}")
+    unknown = sorted(set(fields) - set(VERDICT_FIELDS))
     if unknown:
         raise ValueError(f"a verdict has no field {unknown[0]!r}; its fields are {', '.join(VERDICT_FIELDS)}")
-    details = value.get("details", {})
-    if not isinstance(details, dict):
-        raise ValueError(f"details is {details!r}, not an object")  # noqa: TRY004  a wrong kind is a wrong value here
-    mechanism = value.get("mechanism")
+    details = fields.get("details", {})
+    mechanism = fields.get("mechanism")
     return Verdict(
-        detector=_text(value.get("detector", detector), "detector"),
-        version=_text(value.get("version", "1"), "version"),
-        outcome=_choice(value.get("outcome"), Outcome, "outcome"),
-        why=_text(value.get("why"), "why"),
-        score=_number(value.get("score"), "score"),
-        rate_bps=_number(value.get("rate_bps"), "rate_bps"),
-        burst_bytes=_number(value.get("burst_bytes"), "burst_bytes"),
+        detector=_text(fields.get("detector", detector), "detector"),
+        version=_text(fields.get("version", "1"), "version"),
+        outcome=_choice(fields.get("outcome"), Outcome, "outcome"),
+        why=_text(fields.get("why"), "why"),
+        score=_number(fields.get("score"), "score"),
+        rate_bps=_number(fields.get("rate_bps"), "rate_bps"),
+        burst_bytes=_number(fields.get("burst_bytes"), "burst_bytes"),
         mechanism=None if mechanism is None else _choice(mechanism, Mechanism, "mechanism"),
-        content_specific=_truth(value.get("content_specific"), "content_specific"),
-        onset_s=_number(value.get("onset_s"), "onset_s"),
-        details=details,
+        content_specific=_truth(fields.get("content_specific"), "content_specific"),
+        onset_s=_number(fields.get("onset_s"), "onset_s"),
+        details=_object(details, f"details is {details!r}, not an object"),
     )
+
+
+def _object(value: object, otherwise: str) -> dict[str, JsonValue]:
+    """Return an object as it was parsed; its values are whatever JSON can say."""
+    if isinstance(value, dict):
+        return value
+    raise ValueError(otherwise)
 
 
 def _text(value: object, name: str) -> str:
@@ -152,9 +156,9 @@ def _text(value: object, name: str) -> str:
 def _number(value: object, name: str) -> float | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{name} is {value!r}, not a number")  # noqa: TRY004  a wrong kind is a wrong value here
-    return float(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    raise ValueError(f"{name} is {value!r}, not a number")
 
 
 def _truth(value: object, name: str) -> bool | None:

@@ -30,7 +30,7 @@ _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
 
 class _Decoder(Protocol):
-    def feed(self, data: bytes, limit: int) -> bytes: ...
+    def feed(self, data: bytes, limit: int, /) -> bytes: ...
 
     @property
     def wants_input(self) -> bool: ...
@@ -45,7 +45,7 @@ class _Plain:
     wants_input = True
     mid_stream = False
 
-    def feed(self, data: bytes, limit: int) -> bytes:  # noqa: ARG002  same shape as the other decoders
+    def feed(self, data: bytes, _limit: int, /) -> bytes:  # what it is given is never more than that
         return data
 
 
@@ -64,7 +64,7 @@ class _Xz:
     def mid_stream(self) -> bool:
         return self._started and not self._decoder.eof
 
-    def feed(self, data: bytes, limit: int) -> bytes:
+    def feed(self, data: bytes, limit: int, /) -> bytes:
         if self._decoder.eof:
             data = (self._decoder.unused_data + data).lstrip(b"\0")  # stream padding
             if not data:
@@ -89,7 +89,7 @@ class _Gzip:
     def mid_stream(self) -> bool:
         return self._started and not self._decoder.eof
 
-    def feed(self, data: bytes, limit: int) -> bytes:
+    def feed(self, data: bytes, limit: int, /) -> bytes:
         if self._decoder.eof:
             data = (self._decoder.unused_data + data).lstrip(b"\0")
             if not data:

@@ -81,7 +81,14 @@ def _write(run: RunDirectory, manifest: Manifest, doubts: list[str], output: Pat
     figures = write_figures(run, transfers, output)
     comparisons = compare_with_published(run, transfers)
     files = {
-        "report.html": _page(manifest, run.verdicts(), figures, comparisons, output, doubts),
+        "report.html": _page(
+            manifest,
+            verdicts=run.verdicts(),
+            figures=figures,
+            comparisons=comparisons,
+            folder=output,
+            doubts=doubts,
+        ),
         "table.txt": transfer_table(manifest) + "\n",
         "published.md": _markdown(comparisons),
     }
@@ -91,10 +98,15 @@ def _write(run: RunDirectory, manifest: Manifest, doubts: list[str], output: Pat
     return [output / name for name in files] + drawn
 
 
-def _page(  # noqa: PLR0917 - private, and all that is on it
-    manifest: Manifest, verdicts: list[VerdictRecord], figures: dict[str, str], comparisons: list[Comparison],
-    folder: Path, doubts: list[str],
-) -> str:  # fmt: skip
+def _page(
+    manifest: Manifest,
+    *,
+    verdicts: list[VerdictRecord],
+    figures: dict[str, str],
+    comparisons: list[Comparison],
+    folder: Path,
+    doubts: list[str],
+) -> str:
     transfers = manifest["transfers"]
     body = [
         f"<h1>{html_text(manifest['title'])}</h1>",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from testbed.plain_text import one_line
 from testbed.quantities import format_rate
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["format_table", "ground_truth", "transfer_table"]
 
-_LONGEST_NAME = 80
+_LONGEST_NAME: Final = 80
+_TWO_DIGITS: Final = 10
 
 
 def format_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> str:
@@ -102,4 +103,4 @@ def _clipped(name: str) -> str:
 
 def _short(number: float) -> str:
     """A number as people say it: a small one is not nothing."""
-    return f"{number:.0f}" if number >= 10 else f"{number:.1f}"  # noqa: PLR2004 - two digits
+    return f"{number:.0f}" if number >= _TWO_DIGITS else f"{number:.1f}"

@@ -70,6 +70,38 @@ class _Evidence:
         return self.share is not None and self.share < QUEUE_SHARE
 
 
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """A target beside its control, as far as the packets of both tell.
+
+    Attributes:
+        target: The transfer that is judged.
+        contrast: How many times longer it took for the same bytes.
+        mine: What its packets tell.
+        theirs: What the control's packets tell, or None: it was not captured at its sender.
+        held_s: By how much its fastest packet was slower than the control's, seconds.
+        loss_excess: By how much its share of lost packets exceeds the control's.
+        loss_z: How sure that is, in standard deviations.
+    """
+
+    target: Transfer
+    contrast: float
+    mine: _Evidence
+    theirs: _Evidence | None
+    held_s: float
+    loss_excess: float
+    loss_z: float
+
+    @property
+    def slower(self) -> str:
+        """The contrast in words."""
+        return _slower(self.contrast)
+
+
+def _slower(contrast: float) -> str:
+    return f"{contrast:.1f} times the control's time"
+
+
 @dataclass(frozen=True)
 class JointDetector:
     """Pair, compare, explain."""
@@ -101,53 +133,77 @@ class JointDetector:
         if mine is None:
             return self._without_packets(target, contrast)
         held_s = _held_back_s(target, control, mine, theirs) if theirs is not None else 0.0
-        return self._explain(target, contrast, mine, theirs, held_s=held_s)
-
-    def _explain(  # noqa: PLR0911  one return a cause
-        self, target: Transfer, contrast: float, mine: _Evidence, theirs: _Evidence | None, *, held_s: float
-    ) -> Verdict:
-        slower = f"{contrast:.1f} times the control's time"
         excess, z = _loss_excess(mine, theirs)
-        alone = theirs is not None and not theirs.policed and z >= LOSS_Z
-        if mine.policed and mine.fit is not None and contrast >= (POLICED_CONTRAST if alone else CONTRAST):
-            fit = mine.fit
-            filled = f", filled every {fit.period_s:.2f} s," if fit.period_s else ""
-            bucket = f"a bucket of {fit.rate_bps / 1e3:.0f} kbit/s, {fit.depth_bytes / 1e3:.0f} kB{filled}"
-            why = f"{slower}; {bucket} explains {fit.agreement:.0%} of packets, and no queue shows"
-            onset_s = float(mine.found.times_s[np.flatnonzero(mine.found.lost)[0]])
-            return self._yes(
-                Mechanism.POLICING, why, contrast, rate_bps=fit.rate_bps, burst=fit.depth_bytes, onset=onset_s
-            )
-        if contrast < CONTRAST:
-            limited = mine.policed or mine.delay_s >= QUEUE_S
-            why = f"{slower}: alike" + (", and limited alike" if limited else "")
-            return self._not(None, why, contrast)
-        if _queued(mine) and not (theirs is not None and _queued(theirs) and theirs.delay_s >= mine.delay_s / 2):
-            spread, rate_bps = _steadiness(target)
-            emptied = drain(mine.found, waited_s=QUEUE_S)
-            if emptied is not None and (spread is None or emptied.spread < spread):
-                spread, rate_bps = emptied.spread, emptied.rate_bps
-            if spread is not None and spread <= STEADY_SPREAD:
-                why = f"{slower}; a queue of {mine.delay_s * 1e3:.0f} ms empties at a steady rate (spread {spread:.0%})"
-                return self._yes(Mechanism.SHAPING, why, contrast, rate_bps=rate_bps)
-            return self._not(Mechanism.CONGESTION, f"{slower}; a queue, but no steady rate", contrast)
-        if excess >= LOSS_EXCESS and z >= LOSS_Z:
-            why = (
-                f"{slower}; {mine.found.loss_share:.0%} of its packets were lost, {excess:.0%} more than the control's"
-            )
-            return self._yes(Mechanism.LOSS, why, contrast, rate_bps=target.goodput_bps)
-        if held_s >= HELD_S:
-            why = f"{slower}; its packets came {held_s * 1e3:.0f} ms later than the control's, on a path as long"
-            return self._yes(Mechanism.SHAPING, why, contrast, rate_bps=None)
-        if mine.found.loss_share > CLEAN_LOSS:
-            why = f"{slower}; {mine.found.loss_share:.1%} of packets lost without a pattern"
-            return self._not(Mechanism.LOSS, why, contrast)
-        return self._not(
-            Mechanism.APP_LIMITED, f"{slower}, but neither losses nor a queue: its ends were the limit", contrast
+        return self._explain(_Pair(target, contrast, mine, theirs, held_s=held_s, loss_excess=excess, loss_z=z))
+
+    def _explain(self, pair: _Pair) -> Verdict:
+        """Return the first explanation that fits, or that the ends were the limit.
+
+        The order matters. A policer shows in the target's packets alone, so that a small contrast is enough for it; for
+        all others target and control have to differ first. A full queue drops, too, and so is asked about before losses
+        are.
+        """
+        for explain in (self._policing, self._alike, self._queue, self._loss, self._held_back, self._stray_losses):
+            verdict = explain(pair)
+            if verdict is not None:
+                return verdict
+        why = f"{pair.slower}, but neither losses nor a queue: its ends were the limit"
+        return self._not(Mechanism.APP_LIMITED, why, pair.contrast)
+
+    def _policing(self, pair: _Pair) -> Verdict | None:
+        mine, theirs, fit = pair.mine, pair.theirs, pair.mine.fit
+        alone = theirs is not None and not theirs.policed and pair.loss_z >= LOSS_Z
+        if not mine.policed or fit is None or pair.contrast < (POLICED_CONTRAST if alone else CONTRAST):
+            return None
+        filled = f", filled every {fit.period_s:.2f} s," if fit.period_s else ""
+        bucket = f"a bucket of {fit.rate_bps / 1e3:.0f} kbit/s, {fit.depth_bytes / 1e3:.0f} kB{filled}"
+        why = f"{pair.slower}; {bucket} explains {fit.agreement:.0%} of packets, and no queue shows"
+        onset_s = float(mine.found.times_s[np.flatnonzero(mine.found.lost)[0]])
+        return self._yes(
+            Mechanism.POLICING, why, pair.contrast, rate_bps=fit.rate_bps, burst=fit.depth_bytes, onset=onset_s
         )
 
+    def _alike(self, pair: _Pair) -> Verdict | None:
+        if pair.contrast >= CONTRAST:
+            return None
+        limited = pair.mine.policed or pair.mine.delay_s >= QUEUE_S
+        return self._not(None, f"{pair.slower}: alike" + (", and limited alike" if limited else ""), pair.contrast)
+
+    def _queue(self, pair: _Pair) -> Verdict | None:
+        mine, theirs = pair.mine, pair.theirs
+        shared = theirs is not None and _queued(theirs) and theirs.delay_s >= mine.delay_s / 2
+        if not _queued(mine) or shared:
+            return None
+        spread, rate_bps = _steadiness(pair.target)
+        emptied = drain(mine.found, waited_s=QUEUE_S)
+        if emptied is not None and (spread is None or emptied.spread < spread):
+            spread, rate_bps = emptied.spread, emptied.rate_bps
+        if spread is not None and spread <= STEADY_SPREAD:
+            queue = f"a queue of {mine.delay_s * 1e3:.0f} ms empties at a steady rate (spread {spread:.0%})"
+            return self._yes(Mechanism.SHAPING, f"{pair.slower}; {queue}", pair.contrast, rate_bps=rate_bps)
+        return self._not(Mechanism.CONGESTION, f"{pair.slower}; a queue, but no steady rate", pair.contrast)
+
+    def _loss(self, pair: _Pair) -> Verdict | None:
+        if pair.loss_excess < LOSS_EXCESS or pair.loss_z < LOSS_Z:
+            return None
+        lost = f"{pair.mine.found.loss_share:.0%} of its packets were lost"
+        why = f"{pair.slower}; {lost}, {pair.loss_excess:.0%} more than the control's"
+        return self._yes(Mechanism.LOSS, why, pair.contrast, rate_bps=pair.target.goodput_bps)
+
+    def _held_back(self, pair: _Pair) -> Verdict | None:
+        if pair.held_s < HELD_S:
+            return None
+        later = f"its packets came {pair.held_s * 1e3:.0f} ms later than the control's, on a path as long"
+        return self._yes(Mechanism.SHAPING, f"{pair.slower}; {later}", pair.contrast, rate_bps=None)
+
+    def _stray_losses(self, pair: _Pair) -> Verdict | None:
+        share = pair.mine.found.loss_share
+        if share <= CLEAN_LOSS:
+            return None
+        return self._not(Mechanism.LOSS, f"{pair.slower}; {share:.1%} of packets lost without a pattern", pair.contrast)
+
     def _without_packets(self, target: Transfer, contrast: float) -> Verdict:
-        slower = f"{contrast:.1f} times the control's time"
+        slower = _slower(contrast)
         if contrast < BLIND_CONTRAST:
             return self._not(None, f"{slower}: alike", contrast)
         spread, rate_bps = _steadiness(target)

@@ -168,8 +168,11 @@ def _first_seq(flow: Flow, sent: Sent, rows: NDArray[np.int64], opening: int, *,
     return int(sent.seq[rows[0]]) - 1 if len(rows) else 0
 
 
-def judge(segment: Segment, *, cutoff: int) -> PolicingResult:  # noqa: PLR0911  one return a test, as published
+def judge(segment: Segment, *, cutoff: int) -> PolicingResult:
     """Run PD on one segment.
+
+    The tests come in the order of the released analysis: the first that fails gives the code, and the published table
+    has those codes.
 
     Args:
         segment: From `segments`, of a flow captured at the data's sender.
@@ -195,25 +198,44 @@ def judge(segment: Segment, *, cutoff: int) -> PolicingResult:  # noqa: PLR0911 
     if fill_at_start < -pass_tolerance:
         return PolicingResult(Code.NEGATIVE_FILL)
 
+    # the bucket from the first loss on: filled at the rate, charged for what passed, empty at first
     after_t_us, after_lost = t_us[first:], lost[first:]
     passed_bytes = np.where(after_lost, 0, payload[first:])
     used = np.cumsum(passed_bytes) - passed_bytes
     tokens = rate_bps * (after_t_us - after_t_us[0]).astype(np.float64) / 1e6 / 8 - used
+    slices = _slices(after_t_us[after_lost].tolist(), median_rtt_us)
     on_loss, on_pass = tokens[after_lost], tokens[~after_lost]
-    if _slices(after_t_us[after_lost].tolist(), median_rtt_us) < MIN_SLICES:
-        return PolicingResult(Code.TOO_FEW_LOSSES)
-    if min(len(on_loss), len(on_pass)) < MIN_SAMPLES:
-        return PolicingResult(Code.TOO_FEW_LOSSES)
-    if on_loss.mean() >= on_pass.mean() or np.median(on_loss) >= np.median(on_pass):
-        return PolicingResult(Code.FULLER_ON_LOSS)
-    empty = np.median(on_loss)  # time stamps are imprecise: the median loss is taken for an empty bucket
-    if (np.abs(on_loss - empty) > loss_tolerance).sum() > len(on_loss) * LOSS_OUT_OF_RANGE:
-        return PolicingResult(Code.LOSS_FILL_OUT_OF_RANGE)
-    if (on_pass - empty < -pass_tolerance).sum() > len(on_pass) * PASS_OUT_OF_RANGE:
-        return PolicingResult(Code.PASS_FILL_OUT_OF_RANGE)
+    code = _judge_tokens(on_loss, on_pass, slices=slices, tolerances=(loss_tolerance, pass_tolerance))
+    if code is not Code.POLICED:
+        return PolicingResult(code)
     if _inflated(segment, delay_ms, usable, where_lost[where_lost >= first]) > INFLATED_TOLERANCE * len(on_loss):
         return PolicingResult(Code.INFLATED_RTT)
     return PolicingResult(Code.POLICED, rate_bps, int(payload[: where_lost[0]].sum()))
+
+
+def _judge_tokens(
+    on_loss: NDArray[np.float64], on_pass: NDArray[np.float64], *, slices: int, tolerances: tuple[float, float]
+) -> Code:
+    """Judge what the bucket held when packets were lost, and when they passed.
+
+    Args:
+        on_loss: Bytes at each loss, shape (losses,).
+        on_pass: Bytes at each pass, shape (passes,).
+        slices: Times at which losses fell, more than a median round trip apart.
+        tolerances: Bytes around an empty bucket, at losses and at passes; NaN where no round trip is known, and then
+            nothing is out of range.
+    """
+    loss_tolerance, pass_tolerance = tolerances
+    if slices < MIN_SLICES or min(len(on_loss), len(on_pass)) < MIN_SAMPLES:
+        return Code.TOO_FEW_LOSSES
+    if on_loss.mean() >= on_pass.mean() or np.median(on_loss) >= np.median(on_pass):
+        return Code.FULLER_ON_LOSS
+    empty = np.median(on_loss)  # time stamps are imprecise: the median loss is taken for an empty bucket
+    if (np.abs(on_loss - empty) > loss_tolerance).sum() > len(on_loss) * LOSS_OUT_OF_RANGE:
+        return Code.LOSS_FILL_OUT_OF_RANGE
+    if (on_pass - empty < -pass_tolerance).sum() > len(on_pass) * PASS_OUT_OF_RANGE:
+        return Code.PASS_FILL_OUT_OF_RANGE
+    return Code.POLICED
 
 
 def _relative(segment: Segment, place: int) -> int:

@@ -72,8 +72,8 @@ def _transfer_of(views: list[tuple[str, Flow]], origin_ns: int, remarks: list[st
     if len(views) > 1 and _opened_ns(flow) == _opened_ns(last):
         remarks.append(f"{last_name}: the same view of a connection as {name} left out")
     elif len(views) > 1:
-        if len(views) > 2:  # noqa: PLR2004 - both ends
-            remarks.append(f"{name}: {len(views) - 2} views of the connection between its ends left out")
+        if between := in_order[1:-1]:
+            remarks.append(f"{name}: {len(between)} views of the connection between its ends left out")
         client = transfer_from_flow(flow, name=name, origin_ns=origin_ns, at_client=True)
         server = transfer_from_flow(last, name=last_name, origin_ns=origin_ns, at_client=False)
         return _merge(client, server)

@@ -122,9 +122,7 @@ def _read(text: str, path: Path, rows: _Rows) -> None:
         if not any(cell.strip() for cell in cells):
             continue
         try:
-            if len(cells) != len(names):
-                raise ValueError(f"{len(cells)} columns, where the header has {len(names)}")  # noqa: TRY301
-            row = dict(zip(names, cells, strict=True))
+            row = _row(names, cells)
             time_s = _time(row["datetime_rounded"] if is_crowd else row["time"], rows.remarks)
             values = {
                 name: _speed(row[column], has_decimal_commas=delimiter != ",") * unit
@@ -138,6 +136,12 @@ def _read(text: str, path: Path, rows: _Rows) -> None:
         for name in controls:
             rows.controls_bps[name].append(values[name])
         rows.group.append(_crowd_group(row) if is_crowd else row.get("group") or "all")
+
+
+def _row(names: list[str], cells: list[str]) -> dict[str, str]:
+    if len(cells) != len(names):
+        raise ValueError(f"{len(cells)} columns, where the header has {len(names)}")
+    return dict(zip(names, cells, strict=True))
 
 
 def _speed_columns(names: list[str], path: Path, *, is_crowd: bool) -> dict[str, tuple[str, float]]:
