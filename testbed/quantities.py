@@ -88,7 +88,8 @@ def parse_share(text: object) -> float:
     return float(share)
 
 
-@dataclass(frozen=True, slots=True)
+# eq=False: an annotation in a union is hashed, and the schema, a dictionary, could not be.
+@dataclass(frozen=True, slots=True, eq=False)
 class Written:
     """How people write the value of a field. It stands in ``Annotated``, beside the field's type.
 
