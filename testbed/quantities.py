@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Duration", "Rate", "Share", "Size", "Written", "format_rate", "parse_duration", "parse_rate", "parse_share",
-    "parse_size",
+    "parse_size", "shown",
 ]  # fmt: skip
 
 _RATE_BPS = {"bit/s": 1, "kbit/s": 1_000, "Mbit/s": 1_000_000, "Gbit/s": 1_000_000_000, "B/s": 8, "kB/s": 8_000}
@@ -35,7 +35,17 @@ _DURATION_NS = {
     "d": 86_400_000_000_000,
 }
 _SHARE = {"%": Decimal("0.01")}
+_LONGEST_SHOWN = 60
 _PATTERN = re.compile(r"\s*([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([A-Za-z/%]*)\s*")
+
+
+def shown(value: object) -> str:
+    """A value for a message, cut where it is long. Python refuses to write integers of thousands of digits."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return "an enormous number"
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
 def _parse(text: object, units: Mapping[str, int | Decimal], what: str) -> Decimal:
@@ -43,21 +53,21 @@ def _parse(text: object, units: Mapping[str, int | Decimal], what: str) -> Decim
         return Decimal(0)
     wanted = f"a {what} such as {_example(units)}"
     if isinstance(text, bool) or not isinstance(text, int | float | str):
-        raise ValueError(f"expected {wanted}, got {text!r}")  # noqa: TRY004 - one error for one kind of bad input
-    match = _PATTERN.fullmatch(str(text))
+        raise ValueError(f"expected {wanted}, got {shown(text)}")  # noqa: TRY004 - one error for one kind of bad input
+    match = _PATTERN.fullmatch(text if isinstance(text, str) else shown(text))
     if match is None:
-        raise ValueError(f"expected {wanted}, got {text!r}")
+        raise ValueError(f"expected {wanted}, got {shown(text)}")
     number, unit = match.groups()
     if unit not in units:
-        given = f"the unit {unit!r} is unknown" if unit else "the unit is missing"
-        raise ValueError(f"expected {wanted}, got {text!r}: {given} (units: {', '.join(units)})")
+        given = f"the unit {shown(unit)} is unknown" if unit else "the unit is missing"
+        raise ValueError(f"expected {wanted}, got {shown(text)}: {given} (units: {', '.join(units)})")
     return Decimal(number) * units[unit]
 
 
 def _whole(text: object, units: dict[str, int], what: str) -> int:
     amount = _parse(text, units, what)
     if amount != int(amount):
-        raise ValueError(f"expected a {what} of whole {next(iter(units))}, got {text!r}")
+        raise ValueError(f"expected a {what} of whole {next(iter(units))}, got {shown(text)}")
     return int(amount)
 
 
@@ -84,7 +94,7 @@ def parse_share(text: object) -> float:
     """A share from 0 to 1, written in percent. Raises ValueError with what was expected."""
     share = _parse(text, _SHARE, "share")
     if share > 1:
-        raise ValueError(f"expected at most '100 %', got {text!r}")
+        raise ValueError(f"expected at most '100 %', got {shown(text)}")
     return float(share)
 
 

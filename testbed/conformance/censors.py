@@ -245,7 +245,7 @@ ROWS: list[Row] = [
         _residual,
         source="X22 Fig. 2",
         grade="secondary",
-        restates="action.residual_s",
+        restates="action.residual",
     ),
     _row_of_2022(
         "ru-2022-II",
@@ -263,7 +263,7 @@ ROWS: list[Row] = [
         _residual,
         source="X22 Fig. 2",
         grade="secondary",
-        restates="action.residual_s",
+        restates="action.residual",
     ),
     _row_of_2022(
         "ru-tw-2022-III",
@@ -273,7 +273,7 @@ ROWS: list[Row] = [
         source="X22 Fig. 2",
         grade="secondary",
         within=(600, 700),
-        restates="meter.token_bucket.rate_bps",
+        restates="meter.token_bucket.rate",
     ),
     _row_of_2022("ru-2022-IV", "the hello", "dropped", _hello_passes, source="X22 Fig. 2", grade="secondary"),
     _row_of_2022(
@@ -286,7 +286,7 @@ ROWS: list[Row] = [
         _residual,
         source="X22 Fig. 2",
         grade="secondary",
-        restates="action.residual_s",
+        restates="action.residual",
     ),
     _row_of_2022("ru-quic-2022", "version 1, 1200 bytes", "dropped", _quic(_VERSION_1, 1200), source="N4P108"),
     _row_of_2022(
@@ -307,7 +307,7 @@ ROWS: list[Row] = [
         _timeout_after((_UP, SYN)),
         source="X22",
         grade="unverified",
-        restates="flows.syn_sent_timeout_s",
+        restates="flows.syn_sent_timeout",
     ),
     _row_of_2022(
         "ru-2022-II",
@@ -316,7 +316,7 @@ ROWS: list[Row] = [
         _timeout_after((_UP, SYN), (_DOWN, SYN | ACK)),
         source="X22",
         grade="unverified",
-        restates="flows.syn_received_timeout_s",
+        restates="flows.syn_received_timeout",
     ),
     _row_of_2022(
         "ru-2022-II",
@@ -325,7 +325,7 @@ ROWS: list[Row] = [
         _timeout_after((_UP, SYN), (_DOWN, SYN | ACK), (_UP, ACK)),
         source="X22",
         grade="unverified",
-        restates="flows.idle_timeout_s",
+        restates="flows.idle_timeout",
     ),
     _row(
         "degradation",
@@ -347,7 +347,7 @@ ROWS: list[Row] = [
         source="MED24",
         grade="secondary",
         within=(125, 131),
-        restates="meter.token_bucket.rate_bps",
+        restates="meter.token_bucket.rate",
     ),
     *(
         _row("YouTube 2024", "ru-yt-2024-tcp", name, published, check, source="N4P382, ZAPRET1408", grade="secondary")
@@ -366,7 +366,7 @@ ROWS: list[Row] = [
         _curtain,
         source="CF25, N4P490",
         within=(15, 20),
-        restates="meter.byte_quota.quota_bytes",
+        restates="meter.byte_quota.quota",
     ),
     _row("16 KB", "ru-16k-2025", "upload", "passes", _curtain_upwards, source="N4P490: server to client"),
     _row(
@@ -377,7 +377,7 @@ ROWS: list[Row] = [
         _handshake_delay,
         source="OONI-KZ",
         within=(4, float("inf")),
-        restates="action.delay_s",
+        restates="action.delay",
     ),
     _row("3G line", "tele2-3g-up", "upload over the limit", "delayed, not dropped", _upload_shaper, source="X21 §6.1"),
 ]

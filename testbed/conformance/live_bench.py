@@ -25,8 +25,8 @@ from testbed.guest.child import Child
 from testbed.guest.network.link import NetlinkLink
 from testbed.guest.network.node import Box, NamespaceNode
 from testbed.middlebox.adapters.nfqueue import LiveBox
-from testbed.middlebox.enforcement.shaper import ShaperSpec
 from testbed.middlebox.events import Event, event_to_json
+from testbed.middlebox.meters.shaper import ShaperSpec
 from testbed.middlebox.profile import Profile
 from testbed.netlink import tc
 from testbed.records.capture_file import datagram, read_frames
@@ -102,7 +102,7 @@ def bench(
 
 def _shape_in_kernel(box: Box, profile: Profile, kind: str) -> None:
     """Put the kernel's form of the profile's shaper at the egress of the outer port."""
-    spec = profile.meter
+    spec = None if profile.meter is None else profile.meter.spec
     if not isinstance(spec, ShaperSpec):
         raise CertificateError(f"{profile.name} has no shaper")
     index, rate = box.intf("eth1").index, spec.rate_bps // 8

@@ -108,7 +108,7 @@ def _rows(
 
 
 _METERS = ("token_bucket", "coarse_refill")
-_RATE = "meter.token_bucket.rate_bps"
+_RATE = "meter.token_bucket.rate"
 _SLOW_FIT = "the fit to Fig. 5 passes 112 kbit/s in the long run, near the crowd's median of 109"
 
 ROWS: list[Row] = [

@@ -11,7 +11,7 @@ from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from testbed.middlebox.enforcement.actions import Action
+    from testbed.middlebox.actions import Treatment
     from testbed.middlebox.packet import FlowKey
     from testbed.middlebox.readers import Reader
     from testbed.middlebox.unread import Overlooked
@@ -29,8 +29,8 @@ class Flow:
     """
 
     __slots__ = (
-        "action", "bound_ns", "entry", "id", "in_handshake", "inspections_left", "is_new", "is_refreshed", "key",
-        "last_seen_ns", "opened_ns", "overlooked", "reader", "timeout_ns",
+        "bound_ns", "entry", "id", "in_handshake", "inspections_left", "is_new", "is_refreshed", "key", "last_seen_ns",
+        "opened_ns", "overlooked", "reader", "timeout_ns", "treatment",
     )  # fmt: skip
 
     def __init__(self, number: int, key: FlowKey, now_ns: int, timeout_ns: int) -> None:
@@ -45,7 +45,7 @@ class Flow:
         self.inspections_left = 0
         self.reader: Reader | None = None
         self.overlooked: Overlooked | None = None
-        self.action: Action | None = None
+        self.treatment: Treatment | None = None
         self.is_refreshed = True  # packets push the expiry back
         self.in_handshake = False
         self.is_new = True  # its first packet is being looked at

@@ -6,12 +6,14 @@ one with the TTL of the first; a datagram of more than 45 fragments was not acce
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from testbed.middlebox.craft import joined_datagram, with_ttl
-from testbed.middlebox.enforcement.actions import packet_dropped
-from testbed.middlebox.events import Event, PacketHeld, PacketInjected, PacketRewritten
 from testbed.middlebox.packet import Direction, Packet
+from testbed.middlebox.packet_events import packet_dropped, packet_held, packet_injected
+
+if TYPE_CHECKING:
+    from testbed.middlebox.events import Event, PacketInjected, PacketRewritten
 
 __all__ = ["FragmentBuffer", "joined", "released", "sent_whole"]
 
@@ -45,9 +47,8 @@ class FragmentBuffer:
     def hold(self, packet: Packet, now_ns: int) -> tuple[list[Event], list[Packet]]:
         """Keep a fragment.
 
-        A fragment whose own length cannot be is dropped. A datagram that would be too long for its own length field can
-        never be put together: of one, the fragment that
-        would complete it is dropped, as Linux does.
+        A fragment whose own length cannot be is dropped. A datagram that would be too long for its own length field
+        can never be put together: the fragment that would complete it is dropped, as Linux does.
 
         Returns:
             What happened to it, and all fragments of its datagram, in the order in which they came, if it is complete
@@ -61,14 +62,7 @@ class FragmentBuffer:
         if len(pieces) >= _MOST_FRAGMENTS:
             return [packet_dropped(0, packet, now_ns, "too many fragments")], []
         pieces.append(packet)
-        held = PacketHeld(
-            t_ns=now_ns,
-            flow=0,
-            direction=packet.direction,
-            ip_id=packet.ip_id,
-            offset=packet.fragment_offset,
-            length=packet.length,
-        )
+        held = packet_held(packet, now_ns)
         if not _is_complete(pieces):
             return [held], []
         del self._waiting[key]
@@ -89,17 +83,7 @@ def released(pieces: list[Packet], now_ns: int) -> list[Event]:
     """The fragments sent on, each with the TTL of the one that begins the datagram."""
     ttl = next(piece.ttl for piece in pieces if not piece.fragment_offset)
     return [
-        PacketInjected(
-            t_ns=now_ns,
-            flow=0,
-            direction=piece.direction,
-            flags=piece.flags,
-            seq=piece.seq,
-            ack=piece.ack,
-            payload_length=piece.payload_length,
-            data=with_ttl(piece.data[: piece.length], ttl),
-            reason="fragments complete",
-        )
+        packet_injected(0, piece, now_ns, "fragments complete", data=with_ttl(piece.data[: piece.length], ttl))
         for piece in pieces
     ]
 
@@ -107,17 +91,7 @@ def released(pieces: list[Packet], now_ns: int) -> list[Event]:
 def sent_whole(rewritten: PacketRewritten) -> PacketInjected:
     """What becomes of a rewritten datagram that came in fragments: they stay held, and it is sent in one piece."""
     packet = Packet.parse(rewritten.data, rewritten.direction)
-    return PacketInjected(
-        t_ns=rewritten.t_ns,
-        flow=rewritten.flow,
-        direction=rewritten.direction,
-        flags=packet.flags,
-        seq=packet.seq,
-        ack=packet.ack,
-        payload_length=packet.payload_length,
-        data=rewritten.data,
-        reason=rewritten.reason,
-    )
+    return packet_injected(rewritten.flow, packet, rewritten.t_ns, rewritten.reason, data=rewritten.data)
 
 
 def joined(pieces: list[Packet]) -> Packet:

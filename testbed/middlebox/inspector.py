@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from testbed.middlebox.community_id import community_id
 from testbed.middlebox.enforcement import Enforcement
-from testbed.middlebox.enforcement.actions import Shape, Throttle, packet_dropped
 from testbed.middlebox.events import (
     Event,
     FlowForgotten,
@@ -28,12 +27,14 @@ from testbed.middlebox.flows import Flow, FlowTable
 from testbed.middlebox.fragments import FragmentBuffer, joined, released, sent_whole
 from testbed.middlebox.opening import opener, reason_not_to_inspect
 from testbed.middlebox.packet import ACK, FIN, RST, SYN, TCP, UDP, Direction, FlowKey, Packet, address_text
+from testbed.middlebox.packet_events import packet_dropped
 from testbed.middlebox.profile.rules import Match, RuleSet
 from testbed.middlebox.readers import DatagramReader, Named, OrderedReader, PacketReader, Reader, Reading, StreamReader
 from testbed.middlebox.recognise import TCP_RECOGNISERS, UDP_RECOGNISERS, Hello, Outcome
 from testbed.middlebox.unread import Overlooked
 
 if TYPE_CHECKING:
+    from testbed.middlebox.actions import Treatment
     from testbed.middlebox.profile import Profile
 
 __all__ = ["Inspector"]
@@ -84,7 +85,7 @@ class Inspector:
         self._sees = profile.placement.sees
         self._is_stateless = profile.action.scope == "line"
         self._fragments = None if profile.inspection.fragments == "pass" else FragmentBuffer()
-        self._line: Throttle | Shape | None = None
+        self._line: Treatment | None = None
 
     @property
     def flow_count(self) -> int:
@@ -114,7 +115,7 @@ class Inspector:
     def leaves_alone(self, key: FlowKey) -> bool:
         """Whether a live box need not see more of a flow than its packets with `minded_flags`."""
         flow = self._flows.get(key)
-        return flow is not None and flow.action is None and not flow.inspections_left and not flow.in_handshake
+        return flow is not None and flow.treatment is None and not flow.inspections_left and not flow.in_handshake
 
     def inspect(self, packet: Packet, now_ns: int) -> list[Event]:
         """Let one packet through the box.
@@ -139,11 +140,11 @@ class Inspector:
     def dropped(self, packet: Packet, now_ns: int) -> list[Event]:
         """The events of a packet that the kernel's policer dropped on the box's behalf."""
         flow = self._flows.get(packet.key)
-        meter = self._profile.meter
-        if flow is None or meter is None:
+        metering = self._profile.meter
+        if flow is None or metering is None:
             return []
         self.refresh(flow.id, now_ns)
-        return [packet_dropped(flow.id, packet, now_ns, meter.kind)]
+        return [packet_dropped(flow.id, packet, now_ns, metering.kind)]
 
     def refresh(self, flow: int, last_seen_ns: int) -> None:
         """The kernel saw a packet of this flow at ``last_seen_ns``: its idle time counts from there."""
@@ -179,9 +180,9 @@ class Inspector:
             flow.saw(now_ns)
         if flow.in_handshake or packet.flags & SYN:
             self._follow_handshake(flow, packet, now_ns, events)
-        if flow.action is not None:
+        if flow.treatment is not None:
             if not flow.is_new:
-                events += flow.action.on_packet(flow.id, packet, now_ns)
+                events += flow.treatment.on_packet(flow.id, packet, now_ns)
         elif flow.inspections_left and packet.payload and legible:
             self._read(flow, packet, now_ns, events)
         flow.is_new = False
@@ -192,7 +193,7 @@ class Inspector:
     def _meter_line(self, packet: Packet, now_ns: int) -> list[Event]:
         """All traffic of the line shares the meters, and no flow is remembered: its number is 0."""
         if self._line is None:
-            self._line = self._enforcement.metered(now_ns, now_ns)
+            self._line = self._enforcement.fresh(now_ns, now_ns)
             return self._line.start(0, packet, now_ns) + self._line.on_packet(0, packet, now_ns)
         return self._line.on_packet(0, packet, now_ns)
 
@@ -269,7 +270,7 @@ class Inspector:
             reason = self._match_address(flow, packet, now_ns, events)
         if reason is not None:
             self._end(flow, now_ns, reason, events)
-        elif flow.action is None:
+        elif flow.treatment is None:
             # The first packet, and so many more.
             flow.inspections_left = 1 + self._random.randint(*self._profile.inspection.budget_packets)
             flow.reader = self._reader(packet.protocol)
@@ -366,8 +367,8 @@ class Inspector:
     ) -> None:
         """Begin what the profile does to flows that match."""
         events.append(RuleMatched(t_ns=now_ns, flow=flow.id, rule=match.rule, pattern=match.pattern, sni=name))
-        flow.action = self._enforcement.action(flow.key.inside, flow.opened_ns, now_ns)
-        events += flow.action.start(flow.id, packet, now_ns)
+        flow.treatment = self._enforcement.treatment(flow.key.inside, flow.opened_ns, now_ns)
+        events += flow.treatment.start(flow.id, packet, now_ns)
         if self._residual_ns is not None:
             flow.last_seen_ns, flow.is_refreshed = now_ns, False
             self._flows.set_timeout(flow, self._residual_ns)

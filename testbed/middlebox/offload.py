@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from testbed.middlebox.enforcement.meters import TokenBucketSpec
-
 if TYPE_CHECKING:
+    from testbed.middlebox.meters.token_bucket import TokenBucketSpec
     from testbed.middlebox.profile import Profile
 
 __all__ = ["arrival_step_ns", "kernel_policer"]
@@ -20,13 +19,14 @@ def kernel_policer(profile: Profile) -> TokenBucketSpec | None:
     The kernel can do nothing but meter: a profile is left to it where no packet of a throttled flow changes what the
     box remembers of it, but for its idle time, no other flow has a part in the bucket, and it starts full as tc's does.
     """
-    action, flows = profile.action, profile.flows
+    action, flows, metering = profile.action, profile.flows, profile.meter
+    if metering is None or not action.is_metering:
+        return None
     if action.scope != "flow" or action.residual_s is not None:
         return None
     if flows.cleared_by or flows.syn_sent_timeout_s is not None or flows.syn_received_timeout_s is not None:
         return None
-    meter = profile.meter
-    return meter if isinstance(meter, TokenBucketSpec) and meter.start_bytes is None else None
+    return metering.spec.kernel_policer()
 
 
 def arrival_step_ns(profile: Profile) -> int:

@@ -19,9 +19,9 @@ from pydantic import (
     model_validator,
 )
 
-from testbed.errors import ScenarioError
-from testbed.quantities import parse_duration, parse_size
+from testbed.quantities import parse_duration, parse_size, shown
 from testbed.scenario.document import Document, Key
+from testbed.scenario.refusal import in_words, refusal
 from testbed.traffic.evasion import EVASIONS
 
 if TYPE_CHECKING:
@@ -29,11 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Evade", "Fetch", "Line", "Outage", "Recording", "Replay", "Scenario", "load_scenario"]
 
-_MOST_MESSAGES = 8
 _LONGEST_NAME = 253  # without the final dot (RFC 1035, section 2.3.4)
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
 _ADDRESS = re.compile(r"[0-9]+(\.[0-9]+){3}")
-_LONGEST_VALUE = 60
 _FIRST_INSTANT = datetime(1971, 1, 1, tzinfo=UTC)  # the guest boots a little before, and no clock begins before 1970
 # Linux counts nanoseconds since 1970 in 63 bits, and keeps 30 years of them for itself (include/linux/time64.h).
 _LAST_INSTANT = datetime(2232, 1, 1, tzinfo=UTC)
@@ -72,7 +70,7 @@ def _dns_name(name: str) -> str:
     if len(plain) > _LONGEST_NAME or not all(_LABEL.fullmatch(label) for label in labels):
         raise ValueError(
             f"expected a DNS name of at most {_LONGEST_NAME} characters, with labels of 1 to 63 letters, digits and "
-            f"hyphens, got {_shortened(name)}"
+            f"hyphens, got {shown(name)}"
         )
     return plain
 
@@ -254,29 +252,8 @@ def load_scenario(path: Path, settings: list[str]) -> tuple[Scenario, Document]:
     try:
         return Scenario.model_validate(document.data), document
     except ValidationError as error:
-        raise ScenarioError("\n".join(_messages(error, document))) from error
-
-
-def _messages(error: ValidationError, document: Document) -> list[str]:
-    messages = []
-    for problem in error.errors():
-        key = _data_key(problem["loc"])
-        text = problem["msg"].removeprefix("Value error, ")
-        if problem["type"] == "extra_forbidden":
-            text = "unknown key; remove it or correct its spelling (docs/reference/scenario.md lists the keys)"
-        elif problem["type"] == "missing":
-            text = "this key is missing"
-        elif problem["type"] != "value_error":
-            text = f"{text.replace('Input should be', 'expected')}, got {_shortened(problem['input'])}"
-        messages.append(f"{document.place(key)}: {'.'.join(map(str, key))}: {text}")
-    if len(messages) > _MOST_MESSAGES:
-        messages[_MOST_MESSAGES:] = [f"… and {len(messages) - _MOST_MESSAGES} more"]
-    return messages
-
-
-def _shortened(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
+        problems = [(_data_key(each["loc"]), in_words(each, "docs/reference/scenario.md")) for each in error.errors()]
+        raise refusal(document, problems) from error
 
 
 _TAG_AT = 2  # in ("measurements", index, tag, key, …)

@@ -8,27 +8,40 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from testbed.errors import ScenarioError
-from testbed.middlebox.profile import Profile, ProfileError
-from testbed.middlebox.profile.evidence import Statement, merge, plain_values, select_by_date, statements
 from testbed.scenario import library
+from testbed.scenario.censor import check_profile
 from testbed.scenario.document import Document
+from testbed.scenario.evidence import Statement, is_section, plain_values, statements, with_default_grade
+from testbed.scenario.refusal import refusal
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["CensorProfile", "load_profile", "profile_for", "why_no_box"]
+    from testbed.middlebox.profile import Profile
+    from testbed.scenario.document import Key
+
+__all__ = ["CensorProfile", "family_at", "load_family", "load_profile", "profile_for", "read_graded", "why_no_box"]
 
 
 @dataclass(frozen=True, slots=True)
 class CensorProfile:
-    """A profile: its values for the box, and what each rests on."""
+    """A profile, and what each of its values rests on.
 
-    plain: dict[str, Any]
+    Attributes:
+        profile: The censor.
+        evidence: Its values as they are written, each with its grade and source.
+    """
+
     profile: Profile
     evidence: tuple[Statement, ...]
+
+    @property
+    def plain(self) -> dict[str, object]:
+        """What the guest reads: plain JSON, every default written out."""
+        return self.profile.to_dict()
 
 
 def load_profile(name: str) -> CensorProfile:
@@ -37,27 +50,72 @@ def load_profile(name: str) -> CensorProfile:
     A file that gives no name, or no family, has that of the file: it is another censor than the one it is based on.
 
     Raises:
-        ScenarioError: No such profile, or one that cannot be used; file, line and key.
+        ScenarioError: No such profile, or one that cannot be used. It has all that is wrong, each with file, line and
+            key.
     """
-    document, graded = _load_graded(name, ())
-    try:
-        evidence = tuple(statements(graded))
-        plain = plain_values(graded)
-        return CensorProfile(plain, Profile.from_dict(plain), evidence)
-    except ProfileError as error:
-        raise _located(error, document) from error
+    document, problems = _load_graded(library.find("profiles", name), ())
+    evidence, more = statements(document.data)
+    problems += more
+    graded_wrong = {key for key, _ in problems}
+    profile, more = check_profile(plain_values(document.data))
+    # What is wrong with a value's evidence and with the value itself is told by the first alone.
+    problems += [(key, problem) for key, problem in more if key not in graded_wrong]
+    if profile is None or problems:
+        raise refusal(document, problems)
+    return CensorProfile(profile, tuple(evidence))
 
 
-def _load_graded(name: str, below: tuple[str, ...]) -> tuple[Document, dict[str, Any]]:
-    path = library.find("profiles", name)
-    if str(path.resolve()) in below:
-        raise ScenarioError(f"the profiles {', '.join(below)} are based on each other in a circle")
+def read_graded(name: str) -> Document:
+    """A profile's values with their evidence, completed by what it is based on, unchecked but for the files themselves.
+
+    Raises:
+        ScenarioError: No such profile, or a file that cannot be read.
+    """
+    return _load_graded(library.find("profiles", name), ())[0]
+
+
+def _load_graded(path: Path, below: tuple[Path, ...]) -> tuple[Document, list[tuple[Key, str]]]:
+    """A file with its default grade filled in, merged with what it is based on, and what is wrong with these keys."""
+    own = path.resolve()
     document = Document.load(path)
-    graded = {"name": path.stem, "family": document.data.get("name", path.stem), **document.data}
-    if "based_on" in graded:
-        _, base = _load_graded(_beside(path, str(graded["based_on"])), (*below, str(path.resolve())))
-        graded = merge(base, {key: value for key, value in graded.items() if key != "based_on"})
-    return document, graded
+    if own in below:
+        circle = ", ".join(str(each) for each in below[below.index(own) :])
+        raise ScenarioError(
+            f"{document.place(('based_on',))}: the profiles {circle} are based on each other in a circle"
+        )
+    data, problems = with_default_grade(document.data)
+    document.data = {"name": path.stem, "family": data.get("name", path.stem), **data}
+    base = document.data.pop("based_on", None)
+    if base is None:
+        return document, problems
+    if not isinstance(base, str):
+        return document, [*problems, (("based_on",), f"expected the name or path of a profile, got {base!r}")]
+    try:
+        found = library.find("profiles", _beside(path, base))
+    except ScenarioError as error:
+        raise ScenarioError(f"{document.place(('based_on',))}: based_on: {error}") from error
+    basis, more = _load_graded(found, (*below, own))
+    return _merged(basis, document), [*more, *problems]
+
+
+def _merged(base: Document, changes: Document) -> Document:
+    """A profile that is based on another: sections are merged; graded leaves and lists are replaced whole."""
+    replaced: list[Key] = []
+    data = _merge((), base.data, changes.data, replaced)
+    kept = {key: place for key, place in base.places.items() if not any(key[: len(each)] == each for each in replaced)}
+    return Document(changes.name, data, kept | changes.places)
+
+
+def _merge(key: Key, base: dict[str, object], changes: dict[str, object], replaced: list[Key]) -> dict[str, object]:
+    merged = dict(base)
+    for name, value in changes.items():
+        old = base.get(name)
+        if isinstance(old, dict) and isinstance(value, dict) and is_section(old) and is_section(value):
+            merged[name] = _merge((*key, name), old, value, replaced)
+        else:
+            merged[name] = value
+            replaced.append((*key, name))
+    return merged
 
 
 def _beside(path: Path, base: str) -> str:
@@ -66,9 +124,21 @@ def _beside(path: Path, base: str) -> str:
     return str(beside) if base.endswith(".yaml") and beside.is_file() else base
 
 
-def _located(error: ProfileError, document: Document) -> ScenarioError:
-    key = [int(step) if step.isdecimal() else step for step in error.key.split(".")] if error.key else []
-    return ScenarioError(f"{document.place(key)}: {error.key}: {error.problem}")
+def load_family(name: str) -> list[CensorProfile]:
+    """The packaged profiles of a family, in the order of their dates."""
+    members = [loaded for each in library.names("profiles") if (loaded := load_profile(each)).profile.family == name]
+    return sorted(members, key=lambda member: member.profile.valid_from or "")
+
+
+def family_at(members: list[CensorProfile], instant: datetime) -> CensorProfile | None:
+    """The member of a family that is valid at an instant (with its time zone); None if none is."""
+    for member in members:
+        begin, end = member.profile.valid_from, member.profile.valid_until
+        has_begun = begin is None or datetime.fromisoformat(begin) <= instant
+        has_ended = end is not None and datetime.fromisoformat(end) <= instant
+        if has_begun and not has_ended:
+            return member
+    return None
 
 
 def profile_for(name: str, instant: datetime, line_kind: str) -> CensorProfile | None:
@@ -108,14 +178,15 @@ def _choose(name: str, instant: datetime, line_kind: str) -> CensorProfile | str
         if end is not None and datetime.fromisoformat(end) <= instant:
             return f"the profile {name} ended at {end}, before the scenario's date {instant.isoformat()}"
     else:
-        members = [profile for each in packaged if (profile := load_profile(each)).profile.family == name]
+        members = load_family(name)
         if not members:
             raise ScenarioError(f"no censor profile or family {name!r}; there are: {', '.join(packaged)}")
-        try:
-            plain = select_by_date([member.plain for member in members], name, instant)
-        except ProfileError as error:
-            return error.problem
-        chosen = next(member for member in members if member.plain is plain)
-    if not chosen.profile.placement.lines.get(line_kind, False):
+        found = family_at(members, instant)
+        if found is None:
+            spans = [f"{each.name} ({each.valid_from} to {each.valid_until})" for each in (m.profile for m in members)]
+            there = ", ".join(spans)
+            return f"no profile of family {name} is valid at {instant.isoformat()}; there are {there}"
+        chosen = found
+    if not getattr(chosen.profile.placement.lines, line_kind, False):
         return f"the profile {chosen.profile.name} spares {line_kind} lines (placement.lines)"
     return chosen

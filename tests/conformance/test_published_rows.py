@@ -11,8 +11,8 @@ import pytest
 from testbed.conformance import ELSEWHERE, ROWS, Row, as_json, as_markdown, run
 from testbed.conformance.evasion import _split_at
 from testbed.conformance.row import AS_CONFIGURED, ASSUMED, DIFFERS
-from testbed.middlebox.profile.evidence import GRADES
 from testbed.middlebox.profile.sources import SOURCES
+from testbed.scenario.evidence import GRADES
 from tests.middlebox.build import client_hello, profile
 
 FINDINGS = {id(row): row.find(profile) for row in ROWS}

@@ -10,7 +10,7 @@ import pytest
 
 from testbed.conformance.live_bench import command
 from testbed.conformance.traces import write_trace
-from testbed.middlebox.enforcement.shaper import ShaperSpec
+from testbed.middlebox.meters.shaper import ShaperSpec
 from testbed.middlebox.packet import ACK, Direction
 from testbed.records.agreement import read_box_captures
 from tests.middlebox.build import Connection, plain_profile, profile
@@ -67,7 +67,8 @@ def compared(run_scenario: Runner, tmp_path_factory: pytest.TempPathFactory) -> 
 def compare(folder: Path) -> Comparison:
     captures = read_box_captures(folder / "inside.pcap", folder / "outside.pcap", INSIDE)
     departures = {packet.identity.ip_id: packet.t_ns for packet in captures.left}
-    spec = profile(PROFILE).meter
+    metering = profile(PROFILE).meter
+    spec = None if metering is None else metering.spec
     assert isinstance(spec, ShaperSpec)
     model = spec.start()
     dropped = otherwise = 0

@@ -6,13 +6,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from testbed.conformance.bench import MSS, NS_PER_S, Bench, Connection
 from testbed.conformance.hellos import client_hello, extensions_length_offset, padded
 from testbed.middlebox.craft import CHANGE_CIPHER_SPEC, split_record
 from testbed.middlebox.profile import Profile
-from testbed.middlebox.profile.evidence import merge, plain_values
+from testbed.scenario.censor import check_profile
+from testbed.scenario.evidence import plain_values
+from testbed.scenario.profiles import load_profile, read_graded
 
 __all__ = [
     "CHANGE_CIPHER_SPEC",
@@ -26,23 +26,35 @@ __all__ = [
     "graded_profile",
     "padded",
     "plain_profile",
+    "problems",
     "profile",
     "profile_names",
     "split_record",
+    "written_profile",
 ]
 
 PROFILES = Path(__file__).parents[2] / "testbed/middlebox/censors"
 
 
 @cache
-def _graded(name: str) -> dict[str, Any]:
-    graded: dict[str, Any] = yaml.safe_load((PROFILES / f"{name}.yaml").read_text())
-    return merge(_graded(graded["based_on"]), graded) if "based_on" in graded else graded
+def _plain(name: str) -> dict[str, Any]:
+    return load_profile(name).plain
 
 
 def graded_profile(name: str) -> dict[str, Any]:
     """A profile file with its evidence, completed by what it is based on."""
-    return dict(_graded(name))
+    return dict(read_graded(name).data)
+
+
+def written_profile(name: str = "ru-tw-2021a", /, **changes: Any) -> dict[str, Any]:
+    """A profile's values as they are written, by the keys of a file; ``meter__kind="shaper"`` changes one."""
+    return _changed(plain_values(graded_profile(name)), changes)
+
+
+def problems(name: str = "ru-tw-2021a", /, **changes: Any) -> dict[str, str]:
+    """What is wrong with a changed profile, by dotted key."""
+    found = check_profile(written_profile(name, **changes))[1]
+    return {".".join(map(str, key)): problem for key, problem in found}
 
 
 def profile_names() -> list[str]:
@@ -50,20 +62,24 @@ def profile_names() -> list[str]:
     return sorted(path.stem for path in PROFILES.glob("*.yaml"))
 
 
-def plain_profile(name: str = "ru-tw-2021a", **changes: Any) -> dict[str, Any]:
-    """A profile's plain values; ``meter__kind="coarse_refill"`` changes one."""
-    plain = plain_values(_graded(name))
+def plain_profile(name: str = "ru-tw-2021a", /, **changes: Any) -> dict[str, Any]:
+    """A profile as the guest gets it; ``meter__kind="coarse_refill"`` changes one value, unchecked."""
+    return _changed(_plain(name), changes)
+
+
+def _changed(data: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    data = dict(data)
     for path, value in changes.items():
-        node = plain
+        node = data
         *parents, leaf = path.split("__")
         for key in parents:
             node[key] = dict(node[key])
             node = node[key]
         node[leaf] = value
-    return plain
+    return data
 
 
-def profile(name: str = "ru-tw-2021a", **changes: Any) -> Profile:
+def profile(name: str = "ru-tw-2021a", /, **changes: Any) -> Profile:
     """A profile, ready to use."""
     return Profile.from_dict(plain_profile(name, **changes))
 

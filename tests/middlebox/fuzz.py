@@ -9,7 +9,6 @@ Run: python -m tests.middlebox.fuzz --packets 10000000 --seed 1
 from __future__ import annotations
 
 import argparse
-import contextlib
 import itertools
 import sys
 import time
@@ -19,8 +18,7 @@ from typing import TYPE_CHECKING
 from testbed.conformance.traces import draw_recipe, packets
 from testbed.middlebox.craft import udp_datagram
 from testbed.middlebox.packet import Direction, Packet
-from testbed.middlebox.profile import ProfileError
-from tests.middlebox.build import Connection, profile, profile_names
+from tests.middlebox.build import Connection, problems, profile, profile_names
 from tests.middlebox.live import LiveByHand
 from tests.middlebox.recognise.test_quic import initials
 
@@ -118,7 +116,7 @@ def profiles() -> list[Profile]:
         if profile(name).action.scope == "line":  # reads nothing, remembers nothing
             found.append(profile(name))
             continue
-        with contextlib.suppress(ProfileError):  # what delays cannot reassemble
+        if not problems(name, inspection__fragments=policy):  # what delays cannot reassemble
             found.append(profile(name, flows__table_size=size, inspection__fragments=policy))
     return found
 

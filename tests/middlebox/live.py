@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from testbed.middlebox.adapters.execution import Execution
 from testbed.middlebox.events import event_name
+from testbed.middlebox.meters.token_bucket import TokenBucket
 from testbed.middlebox.packet import TCP, Direction, FlowKey, Packet
 
 if TYPE_CHECKING:
-    from testbed.middlebox.enforcement.meters import TokenBucket, TokenBucketSpec
     from testbed.middlebox.events import Event
+    from testbed.middlebox.meters.token_bucket import TokenBucketSpec
     from testbed.middlebox.profile import Profile
 
 __all__ = ["KernelByHand", "LiveByHand"]
@@ -49,7 +50,7 @@ class KernelByHand:
     def police(self, flow: int, key: FlowKey, spec: TokenBucketSpec, directions: frozenset[Direction]) -> None:
         policed = _Filter(key, 0)
         policed.is_policed = True
-        policed.buckets = {direction: spec.start() for direction in directions}
+        policed.buckets = {each: TokenBucket(spec.rate_bps, spec.burst_bytes) for each in directions}
         self._install(flow, policed)
 
     def holds(self, flow: int) -> bool:

@@ -6,10 +6,18 @@ bytes, counted as 1500 on the wire (12 kbit). The round trip is about 0.19 s.
 
 from __future__ import annotations
 
+from random import Random
+from typing import TYPE_CHECKING
+
 import pytest
 
-from testbed.middlebox.enforcement.meters import CoarseRefill, CoarseRefillSpec, Meter, TokenBucket
+from testbed.middlebox.meters import Beginning
+from testbed.middlebox.meters.coarse_refill import CoarseRefill, CoarseRefillSpec
+from testbed.middlebox.meters.token_bucket import TokenBucket
 from tests.middlebox.build import NS_PER_S, profile
+
+if TYPE_CHECKING:
+    from testbed.middlebox.meters.meter import Policer
 
 # (send time, delivered, dropped). The first 120-130 kbit between 0.19 and 0.38 s all arrive: 11 packets.
 EVENTS = [
@@ -41,7 +49,7 @@ PACKETS = 96
 SEGMENT_BYTES = 1500
 
 
-def mispredicted(meter: Meter) -> int:
+def mispredicted(meter: Policer) -> int:
     """How many packets the meter gives another fate. Within one send time the order of fates is not known."""
     wrong = 0
     for t, delivered, dropped in EVENTS:
@@ -56,9 +64,10 @@ def test_the_figure_has_96_packets() -> None:
 
 def coarse_refill(opened_s: float = 0.0) -> CoarseRefill:
     """The meter as the profiles have it."""
-    spec = profile(meter__kind="coarse_refill").meter
-    assert isinstance(spec, CoarseRefillSpec)
-    return spec.start(round(opened_s * NS_PER_S))
+    metering = profile(meter__kind="coarse_refill").meter
+    assert metering is not None
+    assert isinstance(metering.spec, CoarseRefillSpec)
+    return metering.spec.start(Beginning(round(opened_s * NS_PER_S), 0, Random(1)))  # noqa: S311
 
 
 def test_coarse_refill_gives_at_least_92_packets_their_fate() -> None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from testbed.errors import ScenarioError
+from testbed.middlebox.meters.token_bucket import TokenBucketSpec
 from testbed.scenario import library
-from testbed.scenario.profiles import load_profile, profile_for, why_no_box
+from testbed.scenario.profiles import load_family, load_profile, profile_for, why_no_box
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -132,8 +133,8 @@ def test_an_unknown_profile_is_refused_with_those_that_there_are(name: str, prob
     ("text", "problem"),
     [
         ("colour: red\n", "{path}:2: colour: a value needs its grade and source"),
-        ("meter:\n  token_bucket:\n    rate_bps: {value: 140, grade: guess}\n", "rate_bps: unknown grade 'guess'"),
-        ("meter:\n  token_bucket:\n    rate_bps: {value: fast, grade: assumption}\n", "{path}:4: meter.token_bucket."),
+        ("meter:\n  token_bucket:\n    rate: {value: 140 kbit/s, grade: guess}\n", "rate: unknown grade 'guess'"),
+        ("meter:\n  token_bucket:\n    rate: {value: fast, grade: assumption}\n", "{path}:4: meter.token_bucket."),
         ("placement:\n  hops: {value: 3, grade: assumption}\n", "{path}:3: placement.hops: unknown key"),
         ("rules:\n- 5\n", "{path}:3: rules.0"),
     ],
@@ -147,10 +148,11 @@ def test_an_error_in_the_users_own_profile_has_file_line_and_key(tmp_path: Path,
 
 def test_a_users_profile_changes_what_it_is_based_on(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
-    path.write_text("based_on: ru-tw-2021a\nmeter: {token_bucket: {rate_bps: {value: 280000, grade: assumption}}}\n")
-    base, mine = load_profile("ru-tw-2021a").plain, load_profile(str(path)).plain
-    assert mine["meter"]["token_bucket"]["rate_bps"] == 280_000
-    assert mine["rules"] == base["rules"]
+    path.write_text("based_on: ru-tw-2021a\nmeter: {token_bucket: {rate: {value: 280 kbit/s, grade: assumption}}}\n")
+    base, mine = load_profile("ru-tw-2021a").profile, load_profile(str(path)).profile
+    assert mine.meter is not None
+    assert mine.meter.spec == TokenBucketSpec(rate_bps=280_000, burst_bytes=16384)
+    assert mine.rules == base.rules
 
 
 def test_profiles_based_on_each_other_are_refused(tmp_path: Path) -> None:
@@ -159,3 +161,62 @@ def test_profiles_based_on_each_other_are_refused(tmp_path: Path) -> None:
     other.write_text(f"based_on: {one}\n")
     with pytest.raises(ScenarioError, match="based on each other in a circle"):
         load_profile(str(one))
+
+
+def test_an_unknown_basis_is_refused_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("name: mine\nbased_on: nosuch\n")
+    with pytest.raises(
+        ScenarioError, match=re.escape(f"{path}:2: based_on: no profile 'nosuch'; there are: eco-degrade")
+    ):
+        load_profile(str(path))
+    path.write_text("name: mine\nbased_on: [a, b]\n")
+    with pytest.raises(ScenarioError, match=re.escape(f"{path}:2: based_on: expected the name or path of a profile")):
+        load_profile(str(path))
+
+
+def test_an_error_in_a_basis_has_the_line_of_its_own_file(tmp_path: Path) -> None:
+    base, mine = tmp_path / "base.yaml", tmp_path / "mine.yaml"
+    base.write_text("based_on: ru-tw-2021a\nflows:\n  table_size: {value: 0, grade: assumption}\n")
+    mine.write_text("based_on: base.yaml\n\n\nflows:\n  idle_timeout: {value: soon, grade: assumption}\n")
+    with pytest.raises(ScenarioError) as caught:
+        load_profile(str(mine))
+    assert str(caught.value).splitlines() == [
+        f"{mine}:5: flows.idle_timeout: expected a duration such as '95 ms', got 'soon'",
+        f"{base}:3: flows.table_size: expected a whole number from 1 to 10000000, got 0",
+    ]
+
+
+def test_what_replaces_a_section_has_its_own_line(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("based_on: ru-tw-2021a\nrules:\n- {id: a, exact: t.co, grade: assumption}\n- 5\n")
+    with pytest.raises(ScenarioError, match=re.escape(f"{path}:4: rules.1: ")):
+        load_profile(str(path))
+
+
+def test_all_errors_of_a_file_are_told_at_once_but_no_endless_list(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("based_on: ru-tw-2021a\ngrade: assumption\n" + "".join(f"key{n}: 5\n" for n in range(20)))
+    with pytest.raises(ScenarioError) as caught:
+        load_profile(str(path))
+    lines = str(caught.value).splitlines()
+    assert lines[0].startswith(f"{path}:3: key0: unknown key")
+    assert (len(lines), lines[-1]) == (9, "… and 12 more")
+
+
+def test_a_file_with_a_grade_needs_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "based_on: ru-tw-2021a\ngrade: assumption\nvalid_from: 2021-03-10T07:00:00Z\nvalid_until: null\n"
+        "action: {kind: drop, after_packets: [0, 2]}\nmeter: null\n"
+    )
+    mine = load_profile(str(path))
+    assert (mine.profile.action.kind, mine.profile.valid_from) == ("drop", "2021-03-10T07:00:00Z")
+    graded = {each.key: each.grade for each in mine.evidence}
+    assert (graded["action.after_packets"], graded["flows.idle_timeout"]) == ("assumption", "published")
+
+
+def test_the_members_of_a_family_come_in_the_order_of_their_dates() -> None:
+    names = [each.profile.name for each in load_family("ru-tw-2021")]
+    assert names == ["ru-tw-2021a", "ru-tw-2021b", "ru-tw-2021c", "ru-tw-2021d"]
+    assert load_family("ru-tw-2020") == []

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from testbed.cli.progress import show
-from testbed.middlebox.profile.schema import profile_schema
+from testbed.scenario.profile_schema import profile_schema
 from testbed.report.show import show as described
 from testbed.scenario.model import Scenario
 

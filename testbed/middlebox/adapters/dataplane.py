@@ -12,7 +12,7 @@ Flower sees no ports in IP fragments: those of a decided flow are queued all the
 a policed flow is metered by the inspector's bucket instead of the kernel's (`fragments: pass` only).
 
 Shapers are not here. Linux has them at egress (tbf, HTB), but they drop in silence and tell no packet's delay; the box
-keeps a shaped packet in its queue until the model's departure instead. `enforcement.shaper` says how far the two agree.
+keeps a shaped packet in its queue until the model's departure instead. `meters.shaper` says how far the two agree.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ from typing import TYPE_CHECKING
 
 from testbed.errors import CertificateError
 from testbed.middlebox.adapters.ruleset import DECIDED
+from testbed.middlebox.meters.kernel_rate import kernel_rate
 from testbed.middlebox.packet import Direction, FlowKey
 from testbed.netlink import NetlinkSocket, link, tc
 
 if TYPE_CHECKING:
-    from testbed.middlebox.enforcement.meters import TokenBucketSpec
+    from testbed.middlebox.meters.token_bucket import TokenBucketSpec
 
 __all__ = ["DROP_PORTS", "Dataplane"]
 
@@ -92,7 +93,7 @@ class Dataplane:
             CertificateError: the kernel has another rate than was asked for.
         """
         rate = spec.rate_bps // 8
-        ticks = spec.start(0).burst_ticks
+        ticks = kernel_rate(spec.rate_bps, spec.burst_bytes).burst_ticks
         chains = {}
         for direction in self._sees:
             if direction in directions:

@@ -31,7 +31,7 @@ from testbed.middlebox.packet import TCP, UDP, Direction, FlowKey, Packet
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from testbed.middlebox.enforcement.meters import TokenBucketSpec
+    from testbed.middlebox.meters.token_bucket import TokenBucketSpec
     from testbed.middlebox.profile import Profile
 
 __all__ = ["Execution", "Kernel", "Outlet", "Queued"]

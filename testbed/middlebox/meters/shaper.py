@@ -19,18 +19,21 @@ The live box is none of the kernel's two: they drop in silence and tell no packe
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from testbed.middlebox.enforcement.meters import reciprocal
+from testbed.middlebox.meters.kernel_rate import burst_problem, kernel_rate
+from testbed.middlebox.meters.meter import MeterSpec
+from testbed.middlebox.written import Bytes, TcRate
 
 if TYPE_CHECKING:
-    from testbed.middlebox.events import Effect
+    from collections.abc import Iterator
+
+    from testbed.middlebox.described import Problem
+    from testbed.middlebox.meters.meter import Beginning
+    from testbed.middlebox.profile.metering import MeterChoice
 
 __all__ = ["Shaper", "ShaperSpec"]
-
-_NS_PER_S = 1_000_000_000
-_NS_PER_TICK = 64
 
 
 class Shaper:
@@ -45,14 +48,11 @@ class Shaper:
         """An empty queue and a full bucket.
 
         Raises:
-            ValueError: a rate that tc cannot hold.
+            ValueError: A rate that tc cannot hold.
         """
-        if rate_bps <= 0 or rate_bps % 8:
-            raise ValueError(f"rate_bps {rate_bps}: expected a positive multiple of 8, as tc counts bytes per second")
-        rate = rate_bps // 8
-        self._mult, self._shift = reciprocal(rate)
-        self.burst_ticks = -(-burst_bytes * _NS_PER_S // (rate * _NS_PER_TICK))
-        self._burst_ns = self._tokens_ns = self.burst_ticks * _NS_PER_TICK
+        rate = kernel_rate(rate_bps, burst_bytes)
+        self._mult, self._shift, self.burst_ticks = rate
+        self._burst_ns = self._tokens_ns = rate.burst_ns
         self._tokens_at_ns = 0
         self._last_departure_ns = 0
         self._limit = queue_bytes
@@ -79,19 +79,25 @@ class Shaper:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShaperSpec:
+class ShaperSpec(MeterSpec):
     """A shaper as a profile describes it."""
 
-    rate_bps: int
-    burst_bytes: int
-    queue_bytes: int
     kind = "shaper"
-    effect: ClassVar[Effect] = "slows"
+    limits = "rate"
+    delays = True
 
-    def start(self) -> Shaper:
-        """An empty shaper."""
+    rate_bps: TcRate
+    burst_bytes: Bytes
+    queue_bytes: Bytes
+
+    def start(self, beginning: Beginning | None = None) -> Shaper:
+        """An empty shaper, whenever it begins."""
+        del beginning
         return Shaper(rate_bps=self.rate_bps, burst_bytes=self.burst_bytes, queue_bytes=self.queue_bytes)
 
-    def parameters(self) -> dict[str, float]:
-        """The parameters by name."""
-        return asdict(self)
+    def problems(self, choice: MeterChoice) -> Iterator[Problem]:
+        """A burst that the kernel cannot hold."""
+        del choice
+        problem = burst_problem(self.rate_bps, self.burst_bytes)
+        if problem is not None:
+            yield f"{self.kind}.burst", problem

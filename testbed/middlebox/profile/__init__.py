@@ -1,13 +1,13 @@
 """A censor as data.
 
 model     the full description: `Profile`
-section   reads plain data strictly, with the dotted key in every error
+metering  its section ``meter``: the meters that it describes, and which is used
 rules     names, addresses and protocols that are looked for (prefix: addresses by prefix)
-measures  actions and meters
-evidence  each value with its grade and source; a family's profile for a date
-schema    JSON Schema, for editors
+sources   what the keys of sources stand for
+
+Reading profile files, and checking them, is the host's business: `testbed.scenario.censor`.
 """
 
-from testbed.middlebox.profile.model import FlowLimits, Inspection, Placement, Profile, ProfileError, Trigger
+from testbed.middlebox.profile.model import FlowLimits, Inspection, Placement, Profile, Trigger
 
-__all__ = ["FlowLimits", "Inspection", "Placement", "Profile", "ProfileError", "Trigger"]
+__all__ = ["FlowLimits", "Inspection", "Placement", "Profile", "Trigger"]

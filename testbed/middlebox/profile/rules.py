@@ -9,11 +9,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple, Self
 
+from testbed.middlebox.described import Described
 from testbed.middlebox.profile.prefix import Prefix
+from testbed.middlebox.written import Text
+from testbed.quantities import Written, shown
 
-__all__ = ["RULE_KINDS", "Match", "Rule", "RuleSet"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["NAME_KINDS", "RULE_KINDS", "Match", "Rule", "RuleSet"]
 
 NAME_KINDS = ("exact", "suffix", "substring", "regex")
 RULE_KINDS = (*NAME_KINDS, "address", "protocol", "any")
@@ -23,28 +29,44 @@ _LONGEST_NAME = 255
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """One rule: its name in reports, its kind (one of `RULE_KINDS`) and the patterns, any of which matches.
-
-    Raises:
-        ValueError: an unknown kind, no pattern, or a pattern that cannot be used.
-    """
+class Rule(Described):
+    """One rule: its name in reports, its kind (one of `RULE_KINDS`) and the patterns, any of which matches."""
 
     id: str
     kind: str
     patterns: tuple[str, ...]
 
-    def __post_init__(self) -> None:
-        """Refuse what could never match as written."""
-        if self.kind not in RULE_KINDS:
-            raise ValueError(f"unknown rule kind {self.kind!r}; expected one of {', '.join(RULE_KINDS)}")
-        if not self.patterns or not all(self.patterns):
-            raise ValueError("empty pattern")
-        for pattern in self.patterns:
-            if self.kind == "regex":
-                _expression(pattern)
-            elif self.kind == "address":
-                Prefix(pattern)
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, object]) -> Self:
+        """From plain JSON, in which the patterns stand under the kind. One may stand for a list of one."""
+        kind = next(kind for kind in RULE_KINDS if kind in plain)
+        patterns = plain[kind]
+        return cls(str(plain["id"]), kind, tuple(patterns) if isinstance(patterns, list) else (str(patterns),))
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain JSON, in which the patterns stand under the kind."""
+        return {"id": self.id, self.kind: list(self.patterns)}
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: object) -> dict[str, object]:
+        """Tell pydantic the keys: ``id``, and one for each kind, of which a rule has exactly one."""
+        del source
+        make = handler.generate_schema  # type: ignore[attr-defined]
+        keys = {"id": Text, **{kind: Annotated[object, _patterns(kind)] for kind in RULE_KINDS}}
+        fields = {
+            key: {"type": "typed-dict-field", "required": key == "id", "schema": make(hint)}
+            for key, hint in keys.items()
+        }
+        section = {"type": "typed-dict", "fields": fields, "extra_behavior": "forbid"}
+        return {
+            "type": "function-after", "function": {"type": "no-info", "function": cls._of_parts}, "schema": section,
+        }  # fmt: skip
+
+    @classmethod
+    def _of_parts(cls, parts: dict[str, object]) -> Self:
+        if len(parts) != len(("id", "kind")):
+            raise ValueError(f"expected exactly one of {', '.join(RULE_KINDS)}")
+        return cls.from_dict(parts)
 
 
 class Match(NamedTuple):
@@ -95,8 +117,30 @@ class RuleSet:
         return min(found)[1] if found else self._any
 
 
+def _patterns(kind: str) -> Written:
+    """The patterns of a rule: a list, or one that stands for a list of one."""
+    check = {"regex": _expression, "address": Prefix}.get(kind)
+
+    def read(written: object) -> list[str]:
+        patterns = []
+        for pattern in written if isinstance(written, list) else [written]:
+            if not isinstance(pattern, str) or not pattern:
+                raise ValueError(f"expected text, got {shown(pattern)}")
+            if check is not None:
+                check(pattern)
+            patterns.append(pattern)
+        if not patterns:
+            raise ValueError("expected one pattern or more, got an empty list")
+        return patterns
+
+    return Written(read, {"anyOf": [_TEXT_SCHEMA, {"type": "array", "items": _TEXT_SCHEMA, "minItems": 1}]})
+
+
 def _expression(pattern: str) -> re.Pattern[str]:
     try:
         return re.compile(pattern, re.IGNORECASE)
-    except re.error as error:
-        raise ValueError(f"regular expression {pattern!r}: {error}") from error
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ValueError(f"regular expression {shown(pattern)}: {error}") from error
+
+
+_TEXT_SCHEMA = {"type": "string", "minLength": 1}

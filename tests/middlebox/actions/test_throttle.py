@@ -1,18 +1,28 @@
 from __future__ import annotations
 
-from random import Random
+from typing import TYPE_CHECKING
 
-from testbed.middlebox.enforcement.actions import Throttle, packet_dropped
-from testbed.middlebox.enforcement.meters import TokenBucketSpec
-from testbed.middlebox.events import PacketDropped, ThrottlingStarted
+import pytest
+
+from testbed.middlebox.actions.throttle import Metered, Throttle
+from testbed.middlebox.events import PacketDelayed, PacketDropped, ThrottlingStarted
+from testbed.middlebox.meters.shaper import ShaperSpec
+from testbed.middlebox.meters.token_bucket import TokenBucketSpec
 from testbed.middlebox.packet import Direction
-from tests.middlebox.build import Connection
+from testbed.middlebox.profile.metering import MeterChoice
+from tests.middlebox.build import Connection, problems
+from tests.middlebox.meters.build import beginning
 
-SPEC = TokenBucketSpec(rate_bps=8_000, burst_bytes=3_000)
+if TYPE_CHECKING:
+    from testbed.middlebox.meters import MeterSpec
+
+BUCKET = TokenBucketSpec(rate_bps=8_000, burst_bytes=3_000)
+SHAPER = ShaperSpec(rate_bps=8_000, burst_bytes=3_000, queue_bytes=1_500)
 
 
-def throttled(*directions: Direction) -> Throttle:
-    return Throttle(SPEC, frozenset(directions or Direction), opened_ns=0, counts="ip_length", random=Random(1))  # noqa: S311
+def throttled(*directions: Direction, spec: MeterSpec = BUCKET) -> Metered:
+    action = Throttle(directions=frozenset(directions or Direction), scope="flow", trigger_packet="passes")
+    return action.make(beginning(), MeterChoice(kind=spec.kind, counts="ip_length", described={spec.kind: spec}))
 
 
 def test_each_direction_has_its_own_bucket() -> None:
@@ -42,17 +52,26 @@ def test_the_matching_packet_is_not_metered() -> None:
     assert [throttle.on_packet(1, connection.up(bytes(1460)), 0) == [] for _ in range(3)] == [True, True, False]
 
 
-def test_the_event_tells_the_packet_apart() -> None:
-    connection = Connection()
-    packet = connection.down(bytes(100))
-    assert packet_dropped(4, packet, 9, "why") == PacketDropped(
-        t_ns=9,
-        flow=4,
-        direction=Direction.DOWN,
-        seq=5000,
-        ack=1000,
-        payload_length=100,
-        ip_id=1,
-        length=140,
-        reason="why",
-    )
+def test_what_a_shaper_holds_back_is_delayed_until_its_queue_is_full() -> None:
+    throttle, connection = throttled(spec=SHAPER), Connection()
+    events = [throttle.on_packet(1, connection.up(bytes(1460)), 0) for _ in range(4)]
+    assert [[type(each) for each in found] for found in events] == [[], [], [PacketDelayed], [PacketDropped]]
+
+
+def test_an_action_without_its_meter_cannot_be_made() -> None:
+    action = Throttle(directions=frozenset(Direction), scope="flow", trigger_packet="passes")
+    with pytest.raises(ValueError, match="no meter"):
+        action.make(beginning(), None)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "key"),
+    [
+        ("tele2-3g-up", {"action__residual": "60 s"}, "action.residual"),
+        ("upstream-only", {"action__directions": ["up", "down"]}, "action.directions"),
+        ("ru-tw-2021a", {"action__directions": []}, "action.directions"),
+        ("ru-tw-2021a", {"action__scope": "house"}, "action.scope"),
+    ],
+)
+def test_what_cannot_be_carried_out_is_refused_with_its_key(name: str, changes: dict[str, object], key: str) -> None:
+    assert list(problems(name, **changes)) == [key]

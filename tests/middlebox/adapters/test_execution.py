@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from testbed.middlebox.packet import ACK, SYN, Direction, Packet
-from testbed.middlebox.profile import Profile, ProfileError
-from tests.middlebox.build import Connection, client_hello, plain_profile, profile, profile_names
+from testbed.middlebox.profile import Profile
+from testbed.scenario.censor import check_profile
+from tests.middlebox.build import Connection, client_hello, profile, profile_names, written_profile
 from tests.middlebox.fuzz import fragments
 from tests.middlebox.live import LiveByHand
 
@@ -67,41 +69,45 @@ def test_a_flow_that_the_kernel_still_sees_is_not_forgotten() -> None:
     assert live.execution.inspector.flow(connection.up(b"x").key) is None
 
 
-def numbers(node: object, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
-    """Where numbers stand in plain data."""
+def quantities(node: object, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """Where numbers stand in a profile as it is written: bare, in lists, or with a unit."""
     if isinstance(node, dict):
-        return [found for key, value in node.items() for found in numbers(value, (*path, key))]
+        return [found for key, value in node.items() for found in quantities(value, (*path, key))]
     if isinstance(node, list):
-        return [found for index, value in enumerate(node) for found in numbers(value, (*path, index))]
-    return [path] if isinstance(node, int | float) else []
+        return [path] if node and all(isinstance(each, int) for each in node) else []
+    is_quantity = isinstance(node, str) and QUANTITY.fullmatch(node) is not None
+    return [path] if isinstance(node, int) or is_quantity else []
 
 
-def replaced(node: Any, path: tuple[str | int, ...], value: object) -> Any:
-    if not path:
-        return value
-    copy = node.copy()
-    copy[path[0]] = replaced(node[path[0]], path[1:], value)
-    return copy
-
-
-PLACES = [(name, path) for name in profile_names() for path in numbers(plain_profile(name))]
+QUANTITY = re.compile(r"[0-9.]+ ([a-zA-Z/%]+)")
+PLACES = [(name, path) for name in profile_names() for path in quantities(written_profile(name))]
 EXTREMES: list[float] = [math.inf, -math.inf, math.nan, 1e308, 10**400, 2**63, 2**32, 10**12, 1e-12, 0, -1, 10**21]
 
 
+def as_written(value: float, old: object) -> object:
+    """A number in the form of the one that stood there: with its unit, or in its list."""
+    if isinstance(old, list):
+        return [value] * len(old)
+    unit = QUANTITY.fullmatch(old) if isinstance(old, str) else None
+    return value if unit is None else f"{value} {unit[1]}"
+
+
 @given(st.sampled_from(PLACES), st.one_of(st.sampled_from(EXTREMES), st.integers(), st.floats()))
-def test_a_number_is_refused_with_its_key_or_can_be_lived_with(place: tuple[str, Any], value: float) -> None:
+def test_a_number_is_refused_with_its_key_or_can_be_lived_with(
+    place: tuple[str, tuple[str, ...]], value: float
+) -> None:
     name, path = place
-    used = refusal = None
-    try:
-        used = Profile.from_dict(replaced(plain_profile(name), path, value))
-    except ProfileError as error:
-        refusal = error
+    old: Any = written_profile(name)
+    for key in path:
+        old = old[key]
+    written = written_profile(name, **{"__".join(path): as_written(value, old)})
+    used, refused = check_profile(written)
+    assert (used is None) == bool(refused)
     if used is None:
-        assert refusal is not None
-        assert refusal.key.split(".")[0] == path[0]
+        assert {key[0] for key, _ in refused} == {path[0]}
         return
     assert math.isfinite(value)
-    live = LiveByHand(used)
+    live = LiveByHand(Profile.from_dict(used.to_dict()))
     for port in (1024, 1025):
         connection = Connection(inside_port=port)
         sent = [*connection.handshake(), connection.up(HELLO), *(connection.down(bytes(1400)) for _ in range(30))]

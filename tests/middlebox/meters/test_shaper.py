@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from testbed.middlebox.enforcement.shaper import Shaper, ShaperSpec
+from testbed.middlebox.meters.shaper import Shaper, ShaperSpec
 
 NS_PER_S = 1_000_000_000
 

@@ -2,40 +2,14 @@ from __future__ import annotations
 
 from dataclasses import fields
 from fractions import Fraction
-from itertools import accumulate, pairwise
-from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from testbed.middlebox.enforcement.meters import (
-    ByteQuota,
-    CoarseRefill,
-    CoarseRefillSpec,
-    Meter,
-    RandomPass,
-    RandomPassSpec,
-    TokenBucket,
-    TokenBucketSpec,
-)
-
-NS_PER_S = 1_000_000_000
-
-arrivals = st.lists(
-    st.tuples(st.integers(0, 400_000_000), st.integers(40, 1500)), max_size=80
-)  # gap before the packet in ns, length in bytes
-
-
-def at_times(packets: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Gaps to times."""
-    times = accumulate(gap for gap, _ in packets)
-    return [(now, length) for now, (_, length) in zip(times, packets, strict=True)]
-
-
-def conforming_bytes(meter: Meter, *, offered_bps: int, length: int, seconds: int) -> int:
-    gap = length * 8 * NS_PER_S // offered_bps
-    return sum(length for now in range(0, seconds * NS_PER_S, gap) if meter.conforms(length, now))
+from testbed.middlebox.meters.token_bucket import TokenBucket, TokenBucketSpec
+from tests.middlebox.build import problems
+from tests.middlebox.meters.build import NS_PER_S, arrivals, at_times, beginning, conforming_bytes
 
 
 class KernelPolice:
@@ -116,102 +90,52 @@ def test_a_rate_that_tc_cannot_hold_is_refused(rate_bps: int) -> None:
         TokenBucket(rate_bps, 1000)
 
 
-@given(arrivals, st.integers(1, 10**9), st.integers(-(10**9), 10**9))
-def test_coarse_refill_agrees_with_counting_every_refill(
-    packets: list[tuple[int, int]], period_ns: int, phase_ns: int
-) -> None:
-    quantum, cap, opened = 3000, 4000, 17
-    meter = CoarseRefill(
-        quantum_bytes=quantum,
-        period_s=period_ns / NS_PER_S,
-        cap_bytes=cap,
-        phase_s=phase_ns / NS_PER_S,
-        opened_ns=opened,
-    )
-    level, refills = cap, 0
-    for now, length in at_times(packets):
-        due = max(0, (now - opened - phase_ns) // period_ns)
-        level = min(cap, level + max(0, due - refills) * quantum)
-        refills = max(refills, due)
-        assert meter.conforms(length, now) == (length <= level)
-        level -= length if length <= level else 0
-
-
-def test_coarse_refill_starves_a_flow_for_about_a_second() -> None:
-    # X21 Fig. 5: gaps of 0.65-1.0 s in which everything is lost.
-    meter = CoarseRefill(quantum_bytes=17875, period_s=1.28, cap_bytes=19500)
-    passing = [now for now in range(0, 10 * NS_PER_S, 10_000_000) if meter.conforms(1500, now)]
-    gaps = [later - earlier for earlier, later in pairwise(passing)]
-    assert max(gaps) > NS_PER_S
-
-
-def test_coarse_refill_passes_100_to_115_kbps() -> None:
-    meter = CoarseRefill(quantum_bytes=17875, period_s=1.28, cap_bytes=19500)
-    passed = conforming_bytes(meter, offered_bps=500_000, length=1500, seconds=600)
-    assert 100_000 <= passed * 8 / 600 <= 115_000
-
-
-def test_refills_are_counted_from_the_opening_of_the_flow() -> None:
-    spec = CoarseRefillSpec(quantum_bytes=1000, period_s=1.0, cap_bytes=1000, phase_s=0.25)
-    meter = spec.start(opened_ns=5 * NS_PER_S)
-    assert meter.conforms(1000, 5 * NS_PER_S)
-    assert not meter.conforms(1, 6_250_000_000 - 1)
-    assert meter.conforms(1000, 6_250_000_000)
-
-
-@pytest.mark.parametrize(
-    "spec",
-    [
-        TokenBucketSpec(rate_bps=140_000, burst_bytes=16384),
-        CoarseRefillSpec(quantum_bytes=17875, period_s=1.28, cap_bytes=19500, phase_s=0.0),
-    ],
-)
-def test_every_meter_starts_full_and_names_its_parameters(spec: TokenBucketSpec | CoarseRefillSpec) -> None:
-    assert spec.start(NS_PER_S).conforms(16384, NS_PER_S)
-    assert set(spec.parameters()) | {"start_bytes"} == {field.name for field in fields(spec)} | {"start_bytes"}
-
-
 @pytest.mark.parametrize(("start_bytes", "after_s"), [(0, 2.4), (750, 1.2), (1500, 0.0)])
 def test_a_bucket_may_start_with_less_than_it_holds(start_bytes: int, after_s: float) -> None:
     matched_ns = 1_000_000 * NS_PER_S
-    bucket = TokenBucketSpec(rate_bps=5000, burst_bytes=1500, start_bytes=start_bytes).start(5, matched_ns=matched_ns)
+    bucket = TokenBucketSpec(rate_bps=5000, burst_bytes=1500, start_bytes=start_bytes).start(beginning(5, matched_ns))
     passed = next(tenth for tenth in range(100) if bucket.conforms(1500, matched_ns + tenth * NS_PER_S // 10))
     assert passed / 10 == pytest.approx(after_s)
 
 
+def test_a_bucket_starts_full_and_names_its_parameters() -> None:
+    spec = TokenBucketSpec(rate_bps=140_000, burst_bytes=16384)
+    assert spec.start(beginning(NS_PER_S)).conforms(16384, NS_PER_S)
+    assert spec.parameters() == {"rate_bps": 140_000, "burst_bytes": 16384}
+    assert set(spec.parameters()) | {"start_bytes"} == {field.name for field in fields(spec)}
+
+
 @given(arrivals)
-def test_no_meter_ever_passes_more_than_its_depth_and_refills(packets: list[tuple[int, int]]) -> None:
-    meters: list[tuple[Meter, float, int]] = [
-        (TokenBucket(140_000, 16384), 17500.0, 16384),
-        (CoarseRefill(quantum_bytes=17875, period_s=1.28, cap_bytes=19500), 17875 / 1.28, 19500),
-    ]
-    for meter, bytes_per_s, depth in meters:
-        passed = 0
-        for now, length in at_times(packets):
-            passed += length if meter.conforms(length, now) else 0
-            assert passed <= depth + bytes_per_s * now / NS_PER_S + 1
+def test_it_never_passes_more_than_its_depth_and_refills(packets: list[tuple[int, int]]) -> None:
+    bucket, passed = TokenBucket(140_000, 16384), 0
+    for now, length in at_times(packets):
+        passed += length if bucket.conforms(length, now) else 0
+        assert passed <= 16384 + 17500 * now / NS_PER_S + 1
 
 
-@pytest.mark.parametrize("share", [0.0, 0.05, 0.5, 1.0])
-def test_random_pass_passes_its_share(share: float) -> None:
-    meter = RandomPassSpec(pass_share=share).start(0, Random(7))  # noqa: S311
-    passed = sum(meter.conforms(1500, 0) for _ in range(10_000))
-    assert passed == pytest.approx(10_000 * share, abs=150)
+def test_only_a_bucket_that_starts_full_can_be_the_kernels() -> None:
+    spec = TokenBucketSpec(rate_bps=140_000, burst_bytes=16384)
+    assert spec.kernel_policer() is spec
+    assert TokenBucketSpec(rate_bps=140_000, burst_bytes=16384, start_bytes=0).kernel_policer() is None
 
 
-def test_random_pass_is_the_same_for_the_same_seed() -> None:
-    runs = [
-        [meter.conforms(1, 0) for _ in range(50)]
-        for meter in (RandomPass(pass_share=0.5, random=Random(3)) for _ in range(2))  # noqa: S311
-    ]
-    assert runs[0] == runs[1]
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"meter__token_bucket__rate": "7 bit/s"}, "meter.token_bucket.rate"),
+        ({"meter__token_bucket__rate": "140001 bit/s"}, "meter.token_bucket.rate"),
+        ({"meter__token_bucket__rate": 140_000}, "meter.token_bucket.rate"),
+        ({"meter__token_bucket__rate": "999999999999999 Gbit/s"}, "meter.token_bucket.rate"),
+        ({"meter__token_bucket": {"rate": "8 bit/s", "burst": "275 B"}}, "meter.token_bucket.burst"),
+        ({"meter__token_bucket__start": "17 kB"}, "meter.token_bucket.start"),
+        ({"meter__token_bucket__burst": "0 B"}, "meter.token_bucket.burst"),
+        ({"meter__counts": "payload"}, "meter.counts"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_honoured_is_refused_with_its_key(changes: dict[str, object], key: str) -> None:
+    assert list(problems(**changes)) == [key]
 
 
-@given(st.lists(st.integers(0, 1500), max_size=80), st.integers(0, 20_000))
-def test_a_quota_passes_the_beginning_and_then_only_empty_packets(lengths: list[int], quota: int) -> None:
-    meter = ByteQuota(quota)
-    frozen, passed = False, 0
-    for length in lengths:
-        frozen = frozen or passed + length > quota
-        assert meter.conforms(length, 0) == (not frozen or length == 0)
-        passed += length
+def test_the_largest_burst_that_the_kernel_can_hold_is_accepted() -> None:
+    assert problems(meter__token_bucket={"rate": "8 bit/s", "burst": "274 B"}) == {}

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from testbed.middlebox.profile.rules import Match, Rule, RuleSet
+from tests.middlebox.build import problems
 
 
 def matches(kind: str, pattern: str, name: str) -> bool:
@@ -71,12 +72,26 @@ def test_a_rule_for_everything_matches_any_address_and_no_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "patterns"),
-    [("exact", ()), ("exact", ("",)), ("glob", ("*",)), ("regex", ("(",)), ("address", ("192.0.2.1/24",))],
+    ("rule", "key", "expected"),
+    [
+        ({"exact": []}, "rules.0.exact", "expected one pattern or more"),
+        ({"exact": [""]}, "rules.0.exact", "expected text, got ''"),
+        ({"exact": ["t.co", 3]}, "rules.0.exact", "expected text, got 3"),
+        ({"glob": ["*"]}, "rules.0.glob", "unknown key"),
+        ({"regex": ["("]}, "rules.0.regex", "regular expression '(': missing )"),
+        ({"address": ["192.0.2.1/24"]}, "rules.0.address", "192.0.2.1/24 has host bits set"),
+        ({"exact": "t.co", "suffix": "t.co"}, "rules.0", "expected exactly one of exact, suffix"),
+        ({}, "rules.0", "expected exactly one of exact, suffix"),
+        ({"exact": "t.co", "id": ""}, "rules.0.id", "expected text, got ''"),
+    ],
 )
-def test_a_rule_that_cannot_be_used_is_refused(kind: str, patterns: tuple[str, ...]) -> None:
-    with pytest.raises(ValueError, match=r"pattern|kind|expression|host bits"):
-        Rule("r", kind, patterns)
+def test_a_rule_that_cannot_be_used_is_refused(rule: dict[str, object], key: str, expected: str) -> None:
+    assert problems(rules=[{"id": "r"} | rule])[key].startswith(expected)
+
+
+def test_one_pattern_stands_for_a_list_of_one() -> None:
+    assert problems(rules=[{"id": "r", "exact": "t.co"}]) == {}
+    assert Rule.from_dict({"id": "r", "exact": "t.co"}) == Rule.from_dict({"id": "r", "exact": ["t.co"]})
 
 
 def test_an_expression_is_not_tried_on_a_name_too_long_for_dns() -> None:

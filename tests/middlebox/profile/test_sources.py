@@ -3,13 +3,13 @@ from __future__ import annotations
 import pytest
 
 from testbed.conformance import ELSEWHERE, ROWS
-from testbed.middlebox.profile.evidence import statements
 from testbed.middlebox.profile.sources import SOURCES, keys_in
+from testbed.scenario.evidence import statements
 from tests.middlebox.build import graded_profile, profile_names
 
 SOURCED = (
     [(row.name, row.source) for row in ROWS]
-    + [(f"{name} {each.key}", each.source) for name in profile_names() for each in statements(graded_profile(name))]
+    + [(f"{name} {each.key}", each.source) for name in profile_names() for each in statements(graded_profile(name))[0]]
     + [(fact, source) for fact, source, _ in ELSEWHERE]
 )
 

@@ -1,0 +1,97 @@
+"""What all meters have in common: how a profile describes one, and what it is asked for each packet.
+
+Integer nanoseconds and bytes throughout, so that the kernel, this model and a replay from a capture agree on every
+packet. Times must not run backwards. Not for: deciding which packets are metered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Protocol
+
+from testbed.middlebox.described import Described
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from random import Random
+
+    from testbed.middlebox.described import Problem
+    from testbed.middlebox.events import Effect
+    from testbed.middlebox.meters.token_bucket import TokenBucketSpec
+    from testbed.middlebox.profile.metering import MeterChoice
+
+__all__ = ["Beginning", "Meter", "MeterSpec", "Policer"]
+
+
+class Beginning(NamedTuple):
+    """When something begins to be done to a flow, and where it draws lots.
+
+    Attributes:
+        opened_ns: When the flow was opened.
+        matched_ns: When a rule matched it.
+        random: The box's generator. Each draw moves it on, so what has no use for chance must not ask.
+    """
+
+    opened_ns: int
+    matched_ns: int
+    random: Random
+
+
+class Meter(Protocol):
+    """One direction of one flow, of one subscriber, or of one line."""
+
+    def departure_ns(self, length: int, now_ns: int) -> int | None:
+        """When a packet of ``length`` bytes that arrives now leaves: now, later, or never (None: it is dropped)."""
+        ...
+
+
+class Policer:
+    """A meter that lets a packet pass at once or not at all."""
+
+    __slots__ = ()
+
+    def conforms(self, length: int, now_ns: int) -> bool:
+        """Whether a packet of ``length`` bytes may pass now; it is charged only if so."""
+        raise NotImplementedError
+
+    def departure_ns(self, length: int, now_ns: int) -> int | None:
+        """Now, or never."""
+        return now_ns if self.conforms(length, now_ns) else None
+
+
+class MeterSpec(Described):
+    """A meter as a profile describes it: the base of one class a module, each a frozen dataclass.
+
+    Attributes:
+        kind: Its name in profiles; the module is called so too.
+        limits: What is limited. A rate and an amount exclude each other in one profile.
+        delays: Whether packets wait their turn.
+        effect: What it means for a flow. Labels are made of it.
+    """
+
+    __slots__ = ()
+    kind: ClassVar[str]
+    limits: ClassVar[Literal["rate", "amount", "share"]]
+    delays: ClassVar[bool] = False
+
+    @property
+    def effect(self) -> Effect:
+        """What it means for a flow."""
+        return "slows"
+
+    def start(self, beginning: Beginning) -> Meter:
+        """A meter as it is when it begins."""
+        raise NotImplementedError
+
+    def parameters(self) -> dict[str, float]:
+        """The parameters by name. Those that were not given are left out."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+    def kernel_policer(self) -> TokenBucketSpec | None:
+        """The token bucket that ``tc police`` can be in its place; None: the box has to meter itself."""
+        return None
+
+    def problems(self, choice: MeterChoice) -> Iterator[Problem]:
+        """What cannot be honoured of it, beside the others of its profile. Keys count from the section ``meter``."""
+        del choice
+        yield from ()

@@ -1,0 +1,188 @@
+"""Profiles checked: what is written becomes a `Profile`, or a list of everything that is wrong with it.
+
+The dataclasses that a box uses say how each value is written (`testbed.middlebox.described`), and pydantic reads them.
+What no single value tells is checked here, and by the actions and meters themselves: combinations that a box could
+not honour.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter, ValidationError
+
+from testbed.middlebox.actions import ACTIONS
+from testbed.middlebox.described import Described, file_key
+from testbed.middlebox.meters import METERS
+from testbed.middlebox.packet import Direction
+from testbed.middlebox.profile import FlowLimits, Inspection, Placement, Profile, Trigger
+from testbed.middlebox.profile.rules import NAME_KINDS
+from testbed.middlebox.recognise import TCP_RECOGNISERS
+from testbed.scenario.refusal import UNKNOWN_KEY, in_words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pydantic_core import ErrorDetails
+
+    from testbed.middlebox.described import Problem
+    from testbed.scenario.document import Key
+
+__all__ = ["check_profile", "profile_adapter"]
+
+_REFERENCE = "docs/reference/profile.md"
+_NOT_FOR_LINES = ("trigger", "inspection", "flows", "exempt")
+_ALWAYS = ("trigger", "inspection", "flows")
+_HOP = "where a box stands is said by the topology (box_after_hop); remove it"
+
+
+@cache
+def profile_adapter() -> TypeAdapter[Profile]:
+    """What reads profiles. Making it takes some milliseconds."""
+    return TypeAdapter(Profile)
+
+
+def check_profile(written: dict[str, object]) -> tuple[Profile | None, list[tuple[Key, str]]]:
+    """Read a profile's plain values.
+
+    Args:
+        written: By the keys of a profile file, without evidence; quantities with their units.
+
+    Returns:
+        The profile, and no problems; or None, and each problem with the key that it is about.
+    """
+    problems = [(_key(dotted), problem) for dotted, problem in _wrong_sections(written)]
+    profile = None
+    try:
+        profile = profile_adapter().validate_python(written)
+    except ValidationError as error:
+        problems += [_told(each) for each in error.errors(include_url=False)]
+    # A section that is missing has the default of a line's box here, about which there is nothing to say.
+    if profile is not None and not problems:
+        problems += [(_key(dotted), problem) for dotted, problem in _combinations(profile)]
+    return (None if problems else profile), list(dict.fromkeys(problems))
+
+
+def _key(dotted: str) -> Key:
+    return tuple(int(step) if step.isdecimal() else step for step in dotted.split("."))
+
+
+def _told(problem: ErrorDetails) -> tuple[Key, str]:
+    key = problem["loc"]
+    if problem["type"] == "union_tag_not_found":
+        return (*key, "kind"), "this key is missing"
+    if problem["type"] == "union_tag_invalid":
+        kind = problem["ctx"]["tag"]
+        return (*key, "kind"), f"unknown value {kind!r}; expected one of {', '.join(ACTIONS)}"
+    kind = None
+    if key[0] == "action" and len(key) > 1:
+        # Pydantic puts the kind that it chose behind the key of the section.
+        kind, key = str(key[1]), (key[0], *key[2:])
+    text = in_words(problem, _REFERENCE)
+    return key, (_instead(key, kind) or text) if text.startswith(UNKNOWN_KEY) else text
+
+
+def _instead(key: Key, kind: str | None) -> str | None:
+    """What to say of an unknown key that is known elsewhere, or was."""
+    if key == ("placement", "hop"):
+        return _HOP
+    name = str(key[-1])
+    now = file_key(name)
+    if now != name and name in _field_names():
+        return f"it is called {now} now, and its value has a unit: {now}: {{value: {_EXAMPLES[name[len(now) :]]}, …}}"
+    others = [each for each in ACTIONS if name in map(file_key, ACTIONS[each].__dataclass_fields__)]
+    if kind is not None and others:
+        return f"an action of kind {kind} has no such key, one of kind {' or '.join(others)} has; remove it"
+    return None
+
+
+_EXAMPLES = {"_bps": "140 kbit/s", "_bytes": "16 KiB", "_s": "10 min"}
+
+
+@cache
+def _field_names() -> frozenset[str]:
+    classes: list[type[Described]] = [Placement, Trigger, Inspection, FlowLimits]
+    classes += [ACTIONS[kind] for kind in ACTIONS] + [METERS[kind] for kind in METERS]
+    return frozenset(name for cls in classes for name in cls.__dataclass_fields__)
+
+
+def _wrong_sections(written: Mapping[str, object]) -> Iterator[Problem]:
+    """Sections that should be there, or should not, by what the action is."""
+    action = written.get("action")
+    if not isinstance(action, dict):
+        return
+    is_line = action.get("scope") == "line"
+    for key in _NOT_FOR_LINES if is_line else ():
+        if key in written:
+            yield key, "a box that meters a whole line reads nothing and remembers no flow; remove it"
+    if is_line and "residual" in action:
+        yield "action.residual", "a box that meters a whole line remembers no flow; remove it"
+    for key in () if is_line else _ALWAYS:
+        if key not in written:
+            yield key, "this key is missing"
+    kind = action.get("kind")
+    if not isinstance(kind, str) or kind not in ACTIONS:
+        return
+    if ACTIONS[kind].needs_meter and "meter" not in written:
+        yield "meter", f"this key is missing: an action of kind {kind} needs a meter"
+    if not ACTIONS[kind].needs_meter and "meter" in written:
+        yield "meter", f"an action of kind {kind} has no use for a meter; remove it"
+
+
+def _combinations(profile: Profile) -> Iterator[Problem]:
+    yield from _wrong_dates(profile)
+    yield from _wrong_trigger(profile.trigger)
+    yield from _wrong_rules(profile)
+    yield from _wrong_action(profile)
+    yield from profile.action.problems(profile)
+    if profile.meter is not None:
+        yield from ((f"meter.{key}", problem) for key, problem in profile.meter.problems())
+
+
+def _wrong_dates(profile: Profile) -> Iterator[Problem]:
+    begin, end = profile.valid_from, profile.valid_until
+    if begin is not None and end is not None and datetime.fromisoformat(begin) >= datetime.fromisoformat(end):
+        yield "valid_until", f"{end} is not after valid_from {begin}; swap them"
+
+
+def _wrong_trigger(trigger: Trigger) -> Iterator[Problem]:
+    """What could never trigger."""
+    strange = [name for name in trigger.names_from if name not in trigger.recognisers]
+    if strange:
+        there = ", ".join(trigger.recognisers) or "none"
+        yield "trigger.names_from", f"{strange[0]} is not among trigger.recognisers ({there})"
+    only_datagrams = trigger.recognisers and not set(trigger.recognisers) & set(TCP_RECOGNISERS)
+    if only_datagrams and Direction.UP not in trigger.directions:
+        yield "trigger.directions", "over UDP only the client's datagrams are read; add up"
+    if trigger.address_rules == "hello" and not trigger.recognisers:
+        yield "trigger.address_rules", "there is no hello without trigger.recognisers; write open"
+
+
+def _wrong_rules(profile: Profile) -> Iterator[Problem]:
+    """Rules that could never match."""
+    trigger = profile.trigger
+    for part, rules in (("rules", profile.rules), ("exempt", profile.exempt)):
+        for index, rule in enumerate(rules):
+            key = f"{part}.{index}.{rule.kind}"
+            if rule.kind in NAME_KINDS and not trigger.names_from:
+                yield key, "no name is ever read; add its recogniser to trigger.names_from"
+            unknown = set(rule.patterns) - set(trigger.recognisers) if rule.kind == "protocol" else set()
+            if unknown:
+                yield key, f"{min(unknown)} is not among trigger.recognisers"
+
+
+def _wrong_action(profile: Profile) -> Iterator[Problem]:
+    """Actions that could never be carried out."""
+    action = profile.action
+    blind = action.directions - profile.placement.sees
+    if blind:
+        yield "action.directions", f"the box does not see {min(each.value for each in blind)}"
+    if action.scope == "line" and [rule.kind for rule in profile.rules] != ["any"]:
+        yield "action.scope", "line is for all traffic: it needs one rule, of kind any"
+    recognisers = set(profile.trigger.recognisers)
+    if action.needs_tcp and recognisers and not recognisers & set(TCP_RECOGNISERS):
+        yield "action.kind", f"{action.kind} is for TCP, but the recognisers are for UDP"
+    if profile.inspection.fragments == "reassemble" and action.delays(profile.meter):
+        yield "inspection.fragments", "reassemble: fragments cannot wait where the whole datagram was judged"

@@ -1,0 +1,58 @@
+"""Everything that is wrong with a document, in one error: file, line, dotted key, what was expected, what was there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from testbed.errors import ScenarioError
+from testbed.quantities import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pydantic_core import ErrorDetails
+
+    from testbed.scenario.document import Document, Key
+
+__all__ = ["UNKNOWN_KEY", "in_words", "refusal"]
+
+_MOST_MESSAGES = 8
+UNKNOWN_KEY = "unknown key; remove it or correct its spelling"
+
+# What pydantic calls a key that is not known depends on what the keys are of.
+_UNKNOWN = frozenset({"extra_forbidden", "unexpected_keyword_argument", "invalid_key"})
+_NO_MAPPING = frozenset({"model_type", "model_attributes_type", "dataclass_type", "dict_type"})
+_NO_LIST = frozenset({"list_type", "tuple_type"})
+
+
+def refusal(document: Document, problems: Iterable[tuple[Key, str]]) -> ScenarioError:
+    """The error of a document in which something is wrong. Of many problems the first few are told."""
+    messages = [
+        f"{document.place(key)}: {'.'.join(map(str, key))}: {problem}" if key else f"{document.place(key)}: {problem}"
+        for key, problem in problems
+    ]
+    if len(messages) > _MOST_MESSAGES:
+        messages[_MOST_MESSAGES:] = [f"… and {len(messages) - _MOST_MESSAGES} more"]
+    return ScenarioError("\n".join(messages))
+
+
+def in_words(problem: ErrorDetails, reference: str) -> str:
+    """What pydantic says of one key, in our words.
+
+    Args:
+        problem: One of a `ValidationError`'s errors.
+        reference: The page that lists the keys.
+    """
+    kind = problem["type"]
+    if kind in _UNKNOWN:
+        return f"{UNKNOWN_KEY} ({reference} lists the keys)"
+    if kind == "missing":
+        return "this key is missing"
+    if kind == "value_error":
+        return problem["msg"].removeprefix("Value error, ")
+    given = shown(problem["input"])
+    if kind in _NO_MAPPING:
+        return f"expected a mapping, got {given}"
+    if kind in _NO_LIST:
+        return f"expected a list, got {given}"
+    return f"{problem['msg'].replace('Input should be', 'expected')}, got {given}"
