@@ -7,6 +7,7 @@ not honour.
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from testbed.middlebox.packet import Direction
 from testbed.middlebox.profile import FlowLimits, Inspection, Placement, Profile, Trigger
 from testbed.middlebox.profile.rules import NAME_KINDS
 from testbed.middlebox.recognise import TCP_RECOGNISERS
+from testbed.quantities import shown
 from testbed.scenario.refusal import UNKNOWN_KEY, in_words
 
 if TYPE_CHECKING:
@@ -35,6 +37,13 @@ __all__ = ["check_profile", "profile_adapter"]
 _REFERENCE = "docs/reference/profile.md"
 _NOT_FOR_LINES = ("trigger", "inspection", "flows", "exempt")
 _ALWAYS = ("trigger", "inspection", "flows")
+# Pydantic names Python's types; a profile is YAML.
+_SHAPES = {
+    "model_attributes_type": "mapping",
+    "dataclass_type": "mapping",
+    "dict_type": "mapping",
+    "tuple_type": "list",
+}
 _HOP = "where a box stands is said by the topology (box_after_hop); remove it"
 
 
@@ -81,7 +90,10 @@ def _told(problem: ErrorDetails) -> tuple[Key, str]:
         # Pydantic puts the kind that it chose behind the key of the section.
         kind, key = str(key[1]), (key[0], *key[2:])
     text = in_words(problem, _REFERENCE)
-    return key, (_instead(key, kind) or text) if text.startswith(UNKNOWN_KEY) else text
+    if text.startswith(UNKNOWN_KEY):
+        return key, _instead(key, kind) or text
+    wanted = _SHAPES.get(problem["type"])
+    return key, text if wanted is None else f"expected a {wanted}, got {shown(problem['input'])}"
 
 
 def _instead(key: Key, kind: str | None) -> str | None:
@@ -92,7 +104,7 @@ def _instead(key: Key, kind: str | None) -> str | None:
     now = file_key(name)
     if now != name and name in _field_names():
         return f"it is called {now} now, and its value has a unit: {now}: {{value: {_EXAMPLES[name[len(now) :]]}, …}}"
-    others = [each for each in ACTIONS if name in map(file_key, ACTIONS[each].__dataclass_fields__)]
+    others = [each for each in ACTIONS if name in [file_key(field.name) for field in fields(ACTIONS[each])]]
     if kind is not None and others:
         return f"an action of kind {kind} has no such key, one of kind {' or '.join(others)} has; remove it"
     return None
@@ -105,7 +117,7 @@ _EXAMPLES = {"_bps": "140 kbit/s", "_bytes": "16 KiB", "_s": "10 min"}
 def _field_names() -> frozenset[str]:
     classes: list[type[Described]] = [Placement, Trigger, Inspection, FlowLimits]
     classes += [ACTIONS[kind] for kind in ACTIONS] + [METERS[kind] for kind in METERS]
-    return frozenset(name for cls in classes for name in cls.__dataclass_fields__)
+    return frozenset(field.name for cls in classes for field in fields(cls))
 
 
 def _wrong_sections(written: Mapping[str, object]) -> Iterator[Problem]:

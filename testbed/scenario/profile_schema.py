@@ -91,11 +91,15 @@ class _Graded:
         }
 
     def _kinds(self, schema: Mapping[str, object]) -> _Schema:
-        """The section of one kind or another. Without its kind, it changes keys of what it is based on."""
+        """The section of one kind or another. Without its kind, it changes keys of what it is based on.
+
+        A null is right for keys of the other kinds too: what the file is based on may be of one of them.
+        """
         mapping = _mapping(_mapping(schema["discriminator"])["mapping"])
+        kinds = {kind: self._followed({"$ref": reference}) for kind, reference in mapping.items()}
+        gone = {key: {"type": "null"} for each in kinds.values() for key in _mapping(each["properties"])}
         sections: list[object] = [
-            self._section(self._followed({"$ref": reference}), {"kind": self._leaf({"const": kind})})
-            for kind, reference in mapping.items()
+            self._section(each, {**gone, "kind": self._leaf({"const": kind})}) for kind, each in kinds.items()
         ]
         return {"anyOf": sections}
 

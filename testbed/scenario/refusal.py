@@ -21,8 +21,6 @@ UNKNOWN_KEY = "unknown key; remove it or correct its spelling"
 
 # What pydantic calls a key that is not known depends on what the keys are of.
 _UNKNOWN = frozenset({"extra_forbidden", "unexpected_keyword_argument", "invalid_key"})
-_NO_MAPPING = frozenset({"model_type", "model_attributes_type", "dataclass_type", "dict_type"})
-_NO_LIST = frozenset({"list_type", "tuple_type"})
 
 
 def refusal(document: Document, problems: Iterable[tuple[Key, str]]) -> ScenarioError:
@@ -50,9 +48,4 @@ def in_words(problem: ErrorDetails, reference: str) -> str:
         return "this key is missing"
     if kind == "value_error":
         return problem["msg"].removeprefix("Value error, ")
-    given = shown(problem["input"])
-    if kind in _NO_MAPPING:
-        return f"expected a mapping, got {given}"
-    if kind in _NO_LIST:
-        return f"expected a list, got {given}"
-    return f"{problem['msg'].replace('Input should be', 'expected')}, got {given}"
+    return f"{problem['msg'].replace('Input should be', 'expected')}, got {shown(problem['input'])}"

@@ -64,6 +64,7 @@ def test_values_as_asked_are_read(hint: object, written: object, value: object) 
         (text(3), "ääx", "5 bytes are too many for one packet; expected 3 or less"),
         (Text, "x" * 500 + "\ud800", "'\\\\ud800' at 500 is no character"),
     ],
+    ids=lambda value: value if isinstance(value, str) and len(value) < 100 else "",
 )
 def test_a_value_that_is_not_as_asked_is_refused(hint: object, written: object, problem: str) -> None:
     with pytest.raises(ValueError, match=problem) as caught:

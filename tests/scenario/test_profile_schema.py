@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
 from testbed.middlebox.actions import ACTIONS
-from testbed.middlebox.described import file_key
+from testbed.middlebox.described import Described, file_key
 from testbed.middlebox.meters import METERS
 from testbed.scenario.profile_schema import profile_schema
 from tests.middlebox.build import PROFILES, graded_profile, profile_names, written_profile
@@ -36,16 +37,19 @@ def test_bare_values_are_accepted_where_the_file_has_a_grade(name: str) -> None:
         VALIDATOR.validate(written)
 
 
+def keys(cls: type[Described]) -> set[str]:
+    return {file_key(field.name) for field in fields(cls)}
+
+
 def test_the_schema_knows_every_kind_and_its_keys() -> None:
-    actions = {
-        each["properties"]["kind"]["anyOf"][1]["properties"]["value"]["const"]: set(each["properties"])
-        for each in SCHEMA["properties"]["action"]["anyOf"]
-    }
-    assert actions == {kind: {"kind", *map(file_key, ACTIONS[kind].__dataclass_fields__)} for kind in ACTIONS}
+    for section in SCHEMA["properties"]["action"]["anyOf"]:
+        kind = section["properties"]["kind"]["anyOf"][1]["properties"]["value"]["const"]
+        own = {key for key, value in section["properties"].items() if value != {"type": "null"}}
+        assert own == {"kind"} | keys(ACTIONS[kind])
+    assert len(SCHEMA["properties"]["action"]["anyOf"]) == len(ACTIONS)
     meter = SCHEMA["properties"]["meter"]["properties"]
     assert set(meter) == {"kind", "counts", *METERS}
-    for kind in METERS:
-        assert set(meter[kind]["properties"]) == set(map(file_key, METERS[kind].__dataclass_fields__))
+    assert all(set(meter[kind]["properties"]) == keys(METERS[kind]) for kind in METERS)
 
 
 @pytest.mark.parametrize(

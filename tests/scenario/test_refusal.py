@@ -37,11 +37,11 @@ class _Model(BaseModel, extra="forbid"):
     ("data", "words"),
     [
         ({"number": "x", "names": []}, "expected a valid integer, unable to parse string as an integer, got 'x'"),
-        ({"number": 1, "names": 5}, "expected a list, got 5"),
-        ({"number": 1, "names": [], "inner": 5}, "expected a mapping, got 5"),
+        ({"number": 1, "names": 5}, "expected a valid list, got 5"),
+        ({"number": 1, "names": [], "inner": 5}, "expected a valid dictionary, got 5"),
         ({"names": []}, "this key is missing"),
         ({"number": 1, "names": [], "typo": 1}, "unknown key; remove it or correct its spelling (PAGE lists the keys)"),
-        ({"number": 10**5000, "names": 10**5000}, "expected a list, got an enormous number"),
+        ({"number": 10**5000, "names": 10**5000}, "expected a valid list, got an enormous number"),
     ],
 )
 def test_what_pydantic_says_is_said_in_our_words(data: dict[str, object], words: str) -> None:
