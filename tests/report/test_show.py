@@ -39,8 +39,8 @@ def test_a_topology_shows_every_parameter_with_its_default() -> None:
 
 def test_a_profile_shows_each_value_with_grade_and_source() -> None:
     evidence = {each["key"]: each for each in json.loads(show("ru-tw-2021a", as_json=True))["evidence"]}
-    assert evidence["meter.token_bucket.rate_bps"]["value"] == 140_000
-    assert evidence["meter.token_bucket.rate_bps"]["grade"]
+    assert evidence["meter.token_bucket.rate"]["value"] == "140 kbit/s"
+    assert evidence["meter.token_bucket.rate"]["grade"]
 
 
 def test_an_unknown_name_is_refused_with_every_name_that_there_is() -> None:

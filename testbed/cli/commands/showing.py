@@ -6,9 +6,9 @@ import json
 from typing import TYPE_CHECKING
 
 from testbed.cli.progress import show
-from testbed.scenario.profile_schema import profile_schema
 from testbed.report.show import show as described
 from testbed.scenario.model import Scenario
+from testbed.scenario.profile_schema import profile_schema
 
 if TYPE_CHECKING:
     import argparse

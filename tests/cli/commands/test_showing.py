@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     [
         ("2021-03-10", "10 March 2021, the first day of the Twitter slowdown", "phases"),
         ("russia2021", "box_after_hop", "parameters"),
-        ("ru-tw-2021a", "meter.token_bucket.rate_bps", "evidence"),
+        ("ru-tw-2021a", "meter.token_bucket.rate", "evidence"),
     ],
 )
 def test_what_is_listed_can_be_shown(capsys: pytest.CaptureFixture[str], name: str, text: str, key: str) -> None:
