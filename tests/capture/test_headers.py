@@ -5,7 +5,6 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 import dpkt
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -122,23 +121,6 @@ def test_a_capture_of_a_link_type_that_is_not_read_is_refused_by_number(tmp_path
         read_capture(path)
 
 
-def test_a_short_snap_length_keeps_lengths_of_the_wire(tmp_path: Path) -> None:
-    frame = ethernet(tcp(payload=bytes(1400), tcp_options=options(timestamps=True, sacks=((9, 12),))))
-    path = tmp_path / "snap.pcap"
-    path.write_bytes(pcap([Stamped(START_US, frame[:96], length=len(frame))]))
-    (flow,) = read_capture(path).flows
-    assert flow.payload.tolist() == [1400]
-    assert flow.sack_count.tolist() == [1]
-
-
-def test_options_cut_off_by_the_snap_length_are_absent(tmp_path: Path) -> None:
-    frame = ethernet(tcp(payload=bytes(1400), tcp_options=options(timestamps=True, sacks=((9, 12),))))
-    path = tmp_path / "snap.pcap"
-    path.write_bytes(pcap([Stamped(START_US, frame[:70], length=len(frame))]))
-    (flow,) = read_capture(path).flows
-    assert (flow.timestamps.tolist(), flow.sack_count.tolist()) == ([True], [0])
-
-
 def test_an_ip_length_of_zero_takes_the_length_of_the_record(tmp_path: Path) -> None:
     packet = V4[:2] + b"\0\0" + V4[4:]
     path = tmp_path / "tso.pcap"
@@ -236,14 +218,6 @@ def test_headers_agree_with_dpkt(tmp_path_factory: pytest.TempPathFactory, packe
             if segment.flags & ACK:
                 assert [(start % 2**32, end % 2**32) for start, end in read] == sacks
         assert next(blocks, None) is None
-
-
-def test_columns_are_aligned_with_rows_taken_in_any_order() -> None:
-    from testbed.capture.packets import ragged_rows  # noqa: PLC0415
-
-    count = np.array([2, 0, 3, 1], np.uint8)
-    items = np.array([10, 11, 30, 31, 32, 40])
-    assert items[ragged_rows(count, np.array([2, 0]))].tolist() == [30, 31, 32, 10, 11]
 
 
 @pytest.mark.parametrize("name", FRAMES)

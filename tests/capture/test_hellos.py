@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from testbed.capture import read_capture
-from tests.capture.frames import CLIENT, SERVER, START_US, SYN, Stamped, client_hello, ethernet, pcap, tcp
+from tests.capture.frames import START_US, SYN, Stamped, client_hello, ethernet, pcap, tcp
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,46 +78,3 @@ def test_segments_in_any_order_give_the_name(
     payloads = [(max(0, a - offset if a else 0), data) for a, data in payloads]
     order.shuffle(payloads)  # type: ignore[attr-defined]
     assert name_of(tmp_path_factory.mktemp("a") / "a.pcap", payloads) == "abs.twimg.com"
-
-
-def connection(isn: int, name: str, size: int) -> list[bytes]:
-    hello = client_hello(name)
-    server_isn = isn + 7
-    return [
-        tcp(seq=isn, flags=SYN),
-        tcp(SERVER, CLIENT, seq=server_isn, ack=isn + 1, flags=SYN | 0x10),
-        tcp(seq=isn + 1, ack=server_isn + 1, payload=hello),
-        *(
-            tcp(SERVER, CLIENT, seq=server_isn + 1 + at, ack=isn + 1 + len(hello), payload=bytes(1000))
-            for at in range(0, size, 1000)
-        ),
-    ]
-
-
-def flows_of(path: Path, frames: list[bytes]) -> list[tuple[str | None, int]]:
-    path.write_bytes(pcap([Stamped(START_US + i, ethernet(frame)) for i, frame in enumerate(frames)]))
-    return [(flow.server_name, int(flow.payload[~flow.from_a].sum())) for flow in read_capture(path).flows]
-
-
-def test_a_five_tuple_used_twice_is_two_connections(tmp_path: Path) -> None:
-    frames = connection(1000, "twitter.com", 5000) + connection(3_000_000_000, "example.org", 7000)
-    assert flows_of(tmp_path / "a.pcap", frames) == [("twitter.com", 5000), ("example.org", 7000)]
-
-
-def test_a_repeated_syn_is_no_new_connection(tmp_path: Path) -> None:
-    frames = connection(1000, "twitter.com", 5000)
-    assert flows_of(tmp_path / "a.pcap", frames[:1] + frames) == [("twitter.com", 5000)]
-
-
-def test_a_forged_syn_in_the_middle_is_no_new_connection(tmp_path: Path) -> None:
-    frames = connection(1000, "twitter.com", 5000)
-    assert flows_of(tmp_path / "a.pcap", [*frames[:4], tcp(seq=77, flags=SYN), *frames[4:]]) == [("twitter.com", 5000)]
-
-
-def test_connections_opened_from_the_other_end_next_are_told_apart(tmp_path: Path) -> None:
-    back = [
-        tcp(SERVER, CLIENT, seq=900, flags=SYN),
-        tcp(CLIENT, SERVER, seq=800, ack=901, flags=SYN | 0x10),
-        tcp(SERVER, CLIENT, seq=901, ack=801, payload=b"x" * 10),
-    ]
-    assert len(flows_of(tmp_path / "a.pcap", connection(1000, "twitter.com", 5000) + back)) == 2

@@ -48,27 +48,6 @@ def test_who_waits_is_told_how_far_reading_got() -> None:
     assert told[:4] == [("file", 300), ("file", 600), ("file", 900), ("file", 1000)]
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        pcap([]) + bytes(4 << 20),
-        pcap([]) + bytes.fromhex("00f14860 01000000 00000000 64000000") * 150_000,
-        pcap([Stamped(START_US, ethernet(tcp()))]) + bytes(4 << 20),
-    ],
-    ids=["zeros", "records with a time but no byte", "zeros after a packet"],
-)
-def test_a_capture_of_empty_records_is_refused_early(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "zeros.pcap.gz"
-    path.write_bytes(gzip.compress(content + bytes(200 << 20)))
-    read: list[int] = []
-    with (
-        watching(lambda _name, size: read.append(size)),
-        pytest.raises(CaptureError, match=r"damaged at byte \d+: .* hold nothing"),
-    ):
-        read_capture(path)
-    assert max(read) < 20 << 20
-
-
 def test_a_folder_is_no_capture(tmp_path: Path) -> None:
     with pytest.raises(CaptureError, match="Is a directory"), opened(Path(tmp_path)):
         pass

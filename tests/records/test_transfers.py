@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from testbed.records.measurements import received_bytes
 from testbed.records.transfers import summarise_transfers
 from tests.records.build import BOX, MEASUREMENTS, TRUTH, box, client, dropped, opened, transfer
 
@@ -188,17 +187,6 @@ def test_of_two_boxes_on_a_line_the_one_that_throttles_counts(order: int) -> Non
 def test_an_outage_in_the_log_is_no_flow() -> None:
     outage = {"t": 0.0, "wall": "", "box": None, "flow": None, "event": "link_failed", "link": ["a", "b"], "about": ""}
     assert summarise(MEASUREMENTS, [outage, *TRUTH])["throttled"] is True
-
-
-def test_received_bytes_are_those_of_one_side_in_order() -> None:
-    records = [
-        client("bytes", 1.0, times=[1.0, 2.0], totals=[10, 20]),
-        client("bytes", 1.5, times=[1.5], totals=[5], side="server"),
-        client("tcp_info", 1.5, times=[1.5]),
-        client("bytes", 3.0, times=[3.0], totals=[30]),
-    ]
-    assert received_bytes(records, "client") == ([1.0, 2.0, 3.0], [10, 20, 30])
-    assert received_bytes(records, "server") == ([1.5], [5])
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
@@ -107,9 +108,14 @@ class Fields:
     def number(self, name: str) -> float:
         """Return a mandatory finite number."""
         value = self._value.get(name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
-            raise InputError(f"{self.where}: {name} is {_kind(value)}, expected a number")
-        return float(value)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            try:
+                number = float(value)
+            except OverflowError:  # an integer of JSON may have any number of digits
+                number = math.inf
+            if math.isfinite(number):
+                return number
+        raise InputError(f"{self.where}: {name} is {_kind(value)}, expected a number")
 
     def optional_number(self, name: str) -> float | None:
         """Return a finite number, or None where it is absent or null."""

@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from testbed.detectors.observation import Observation, Role, SpeedTable, TcpInfo
+from testbed.detectors.observation import Observation, Role, TcpInfo
 from testbed.detectors.sources.observation_json import observation_from_json, observation_to_json
-from testbed.detectors.verdict import Mechanism, Outcome, Verdict, verdict_from_json, verdict_to_json
 from testbed.errors import InputError
-from tests.detectors.build import bottleneck_flow, flow_transfer, observation, speeds, steady, transfer
+from tests.detectors.build import bottleneck_flow, flow_transfer, observation, speeds, steady
 
 MINIMAL: dict[str, Any] = {"format": "testbed-observation", "version": 1, "source": "me"}
 TRANSFER: dict[str, Any] = {"id": "a", "times_s": [0.1, 0.2], "bytes": [10, 20]}
@@ -138,40 +137,3 @@ def test_any_json_is_read_or_refused(top: dict[str, Any], item: dict[str, Any]) 
         observation_from_json(json.dumps(document))
     except InputError as error:
         assert str(error).startswith("observation")  # noqa: PT017  either outcome is right
-
-
-def test_a_table_with_nan_cannot_be_built() -> None:
-    with pytest.raises(ValueError, match="NaN"):
-        SpeedTable(times_s=np.ones(1), target_bps=np.array([np.nan]), group=np.array(["x"]))
-    with pytest.raises(ValueError, match="NaN"):
-        transfer("t", [float("nan")], [1])
-
-
-VERDICT = Verdict(
-    detector="d", outcome=Outcome.THROTTLED, why="so", rate_bps=1.5, mechanism=Mechanism.POLICING, details={"a": [1]}
-)
-
-
-def test_a_verdict_comes_back_as_it_was_written() -> None:
-    assert verdict_from_json(json.loads(json.dumps(verdict_to_json(VERDICT))), detector="x") == VERDICT
-
-
-@pytest.mark.parametrize(
-    ("value", "message"),
-    [
-        ([], "object"),
-        ({"why": "x"}, "outcome is None"),
-        ({"outcome": "maybe", "why": "x"}, "not one of: throttled, not throttled, inconclusive"),
-        ({"outcome": "throttled"}, "why is None"),
-        ({"outcome": "throttled", "why": ""}, "why is ''"),
-        ({"outcome": "throttled", "why": "x", "rate_bps": "1"}, "rate_bps is '1'"),
-        ({"outcome": "throttled", "why": "x", "rate": 1}, "no field 'rate'"),
-        ({"outcome": "throttled", "why": "x", "content_specific": 1}, "content_specific is 1"),
-        ({"outcome": "throttled", "why": "x", "mechanism": "magic"}, "not one of: policing"),
-        ({"outcome": "throttled", "why": "x", "details": 3}, "details is 3"),
-        ({"outcome": "throttled", "why": "x", "score": float("inf")}, "score is inf"),
-    ],
-)
-def test_a_verdict_that_is_none_is_refused_by_name(value: object, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        verdict_from_json(value, detector="x")
