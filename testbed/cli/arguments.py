@@ -11,8 +11,11 @@ from testbed.cli.commands.listing import KINDS
 from testbed.cli.examples import EXAMPLES
 from testbed.engine.engine import DEFAULT_ENGINE, ENGINES
 from testbed.quantities import parse_size
+from testbed.scenario.instant import parse_instant
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     Adders = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse has no public name for it
 
 __all__ = ["PROBE_NAMES", "make_parser"]
@@ -253,9 +256,21 @@ def _add_list_and_show(adders: Adders) -> None:
     show = adders.add_parser(
         "show", help="show a scenario, topology, evasion, detector, or a profile with its evidence"
     )
-    show.add_argument("name")
+    show.add_argument(
+        "name", help="of any of these, or of a family of profiles; or the path of a scenario or a profile"
+    )
+    show.add_argument("--date", type=_instant, help="of a family: the profile that is valid then, such as 2021-03-11")
     show.add_argument("--json", action="store_true", help="print one JSON object")
     show.set_defaults(command="showing:show_command")
+    check = adders.add_parser(
+        "check",
+        help="check scenarios, profiles and topologies without running anything",
+        description="Check files of scenarios, censor profiles and topologies, or packaged ones by name. Prints one "
+        "line for each that is right, and all errors of one that is not. Exit status 2: one is not.",
+    )
+    check.add_argument("files", nargs="+", metavar="FILE", help="a YAML file, a topology's .py, or a packaged name")
+    check.add_argument("--json", action="store_true", help="print one JSON list")
+    check.set_defaults(command="check:check_command")
     schema = adders.add_parser("schema", help="print a JSON Schema, for editors that complete and check YAML")
     schema.add_argument("kind", choices=("scenario", "profile"))
     schema.set_defaults(command="showing:schema_command")
@@ -280,6 +295,13 @@ def _add_kernel(adders: Adders) -> None:
     kernel.add_argument("action", choices=("build", "info"))
     kernel.add_argument("--json", action="store_true", help="print one JSON object")
     kernel.set_defaults(command="machine:kernel_command")
+
+
+def _instant(text: str) -> datetime:
+    try:
+        return parse_instant(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _seed(text: str) -> int:

@@ -15,7 +15,13 @@ EXAMPLES = {
     "observe": ("testbed observe RUN >observation.json", "zcat capture.pcap.gz | testbed observe -"),
     "conformance": ("testbed conformance --profile ru-tw-2021a", "testbed conformance --output rows.md"),
     "list": ("testbed list detectors", "testbed list scenarios --json"),
-    "show": ("testbed show ru-tw-2021a", "testbed show joint", "testbed show russia2021"),
+    "show": (
+        "testbed show ru-tw-2021a",
+        "testbed show ru-tw-2021 --date 2021-03-11T09:00Z",
+        "testbed show my-censor.yaml",
+        "testbed show joint",
+    ),
+    "check": ("testbed check my-scenario.yaml my-censor.yaml", "testbed check my_topology.py", "testbed check kz-2022"),
     "schema": ("testbed schema scenario >scenario.schema.json",),
     "inspect": (
         "testbed inspect capture.pcapng --profile ru-tw-2021a",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import json
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from testbed.detectors.registry import detector_names, load_detector
@@ -14,14 +16,18 @@ from testbed.guest.network.build import topology_class
 from testbed.records.plan import planned_transfers
 from testbed.report.table import format_table
 from testbed.scenario import library
+from testbed.scenario.check import kind_of_document
+from testbed.scenario.document import Document
 from testbed.scenario.plan import make_plan
-from testbed.scenario.profiles import load_profile
+from testbed.scenario.profiles import family_at, load_family, load_profile
 from testbed.traffic.evasion import EVASIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from testbed.records.plan import BoxPlan
+    from testbed.scenario.profiles import CensorProfile
 
 __all__ = ["show"]
 
@@ -35,13 +41,23 @@ class _Shown(NamedTuple):
     text: str
 
 
-def show(name: str, *, as_json: bool = False) -> str:
+def show(name: str, *, date: datetime | None = None, as_json: bool = False) -> str:
     """Describe what has this name.
+
+    Args:
+        name: Of anything that has one, or the path of a scenario or a profile.
+        date: For a family of profiles: when; tells which of them is valid then.
+        as_json: As an object of JSON, with all that there is.
 
     Raises:
         ScenarioError: Nothing has that name, or it cannot be used.
     """
-    if name in library.names("profiles"):
+    members = load_family(name) if date is not None or not _is_one_thing(name) else []
+    if date is not None and not members:
+        raise ScenarioError(f"--date: {name!r} is no family of profiles, of which a date selects one")
+    if members:
+        shown = _family(name, members, date)
+    elif name in library.names("profiles") or _is_profile(name):
         shown = _profile(name)
     elif name in library.names("topologies"):
         shown = _topology(name)
@@ -52,6 +68,39 @@ def show(name: str, *, as_json: bool = False) -> str:
     else:
         shown = _scenario(name)
     return json.dumps(shown.found) if as_json else shown.text
+
+
+def _is_one_thing(name: str) -> bool:
+    """Whether a name is that of a single thing; most families have one member, and its name."""
+    kinds = ("profiles", "topologies", "scenarios")
+    return any(name in library.names(kind) for kind in kinds) or name in EVASIONS or name.endswith(".yaml")
+
+
+def _is_profile(name: str) -> bool:
+    """Whether a path is that of a profile."""
+    path = Path(name)
+    with contextlib.suppress(OSError):  # a name too long for a file, or in a folder that may not be entered
+        return path.suffix == ".yaml" and path.is_file() and kind_of_document(Document.load(path)) == "profile"
+    return False
+
+
+def _family(name: str, members: list[CensorProfile], date: datetime | None) -> _Shown:
+    profiles = [member.profile for member in members]
+    described: dict[str, object] = {
+        "name": name,
+        "members": [
+            {"name": each.name, "valid_from": each.valid_from, "valid_until": each.valid_until, "summary": each.summary}
+            for each in profiles
+        ],
+    }
+    rows = [(each.name, each.valid_from or "always", each.valid_until or "open", each.summary) for each in profiles]
+    text = f"{name}: a family of profiles, of which the date selects one\n\n"
+    text += format_table(("profile", "from", "until", "summary"), rows)
+    if date is not None:
+        selected = family_at(members, date)
+        described |= {"date": date.isoformat(), "selected": None if selected is None else selected.profile.name}
+        text += f"\n\nat {date.isoformat()}: {described['selected'] or 'none of them'}"
+    return _Shown(described, text)
 
 
 def _profile(name: str) -> _Shown:
@@ -68,6 +117,7 @@ def _profile(name: str) -> _Shown:
         )
         for each in censor.evidence
     ]
+    name = censor.profile.name
     return _Shown(
         {"name": name, "summary": summary, "evidence": evidence},
         f"{name}: {summary}\n\n" + format_table(("key", "value", "grade", "source"), rows),

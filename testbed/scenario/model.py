@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import (
@@ -21,6 +21,7 @@ from pydantic import (
 
 from testbed.quantities import parse_duration, parse_size, shown
 from testbed.scenario.document import Document, Key
+from testbed.scenario.instant import parse_instant
 from testbed.scenario.refusal import in_words, refusal
 from testbed.traffic.evasion import EVASIONS
 
@@ -32,27 +33,8 @@ __all__ = ["Evade", "Fetch", "Line", "Outage", "Recording", "Replay", "Scenario"
 _LONGEST_NAME = 253  # without the final dot (RFC 1035, section 2.3.4)
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
 _ADDRESS = re.compile(r"[0-9]+(\.[0-9]+){3}")
-_FIRST_INSTANT = datetime(1971, 1, 1, tzinfo=UTC)  # the guest boots a little before, and no clock begins before 1970
-# Linux counts nanoseconds since 1970 in 63 bits, and keeps 30 years of them for itself (include/linux/time64.h).
-_LAST_INSTANT = datetime(2232, 1, 1, tzinfo=UTC)
 _LONGEST_S = 20 * 86_400  # poll(2) waits 2**31 ms at most
 PUBLISHED_OBJECT = "383 kB"  # the image from abs.twimg.com, Xue et al., IMC 2021, section 5
-
-
-def _instant(value: object) -> datetime:
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError as error:
-            raise ValueError(f"expected an instant such as 2021-03-10T09:00Z, got {value!r}") from error
-    if isinstance(value, date) and not isinstance(value, datetime):
-        value = datetime(value.year, value.month, value.day, tzinfo=UTC)
-    if not isinstance(value, datetime):
-        raise ValueError(f"expected an instant such as 2021-03-10T09:00Z, got {value!r}")  # noqa: TRY004
-    instant = value.replace(tzinfo=value.tzinfo or UTC)
-    if not _FIRST_INSTANT <= instant < _LAST_INSTANT:
-        raise ValueError(f"expected an instant from {_FIRST_INSTANT:%Y} to {_LAST_INSTANT:%Y}, got {value}")
-    return instant.astimezone(UTC)
 
 
 def _whole_number(value: object) -> object:
@@ -89,7 +71,7 @@ def _year(value: object) -> object:
 
 Instant = Annotated[
     datetime,
-    BeforeValidator(_instant),
+    BeforeValidator(parse_instant),
     WithJsonSchema({"type": "string", "description": "an instant such as 2021-03-10T09:00Z; without a zone UTC"}),
 ]
 Seconds = Annotated[

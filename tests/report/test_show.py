@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,6 +13,9 @@ from testbed.detectors.registry import detector_names
 from testbed.errors import ScenarioError
 from testbed.report.show import show
 from testbed.scenario import library
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 KINDS = ("scenarios", "topologies", "profiles")
 
@@ -48,3 +54,25 @@ def test_an_unknown_name_is_refused_with_every_name_that_there_is() -> None:
         ScenarioError, match=r"nothing is called 'nosuch'; there are: .*2021-03-10, .*russia2021, .*ru-tw"
     ):
         show("nosuch")
+
+
+def test_a_profile_is_shown_by_path_too(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("based_on: ru-tw-2021a\ngrade: assumption\nsummary: my own\nflows: {table_size: 7}\n")
+    text = show(str(path))
+    assert text.startswith("mine: my own\n")
+    assert re.search(r"flows\.table_size +7 +assumption", text)
+
+
+def test_a_family_is_shown_with_its_members_and_what_a_date_selects() -> None:
+    text = show("ru-tw-2021")
+    assert [line.split()[0] for line in text.splitlines()[4:]] == [f"ru-tw-2021{letter}" for letter in "abcd"]
+    april = datetime(2021, 4, 2, tzinfo=UTC)
+    assert show("ru-tw-2021", date=april).endswith("at 2021-04-02T00:00:00+00:00: ru-tw-2021c")
+    assert json.loads(show("ru-tw-2021", date=april, as_json=True))["selected"] == "ru-tw-2021c"
+    assert show("ru-tw-2021", date=datetime(2020, 1, 1, tzinfo=UTC)).endswith(": none of them")
+
+
+def test_a_date_is_for_families() -> None:
+    with pytest.raises(ScenarioError, match="--date: 'joint' is no family of profiles"):
+        show("joint", date=datetime(2021, 4, 2, tzinfo=UTC))

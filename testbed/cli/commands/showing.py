@@ -17,8 +17,8 @@ __all__ = ["schema_command", "show_command"]
 
 
 def show_command(arguments: argparse.Namespace) -> int:
-    """Show one thing by name."""
-    show(described(arguments.name, as_json=arguments.json))
+    """Show one thing by name or path."""
+    show(described(arguments.name, date=arguments.date, as_json=arguments.json))
     return 0
 
 
