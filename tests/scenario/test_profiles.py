@@ -220,3 +220,14 @@ def test_the_members_of_a_family_come_in_the_order_of_their_dates() -> None:
     names = [each.profile.name for each in load_family("ru-tw-2021")]
     assert names == ["ru-tw-2021a", "ru-tw-2021b", "ru-tw-2021c", "ru-tw-2021d"]
     assert load_family("ru-tw-2020") == []
+
+
+def test_the_profile_in_the_how_to_can_be_used(tmp_path: Path) -> None:
+    text = (library.folder("scenarios").parent / "docs/how-to/write-a-scenario.md").read_text()
+    path = tmp_path / "my-censor.yaml"
+    path.write_text(text.partition("```yaml\n")[2].partition("```")[0])
+    mine = load_profile(str(path))
+    assert (mine.profile.name, mine.profile.flows.idle_timeout_s) == ("my-censor", 120.0)
+    assert mine.profile.meter is not None
+    assert mine.profile.meter.spec == TokenBucketSpec(rate_bps=64_000, burst_bytes=16384)
+    assert {each.key: each.grade for each in mine.evidence}["meter.token_bucket.rate"] == "assumption"
