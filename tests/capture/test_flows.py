@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from testbed.capture import ACK, Flow, read_capture
+from testbed.capture import ACK, read_capture
 from tests.capture.frames import CLIENT, SERVER, START_US, SYN, Stamped, client_hello, ethernet, options, pcap, tcp
+from tests.capture.stream import acknowledge, data, read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,25 +56,6 @@ def test_connections_opened_from_the_other_end_next_are_told_apart(tmp_path: Pat
         tcp(SERVER, CLIENT, seq=901, ack=801, payload=b"x" * 10),
     ]
     assert len(flows_of(tmp_path / "a.pcap", connection(1000, "twitter.com", 5000) + back)) == 2
-
-
-START = 2**32 - 3000  # sequence numbers wrap after three segments
-
-
-def read(tmp_path: Path, packets: list[bytes]) -> Flow:
-    path = tmp_path / "flow.pcap"
-    path.write_bytes(pcap([Stamped(START_US + i * 1000, packet) for i, packet in enumerate(packets)], link_type=101))
-    (flow,) = read_capture(path).flows
-    return flow
-
-
-def data(number: int, *, size: int = 1000, length: int | None = None) -> bytes:
-    return tcp(SERVER, CLIENT, seq=START + number * size, payload=bytes(length or size))
-
-
-def acknowledge(number: int, *blocks: tuple[int, int], size: int = 1000) -> bytes:
-    sacks = tuple((START + first * size, START + last * size) for first, last in blocks)
-    return tcp(ack=START + number * size, tcp_options=options(sacks=sacks))
 
 
 def test_sequence_numbers_grow_across_the_wrap(tmp_path: Path) -> None:

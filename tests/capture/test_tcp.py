@@ -7,29 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from testbed.capture import NEVER, SYN, Flow, read_capture, segment_size, sent_by
-from tests.capture.frames import CLIENT, SERVER, START_US, Stamped, options, pcap, tcp
+from testbed.capture import NEVER, SYN, segment_size, sent_by
+from tests.capture.frames import options, tcp
+from tests.capture.stream import acknowledge, data, read
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-START = 2**32 - 3000  # sequence numbers wrap after three segments
-
-
-def read(tmp_path: Path, packets: list[bytes]) -> Flow:
-    path = tmp_path / "flow.pcap"
-    path.write_bytes(pcap([Stamped(START_US + i * 1000, packet) for i, packet in enumerate(packets)], link_type=101))
-    (flow,) = read_capture(path).flows
-    return flow
-
-
-def data(number: int, *, size: int = 1000, length: int | None = None) -> bytes:
-    return tcp(SERVER, CLIENT, seq=START + number * size, payload=bytes(length or size))
-
-
-def acknowledge(number: int, *blocks: tuple[int, int], size: int = 1000) -> bytes:
-    sacks = tuple((START + first * size, START + last * size) for first, last in blocks)
-    return tcp(ack=START + number * size, tcp_options=options(sacks=sacks))
 
 
 def test_a_retransmitted_packet_is_lost(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -80,6 +81,17 @@ def pair(target_bps: float, control_bps: float, *, duration_s: float = 20) -> Ob
         steady("t", rate_bps=target_bps, duration_s=duration_s, jitter=0.3),
         steady("c", rate_bps=control_bps, duration_s=duration_s, role=Role.CONTROL, jitter=0.3, started_s=30, seed=2),
     )
+
+
+def repeats(speeds: dict[tuple[str, Role], list[float]]) -> Observation:
+    """Transfers of 20 s by port and role; a speed of 0 moved nothing."""
+    transfers: list[Transfer] = []
+    for (port, role), each in speeds.items():
+        for place, kbps in enumerate(each):
+            moved = [(20.0, int(kbps * 1000 * 20 / 8))] if kbps else []
+            made = transfer(f"{port}-{role}-{place}", [t for t, _ in moved], [size for _, size in moved], role=role)
+            transfers.append(replace(made, started_s=20.0 * len(transfers), labels={"port": port}))
+    return observation(*transfers)
 
 
 def statistics(area: float, p: float, *, mean_bps: float = 1e6) -> Statistics:

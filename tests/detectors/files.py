@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import strategies as st
-
 from testbed.records.transfers import summarise_transfers
 from tests.capture.frames import (
     ACK,
@@ -175,18 +173,3 @@ def measurement(name: str = "https://twitter.com/", *, version: str = "0.5", **k
 
 def handshake(t0: float, t: float, *, failure: str | None = None, **fields: Any) -> dict[str, Any]:
     return {"server_name": "twitter.com", "t0": t0, "t": t, "failure": failure, "address": "192.0.2.1:443", **fields}
-
-
-numbers = st.one_of(st.none(), st.integers(-5, 10**20), st.floats(allow_nan=False, allow_infinity=False), st.text())
-
-
-records = st.fixed_dictionaries(
-    {},
-    optional={
-        "operation": st.sampled_from(["connect", "read", "bytes_received_cumulative", "tls_handshake_start", "x", 7]),
-        "t0": numbers, "t": numbers, "num_bytes": numbers, "transaction_id": numbers, "conn_id": numbers,
-        "failure": st.one_of(st.none(), st.text(), st.integers()), "address": st.one_of(st.none(), st.text()),
-        "server_name": st.one_of(st.none(), st.text()), "ip": st.text(), "port": numbers, "status": st.none(),
-        "request": st.one_of(st.none(), st.fixed_dictionaries({"url": st.text()})),
-    },
-)  # fmt: skip

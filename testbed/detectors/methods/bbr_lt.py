@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from testbed.capture import sent_by
+from testbed.detectors.tools.rtt import data_side
 from testbed.detectors.tools.subjects import judge_each
 from testbed.detectors.verdict import Mechanism, Outcome, Verdict, inconclusive
 
@@ -187,7 +188,7 @@ class BbrLtDetector:
         flow = transfer.sender_flow
         if flow is None:
             return inconclusive(self.name, "the rule needs packets captured at the data's sender")
-        from_a = bool(flow.payload[flow.from_a].sum() * 2 > flow.payload.sum())
+        from_a = data_side(flow)
         events = ack_events(flow, from_a=from_a)
         if len(events) < _MIN_ACKS:
             return inconclusive(self.name, f"{len(events)} acknowledgements of data; at least {_MIN_ACKS} needed")

@@ -67,3 +67,10 @@ def test_a_slowdown_is_dated() -> None:
 
 def test_a_level_series_raises_no_alarm() -> None:
     assert BocpdDetector().detect(observation(table=speeds([5e6] * 20))).outcome is Outcome.NOT_THROTTLED
+
+
+@pytest.mark.parametrize(
+    ("days", "outcome"), [([5e6] * 6, Outcome.INCONCLUSIVE), ([5e6] * 12 + [20e6] * 8, Outcome.NOT_THROTTLED)]
+)
+def test_few_days_are_open_and_a_rise_is_no_slowdown(days: list[float], outcome: Outcome) -> None:
+    assert BocpdDetector().detect(observation(table=speeds(days))).outcome is outcome

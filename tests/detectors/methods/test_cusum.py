@@ -43,3 +43,14 @@ def test_a_slowdown_of_daily_speeds_is_dated() -> None:
 @pytest.mark.parametrize("days", [[5e6] * 18, [5e6] * 12 + [20e6] * 6])
 def test_level_or_rising_speeds_raise_no_alarm(days: list[float]) -> None:
     assert CusumDetector().detect(observation(table=speeds(days))).outcome is Outcome.NOT_THROTTLED
+
+
+@pytest.mark.parametrize(("days", "outcome"), [(7, Outcome.INCONCLUSIVE), (8, Outcome.NOT_THROTTLED)])
+def test_the_first_week_is_the_baseline_and_judges_nothing(days: int, outcome: Outcome) -> None:
+    assert CusumDetector().detect(observation(table=speeds([5e6] * days))).outcome is outcome
+
+
+@pytest.mark.parametrize(("threshold", "index"), [(2.9, 2), (3.0, 3)])
+def test_a_sum_must_exceed_its_threshold(threshold: float, index: int) -> None:
+    alarm = cusum([2.0, 2.0, 2.0, 2.0], mean=0.0, slack=1.0, threshold=threshold)
+    assert alarm == Alarm(index=index, upward=True, since=0)

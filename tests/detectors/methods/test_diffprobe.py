@@ -41,3 +41,14 @@ def test_diffprobe_judges_the_loaded_round() -> None:
 
     assert DiffprobeDetector().detect(labelled("high")).outcome is YES
     assert DiffprobeDetector().detect(labelled("low")).outcome is OPEN
+
+
+def test_a_loss_of_more_than_the_probes_is_found_by_its_share() -> None:
+    """Ten losses on either side are the least that the normal approximation holds for."""
+    assert losses_differ(10, 100, 10, 100) == pytest.approx(0.5)
+    assert losses_differ(9, 100, 10, 100) is None
+    assert losses_differ(100, 100, 100, 100) is None  # all were lost: there is no deviation
+
+
+def test_without_probes_nothing_is_judged() -> None:
+    assert DiffprobeDetector().detect(observation()).outcome is OPEN

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from testbed.detectors.methods.glasnost import GlasnostDetector, differentiates, noise
-from testbed.detectors.observation import Observation, Role, Transfer
+from testbed.detectors.observation import Observation, Role
 from testbed.detectors.verdict import Outcome
-from tests.detectors.build import observation, steady, transfer
+from tests.detectors.build import observation, repeats, steady
 
 YES, NO, OPEN = Outcome.THROTTLED, Outcome.NOT_THROTTLED, Outcome.INCONCLUSIVE
 
@@ -49,17 +47,6 @@ def glasnost(target: list[float], control: list[float]) -> Observation:
 )
 def test_glasnosts_rule(target: list[float], control: list[float], outcome: Outcome) -> None:
     assert GlasnostDetector().detect(glasnost(target, control)).outcome is outcome
-
-
-def repeats(speeds: dict[tuple[str, Role], list[float]]) -> Observation:
-    """Transfers of 20 s by port and role; a speed of 0 moved nothing."""
-    transfers: list[Transfer] = []
-    for (port, role), each in speeds.items():
-        for place, kbps in enumerate(each):
-            moved = [(20.0, int(kbps * 1000 * 20 / 8))] if kbps else []
-            made = transfer(f"{port}-{role}-{place}", [t for t, _ in moved], [size for _, size in moved], role=role)
-            transfers.append(replace(made, started_s=20.0 * len(transfers), labels={"port": port}))
-    return observation(*transfers)
 
 
 APP, CONTROL = ("app", Role.TARGET), ("app", Role.CONTROL)

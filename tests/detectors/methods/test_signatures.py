@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from testbed.detectors.methods.signatures import Leaf, Node, SignaturesDetector, features, train, walk
+from testbed.detectors.methods.signatures import TREE, Leaf, Node, SignaturesDetector, features, train, walk
 from testbed.detectors.verdict import Mechanism, Outcome
 from tests.detectors.build import bottleneck_flow, flow_transfer, observation
 
@@ -29,3 +30,16 @@ def test_a_tree_splits_where_classes_part() -> None:
 
 def test_a_tree_of_one_class_asks_nothing() -> None:
     assert train(np.zeros((6, 2)), np.ones(6, np.bool_)) == Leaf(1.0)
+
+
+@pytest.mark.parametrize(("spread", "share"), [(0.414, 0.0), (0.4141, 1.0)])
+def test_our_tree_is_one_threshold_on_the_range(spread: float, share: float) -> None:
+    assert walk(TREE, (spread, 0.1)) == share
+
+
+def test_a_tree_grows_no_leaf_of_fewer_flows_than_asked_for_and_no_deeper() -> None:
+    values = np.array([[place / 10, 0.0] for place in range(10)])
+    labels = np.arange(10) >= 7
+    assert train(values, labels, least=4) == Node(0, 0.55, Leaf(0.0), Leaf(0.75))
+    assert train(values, labels, depth=0) == Leaf(0.3)
+    assert train(np.zeros((10, 2)), labels) == Leaf(0.3)  # nothing to tell them apart by
