@@ -38,7 +38,7 @@ def filled(text: str, printed: Path = PRINTED) -> str:
     """A document with what was printed last in each place.
 
     Raises:
-        SystemExit: a benchmark was never run, or has no such row.
+        SystemExit: A benchmark was never run, or has no such row.
     """
 
     def table(match: re.Match[str]) -> str:

@@ -46,7 +46,7 @@ class Flow:
         mss: Announced maximum segment size, 0 where absent, uint16.
         timestamps: Whether the timestamps option is there, bool.
         ip_id: IPv4 identification, -1 for IPv6, int32.
-        ttl: uint8.
+        ttl: Time to live or hop limit, uint8.
         sack_count: SACK blocks of each packet, uint8.
         sack_start, sack_end: Block edges on the scale of ``ack``, int64, shape (sum of sack_count,).
         server_name: Name in the first ClientHello, or None.

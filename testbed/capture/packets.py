@@ -29,7 +29,7 @@ class Packets:
         t_ns: Time stamp, nanoseconds since 1970, int64.
         src_high, src_low: Source address as two halves, uint64; IPv4 as ::ffff:a.b.c.d.
         dst_high, dst_low: Destination address, likewise.
-        src_port, dst_port: uint16.
+        src_port, dst_port: Ports, uint16.
         seq, ack: As on the wire, uint32.
         flags: The twelve bits after the data offset, uint16.
         window: As on the wire, unscaled, uint16.

@@ -53,7 +53,12 @@ def run_bounded(arguments: Sequence[str], given: bytes, *, timeout_s: float, mos
         OutputTooLongError: It wrote more.
     """
     child = subprocess.Popen(
-        arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+        # a session of its own, so that whatever it starts can be ended with it
+        arguments,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
     )
     try:
         return _Conversation(child, given, most_bytes, tail).until(time.monotonic() + timeout_s)
@@ -81,6 +86,8 @@ class _Conversation:
 
     def until(self, deadline: float) -> Done:
         """Talk until the program ends."""
+        # The end of its pipes would not do: a grandchild may hold them open for days. A descriptor of the process tells
+        # when the program itself has ended.
         ended = os.pidfd_open(self.child.pid)
         try:
             with selectors.DefaultSelector() as selector:
@@ -91,8 +98,10 @@ class _Conversation:
                     (self.child.stderr, selectors.EVENT_READ),
                 ):
                     if pipe is not None:
-                        os.set_blocking(pipe.fileno(), False)
-                        selector.register(pipe, events)
+                        os.set_blocking(
+                            pipe.fileno(), False
+                        )  # "ready" is a hint, and a write may be larger than the room
+                        selector.register(pipe, events, pipe)
                 self._talk(selector, ended, deadline)
         finally:
             os.close(ended)
@@ -105,7 +114,7 @@ class _Conversation:
                 if key.fileobj is self.child.stdin:
                     self._give(selector)
                 elif key.fileobj != ended:
-                    self._take(selector, key.fileobj)  # type: ignore[arg-type]  # a pipe of the child's
+                    self._take(selector, key.data)
             if any(key.fileobj == ended for key, _ in ready):
                 self._take_the_rest(selector)
                 return
@@ -116,7 +125,7 @@ class _Conversation:
         pipe = self.child.stdin
         if pipe is None:
             return
-        with contextlib.suppress(BrokenPipeError):
+        with contextlib.suppress(BrokenPipeError):  # it has closed its stdin: it need not read what it is given
             if self.sent < len(self.given):
                 self.sent += os.write(pipe.fileno(), self.given[self.sent : self.sent + _PIECE])
                 return
@@ -139,7 +148,7 @@ class _Conversation:
                 raise OutputTooLongError
         else:
             self.stderr += piece
-            del self.stderr[: -self.tail]
+            del self.stderr[: -self.tail]  # the last words tell why it failed
         return True
 
     def _take_the_rest(self, selector: selectors.BaseSelector) -> None:
@@ -147,6 +156,6 @@ class _Conversation:
         for pipe in (self.child.stdout, self.child.stderr):
             if pipe is None or pipe not in selector.get_map():
                 continue
-            for _ in range(self.most_bytes // _PIECE + 2):
+            for _ in range(self.most_bytes // _PIECE + 2):  # a grandchild that goes on writing is not read for ever
                 if not self._take(selector, pipe):
                     break

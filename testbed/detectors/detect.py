@@ -49,6 +49,7 @@ def detect(
             started. `InvalidRunError`: A run must not be scored.
     """
     names = tuple(dict.fromkeys(detectors)) or detector_names()
+    # A name that is wrong is told before captures of gigabytes are read for it.
     for name in names:
         if not (name.startswith(PROGRAM_PREFIX) or name in detector_names()):
             load_detector(name)  # says which there are
@@ -61,6 +62,7 @@ def detect(
     observations = [marks.assigned(observation) for observation in observations]
     marks.check(observations)
     rows: list[DetectionRow] = []
+    # Loaded once for all subjects: a detector of another package may take long to load, and may keep a model.
     loaded = [_load(name, timeout_s) for name in names]
     for number, observation in enumerate(observations):
         subjects = split_by_subject(observation) if number < len(runs) else [("all", observation)]
@@ -91,6 +93,7 @@ def _verdict(name: str, detector: Detector | InputError, observation: Observatio
         return _checked(name, detector, observation), False
     except MissingError:
         raise
+    # One detector of another package must not cost the verdicts of twenty others.
     except Exception as error:  # noqa: BLE001 - of whatever kind: other people's code
         said = str(error) if isinstance(error, TestbedError) else f"{type(error).__name__}: {error}"
         return inconclusive(name, f"the detector failed: {said}"), True

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Direction", "Ending", "Observation", "Role", "SpeedTable", "TcpInfo", "Transfer"]
 
 
-CLOCK_S = 1e-9  # what no clock resolves counts as no time
+CLOCK_S = 1e-9  # what no clock resolves counts as no time: a rate over it would be any number
 
 
 class Role(StrEnum):
@@ -206,6 +206,7 @@ class Observation:
 
     def __post_init__(self) -> None:
         ids = [transfer.id for transfer in self.transfers]
+        # Verdicts, marks and pairs go by the id: of two transfers of one name, neither could be meant.
         twice = next((i for i in ids if ids.count(i) > 1), None) if len(set(ids)) < len(ids) else None
         if twice is not None:
             raise ValueError(f"two transfers are called {twice!r}")

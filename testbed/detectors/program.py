@@ -18,7 +18,7 @@ __all__ = ["TIMEOUT_S", "ExecDetector"]
 
 TIMEOUT_S: Final = 60.0
 MOST_OUTPUT_BYTES: Final = 1 << 24
-_SHOWN_CHARACTERS: Final = 500
+_SHOWN_CHARACTERS: Final = 500  # of stderr: enough for the last lines of a traceback
 
 
 class ExecDetector:
@@ -50,7 +50,7 @@ class ExecDetector:
             MissingError: The program cannot be started.
             InputError: It failed, took too long, wrote too much, or wrote no verdict; what it said on stderr is quoted.
         """
-        given = observation_to_json(observation).encode()
+        given = observation_to_json(observation).encode()  # the whole observation at once: it reads what it needs
         try:
             done = run_bounded(
                 self._arguments, given, timeout_s=self._timeout_s, most_bytes=MOST_OUTPUT_BYTES, tail=_SHOWN_CHARACTERS

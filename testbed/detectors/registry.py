@@ -95,7 +95,7 @@ def load_detector(name: str, *, timeout_s: float = TIMEOUT_S) -> Detector:
         return ExecDetector(name.removeprefix(PROGRAM_PREFIX), timeout_s=timeout_s)
     if name in BUILT_IN:
         return _load_built_in(name)
-    for point in entry_points(group=ENTRY_POINTS, name=name):
+    for point in entry_points(group=ENTRY_POINTS, name=name):  # of two packages with one name, the first installed
         return _load_foreign(point.name, point.load)
     raise InputError(
         f"no detector is called {name!r}; there are: {', '.join(detector_names())}; a program is given as exec:PROGRAM"

@@ -18,6 +18,6 @@ clock         emulated instants
 
 What comes of it:
 standing      whether a run may be scored
-agreement     the box's log against the captures on both sides of it
+agreement     the box's log against the captures on both sides of it; crossings and ip_header are its parts
 transfers     what each transfer came to: measurements joined with ground truth
 """

@@ -1,21 +1,21 @@
 """The box's log against the captures on both sides of it: two independent witnesses of every packet's fate.
 
 Every IP packet that entered the box, fragments included, must leave it on the other side, bit by bit, at the same
-instant, unless the log says that it was dropped, delayed, held or rewritten. Nothing else may leave it, except what the
-log says was injected or rewritten.
+instant, unless the log says that it was dropped, delayed, held or rewritten. Nothing else may leave it, except what
+the log says was injected or rewritten.
 
-The comparison has two halves. First every record of the log is joined with the packet that it is about, by direction,
-five-tuple (where the log has the flow), IP identification, sequence number, length and time. That gives each packet its
-fate, and so the list of what had to leave the box. Then the other capture is held against that list, bit by bit. The
-halves are kept apart because they fail apart: a record without a packet is a wrong log, a packet without a record is a
-drop that the log does not have.
+The comparison has two halves. First every record of the log is joined with the packet that it is about, by
+direction, five-tuple (where the log has the flow), IP identification, sequence number, length and time. That gives
+each packet its fate, and so the list of what had to leave the box. Then the other capture is held against that
+list, bit by bit. The halves are kept apart because they fail apart: a record without a packet is a wrong log, a
+packet without a record is a drop that the log does not have.
 
-None of the keys is unique. IP identifications are 16 bits and begin anew, hosts that do not fragment send 0 in all of
-them, a retransmission has the sequence number and the length of the packet before it. Time decides between packets
-that are alike in everything else.
+None of the keys is unique. IP identifications are 16 bits and begin anew, hosts that do not fragment send 0 in all
+of them, a retransmission has the sequence number and the length of the packet before it. Time decides between
+packets that are alike in everything else.
 
-The box's end is the end of the comparison: what came later, or waited then, is left out. What is left out is counted
-and named in the result: a comparison tells what it looked at.
+The box's end is the end of the comparison: what came later, or waited then, is left out. What is left out is
+counted and named in the result: a comparison tells what it looked at.
 """
 
 from __future__ import annotations
@@ -226,8 +226,8 @@ def _of_a_packet(record: TruthRecord) -> _Record | None:
 def _join(entries: list[_Entry], records: list[_Record], result: Agreement) -> None:
     """Give each record the packet that it is about: of several alike, the last that came before it.
 
-    Records are taken in the order of time, not of the log: what a box does later (to a packet it held or delayed) it
-    also writes later, and packets must be offered to a record in the order in which the box met them.
+    Records are taken in the order of time, not of the log: what a box does later (to a packet it held or delayed)
+    it also writes later, and packets must be offered to a record in the order in which the box met them.
     """
     candidates = _Candidates(entries)
     held: set[tuple[bool, int]] = set()
@@ -239,8 +239,8 @@ def _join(entries: list[_Entry], records: list[_Record], result: Agreement) -> N
         if entry is not None:
             entry.record = record
         elif record.event == "packet_dropped" and datagram in held:
-            # The box drops a datagram that it put together. No such packet entered: its fragments did, and each has a
-            # record of its own that says it was held. Counting it as a drop, too, would count its bytes twice.
+            # The box drops a datagram that it put together. No such packet entered: its fragments did, and each has
+            # a record of its own that says it was held. Counting it as a drop, too, would count its bytes twice.
             result.logged -= 1
         else:
             result.only_log.append(record.identity)
@@ -249,8 +249,8 @@ def _join(entries: list[_Entry], records: list[_Record], result: Agreement) -> N
 class _Candidates:
     """Packets that entered and have no record yet, alike ones together.
 
-    They are alike in direction, IP identification and length: what every record has. Each group is two queues, those
-    that may already have come when the present record was written, and those still to come.
+    They are alike in direction, IP identification and length: what every record has. Each group is two queues,
+    those that may already have come when the present record was written, and those still to come.
     """
 
     def __init__(self, entries: list[_Entry]) -> None:
@@ -267,8 +267,8 @@ class _Candidates:
         before, later = self._before.setdefault(key, []), self._later.get(key)
         while later and later[0].crossing.t_ns <= record.t_ns + _EARLY_NS:
             before.append(later.popleft())
-        # From the latest back: a box decides on a packet before the next one reaches it, so the packet meant is the one
-        # that came last. Older ones alike have passed, and have no record.
+        # From the latest back: a box decides on a packet before the next one reaches it, so the packet meant is the
+        # one that came last. Older ones alike have passed, and have no record.
         for index in range(len(before) - 1, -1, -1):
             if _is_about(record, before[index].crossing.identity):
                 return before.pop(index)
@@ -283,8 +283,8 @@ def _is_about(record: _Record, identity: Identity) -> bool:
 def _exits(entries: list[_Entry], records: list[_Record]) -> Exits:
     """Return what has to leave the box by the log, packets of the same bytes together, in the order of time.
 
-    A packet that no record is about has to leave as it came, at the instant of its arrival. One that was dropped, held
-    or rewritten has no exit of its own.
+    A packet that no record is about has to leave as it came, at the instant of its arrival. One that was dropped,
+    held or rewritten has no exit of its own.
     """
     exits: Exits = {}
 
@@ -317,8 +317,8 @@ def _compare_exits(
     """Take what left from what had to leave, in order.
 
     What is due and never left is missing: a packet that entered was dropped without a record, one of the box's own
-    making was announced and not sent. A packet that left and was not due is unexplained. Only packets due before the
-    box's end can be missing, for a delayed one may still wait in it.
+    making was announced and not sent. A packet that left and was not due is unexplained. Only packets due before
+    the box's end can be missing, for a delayed one may still wait in it.
     """
     waiting = {key: deque(alike) for key, alike in exits.items()}
     for packet in left:

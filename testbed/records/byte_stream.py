@@ -25,11 +25,13 @@ STANDARD_INPUT = "-"
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _XZ_MAGIC = b"\xfd7zXZ\x00"
-_READ_BYTES = 1 << 18
-_GZIP_WINDOW = 16 + zlib.MAX_WBITS
+_READ_BYTES = 1 << 18  # at a time: how much is unpacked is bounded by the reader's wish, not by what the file holds
+_GZIP_WINDOW = 16 + zlib.MAX_WBITS  # zlib's way to ask for gzip's header and trailer
 
 
 class _Decoder(Protocol):
+    """Unpacks pieces of a file, no more than asked for at a time: a small file may unpack to any size."""
+
     def feed(self, data: bytes, limit: int, /) -> bytes: ...
 
     @property
@@ -66,7 +68,9 @@ class _Xz:
 
     def feed(self, data: bytes, limit: int, /) -> bytes:
         if self._decoder.eof:
-            data = (self._decoder.unused_data + data).lstrip(b"\0")  # stream padding
+            # Another stream may follow, behind padding of zeros (xz file format §2.2). What the decoder has taken
+            # in beyond the end of its own stream belongs to the next one.
+            data = (self._decoder.unused_data + data).lstrip(b"\0")
             if not data:
                 return b""
             self._decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ)
@@ -91,7 +95,7 @@ class _Gzip:
 
     def feed(self, data: bytes, limit: int, /) -> bytes:
         if self._decoder.eof:
-            data = (self._decoder.unused_data + data).lstrip(b"\0")
+            data = (self._decoder.unused_data + data).lstrip(b"\0")  # tar and tape pad with zeros
             if not data:
                 return b""
             self._decoder = zlib.decompressobj(_GZIP_WINDOW)
@@ -99,6 +103,8 @@ class _Gzip:
         return self._decoder.decompress(self._decoder.unconsumed_tail + data, limit)
 
 
+# A context variable, and no argument: between the command that shows progress and a stream lie readers, sources and
+# detectors, none of which has to do with it.
 _watcher: ContextVar[Callable[[str, int], None] | None] = ContextVar("watcher", default=None)
 
 
@@ -122,8 +128,8 @@ def opened(path: Path, *, regular_only: bool = False) -> Iterator[ByteStream]:
             something else.
 
     Raises:
-        CaptureError: it cannot be opened.
-        RecordError: it is no regular file.
+        CaptureError: It cannot be opened.
+        RecordError: It is no regular file.
     """
     if str(path) == STANDARD_INPUT and not regular_only:
         yield ByteStream(sys.stdin.buffer, "standard input")
@@ -151,7 +157,7 @@ class ByteStream:
         self.name = name
         self.truncated = False  # a compressed file ended before its end mark
         self._file = file
-        self._head = self._raw(len(_XZ_MAGIC))
+        self._head = self._raw(len(_XZ_MAGIC))  # kept and given out again: a pipe cannot be wound back
         self._decoder: _Decoder = _Plain()
         if self._head.startswith(_GZIP_MAGIC):
             self._decoder = _Gzip()
@@ -184,6 +190,7 @@ class ByteStream:
     def _next_piece(self, limit: int) -> bytes:
         try:
             raw = self._input(min(limit, _READ_BYTES)) if self._decoder.wants_input else b""
+            # The end of the file is not the end of what it holds: a decoder that was bounded may have more to give.
             if not raw and self._decoder.wants_input:
                 self._ended = True
                 self.truncated = self._decoder.mid_stream

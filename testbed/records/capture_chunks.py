@@ -13,12 +13,14 @@ if TYPE_CHECKING:
 
     from testbed.records.byte_stream import ByteStream
 
-    # fills a chunk from its data, which lie at an offset of the file: to (bytes that whole records take, bytes that the
-    # next one needs)
+    # fills a chunk from its data, which lie at an offset of the file: to (bytes that whole records take, bytes that
+    # the next one needs)
     Scan = Callable[["RecordChunk", int], tuple[int, int]]
 
 __all__ = ["CaptureNotes", "EmptyRecords", "RecordChunk", "Window"]
 
+# A capture of everything may begin with much that is no TCP, but whoever named a file of video by mistake should
+# not wait for its end.
 _MOST_WITHOUT_USE: Final = 1_000_000  # records
 _MOST_EMPTY_IN_A_ROW: Final = 100_000  # no link carries so many packets without a byte: the file is damaged, or a trap
 
@@ -56,7 +58,7 @@ class CaptureNotes:
             self.skipped[reason] = self.skipped.get(reason, 0) + count
 
     def unread(self, link_type: int) -> str:
-        """The reason why records of a link type that is not read are left out."""
+        """Return the reason why records of a link type that is not read are left out."""
         name = LINK_NAMES.get(link_type)
         what = f"link type {link_type}{f' ({name})' if name else ''} is not read"
         interfaces = self.interfaces.get(link_type, [])
@@ -66,7 +68,7 @@ class CaptureNotes:
         """Refuse a file of which no record could be read, for its link types.
 
         Raises:
-            CaptureError: so it is.
+            CaptureError: There is none that is read.
         """
         reasons = [self.unread(link_type) for link_type in self.interfaces if not is_read(link_type)]
         if reasons and all(not is_read(link_type) for link_type in self.interfaces):
@@ -76,7 +78,7 @@ class CaptureNotes:
         """Refuse a file whose first million records hold nothing of use: there is nothing to wait for.
 
         Raises:
-            CaptureError: so it is; the message says what was left out.
+            CaptureError: They hold none; the message says what was left out.
         """
         if not useful and self.records > _MOST_WITHOUT_USE:
             reasons = ", ".join(f"{count} {why}" for why, count in self.skipped.items())
@@ -86,7 +88,7 @@ class CaptureNotes:
             )
 
     def sentences(self) -> list[str]:
-        """All of it for a person."""
+        """Return all of it in sentences for a person."""
         tunnels = [f"{count} packets are read inside {kind}" for kind, count in self.tunnelled.items()]
         cut = [f"{self.cut} packets were cut by the snap length: names that lay there are lost"] if self.cut else []
         left_out = [f"{count} records left out: {why}" for why, count in self.skipped.items()]
@@ -126,10 +128,10 @@ class EmptyRecords:
         self._count = 0
 
     def saw(self, size: int, position: int) -> None:
-        """A record of so many bytes.
+        """Take note of a record of so many bytes.
 
         Raises:
-            CaptureError: there were too many empty ones.
+            CaptureError: There were too many empty ones in a row.
         """
         if size:
             self._count = 0
@@ -147,7 +149,7 @@ class Window:
 
     def __init__(self, stream: ByteStream, head: bytes, chunk_bytes: int) -> None:
         self._stream = stream
-        self._chunk_bytes = max(chunk_bytes, 1 << 10)
+        self._chunk_bytes = max(chunk_bytes, 1 << 10)  # with less, nearly every record would need reading on
         self.data = head
         self.base = 0  # offset of data[0] in the uncompressed file
         self.ended = False
@@ -164,10 +166,11 @@ class Window:
         """Yield what ``scan`` finds, window after window; remark in ``notes`` when the file ends inside a record.
 
         Raises:
-            CaptureError: of ``scan``, after the records before the damage have been yielded.
+            CaptureError: That of ``scan``, after the records before the damage have been yielded.
         """
         while self.data:
             chunk = RecordChunk(self.data, notes.records)
+            # Damage is told after the records before it have been given out: most of a damaged file may be of use.
             damage: CaptureError | None = None
             used = needed = 0
             try:

@@ -67,7 +67,7 @@ def read_chunks(
 
 
 def read_frames(source: BinaryIO | ByteStream, *, notes: CaptureNotes | None = None) -> Iterator[Frame]:
-    """The frames of an open capture file, in its order.
+    """Yield the frames of an open capture file, in its order.
 
     Args:
         source: The file.
@@ -77,6 +77,8 @@ def read_frames(source: BinaryIO | ByteStream, *, notes: CaptureNotes | None = N
         CaptureError: As `read_chunks`, after the frames before the damage.
     """
     stream = source if isinstance(source, ByteStream) else ByteStream(source, getattr(source, "name", "capture"))
+    # Whoever takes notes reads a file that strangers made, as far as it goes. Without notes nobody would learn that
+    # its end is missing, and so it may not be.
     kept = CaptureNotes() if notes is None else notes
     for chunk in read_chunks(stream, notes=kept, chunk_bytes=_FRAMES_CHUNK_BYTES):
         data, number = chunk.data, chunk.first_index
@@ -90,10 +92,10 @@ def read_frames(source: BinaryIO | ByteStream, *, notes: CaptureNotes | None = N
 
 
 def datagram(frame: Frame) -> bytes | None:
-    """The IP datagram in a frame; None if it carries something else.
+    """Return the IP datagram in a frame, or None if it carries something else.
 
     Raises:
-        CaptureError: a link type that is not read.
+        CaptureError: Its link type is none that is read.
     """
     at, _ = find_datagram(frame.data, 0, len(frame.data), frame.link_type)
     if at < 0 and not is_read(frame.link_type):

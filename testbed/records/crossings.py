@@ -123,8 +123,8 @@ def _sender(frame: Frame) -> bytes:
 def _is_upwards(frame: Frame, header: IpHeader, subscriber: bytes, neighbours: set[bytes]) -> bool:
     """Tell the direction by the packet's addresses, or else by the frame's.
 
-    The subscriber's address need not be among a packet's: a router's own packets (ICMP errors, say) have the router's.
-    But every frame comes from the neighbour on the subscriber's side, or from the one on the other.
+    The subscriber's address need not be among a packet's: a router's own packets (ICMP errors, say) have the
+    router's. But every frame comes from the neighbour on the subscriber's side, or from the one on the other.
     """
     if subscriber in {header.source, header.destination}:
         return header.source == subscriber

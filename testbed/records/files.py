@@ -1,9 +1,9 @@
 """Opening and replacing files in folders that somebody else may have written to.
 
-A program under test can leave anything where a record is expected: a symbolic link to a file of the user's, a FIFO that
-nobody writes to, a device without end, a file larger than memory. So a reader opens regular files only, follows no
-link in the last step, waits for nothing and reads no more than it was told; a writer makes a new file of its own and
-moves it into place.
+A program under test can leave anything where a record is expected: a symbolic link to a file of the user's, a FIFO
+that nobody writes to, a device without end, a file larger than memory. So a reader opens regular files only,
+follows no link in the last step, waits for nothing and reads no more than it was told; a writer makes a new file of
+its own and moves it into place.
 """
 
 from __future__ import annotations
@@ -31,13 +31,15 @@ def open_regular(path: Path) -> BinaryIO:
     """Open a regular file for reading, without following a link at its end and without waiting.
 
     Raises:
-        OSError: it cannot be opened; a link at its end is refused with ELOOP.
-        RecordError: it is a folder, a FIFO, a socket or a device.
+        OSError: It cannot be opened; a link at its end is refused with ELOOP.
+        RecordError: It is a folder, a FIFO, a socket or a device.
     """
     return open(path, "rb", opener=_open)
 
 
 def _open(path: str, _flags: int) -> int:
+    # O_NONBLOCK, for the opening of a FIFO waits for a writer; O_NOCTTY, for a terminal would become ours. What it
+    # is gets asked of the open file: between a look at the name and its opening, another could take the place.
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
@@ -47,14 +49,14 @@ def _open(path: str, _flags: int) -> int:
 
 
 def read_regular(path: Path, *, most_bytes: int = _LARGEST_RECORD_BYTES) -> bytes:
-    """The contents of a regular file.
+    """Return the contents of a regular file.
 
     Raises:
-        OSError: as `open_regular`.
-        RecordError: as `open_regular`; or it has more than ``most_bytes``.
+        OSError: As `open_regular`.
+        RecordError: As `open_regular`; or it has more than ``most_bytes``.
     """
     with open_regular(path) as file:
-        data = file.read(most_bytes + 1)
+        data = file.read(most_bytes + 1)  # its size is not asked for: a file may grow, and some have none (proc)
     if len(data) > most_bytes:
         raise RecordError(f"{path} has more than {most_bytes} bytes, too many for a file of its kind")
     return data
@@ -62,22 +64,24 @@ def read_regular(path: Path, *, most_bytes: int = _LARGEST_RECORD_BYTES) -> byte
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A new file that takes the place of ``path`` when the block has ended without an error.
+    """Give a new file that takes the place of ``path`` when the block has ended without an error.
 
     Nobody can have foreseen its name, and it replaces whatever has the old one: a link is replaced, not followed.
 
     Raises:
-        OSError: the folder cannot be written.
+        OSError: The folder cannot be written.
     """
     partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     try:
         with os.fdopen(descriptor, "wb", buffering=_BUFFER_BYTES) as file:
             yield file
+            # Without it the new name may reach the disk before the contents do: after a power failure the file
+            # would be there, and empty.
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
-    except BaseException:
+    except BaseException:  # also when somebody presses Ctrl-C: no half file may stay
         with contextlib.suppress(OSError):
             partial.unlink()
         raise
@@ -87,7 +91,7 @@ def write_atomically(path: Path, text: str) -> None:
     """Write a file so that a reader sees the old one or the new one, never half of it.
 
     Raises:
-        OSError: the folder cannot be written.
+        OSError: The folder cannot be written.
     """
     with replacing(path) as file:
         file.write(text.encode())

@@ -1,7 +1,7 @@
 """The IP header of one packet, of either version: who sends it to whom, and where its transport's header begins.
 
-For tools that look at packets one by one. `testbed.capture.headers` reads many at once, as arrays, and the middlebox
-reads for itself: a box may read otherwise than is right.
+For tools that look at packets one by one. `testbed.capture.headers` reads many at once, as arrays, and the
+middlebox reads for itself: a box may read otherwise than is right.
 """
 
 from __future__ import annotations

@@ -36,10 +36,12 @@ class LineWriter:
     def write(self, *records: Mapping[str, object]) -> None:
         """Append objects, together.
 
-        It is one write(2) to a file that was opened with O_APPEND: the kernel then puts the lines of several processes
-        one behind the other, and never one into another. A buffer in between would cut lines where it is full.
+        It is one write(2) to a file that was opened with O_APPEND: the kernel then puts the lines of several
+        processes one behind the other, and never one into another. A buffer in between would cut lines where it is
+        full.
         """
         lines = b"".join(
+            # names of files may be no Unicode, and Python keeps such bytes as surrogates, which UTF-8 has not
             json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace") + b"\n"
             for record in records
         )
@@ -65,7 +67,7 @@ def read_lines(path: Path, *, complete: bool = True) -> Iterator[dict[str, Any]]
         RecordError: The file is not JSON lines; the message names the line.
     """
     try:
-        lines = read_regular(path).split(b"\n")
+        lines = read_regular(path).split(b"\n")  # and not splitlines(): other separators may stand in a text of JSON
     except OSError as error:
         raise RecordError(f"cannot read {path}: {error.strerror}") from error
     for number, line in enumerate(lines, start=1):
@@ -73,7 +75,7 @@ def read_lines(path: Path, *, complete: bool = True) -> Iterator[dict[str, Any]]
             continue
         try:
             record = json.loads(line)
-        except (ValueError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:  # so many brackets that Python's parser gives up
             if not complete:
                 continue
             raise RecordError(f"{path}:{number}: not a JSON object: {error}") from error

@@ -1,8 +1,8 @@
 """Where the IP datagram lies in a captured frame: the one place that knows link layers and what may lie between.
 
-Read are Ethernet (with VLAN tags, LLC/SNAP, PPPoE, MPLS), Linux cooked captures, BSD loopback, PPP, Cisco HDLC and raw
-IP. What carries IP inside IP (IPIP, 6in4, GRE) is found by `inner_datagram`: whether to look into it is the caller's
-business, for a router does not.
+Read are Ethernet (with VLAN tags, LLC/SNAP, PPPoE, MPLS), Linux cooked captures, BSD loopback, PPP, Cisco HDLC and
+raw IP. What carries IP inside IP (IPIP, 6in4, GRE) is found by `inner_datagram`: whether to look into it is the
+caller's business, for a router does not.
 """
 
 # ruff: noqa: PLR2004  offsets and sizes are those of the protocols
@@ -30,7 +30,7 @@ _ETHERNET: Final = 1
 _PPP: Final = frozenset({9, 50, 204})
 _PPP_ETHER: Final = 51
 _PPP_WITH_DIRECTION: Final = 204
-_MOST_LAYERS: Final = 16
+_MOST_LAYERS: Final = 16  # of tags, labels and sessions: more are no network, but bytes that happen to look so
 COOKED: Final = frozenset({113, 276})
 """Link types of captures on all interfaces of a Linux host at once."""
 
@@ -79,7 +79,7 @@ def find_datagram(data: bytes, at: int, end: int, link_type: int) -> tuple[int, 
         Where it begins, and an empty text; or -1, and the reason why there is none to be read.
     """
     header = LINK_HEADERS.get(link_type)
-    if header is None:
+    if header is None:  # PPP has a header of no fixed size; any other type is refused there
         return _after_ppp(data, at, end, link_type)
     start = at + header.size
     if header.type_at is None:
@@ -105,7 +105,7 @@ def inner_datagram(data: bytes, at: int, end: int) -> tuple[int, str]:
     else:
         return -1, ""
     name = TUNNELS.get(protocol, "")
-    if not name or is_piece:
+    if not name or is_piece:  # a fragment behind the first has no inner header, but the middle of one
         return -1, name
     if protocol == _IN_GRE:
         return _in_gre(data, start, end), name
@@ -124,6 +124,7 @@ def _after_type(data: bytes, at: int, end: int, ether_type: int) -> tuple[int, s
     """Walk from an EtherType and what follows it to IP."""
     for _ in range(_MOST_LAYERS):
         if ether_type in {IPV4, IPV6}:
+            # the type alone is not enough: a frame cut by a snap length, or one that lies, has no such header there
             found = at < end and data[at] >> 4 == (4 if ether_type == IPV4 else 6)
             return (at, "") if found else (-1, NOT_IP)
         if ether_type in _MPLS:
@@ -132,6 +133,7 @@ def _after_type(data: bytes, at: int, end: int, ether_type: int) -> tuple[int, s
             ether_type, at = _u16(data, at + 2), at + 4
         elif ether_type == _PPPOE_SESSION and at + 8 <= end:
             ether_type, at = _PPP_TYPES.get(_u16(data, at + 6), 0), at + 8
+        # IEEE 802.3: below 0x0600 the field is a length, and SNAP (RFC 1042) says what follows
         elif 0 < ether_type < _SHORTEST_TYPE and data[at : at + 6] == _SNAP and at + 8 <= end:
             ether_type, at = _u16(data, at + 6), at + 8
         else:
@@ -156,7 +158,7 @@ def _after_ppp(data: bytes, at: int, end: int, link_type: int) -> tuple[int, str
         return _after_type(data, at, end, _PPPOE_SESSION)
     if link_type not in _PPP:
         return -1, f"link type {link_type} is not read"
-    at += link_type == _PPP_WITH_DIRECTION
+    at += link_type == _PPP_WITH_DIRECTION  # one byte in front tells which way the frame went
     if data[at : at + 2] in {b"\xff\x03", b"\x0f\x00", b"\x8f\x00"}:  # HDLC framing: of PPP, or of Cisco
         is_cisco = data[at] != 0xFF
         at += 2
@@ -173,6 +175,7 @@ def _in_gre(data: bytes, at: int, end: int) -> int:
         return -1
     flags, carried = _u16(data, at), _u16(data, at + 2)
     version = flags & 7
+    # checksum, key and sequence number (RFC 2890 §2), and in version 1 the acknowledgement number (RFC 2637 §4.1)
     at += 4 + sum(4 for bit in (0x8000, 0x2000, 0x1000) if flags & bit) + (4 if version == 1 and flags & 0x80 else 0)
     if version == 1:  # PPTP: PPP, whose address and control bytes may be there
         return _after_ppp(data, at, end, 9)[0] if carried == 0x880B else -1

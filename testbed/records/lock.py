@@ -19,8 +19,9 @@ def locked(folder: Path) -> Iterator[None]:
     """Wait until no other process has the folder's lock, and have it.
 
     Raises:
-        OSError: the folder cannot be opened.
+        OSError: The folder cannot be opened.
     """
+    # flock(2) belongs to the open file: the kernel gives it back when the process dies, whatever it dies of.
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

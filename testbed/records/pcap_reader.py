@@ -27,7 +27,8 @@ PCAP_MAGICS: Final = {
 _FILE_HEADER_BYTES: Final = 24
 _MAX_RECORD_BYTES: Final = 1 << 24  # far above any snap length: a longer record means a damaged file
 _NS: Final = 10**9
-# the word of the link type, draft §4: the type, whether the length of frame check sequences is known, and that length
+# the word of the link type, draft §4: the type, whether the length of frame check sequences is known, and that
+# length
 _LINK_TYPE_BITS: Final = 0xFFFF
 _FCS_IS_KNOWN: Final = 1 << 26
 _FCS_SHIFT: Final = 28
@@ -46,7 +47,8 @@ def read_pcap(stream: ByteStream, head: bytes, notes: CaptureNotes, chunk_bytes:
     """Yield the chunks of a pcap file whose first four bytes, ``head``, were read already.
 
     Raises:
-        CaptureError: The file header is cut short, the link type is none that is read, or a record's length is absurd.
+        CaptureError: The file header is cut short, the link type is none that is read, or a record's length is
+            absurd.
     """
     order, ticks, header_bytes = PCAP_MAGICS[head]
     header = head + stream.read(_FILE_HEADER_BYTES - len(head))
@@ -75,6 +77,8 @@ def _scan(chunk: RecordChunk, base: int, form: _Format, empty: EmptyRecords, nam
         seconds, fraction, captured, length = unpack(data, at)
         following = at + header_bytes + captured
         if following > end:
+            # Only a record that does not fit is looked at so: one of any length that is there in full is one. A
+            # length that cannot be would make the reader fetch gigabytes before it noticed.
             if captured > _MAX_RECORD_BYTES:
                 raise CaptureError(
                     f"{name}: damaged at byte {base + at}: a record of {captured} bytes; "
@@ -83,7 +87,7 @@ def _scan(chunk: RecordChunk, base: int, form: _Format, empty: EmptyRecords, nam
             needed = header_bytes + captured
             break
         empty.saw(captured, base + at)
-        if fcs_bytes:
+        if fcs_bytes:  # behind the frame; a snap length may have cut a part of it
             length = max(length - fcs_bytes, 0)
             captured = min(captured, length)
         chunk.offset.append(at + header_bytes)

@@ -36,17 +36,17 @@ def write_pcapng(
     """Write a capture.
 
     Args:
-        path: of the file; replaced as a whole when it is complete.
+        path: Name of the file; replaced as a whole when it is complete.
         frames: Ethernet frames in order.
-        interface: name of the capture point.
-        secrets: lines of an NSS key log; empty for none.
-        comments: by frame number, counted from 1.
+        interface: Name of the capture point.
+        secrets: Lines of an NSS key log; empty for none.
+        comments: By frame number, counted from 1.
 
     Returns:
         How many frames were written.
 
     Raises:
-        OSError: the file cannot be written.
+        OSError: The file cannot be written.
     """
     count = 0
     with replacing(path) as file:

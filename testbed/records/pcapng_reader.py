@@ -91,9 +91,10 @@ class _BlockReader:
         """
         data = chunk.data
         at, end = 0, len(data)
-        needed = 12
+        needed = 12  # kind, length, and the length again: the shortest block
         while at + 12 <= end:
             kind = struct.unpack_from(self._order + "I", data, at)[0]
+            # A section has its own byte order, in which its length is written already: its mark is read first.
             if kind == _SECTION_HEADER:
                 self._order = self._section_order(data, at, base)
             total = struct.unpack_from(self._order + "I", data, at + 4)[0]
@@ -102,7 +103,7 @@ class _BlockReader:
             if at + total > end:
                 needed = total
                 break
-            before = len(chunk.offset)
+            before = len(chunk.offset)  # not every block is a packet
             self._block(kind, (at, total), base, chunk)
             self._empty.saw(chunk.captured[-1] if len(chunk.offset) > before else 0, base + at)
             at += total
@@ -131,6 +132,7 @@ class _BlockReader:
         elif kind == _SIMPLE_PACKET:
             self._require(body_bytes, 4, base + at)
             (length,) = struct.unpack_from(self._order + "I", data, body)
+            # such a packet does not say how much of it was captured: it follows from the interface (draft §4.4)
             snap = self._interface(0, base + at).snap_length or length
             packet = _Packet(0, None, body + 4, min(length, snap, body_bytes - 4), length)
             self._packet(chunk, packet, body_bytes - 4, base + at)
@@ -144,7 +146,7 @@ class _BlockReader:
         interface = self._interface(packet.interface, position)
         if packet.ticks is not None:  # simple packets carry no time: they get that of the packet before
             self._last_t_ns = packet.ticks * _NS // interface.ticks + interface.offset_s * _NS
-            if not -_INT64 < self._last_t_ns < _INT64:
+            if not -_INT64 < self._last_t_ns < _INT64:  # arrays of time stamps have 64 bits
                 raise self._damaged(position, f"a time stamp of {packet.ticks} ticks of 1/{interface.ticks} s")
         length = max(packet.length - interface.fcs_bytes, 0)
         chunk.offset.append(packet.offset)
@@ -174,6 +176,7 @@ class _BlockReader:
                 found = found._replace(offset_s=struct.unpack(self._order + "q", value)[0])
         if abs(found.offset_s) > 2**33:
             raise self._damaged(position, f"a time offset of {found.offset_s} s")
+        # files that were put together name one interface in each of their sections: it is one all the same
         named = self._notes.interfaces.setdefault(link_type, [])
         name = found.name or f"{len(self._interfaces)}"
         if name not in named:
@@ -183,7 +186,7 @@ class _BlockReader:
     def _options(self, data: bytes, at: int, end: int) -> Iterator[tuple[int, bytes]]:
         while at + 4 <= end:
             code, size = struct.unpack_from(self._order + "HH", data, at)
-            if code == _OPTION_END or at + 4 + size > end:
+            if code == _OPTION_END or at + 4 + size > end:  # an option that does not fit ends them, too: none is needed
                 return
             yield code, data[at + 4 : at + 4 + size]
             at += 4 + (size + 3) // 4 * 4

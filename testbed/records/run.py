@@ -40,8 +40,8 @@ STATES = ("running", "checking", "incomplete", "complete")  # checking: all is r
 class RunDirectory:
     """A run directory that exists.
 
-    Its records are typed as those are that a run writes, and are not checked: who reads a directory that may have been
-    changed catches `testbed.records.standing.MALFORMED`.
+    Its records are typed as those are that a run writes, and are not checked: who reads a directory that may have
+    been changed catches `testbed.records.standing.MALFORMED`.
     """
 
     path: Path
@@ -55,11 +55,12 @@ class RunDirectory:
         """
         try:
             path.mkdir(parents=True, exist_ok=True)
-            if any(path.iterdir()):
+            if any(path.iterdir()):  # also for a run that died: it may hold what somebody still wants to look at
                 raise RecordError(f"{path} is not empty; runs are never overwritten: choose another folder with -o")
             for name in ("captures", "recordings"):
                 (path / name).mkdir()
             run = cls(path)
+            # from here on, whoever finds the folder can tell what it is, however the run ends
             run.write_manifest({"format": FORMAT, "state": "running"})
         except OSError as error:
             raise RecordError(
@@ -96,6 +97,7 @@ class RunDirectory:
         process = manifest.get("process")
         if manifest.get("state") not in {"running", "checking"} or not isinstance(process, dict):
             return False
+        # a number alone says little: when a run was killed, another process may soon have it
         pid, started = process.get("pid"), process.get("started")
         return isinstance(pid, int) and started is not None and process_start(pid) == started
 
@@ -133,7 +135,7 @@ class RunDirectory:
 
     def _lines(self, name: str) -> list[dict[str, object]]:
         path = self.path / name
-        if not path.exists():
+        if not path.exists():  # while a run is under way, and after one that died, it is where the guest wrote it
             path = self.path / SPOOL / name
         if not path.exists():
             return []

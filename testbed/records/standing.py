@@ -1,7 +1,7 @@
 """Whether what is in a run directory may be taken at its word: complete, valid, and as it was written.
 
-What a run concluded is in its manifest, and it can be concluded again from the records: where the two differ, somebody
-changed one of them.
+What a run concluded is in its manifest, and it can be concluded again from the records: where the two differ,
+somebody changed one of them.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ def require_standing(run: RunDirectory, *, even_if_invalid: bool) -> list[str]:
 def standing(run: RunDirectory) -> list[str]:
     """Return why a run must not be scored, in sentences; empty for one that is complete, valid and unchanged.
 
-    What the manifest says is looked at first, because it is read at once; records and captures are read only of a run
-    that claims to be worth it.
+    What the manifest says is looked at first, because it is read at once; records and captures are read only of a
+    run that claims to be worth it.
 
     Raises:
         RecordError: A record cannot be read, or contradicts the run format.
@@ -64,9 +64,9 @@ def standing(run: RunDirectory) -> list[str]:
     if state != "complete":
         unfinished = "it is still running" if run.is_running() else "it died without a word"
         return [unfinished if state in {"running", "checking"} else f"it is {state}", *_said_problems(manifest)]
-    if manifest.get("valid") is not True:
+    if manifest.get("valid") is not True:  # "yes" will not do: nothing of ours writes it
         return _said_problems(manifest) or ["its manifest does not say that it is valid"]
-    if _said_problems(manifest):
+    if _said_problems(manifest):  # whoever set "valid" by hand has forgotten these
         return ["its manifest says that it is valid, and names problems", *_said_problems(manifest)]
     try:
         return [*_changed_transfers(run, manifest), *_changed_captures(run.path, manifest)]
@@ -87,6 +87,7 @@ def _changed_transfers(run: RunDirectory, manifest: Manifest) -> list[str]:
     told = {each["id"]: each for each in manifest["transfers"]}
     changed = []
     for found in summarise_transfers(run.plan, run.measurements(), run.truth()):
+        # the records lead: a transfer that only the manifest has was not measured, and nothing is scored by it
         said = told.get(found["id"])
         if said is None:
             changed.append(f"its manifest lacks the transfer {found['id']}")
@@ -106,7 +107,7 @@ def _changed_captures(path: Path, manifest: Manifest) -> list[str]:
         notes = CaptureNotes()
         try:
             with opened(path / "captures" / f"{name}.pcapng", regular_only=True) as stream:
-                for _ in read_chunks(stream, notes=notes):
+                for _ in read_chunks(stream, notes=notes):  # for their number, which the notes have
                     pass
         except (CaptureError, RecordError) as error:
             changed.append(str(error))

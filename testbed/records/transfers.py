@@ -1,8 +1,8 @@
 """What each transfer came to: the client's measurements joined with the ground truth of its flow.
 
 A client knows addresses, ports and times; a box knows flows. They meet where both know the client's end of a
-connection: address, port, and a time. None of these is unique by itself: a port is used again, a box forgets a flow and
-meets it anew, and two boxes on one line both have the flow.
+connection: address, port, and a time. None of these is unique by itself: a port is used again, a box forgets a flow
+and meets it anew, and two boxes on one line both have the flow.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["summarise_transfers"]
 
 _WAYS: Final[Mapping[str, Way]] = {"download": "down", "upload": "up"}
-# What an action means is said where it begins. One that does not say that it slows a flow down is no slowdown: a new
-# one must not become one by being unknown here.
+# What an action means is said where it begins. One that does not say that it slows a flow down is no slowdown: a
+# new one must not become one by being unknown here.
 _SLOWS: Final = "slows"
 
 _HELLOS = {
@@ -41,9 +41,9 @@ def summarise_transfers(
 ) -> list[TransferSummary]:
     """Return one summary a transfer, in the plan's order; recordings and probes have none.
 
-    ``throttled``, ``action``, ``rule`` and ``drops`` are ground truth of the time between the client's SYN and the last
-    byte. What a box does to the flow goes before what it does to the whole line, which counts only where nothing was
-    done to the flow. A transfer that never began has the ``error`` "did not run".
+    ``throttled``, ``action``, ``rule`` and ``drops`` are ground truth of the time between the client's SYN and the
+    last byte. What a box does to the flow goes before what it does to the whole line, which counts only where
+    nothing was done to the flow. A transfer that never began has the ``error`` "did not run".
     """
     records = by_transfer(measurements)
     flows = _Flows(truth, plan.get("boxes", {}))
@@ -63,6 +63,8 @@ def _summarise(transfer: TransferPlan, records: list[Measurement], flows: _Flows
     received = totals[-1] if totals else 0
     connected, finished = at.get("connected"), at.get("finished")
     flow = flows.find(connected, at.get("download")) if connected else None
+    # A box that meters a whole line does so to every flow of it. That counts where nothing was done to this one:
+    # what was done to the flow says more.
     if times and (flow is None or flow.action is None):
         flow = flows.of_line(transfer, began=measured_from or 0.0, ended=times[-1]) or flow
     flow = flow or _Flow()
@@ -194,11 +196,11 @@ class _Flows:
     def find(self, connected: Connected, download: Download | None) -> _Flow | None:
         """Return the flow of a connection: the latest that was opened from its end before it was connected.
 
-        Later flows from the same port belong to later connections. Of several boxes on one line, the box that acted is
-        meant: one that let the flow pass says nothing about why it was slow.
+        Later flows from the same port belong to later connections. Of several boxes on one line, the box that acted
+        is meant: one that let the flow pass says nothing about why it was slow.
 
-        Where a download began later, the flow is one that the box remembered then, or took the download for: a box may
-        forget an idle connection and see a new flow in what follows, opened after the client was connected.
+        Where a download began later, the flow is one that the box remembered then, or took the download for: a box
+        may forget an idle connection and see a new flow in what follows, opened after the client was connected.
         """
         flows = self._by_end.get((connected["local"][0], connected["local"][1]), [])
         if download is not None:

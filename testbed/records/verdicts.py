@@ -21,7 +21,7 @@ class VerdictDocument(TypedDict):
     Keys:
         detector: Name of the detector.
         version: Version of its method.
-        outcome: throttled, not throttled or inconclusive.
+        outcome: One of throttled, not throttled, inconclusive.
         score: Larger means more like throttling, on the method's own scale.
         rate_bps: Rate of the limit, bits a second.
         burst_bytes: What passed before the limit took hold.

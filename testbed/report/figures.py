@@ -75,7 +75,7 @@ def _save(figure: Figure, folder: Path, name: str) -> str:
         figure.savefig(file, format="png", bbox_inches="tight")
     with replacing(folder / f"{name}.svg") as file:
         figure.savefig(file, format="svg", bbox_inches="tight", metadata={"Date": None})
-    plt.close(figure)
+    plt.close(figure)  # pyplot keeps every figure until then
     return f"{name}.svg"
 
 
@@ -91,6 +91,8 @@ def _throughput(run: RunDirectory, replays: list[TransferSummary]) -> Figure:
             for replay in replays:
                 if (replay["line"], replay["direction"]) == (line, direction):
                     _plot_throughput(axes, run, replay)
+            # A throttled replay gets a small part of what its control gets: on a linear axis it would lie on the
+            # bottom.
             axes.set_yscale("log", nonpositive="clip")
             axes.axhspan(130, 150, color="0.5", alpha=0.25, lw=0)
             axes.set_title(f"{line}, {direction}", fontsize=9, parse_math=False)

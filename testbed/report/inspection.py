@@ -44,7 +44,7 @@ def inspection_lines(
             packets, number, t_ns = packets + 1, row.number, row.t_ns
             dropped += row.dropped
             yield from _event_lines(row, as_json=as_json)
-    except CaptureError:
+    except CaptureError:  # what was left out up to there is told first: the lines before the damage are valid
         for sentence in inspection.sentences():
             tell(sentence)
         raise

@@ -47,20 +47,21 @@ def write_report(
     """Write page, figures, table and comparison of a run.
 
     Args:
-        path: the run directory.
-        output: folder to write to; made if need be.
-        even_if_invalid: whether a run will do that must not be scored; the page then says why.
-        tell: is told the same, in sentences.
+        path: The run directory.
+        output: Folder to write to; made if need be.
+        even_if_invalid: Whether a run will do that must not be scored; the page then says why.
+        tell: Is told the same, in sentences.
 
     Returns:
         The files written: ``report.html`` first.
 
     Raises:
-        InvalidRunError: the run is invalid, not complete, or was changed.
-        RecordError: no run directory, one that came to nothing or contradicts its format, or a folder that cannot be
+        InvalidRunError: The run is invalid, not complete, or was changed.
+        RecordError: No run directory, one that came to nothing or contradicts its format, or a folder that cannot be
             written.
     """
     run = RunDirectory.open(path)
+    # Asked before anything is drawn: a page of an invalid run looks like any other.
     doubts = require_standing(run, even_if_invalid=even_if_invalid)
     for sentence in doubts:
         tell(f"{path}: do not score this run: {sentence}")
@@ -116,6 +117,7 @@ def _page(
         _transfers(transfers),
     ]
     for title, name in figures.items():
+        # in the page itself: it is sent around as one file. As an image, an SVG may not run anything.
         data = base64.b64encode(read_regular(folder / name)).decode()
         body.append(f"<h2>{html_text(title)}</h2>")
         body.append(f'<img alt="{html_text(title)}" src="data:image/svg+xml;base64,{data}">')

@@ -32,11 +32,11 @@ class Comparison:
     """One published figure and ours.
 
     Attributes:
-        quantity: what was measured, and on which of our transfers.
-        published: as printed.
-        source: paper and place.
-        ours: the same from this run.
-        agrees: whether ours is within the published range; None where the source gives a single reading to look at.
+        quantity: What was measured, and on which of our transfers.
+        published: As printed.
+        source: Paper and place.
+        ours: The same from this run.
+        agrees: Whether ours is within the published range; None where the source gives a single reading to look at.
     """
 
     quantity: str
@@ -60,6 +60,8 @@ def compare_with_published(run: RunDirectory, transfers: list[TransferSummary]) 
             for direction in ("download", "upload")
             if (direction, "target") in replays and replays[direction, "target"]["throttled"]
         }
+        # Published are figures of throttled replays. A replay that nothing slowed would be measured against them
+        # in vain.
         for direction, transfer in throttled.items():
             rows += _converged(run, line, direction, transfer)
         if "download" in throttled:
@@ -132,6 +134,7 @@ def _drop_rows(run: RunDirectory, line: str, target: TransferSummary, arrivals: 
     if server is None or not gaps.size or not sent.dropped.any():
         return []
     gaps /= run.plan["rtt_s"][line][server]
+    # argmax of booleans: the first that is true
     before_first_drop = sent.length[: int(np.argmax(sent.dropped))].sum()
     return [
         Comparison(

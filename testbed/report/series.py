@@ -58,6 +58,7 @@ def windowed_throughput(arrivals: Series, window_s: float) -> tuple[Floats, Floa
     """
     if len(arrivals.times_s) == 0:
         return np.empty(0), np.empty(0)
+    # cumulative bytes at the edges: an arrival on an edge belongs to the window before it
     edges = np.arange(0.0, arrivals.times_s[-1] + 1e-9, window_s)
     reached = np.concatenate(([0.0], arrivals.totals))[np.searchsorted(arrivals.times_s, edges, side="right")]
     return (edges[1:] + edges[:-1]) / 2, np.diff(reached) * 8 / window_s
@@ -77,7 +78,7 @@ def segments(run: RunDirectory, transfer: TransferSummary) -> Segments:
     """The data segments of a transfer where they enter the box, and which of them the box dropped.
 
     Raises:
-        NotCapturedError: no box saw the transfer, or the run has no captures beside it.
+        NotCapturedError: No box saw the transfer, or the run has no captures beside it.
     """
     opened, drops = _flow_of(run, transfer)
     downwards = transfer["direction"] == "download"
@@ -86,6 +87,7 @@ def segments(run: RunDirectory, transfer: TransferSummary) -> Segments:
         raise NotCapturedError(f"{run.path}: the run has no capture {path.name}")
     inside = (opened["inside"], opened["inside_port"])
     outside = (opened["outside"], opened["outside_port"])
+    # Where the data enter the box, all of them are there: what it drops is missing on the other side.
     ends = (*outside, *inside) if downwards else (*inside, *outside)
     rows = _data_segments(path, ends, not_before_ns=round(opened["t"] * 1e9) + run.manifest()["start_ns"])
     if not rows:
@@ -102,8 +104,9 @@ def segments(run: RunDirectory, transfer: TransferSummary) -> Segments:
 def _flow_of(run: RunDirectory, transfer: TransferSummary) -> tuple[FlowOpenedRecord, set[tuple[int, int]]]:
     """The opening of the flow as the box saw it, and (sequence number, IP identification) of what that box dropped.
 
-    Of several boxes, the one that throttled.
+    If several boxes saw the flow, the one that throttled it counts.
     """
+    # The client knows its end of the connection, the box both: address, port and time lead from the one to the other.
     connected = next((record for record in run.measurements(transfer["id"]) if record["event"] == "connected"), None)
     truth = run.truth()
     latest = {

@@ -65,7 +65,7 @@ def show(name: str, *, date: datetime | None = None, as_json: bool = False) -> s
         shown = _evasion(name)
     elif name in detector_names():
         shown = _detector(name)
-    else:
+    else:  # last, for it alone has to resolve something, and tells all names if there is no such scenario
         shown = _scenario(name)
     return json.dumps(shown.found) if as_json else shown.text
 

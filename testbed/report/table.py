@@ -62,6 +62,7 @@ def _row(transfer: TransferSummary, *, is_new_line: bool, published: bool) -> tu
 
 def ground_truth(transfer: TransferSummary) -> str:
     """What became of a transfer, in words: what a box did to it, why a box did not find it, or the client's error."""
+    # What a box did goes before what the client says: a connection that was reset is an error to the client, too.
     if transfer["action"] and not transfer["throttled"]:
         return f"ENDED by {transfer['rule']} ({transfer['action']}), {transfer['drops']} packets dropped"
     if transfer["throttled"]:
@@ -82,7 +83,7 @@ def _summary(manifest: Manifest) -> str:
     ]
     outcomes = [each for each in manifest["transfers"] if "published" in each]
     if outcomes:
-        worked = [each for each in outcomes if each["ok"]]
+        worked = [each for each in outcomes if each["ok"]]  # a transfer that failed was neither throttled nor free
         agreeing = sum((each["published"] == "throttled") == each["throttled"] for each in worked)
         failed = (
             f"; {len(outcomes) - len(worked)} transfers failed and say nothing" if len(worked) < len(outcomes) else ""

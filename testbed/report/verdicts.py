@@ -26,12 +26,13 @@ def verdict_table(transfers: Sequence[TransferSummary], verdicts: Sequence[Verdi
     """A row a transfer, a column a detector that could judge any of them; a cell's title is the detector's reason.
 
     Args:
-        transfers: of the manifest, with the ground truth ``throttled``.
-        verdicts: of verdicts.jsonl.
+        transfers: Those of the manifest, with the ground truth ``throttled``.
+        verdicts: Lines of verdicts.jsonl.
 
     Returns:
         HTML; empty where no detector has judged anything.
     """
+    # A column of blanks tells nothing and takes room: half of the methods need data that a run has not.
     decided = {each["detector"] for each in verdicts if each["outcome"] != "inconclusive"}
     detectors = [name for name in dict.fromkeys(each["detector"] for each in verdicts) if name in decided]
     if not detectors:

@@ -81,19 +81,21 @@ def long_term_bandwidth(events: Iterable[AckEvent], *, packet_bytes: float) -> L
     rounds = bandwidth = 0
     started: tuple[int, int, int] = (0, 0, 0)
     for event in events:
+        # The kernel compares delivered_mstamp in whole milliseconds: with an exact clock, other intervals would end.
         now_ms = int(event.t_s * _US_PER_S) // _US_PER_MS
         if not sampling:
             if not event.losses:
                 continue
             sampling, rounds = True, 0
             started = (now_ms, event.delivered, event.lost)
+        # While the application had nothing to send, what was delivered says nothing about the path: begin anew.
         if event.app_limited:
             sampling, bandwidth = False, 0
             continue
         rounds += event.round_start
         if rounds < MIN_ROUNDS:
             continue
-        if rounds > MAX_ROUNDS:
+        if rounds > MAX_ROUNDS:  # too long an interval: a policer would have dropped something by now
             sampling, bandwidth = False, 0
             continue
         delivered, lost, elapsed_ms = event.delivered - started[1], event.lost - started[2], now_ms - started[0]
@@ -102,6 +104,7 @@ def long_term_bandwidth(events: Iterable[AckEvent], *, packet_bytes: float) -> L
         found = delivered * BW_UNIT // (elapsed_ms * _US_PER_MS)
         if bandwidth and _agree(found, bandwidth, packet_bytes):
             return LongTermBandwidth(event.t_s, (found + bandwidth) // 2 * _US_PER_S / BW_UNIT)
+        # the first of two, or one that differs from the one before it: it is compared with the next
         bandwidth, rounds = found, 0
         started = (now_ms, event.delivered, event.lost)
     return None
@@ -110,6 +113,7 @@ def long_term_bandwidth(events: Iterable[AckEvent], *, packet_bytes: float) -> L
 def _agree(found: int, before: int, packet_bytes: float) -> bool:
     """Whether two bandwidths, in packets a microsecond times `BW_UNIT`, are within an eighth or 4 kbit/s."""
     difference = abs(found - before)
+    # as bbr_rate_bytes_per_sec() does it, margin of 1 % and truncation included
     paced = difference * int(packet_bytes) * (_US_PER_S // 100 * (100 - PACING_MARGIN_PERCENT)) // BW_UNIT
     return difference * BBR_UNIT <= AGREEING_RATIO * before or paced <= AGREEING_BYTES_PER_S
 

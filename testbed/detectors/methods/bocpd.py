@@ -42,7 +42,7 @@ def run_lengths(values: NDArray[np.float64], prior: Prior, *, expected_run: floa
     """Return the posterior of the run length after each value.
 
     Args:
-        values: shape (n,).
+        values: The series, shape (n,).
         prior: Of each segment's mean and precision.
         expected_run: Values between changes, on average; the hazard is its inverse.
 
@@ -57,12 +57,14 @@ def run_lengths(values: NDArray[np.float64], prior: Prior, *, expected_run: floa
     shape, rate = np.array([prior.shape]), np.array([prior.rate])
     result = np.zeros((count + 1, count + 1))
     result[0, 0] = 1.0
+    # In logarithms: the product of a hundred densities is no number that a float holds. Index r of each array is the
+    # hypothesis that the last r values belong to the current run.
     for step, value in enumerate(values, start=1):
         scale = np.sqrt(rate * (strength + 1) / (shape * strength))
         predictive = stats.t.logpdf(value, df=2 * shape, loc=mean, scale=scale)
         grown = log_joint + predictive + np.log1p(-hazard)
         changed = special.logsumexp(log_joint + predictive + np.log(hazard))
-        log_joint = np.concatenate([[changed], grown])
+        log_joint = np.concatenate([[changed], grown])  # a change leaves a run of length 0, all others grow by one
         log_joint -= special.logsumexp(log_joint)
         result[step, : step + 1] = np.exp(log_joint)
         new_rate = rate + strength * (value - mean) ** 2 / (2 * (strength + 1))
@@ -89,6 +91,7 @@ class BocpdDetector:
     def _judge(self, days: NDArray[np.float64], values: NDArray[np.float64]) -> Verdict:
         posterior = run_lengths(values, Prior(mean=float(values[0])), expected_run=EXPECTED_RUN_DAYS)
         alarms = []
+        # As if each day were the last one known: the method is to raise an alarm in time, not to explain afterwards.
         for day in range(RECENT + 2, len(values) + 1):
             recent = posterior[day, : RECENT + 1]
             if recent.sum() > ALARM:

@@ -68,11 +68,13 @@ class CrowdDetector:
         speeds = observation.speeds if observation.speeds is not None else self._from_pairs(observation)
         if not speeds.controls_bps:
             return inconclusive(self.name, "the rule needs speeds of a target and of a control")
+        # Of several, the data set's first; else the first by name: the order of columns in a file must not decide.
         control = "control" if "control" in speeds.controls_bps else min(speeds.controls_bps)
         groups = shares(speeds, self.rule, control=control)
         tests, hits = sum(g.tests for g in groups.values()), sum(g.throttled for g in groups.values())
         if tests < MIN_TESTS:
             return inconclusive(self.name, "no test in which both target and control moved data")
+        # the rate is that of the tests that count: the others were not slowed
         counted = self.rule(speeds.target_bps, speeds.controls_bps[control]) & (speeds.target_bps > 0)
         throttled = hits / tests >= self.share
         return Verdict(

@@ -48,6 +48,7 @@ def cusum(values: Sequence[float], *, mean: float, slack: float, threshold: floa
     upper = lower = 0.0
     upper_since = lower_since = 0
     for index, value in enumerate(values):
+        # A sum below zero is forgotten: a long time of good days must not pay for bad ones to come.
         upper, lower = max(0.0, upper + value - mean - slack), max(0.0, lower - value + mean - slack)
         upper_since = upper_since if upper > 0 else index + 1
         lower_since = lower_since if lower > 0 else index + 1
@@ -78,6 +79,7 @@ class CusumDetector:
         first = values[:BASELINE_DAYS]
         mean = float(np.median(first))
         sigma = max(robust_sigma(first, mean), LEAST_SIGMA)
+        # Logarithms: a fall to a half is as far as a rise to the double, on a fast line and on a slow one.
         alarm = cusum(
             values[BASELINE_DAYS:].tolist(),
             mean=mean,

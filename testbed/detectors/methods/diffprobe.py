@@ -35,6 +35,7 @@ _SEED: Final = 20100315
 
 
 def _divergence(first: NDArray[np.float64], second: NDArray[np.float64], edges: NDArray[np.float64]) -> float:
+    # Half a count in each bin: an empty one would make the divergence infinite.
     p = (np.histogram(first, edges)[0] + 0.5) / (len(first) + 0.5 * (len(edges) - 1))
     q = (np.histogram(second, edges)[0] + 0.5) / (len(second) + 0.5 * (len(edges) - 1))
     return float(stats.entropy(p, q))
@@ -49,6 +50,7 @@ def delays_differ(
         The p value, and whether the application's high quantiles all exceed the probe's.
     """
     pooled = np.concatenate([application, probe])
+    # Bins of equally many delays; equal delays may make several borders one.
     edges = np.unique(np.quantile(pooled, np.linspace(0, 1, BINS + 1)))
     edges = np.concatenate([[-np.inf], edges[1:-1], [np.inf]])
     seen = _divergence(application, probe, edges)
@@ -57,7 +59,7 @@ def delays_differ(
         mixed = rng.permutation(pooled)
         larger += _divergence(mixed[: len(application)], mixed[len(application) :], edges) >= seen
     longer = bool((np.percentile(application, QUANTILES) > np.percentile(probe, QUANTILES)).all())
-    return (larger + 1) / (PARTITIONS + 1), longer
+    return (larger + 1) / (PARTITIONS + 1), longer  # the data themselves are one of the partitions: p is never 0
 
 
 def losses_differ(lost_a: int, sent_a: int, lost_p: int, sent_p: int) -> float | None:
@@ -92,6 +94,7 @@ class DiffprobeDetector:
         if high_a is None or high_p is None:
             return inconclusive(self.name, 'the method needs a target and a control with the label round "high"')
         delays_a = high_a.delays_s[np.isfinite(high_a.delays_s)]
+        # Probes sent while the application was silent met another queue.
         near = np.array([np.abs(high_a.times_s - time).min(initial=np.inf) <= NEAR_S for time in high_p.times_s])
         delays_p = high_p.delays_s[near & np.isfinite(high_p.delays_s)]
         if min(len(delays_a), len(delays_p)) < MIN_DELAYS:

@@ -35,6 +35,7 @@ def noise(speeds: Sequence[float]) -> float:
     Raises:
         ValueError: There is no speed above zero.
     """
+    # The maximum, and not the median, stands for what the path can do: whatever disturbs a transfer makes it slower.
     largest = max(speeds, default=0.0)
     if not largest > 0:
         raise ValueError("no transfer moved data")
@@ -85,6 +86,7 @@ class GlasnostDetector:
             if difference is None:
                 noisy.append(name)
                 continue
+            # by how many repeats were made, whether they moved data or not
             limit = DIFFERENCE_OF_TWO if min(repeats[first], repeats[second]) == MIN_REPEATS else DIFFERENCE
             # between ports either may be the slower one, and the released rule takes the distance
             found[name] = (abs(difference) if name.startswith("port") else difference, limit)

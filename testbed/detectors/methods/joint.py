@@ -121,6 +121,7 @@ class JointDetector:
     def _judge(self, target: Transfer, control: Transfer) -> Verdict:
         if not control.total_bytes:
             return inconclusive(self.name, f"control {control.id} moved no data: the path itself may be broken")
+        # Asked before any speed is compared: what moves nothing, or stops for good, has a speed that means nothing.
         if not target.total_bytes:
             return self._not(Mechanism.BLOCKED, "the target moved no data while its control did: blocked, not slowed")
         if _is_frozen(target):
@@ -268,10 +269,12 @@ def _evidence(transfer: Transfer) -> _Evidence | None:
         return None
     fit = fit_bucket(found)
     if fit is not None and fit.agreement < CERTAIN:
+        # A bucket filled in lumps has two parameters more. It is believed only where it explains more, and much.
         coarse = fit_coarse_refill(found)
         if coarse is not None and coarse.agreement >= max(COARSE_AGREEMENT, fit.agreement):
             fit = coarse
     known = found.delays_s[np.isfinite(found.delays_s)]
+    # the first percentile, not the least: one wrong time stamp would make all others wait
     least_s = float(np.percentile(known, 1)) if len(known) else 0.0
     delay_s = float(np.median(known)) - least_s if len(known) else 0.0
     return _Evidence(found, fit, queue_share(found, fit) if fit is not None else None, least_s, delay_s)
@@ -293,12 +296,14 @@ def _held_back_s(target: Transfer, control: Transfer, mine: _Evidence, theirs: _
 
 
 def _queued(evidence: _Evidence) -> bool:
+    # one-way delays have no scale of their own (their zero is anywhere), round trips have that of the path
     least_s = 0.0 if evidence.found.paired else evidence.least_delay_s
     return evidence.delay_s >= max(QUEUE_S, QUEUE_RTTS * least_s)
 
 
 def _steadiness(transfer: Transfer) -> tuple[float | None, float | None]:
     """Return the relative spread of the speed over the second half of the time, and its median."""
+    # the second half: a burst and slow start lie in the first
     speeds = slice_speeds(transfer, width_s=transfer.duration_s / (2 * WINDOWS))[WINDOWS:]
     low, middle, high = np.percentile(speeds, [10, 50, 90]) if len(speeds) >= WINDOWS // 2 else (0.0, 0.0, 0.0)
     return (float((high - low) / middle), float(middle)) if middle > 0 else (None, None)

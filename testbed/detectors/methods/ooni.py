@@ -94,10 +94,12 @@ class OoniDetector:
             ratios["read_speed"] = float(np.median(fast) / np.median(slow))
         long = [item.handshake_s for item in targets if item.handshake_s is not None]
         brief = [item.handshake_s for item in controls if item.handshake_s is not None and item.handshake_s >= CLOCK_S]
+        # Handshakes of milliseconds differ by ten times for no reason: only one that a user notices is looked at.
         if long and brief and np.median(long) > SLOW_HANDSHAKE_S:
             ratios["handshake_time"] = float(np.median(long) / np.median(brief))
         moved = [item.total_bytes for item in (*targets, *controls) if item.total_bytes]
         if moved:
+            # A small object is over before a connection has its speed: compared is how long its bytes took of each.
             size = min(BODY_CAP_BYTES, *moved) if len(moved) > 1 else min(BODY_CAP_BYTES, moved[0])
             late = [time for item in targets if (time := comparable_time(item, size)) is not None]
             early = [time for item in controls if (time := comparable_time(item, size)) is not None and time >= CLOCK_S]

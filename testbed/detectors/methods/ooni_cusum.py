@@ -63,9 +63,10 @@ def state_changes(
     for index, (time_s, value) in enumerate(zip(times_s, values, strict=True)):
         gap_hours = 0.0 if last_s is None else (time_s - last_s) / 3600
         last_s = time_s
-        if gap_hours > GAP_HOURS:
+        if gap_hours > GAP_HOURS:  # what was believed before a long silence counts less after it
             decay = 0.5 ** (gap_hours / HALF_LIFE_HOURS)
             up, down = up * decay, down * decay
+        # In a state only the sum that leads out of it runs; before any is believed, both do.
         if state is not State.BLOCKED:
             up = max(0.0, up + value - MEAN_OK - step / 2)
         if state is not State.OK:

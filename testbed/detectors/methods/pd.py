@@ -145,6 +145,7 @@ def segments(flow: Flow) -> Iterator[Segment]:
     by_a = flow.from_a[data_rows]
     begins = data_rows[np.concatenate([[True], by_a[1:] & ~by_a[:-1]])]
     ends = np.concatenate([begins[1:], [len(flow)]])
+    # Both ends send in every segment. Who sent more packets sent the answer; the other's are the request.
     for number, (begin, end) in enumerate(zip(begins.tolist(), ends.tolist(), strict=True)):
         opening = 0 if number == 0 else begin
         both = []
@@ -291,7 +292,7 @@ def _inflated(
     for size in known:
         for sample in samples[len(ordered) : size]:
             insort(ordered, sample)
-        if size > 1:
+        if size > 1:  # as released: not the latest sample before the loss, but the one before it
             latest = samples[size - 2]
             count += (
                 latest >= INFLATED_MIN_MS
@@ -366,6 +367,7 @@ class PdDetector:
                 mechanism=Mechanism.POLICING,
                 details=details,
             )
+        # Too few losses is no answer; but where not one packet of many was lost, no policer was at work.
         told = [result for _, result in results if result.code not in (Code.TOO_FEW_LOSSES, Code.LATE_LOSS)]
         if not told and not any(row.losses for row in rows) and sum(row.packets for row in rows) >= MIN_SAMPLES:
             return Verdict(

@@ -34,7 +34,7 @@ def change_points(values: NDArray[np.float64], *, strictness: float = STRICTNESS
     The penalty is ``strictness`` * sigma² * log n, with sigma from the median absolute difference of neighbours.
 
     Args:
-        values: shape (n,), n at least 2 * `MIN_SEGMENT`.
+        values: The series, shape (n,), n at least 2 * `MIN_SEGMENT`.
         strictness: Larger finds fewer changes.
     """
     steps = np.diff(values)

@@ -61,6 +61,7 @@ class ReplayDetector:
             return Verdict(
                 detector=self.name, outcome=Outcome.NOT_THROTTLED, why=f"the target got {compared}", score=ratio
             )
+        # Contrast alone is no throttling: a plateau tells a limit from a bad path.
         windows = slice_speeds(target, width_s=WINDOW_S)[int(SETTLED_AFTER_S / WINDOW_S) :]
         if len(windows) < MIN_WINDOWS:
             why = f"the target got {compared}, but lasted too short to see whether it settles"

@@ -61,6 +61,7 @@ class _Series:
         self.ranks: list[int] = []
 
     def append(self, rate: float) -> None:
+        # Ranks are kept up to date as the released code does it, ties and all: which shift is found depends on them.
         rank: int | None = None
         for place, earlier in enumerate(self.rates):
             if rate < earlier:
@@ -97,6 +98,7 @@ class _Series:
     def shift(self) -> tuple[int, int] | None:
         """Return where a drop begins and where it is over, or None."""
         last = len(self.rates) - 1
+        # A drop lies where every rank before it is at least as high as every rank behind it.
         highest_after = np.maximum.accumulate(np.array(self.ranks)[::-1])[::-1]
         lowest_before = np.minimum.accumulate(np.array(self.ranks))
         candidates = np.flatnonzero(highest_after[1:] <= lowest_before[:-1])
@@ -158,6 +160,7 @@ class ShaperprobeDetector:
         return judge_each(self.name, observation, self._judge, version="2")
 
     def _judge(self, transfer: Transfer) -> Verdict:
+        # Slices without a byte are no part of the series, as released: a pause would look like the lowest of levels.
         rates = slice_speeds(transfer, width_s=SLICE_S) / 1e3
         times = (np.arange(len(rates)) * SLICE_S)[rates > 0]
         rates = rates[rates > 0]

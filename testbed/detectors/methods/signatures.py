@@ -53,6 +53,7 @@ def features(flow: Flow) -> tuple[float, float] | None:
     """
     sent = sent_data(flow)
     times, rtts = rtt_samples(flow, sent)
+    # Up to the first retransmission: that is slow start, in which a flow fills its own buffer or meets another's.
     repairs = np.flatnonzero(sent.is_retransmission)
     if len(repairs):
         rtts = rtts[times < sent.t_ns[repairs[0]] / 1e9]
@@ -80,6 +81,7 @@ def train(
         least: Flows at a leaf at least.
     """
     share = float(labels.mean())
+    # a leaf of few flows would know them by heart
     if depth == 0 or len(labels) < 2 * least or share in (0.0, 1.0):
         return Leaf(share)
     best: tuple[float, int, float] | None = None

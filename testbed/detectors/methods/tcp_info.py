@@ -52,6 +52,7 @@ def limits(info: TcpInfo) -> Limits | None:
         waited = sum(float(column[-1]) for column in (info.rwnd_limited_s, info.sndbuf_limited_s) if column is not None)
         network = float(np.clip(1 - waited / info.busy_s[-1], 0, 1))
         busy = float(min(info.busy_s[-1] / info.times_s[-1], 1.0))
+    # a kernel that has not measured yet says 0
     known = (info.rtt_s > 0) & (info.min_rtt_s > 0)
     if not known.any():
         return None
@@ -82,6 +83,7 @@ class TcpInfoDetector:
         if found is None:
             return inconclusive(self.name, "no tcp_info samples of the data's sender")
         details = {"network": found.network, "busy": found.busy, "loss": found.loss, "bloat": found.bloat}
+        # The gate comes first: where an end was the limit, neither loss nor RTT says anything about the path.
         if found.network is not None and found.busy is not None and min(found.network, found.busy) < NETWORK_LIMITED:
             return Verdict(
                 detector=self.name,

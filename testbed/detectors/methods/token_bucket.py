@@ -48,6 +48,7 @@ class TokenBucketDetector:
         bucket = f"{fit.rate_bps / 1e3:.0f} kbit/s and {fit.depth_bytes / 1e3:.0f} kB"
         explains = f"a bucket of {bucket} explains {fit.caught:.0%} of losses and {fit.spared:.0%} of passes"
         details = {"agreement": fit.agreement, "caught": fit.caught, "spared": fit.spared, "queue_share": share}
+        # A drop-tail queue loses the same packets as a bucket of its size and rate. Only delays tell them apart.
         if share is None and fit.agreement >= AGREEMENT:
             return inconclusive(self.name, f"{explains}; but no delays tell it from a queue", details=details)
         policed = fit.agreement >= AGREEMENT and not is_queue

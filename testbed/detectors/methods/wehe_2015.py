@@ -85,6 +85,7 @@ class Wehe2015Detector:
         except ValueError as error:
             return inconclusive(self.name, str(error))
         p, _ = ks_test(original, control)
+        # The ratio says how many halves agree with the test; the method asks how many reject.
         agreeing = resampling_ratio(original, control, p=p, rng=np.random.default_rng(_SEED))
         rejecting = agreeing if p < SIGNIFICANCE else 1 - agreeing
         details = {"area": area, "ks_p": p, "rejecting_halves": rejecting}

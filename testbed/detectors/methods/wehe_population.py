@@ -84,6 +84,7 @@ def find_delay(samples: NDArray[np.float64]) -> float | None:
     Pairs of samples are averaged until at most 500 are left; PELT (rbf, penalty 20) must find exactly one change, and
     KS of both sides must be below 0.05 with a falling mean.
     """
+    # PELT with a kernel takes time in the square of the samples
     while len(samples) > MAX_DELAY_SAMPLES:
         samples = samples[: len(samples) // 2 * 2].reshape(-1, 2).mean(axis=1)
     least = 4
@@ -250,12 +251,13 @@ class WehePopulationDetector:
             return inconclusive(self.name, "the rule needs many pairs of a target and a control that moved data")
         if len(tests) <= MIN_POSITIVES:
             return inconclusive(self.name, f"{len(tests)} test(s); more than {MIN_POSITIVES} positive ones needed")
-        rng = np.random.default_rng(_SEED)
+        rng = np.random.default_rng(_SEED)  # one for all tests, in their order: the same population, the same answer
         positive = np.array([is_positive(test, tests=len(tests), rng=rng) for test in tests])
         hits = int(positive.sum())
         if len(tests) < MIN_TESTS and hits < MIN_POSITIVES:
             why = f"{len(tests)} tests, {hits} positive; at least {MIN_TESTS} tests or {MIN_POSITIVES} positives needed"
             return inconclusive(self.name, why)
+        # A positive test of few samples has a mean that says little, and a rate is looked for among the means.
         used = ~positive | np.array([len(test.original) >= MIN_SAMPLES for test in tests])
         originals = np.array([test.original.mean() for test in tests])[used]
         controls = np.array([test.control.mean() for test in tests])[used]

@@ -80,6 +80,8 @@ def common_policer(first: Fates, second: Fates, *, rtt_s: float) -> float | None
         return None
     until_s = min(first.times_s[-1], second.times_s[-1])
     significant = []
+    # No one length is right: losses that are together in long intervals may be apart in short ones, and the other way
+    # round for those that chance puts together.
     for count in INTERVALS:
         edges = np.arange(0, until_s + 1e-9, count * rtt_s)
         if len(edges) - 1 < MIN_INTERVALS:
@@ -99,6 +101,8 @@ def _loss_ratios(first: Fates, second: Fates, edges: NDArray[np.float64]) -> NDA
         lost, _ = np.histogram(path.times_s, edges, weights=path.sizes * path.lost)
         enough &= packets > MIN_PACKETS
         columns.append(lost / np.maximum(sent, 1))
+    # Where neither path lost anything, both rise and fall together by doing nothing: a run of such intervals
+    # would be all the agreement that the test wants.
     ratios: NDArray[np.float64] = np.column_stack(columns)[enough]
     clean = (ratios == 0).all(axis=1)
     repeated = clean & np.concatenate([[False], clean[:-1]])

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["transfer_from_flow", "transfers_from_captures"]
 
 _NS: Final = 1e9
-PROMPT_NS: Final = 1_000_000
-PROMPT_PERCENTILE: Final = 10
-COPIED_SHARE: Final = 0.3
+PROMPT_NS: Final = 1_000_000  # a host answers within a millisecond; a network path is seldom that short
+PROMPT_PERCENTILE: Final = 10  # of the answers: hosts delay many of them (RFC 1122 §4.2.3.2), but not all
+COPIED_SHARE: Final = 0.3  # of packets; a mirrored port doubles them all, chance doubles a few
 REORDERED: Final = 64  # packets among which the first segment is looked for where no SYN tells
 
 
@@ -48,6 +48,7 @@ def transfers_from_captures(
             views.setdefault(_connection_key(flow) or name, []).append((name, flow))
             if (np.diff(flow.t_ns) < 0).any():
                 remarks.append(f"{name}: the capture's clock jumps back; times are held until it has caught up")
+    # the least of all, not the first: a capture's clock may jump back
     starts = [int(flow.t_ns.min()) for found in views.values() for _, flow in found]
     return [_transfer_of(found, min(starts), remarks) for found in views.values()], remarks
 
@@ -67,6 +68,7 @@ def _flows_with_data(path: Path, file: str, remarks: list[str], *, regular_only:
 
 def _transfer_of(views: list[tuple[str, Flow]], origin_ns: int, remarks: list[str]) -> Transfer:
     """Join the views of one connection: of the capture whose SYN is the earliest, and of that whose SYN is the last."""
+    # The client's SYN passes every tap on its way to the server: the earliest is the client's, the last the server's.
     in_order = sorted(views, key=lambda view: _opened_ns(view[1]))
     (name, flow), (last_name, last) = in_order[0], in_order[-1]
     if len(views) > 1 and _opened_ns(flow) == _opened_ns(last):
@@ -92,6 +94,7 @@ def transfer_from_flow(flow: Flow, *, name: str, origin_ns: int, at_client: bool
     by_a = int(flow.payload[flow.from_a].sum())
     sender_is_a = by_a * 2 > int(flow.payload.sum())
     direction = Direction.UP if sender_is_a == flow.a_is_client else Direction.DOWN
+    # a clock that jumps back is held until it has caught up: a timeline must not decrease
     t_s = np.maximum.accumulate((flow.t_ns - flow.t_ns[0]) / _NS)
     rows, arrived = _delivered(flow, sender_is_a=sender_is_a)
     if at_client is None:
@@ -120,6 +123,7 @@ def _without_copies(flow: Flow) -> Flow:
     A copy has the same numbers, window, SACK blocks and IP identification as another packet of its direction, and
     follows it within a millisecond; no retransmission does. Copies are only dropped where they are many.
     """
+    # One number stands for a packet's blocks: duplicate acknowledgements are alike in all but these.
     owner = np.repeat(np.arange(len(flow)), flow.sack_count)
     blocks = np.bincount(owner, flow.sack_start + flow.sack_end - 2 * flow.ack[owner], minlength=len(flow))
     columns = (
@@ -145,10 +149,12 @@ def _delivered(flow: Flow, *, sender_is_a: bool) -> tuple[NDArray[np.int64], NDA
     data = np.flatnonzero((flow.from_a == sender_is_a) & (flow.payload > 0))
     end = flow.seq[data] + flow.payload[data]
     first, last = _first_byte(flow, data), int(end.max())
+    # What the receiver acknowledges it has, whatever was lost on the way; what was only sent may never arrive.
     rows = np.flatnonzero((flow.from_a != sender_is_a) & ((flow.flags & ACK) != 0))
     reached = flow.ack[rows]
     if not len(rows) or reached.max() <= first:
         rows, reached = data, end
+    # a SYN and a FIN take a number, too, and an acknowledgement of either counts no byte
     arrived = np.clip(np.maximum.accumulate(reached), first, last) - first
     grown = np.diff(arrived, prepend=0) > 0
     return rows[grown], arrived[grown]
@@ -175,6 +181,7 @@ def _tapped_at_sender(flow: Flow, *, sender_is_a: bool) -> bool:
             waited = flow.t_ns[answer] - flow.t_ns[opening]
             at_client = bool(waited > flow.t_ns[third[0]] - flow.t_ns[answer])
             return at_client == (bool(flow.from_a[opening]) == sender_is_a)
+    # Without a handshake: at the receiver, acknowledgements follow the data at once; at the sender, after a round trip.
     sent = sent_by(flow, from_a=sender_is_a)
     answered = sent.acked_row != NEVER
     if not answered.any():
@@ -195,7 +202,7 @@ def _connect_time(flow: Flow, t_s: NDArray[np.float64]) -> float | None:
 def _ending(flow: Flow, *, sender_is_a: bool) -> Ending:
     closed = np.flatnonzero(((flow.flags & FIN) != 0) & (flow.from_a == sender_is_a))
     reset = np.flatnonzero((flow.flags & RST) != 0)
-    if len(closed):
+    if len(closed):  # a reset after the sender's FIN only says that the receiver did not wait for the end
         return Ending.COMPLETE
     return Ending.RESET if len(reset) else Ending.UNKNOWN
 

@@ -29,6 +29,7 @@ def load_json(text: str | bytes, where: str) -> object:
         InputError: The text is no JSON; the message begins with ``where``.
     """
 
+    # Python reads them. A speed of NaN would pass every comparison that asks whether it is too small.
     def refuse(constant: str) -> object:
         raise InputError(f"{where}: {constant} is not JSON; leave the sample out, or write null")
 

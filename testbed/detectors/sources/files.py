@@ -16,6 +16,7 @@ __all__ = ["COMPRESSED_SUFFIXES", "distinct_names", "read_text"]
 
 COMPRESSED_SUFFIXES: Final = (".gz", ".xz")
 _MOST_BYTES: Final = 1 << 30
+# UTF-32 before UTF-16: the mark of the one begins with that of the other
 _MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),

@@ -53,6 +53,8 @@ class Marks:
         transfers = [transfer for observation in observations for transfer in observation.transfers]
         for option, marks in (("--target", self.targets), ("--control", self.controls)):
             for mark in marks:
+                # a name with a typing error would leave every transfer without a role, and every detector without
+                # a verdict
                 if not any(_matches(transfer, mark) for transfer in transfers):
                     named = sorted({transfer.server_name or transfer.id for transfer in transfers})
                     there = ", ".join(named[:_MOST_NAMED]) + (", …" if len(named) > _MOST_NAMED else "")
@@ -65,6 +67,7 @@ class Marks:
             for mark in marks
             if _matches(transfer, mark)
         ]
+        # --target twimg.com --control pbs.twimg.com: the longer name is the one that was meant for this transfer
         return max(found, key=lambda each: each[0])[1] if found else transfer.role
 
 

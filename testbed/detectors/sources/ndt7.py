@@ -55,7 +55,7 @@ def _transfer(test: Fields, name: str, direction: Direction) -> Transfer:
     points = [(info.number("ElapsedTime") / _US, info.number(counted)) for info in kernel]
     if direction is Direction.DOWN and counters:
         points = [(info.number("ElapsedTime") / _US, info.number("NumBytes")) for info in counters]
-    points.sort()
+    points.sort()  # messages of a stream come in order, but nothing in the format says so
     return Transfer(
         id=name,
         direction=direction,

@@ -183,6 +183,7 @@ def _read_flow(item: Fields) -> Flow:
 def _narrow(item: Fields, name: str, dtype: type[_Column]) -> NDArray[_Column]:
     """Return a list of integers as a column of a narrower type, into which all of them must fit."""
     wide = item.integers(name)
+    # astype() would wrap: a port or flag out of range must not become another one
     least, most = (0, 1) if issubclass(dtype, np.bool_) else (np.iinfo(dtype).min, np.iinfo(dtype).max)
     if len(wide) and not (least <= wide.min() and wide.max() <= most):
         raise InputError(f"{item.where}: {name} holds a number outside {least} to {most}")

@@ -97,6 +97,8 @@ def _distinct(given: list[Path], kinds: dict[Path, str]) -> tuple[list[Path], li
     remarks = []
     for path in given:
         known = seen.setdefault(_identity(path), path) if kinds[path] == "capture" else path
+        # Only captures are told apart by what they are on disk: a capture read twice would be two ends of one
+        # connection.
         if known == path and path not in files:
             files.append(path)
         elif kinds[path] == "capture":
@@ -123,6 +125,7 @@ def _kind(path: Path) -> str:
     if suffix not in _JSON_SUFFIXES:
         return "capture"
     text = read_text(path)
+    # OONI writes one object a line, ndt7 one object over many lines, and both call the file .json
     first_line = text.lstrip().split("\n", 1)[0]
     try:
         value = load_json(first_line, str(path))  # one JSON object a line

@@ -27,7 +27,7 @@ _CONNECT: Final = "connect"
 _TIMEOUT: Final = "generic_timeout_error"
 _RESET: Final = "connection_reset"
 _HANDSHAKES: Final = ("tls_handshakes", "quic_handshakes")
-_ENDS: Final = frozenset({"eof_error", "connection_already_closed"})
+_ENDS: Final = frozenset({"eof_error", "connection_already_closed"})  # how a server that is done ends a connection
 _MOST_NAMED: Final = 3
 
 
@@ -78,6 +78,7 @@ def _documents(path: Path) -> Iterator[tuple[str, object]]:
     Only a line feed ends a line: texts may hold other separators.
     """
     text = read_text(path)
+    # Whether it is one value over several lines or a value a line, the first line tells: of the former it is no JSON.
     lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
     if len(lines) > 1:
         try:
@@ -164,6 +165,7 @@ class _Measurement:
             yield number, connection
 
     def _key(self, record: Fields) -> object:
+        # 0.5 numbers transactions, 0.4 numbered connections, and neither does so always: then the address stands for it
         for name in ("transaction_id", "conn_id"):
             if name in record and record.number(name):
                 return "number", int(record.number(name))
@@ -176,6 +178,7 @@ class _Measurement:
     def _of(self, record: Fields, *, opens: bool = False) -> _Connection:
         """The connection that a record is about. Without numbers, each connect to an address begins another."""
         key = self._key(record)
+        # a second connect to an address is a second connection, if the first has had any event
         if opens and isinstance(key, tuple) and key[0] == "address":
             known = self._connections.get(key)
             if known is not None and known.events:
@@ -216,6 +219,7 @@ def _transfer(connection: _Connection, name: str, server_name: str | None) -> Tr
     )
     times = [time for time, _ in reads]
     total = np.cumsum([size for _, size in reads], dtype=np.int64).tolist() if reads else []
+    # Events stop after 64 a connection (dd-007), samples go on: they continue where the events end, and never go back.
     last = (times[-1], total[-1]) if times else (0.0, 0)
     later = [(time, size) for time, size in samples if time > last[0] and size >= last[1]]
     return Transfer(
@@ -256,6 +260,7 @@ def _handshake(connection: _Connection) -> float | None:
 
 
 def _ending(failures: list[str]) -> Ending:
+    # of several failures on one connection, those that a censor causes go before those that any server may
     if _TIMEOUT in failures:
         return Ending.TIMEOUT
     if _RESET in failures:

@@ -54,6 +54,7 @@ def observation_from_run(path: Path, *, even_if_invalid: bool = False) -> Observ
     run = RunDirectory.open(path)
     problems = require_standing(run, even_if_invalid=even_if_invalid)
     doubts = [f"{path}: do not score this run: {problem}" for problem in problems]
+    # The boxes' captures lie in the same folder. A measurement client could not have taken them.
     captures = sorted(found for found in (path / "captures").glob("*.pcap*") if any(end in found.name for end in _ENDS))
     captured, remarks = transfers_from_captures({found: found.name for found in captures}, regular_only=True)
     remarks = doubts + remarks
@@ -79,9 +80,9 @@ def _transfers(
 def split_by_subject(observation: Observation) -> list[tuple[str, Observation]]:
     """Return one observation a transfer, in which it is the target and comparable controls are the controls.
 
-    Comparable is a control of the same kind (fetch or replay), direction and line, at the same server. Where there is
-    none, a target is compared with controls at other servers, as a measurer would have to; a control is not, for what
-    is compared then is two servers.
+    A control is comparable if it is of the same kind (fetch or replay), direction and line, at the same server. Where
+    there is none, a target is compared with controls at other servers, as a measurer would have to do. A control is
+    not: that would compare two servers.
     """
     result = []
     for subject in observation.transfers:
@@ -93,6 +94,7 @@ def split_by_subject(observation: Observation) -> list[tuple[str, Observation]]:
             and other.direction is subject.direction
             and all(other.labels.get(name) == subject.labels.get(name) for name in ("pair", "line", "kind"))
         ]
+        # Another server lies on another path: what the two paths do to speed is no doing of the line's.
         near = [other for other in rivals if other.labels.get("server") == subject.labels.get("server")]
         controls = near if near or subject.role is Role.CONTROL else rivals
         chosen = replace(subject, role=Role.TARGET)

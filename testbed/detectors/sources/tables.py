@@ -32,7 +32,7 @@ _CROWD_COLUMNS: Final = (
     "control_taco_result",
 )
 _BPS_PER_UNIT: Final = {"_bps": 1.0, "_kbps": 1e3, "_mbps": 1e6}
-_MAX_ERRORS_SHOWN: Final = 3
+_MAX_ERRORS_SHOWN: Final = 3  # with their reasons; all are named by line
 _DELIMITERS: Final = (",", ";", "\t")
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 # digits that are a date and not seconds: YYYYMMDD, with hours and minutes, with seconds
@@ -107,6 +107,7 @@ def _ranges(numbers: list[int]) -> str:
 
 
 def _read(text: str, path: Path, rows: _Rows) -> None:
+    # Spreadsheets of countries with decimal commas divide columns by semicolons.
     head = text.split("\n", 1)[0]
     delimiter = max(_DELIMITERS, key=head.count)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
@@ -181,6 +182,8 @@ def _time(text: str, remarks: dict[str, str]) -> float:
         raise ValueError("no time")
     if _PARTS_OF_A_DATE.fullmatch(text):
         raise ValueError(f"time {text!r} looks like a part of a date; write a date as in 2021-03-10T07:00Z")
+    # Eight digits may be a date or seconds; seconds of the years 19.. and 20.. would lie in 1970, before any
+    # speed test.
     if text.isdecimal() and text.startswith(("19", "20")) and len(text) in _DATES:
         try:
             moment = datetime.strptime(text, _DATES[len(text)]).replace(tzinfo=UTC)
@@ -193,6 +196,7 @@ def _time(text: str, remarks: dict[str, str]) -> float:
         moment = datetime.fromisoformat(text.replace(" UTC", "+00:00"))
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     seconds = float(text)
+    # Nobody measured after the year 5138, nor before 1973: what is larger than a time in seconds is in a finer unit.
     for least, per_s, unit in _UNITS:
         if least <= abs(seconds) < least * 1e3:
             remarks.setdefault(unit, f"times such as {text} are read as {unit} since 1970")

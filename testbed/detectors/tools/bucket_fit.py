@@ -87,7 +87,7 @@ def fit_bucket(found: Fates) -> BucketFit | None:
     """Search rates and depths for the bucket that best tells lost from passed packets.
 
     Every candidate starts full, is charged for what really passed, and is asked before each packet whether it holds
-    enough for it. Of longer transfers the first `MAX_PACKETS` packets are used.
+    enough for it. Only the first `MAX_PACKETS` packets of a longer transfer are used.
 
     Returns:
         The best candidate, or None with fewer than `MIN_LOSSES` losses, `MIN_PASSES` passes, or no time between losses.
@@ -95,6 +95,8 @@ def fit_bucket(found: Fates) -> BucketFit | None:
     times_s, sizes, lost = found.times_s[:MAX_PACKETS], found.sizes[:MAX_PACKETS], found.lost[:MAX_PACKETS]
     if lost.sum() < MIN_LOSSES or (~lost).sum() < MIN_PASSES:
         return None
+    # Between two losses the bucket was empty at both ends: what passed in between came in meanwhile. That gives
+    # the rate to search around.
     where = np.flatnonzero(lost)
     elapsed = float(times_s[where[-1]] - times_s[where[0]])
     passed_between = float(sizes[where[0] : where[-1]][~lost[where[0] : where[-1]]].sum())
@@ -104,6 +106,7 @@ def fit_bucket(found: Fates) -> BucketFit | None:
     levels = _levels(times_s, sizes, lost, rate=rate, depth=depth)
     slack = SLACK_PACKETS * float(np.median(sizes))
     caught, spared = np.zeros(len(rate)), np.zeros(len(rate))
+    # Packet by packet, and all candidates at once: there are hundreds of candidates and thousands of packets.
     for level, size, gone in zip(levels, sizes.tolist(), lost.tolist(), strict=True):
         if gone:
             caught += level < size + slack
@@ -129,6 +132,8 @@ def _levels(
 ) -> Iterator[NDArray[np.float64]]:
     """Yield, before each packet, what every candidate bucket holds (bytes); the array is reused."""
     level = depth.copy()
+    # A candidate is charged for what really passed, also where it would have dropped it. Without a floor, one that is a
+    # little too small would sink for ever and call every later packet lost.
     deficit = -SLACK_PACKETS * float(np.median(sizes))
     steps = np.maximum(np.diff(times_s, prepend=times_s[0]), 0)
     for step, size, gone in zip(steps.tolist(), sizes.tolist(), lost.tolist(), strict=True):
@@ -144,8 +149,8 @@ def queue_share(found: Fates, fit: BucketFit) -> float | None:
     """Return how much of the delay that a queue would add shows in the packets' delays: 0 for a policer, 1 for a queue.
 
     A queue of depth B drained at rate r drops when a bucket of that depth and rate is empty, but until then it delays
-    by (B - level) / r; a policer delays nothing. Compared are the 90th percentile of that delay and the distance from
-    the least (1st percentile) to the 90th percentile of the delays seen.
+    by (B - level) / r; a policer delays nothing. The 90th percentile of that delay is compared with the distance from
+    the least (1st percentile) to the 90th percentile of the delays that were seen.
 
     Returns:
         The share, or None with fewer than `MIN_PASSES` delays or where a queue would delay too little to tell.

@@ -36,7 +36,7 @@ MIN_PERIODS: Final = 5  # that a transfer must span
 def fit_coarse_refill(found: Fates) -> BucketFit | None:
     """Search periods, phases, lumps and caps for the bucket that best tells lost from passed packets.
 
-    Of longer transfers the first `MAX_PACKETS` packets are used.
+    Only the first `MAX_PACKETS` packets of a longer transfer are used.
 
     Returns:
         The best candidate, or None with too few losses or passes, or a transfer too short for `MIN_PERIODS`.
@@ -50,6 +50,8 @@ def fit_coarse_refill(found: Fates) -> BucketFit | None:
     periods = PERIODS_S[last - first >= PERIODS_S * MIN_PERIODS]
     if not len(periods) or passed <= 0:
         return None
+    # Coarsely over few periods, then finely over all: a period that is wrong by one in a hundred is half a period off
+    # after fifty of them, and over a long transfer no coarse grid would meet it.
     fit, phase = _best(_until(found, first + FIRST_SPAN_S), periods, PHASES, RATES * passed / (last - first), CAPS)
     for reach, span_s in REFINEMENTS:
         near = np.linspace(-reach, reach, 9)
@@ -84,7 +86,7 @@ def _best(
     caught, spared = np.zeros(len(period)), np.zeros(len(period))
     last_s = float(clock[0])
     for time_s, size, gone in zip(clock.tolist(), sizes.tolist(), lost.tolist(), strict=True):
-        if time_s > last_s:
+        if time_s > last_s:  # packets of one instant meet one level
             now = np.floor(time_s / period - phase)
             level = np.minimum(cap, level + (now - filled) * lump)
             filled, last_s = now, time_s

@@ -43,7 +43,7 @@ class DailySeries:
 
     Attributes:
         days_s: Start of each day (UTC), seconds since 1970, float64.
-        values: float64.
+        values: Summary of each day's tests, float64.
         tests: Tests of each day, int64.
     """
 
@@ -68,7 +68,7 @@ def daily_series(
 
 def daily_medians(speeds: SpeedTable, column: NDArray[np.float64]) -> DailySeries:
     """Return the daily medians of a column's speeds above zero, bits a second."""
-    moved = column > 0
+    moved = column > 0  # a test that moved nothing tells of blocking or of a broken line, not of speed
     return daily_series(speeds.times_s[moved], column[moved], lambda part: float(np.median(part)))
 
 

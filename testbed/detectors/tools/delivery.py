@@ -30,7 +30,7 @@ class Fates:
     Attributes:
         times_s: Times of sending, seconds since the transfer began, float64.
         sizes: Wire bytes (IP), float64.
-        lost: bool.
+        lost: Whether each was lost, bool.
         delays_s: Delay that is comparable between packets (round trip, or one way up to a constant), NaN where unknown.
         paired: Whether both ends were captured, so that losses are seen and not inferred.
     """
@@ -92,9 +92,9 @@ def drain(found: Fates, *, waited_s: float) -> Drain | None:
     if not len(known):
         return None
     arrivals = found.times_s[known] + found.delays_s[known]
-    order = np.argsort(arrivals, kind="stable")
+    order = np.argsort(arrivals, kind="stable")  # a queue serves packets in the order in which they came out of it
     arrivals, sizes, delays = arrivals[order], found.sizes[known][order], found.delays_s[known][order]
-    waited = delays - np.percentile(delays, 1) >= waited_s
+    waited = delays - np.percentile(delays, 1) >= waited_s  # the fastest packets waited for nothing
     rates = []
     for run in np.split(np.arange(len(waited)), np.flatnonzero(np.diff(waited)) + 1):
         if waited[run[0]]:
@@ -126,6 +126,8 @@ def _paired(sender: Flow, receiver: Flow) -> Fates | None:
     received = np.flatnonzero((receiver.from_a == data_side(receiver)) & (receiver.payload > 0))
     if not len(sent) or not len(received) or (sender.ip_id[sent] <= 0).all():
         return None
+    # A packet is known by identification, number and length, and a retransmission by its identification alone. Where
+    # packets are alike, the first that was sent is the first that arrived.
     arrived_ns: dict[tuple[int, int, int], list[int]] = {}
     for row in received[::-1].tolist():
         arrived_ns.setdefault(_name(receiver, row), []).append(int(receiver.t_ns[row]))
@@ -134,6 +136,8 @@ def _paired(sender: Flow, receiver: Flow) -> Fates | None:
         times = arrived_ns.get(_name(sender, row))
         if times:
             delays[place] = (times.pop() - int(sender.t_ns[row])) / 1e9
+    # So few in common may mean much loss; but if the receiver has packets that nobody sent, something between the taps
+    # makes new ones (a proxy, a rewriting of identifications), and nothing can be told from what is missing.
     if np.isfinite(delays).mean() < _LEAST_MATCHED and np.isfinite(delays).sum() < len(received) / 2:
         return None
     return Fates(

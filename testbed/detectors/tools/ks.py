@@ -37,6 +37,7 @@ def resampling_ratio(
     halves = len(first) // 2, len(second) // 2
     if min(halves) == 0:
         return 0.0
+    # Not scipy's test of each half: of each no more than the distance is needed, and all p values come at once.
     distances = np.empty(JACKKNIFE_ROUNDS)
     for place in range(JACKKNIFE_ROUNDS):
         left = np.sort(rng.choice(first, halves[0], replace=False))

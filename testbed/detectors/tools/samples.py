@@ -39,9 +39,10 @@ def slice_bytes(transfer: Transfer, *, width_s: float, until_s: float | None = N
     end = transfer.duration_s if until_s is None else min(until_s, transfer.duration_s)
     if not width_s > 0:
         raise ValueError(f"slices of {width_s} s")
+    # a billionth of a slice: three slices of 0.1 s end at 0.30000000000000004 s, and are three
     count = int(min(end / width_s + 1e-9, MAX_SLICES))
     times, sizes = arrivals(transfer)
-    place = np.minimum(times / width_s, count).astype(np.int64)
+    place = np.minimum(times / width_s, count).astype(np.int64)  # all that comes later is put into one more slice
     return np.bincount(place, weights=sizes, minlength=count + 1)[:count].astype(np.float64)
 
 

@@ -30,6 +30,7 @@ def judge_each(
     verdicts = [judge(transfer) for transfer in subjects]
     throttled = [verdict for verdict in verdicts if verdict.outcome is Outcome.THROTTLED]
     judged = [verdict for verdict in verdicts if verdict.outcome is not Outcome.INCONCLUSIVE]
+    # Throttling that one transfer of many meets is throttling: the others may have come before it began.
     chosen = max(throttled or judged or verdicts, key=lambda verdict: verdict.score or 0.0)
     counted = f"{len(throttled)} of {len(judged)} transfers judged: " if len(subjects) > 1 and judged else ""
     return Verdict(

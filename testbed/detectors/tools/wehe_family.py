@@ -140,6 +140,7 @@ def _judge(
     except ValueError as error:
         return inconclusive(name, str(error)), None
     rng = np.random.default_rng(_SEED)
+    # Computed only if the rule asks for it: it is a hundred tests, and one of the three rules wants to know.
     ratio = partial(resampling_ratio, original, inverted, p=found.p, rng=rng)
     outcome = rule(Evidence(found, ratio, earlier))
     slower = f"{abs(found.area):.0%} {'slower' if found.area > 0 else 'faster'} than its control"

@@ -3,7 +3,6 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-import pytest
 
 from testbed.detectors.tools.ks import ks_test, resampling_ratio
 
