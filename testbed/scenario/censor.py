@@ -22,7 +22,7 @@ from testbed.middlebox.profile import FlowLimits, Inspection, Placement, Profile
 from testbed.middlebox.profile.rules import NAME_KINDS
 from testbed.middlebox.recognise import TCP_RECOGNISERS
 from testbed.quantities import shown
-from testbed.scenario.refusal import UNKNOWN_KEY, in_words
+from testbed.scenario.refusal import MISSING, UNKNOWN_KEY, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -71,7 +71,13 @@ def check_profile(written: dict[str, object]) -> tuple[Profile | None, list[tupl
     # A section that is missing has the default of a line's box here, about which there is nothing to say.
     if profile is not None and not problems:
         problems += [(_key(dotted), problem) for dotted, problem in _combinations(profile)]
-    return (None if problems else profile), list(dict.fromkeys(problems))
+    return (None if problems else profile), list(dict.fromkeys(_without_echoes(problems)))
+
+
+def _without_echoes(problems: list[tuple[Key, str]]) -> list[tuple[Key, str]]:
+    """Without the keys that are missing because they stand there by their old names."""
+    called = {(*key[:-1], file_key(str(key[-1]))) for key, problem in problems if problem.startswith(_OLD_NAME)}
+    return [(key, problem) for key, problem in problems if not (key in called and problem == MISSING)]
 
 
 def _key(dotted: str) -> Key:
@@ -81,10 +87,10 @@ def _key(dotted: str) -> Key:
 def _told(problem: ErrorDetails) -> tuple[Key, str]:
     key = problem["loc"]
     if problem["type"] == "union_tag_not_found":
-        return (*key, "kind"), "this key is missing"
+        return (*key, "kind"), MISSING
     if problem["type"] == "union_tag_invalid":
-        kind = problem["ctx"]["tag"]
-        return (*key, "kind"), f"unknown value {kind!r}; expected one of {', '.join(ACTIONS)}"
+        written = shown(problem["input"]["kind"])
+        return (*key, "kind"), f"unknown value {written}; expected one of {', '.join(ACTIONS)}"
     kind = None
     if key[0] == "action" and len(key) > 1:
         # Pydantic puts the kind that it chose behind the key of the section.
@@ -103,13 +109,14 @@ def _instead(key: Key, kind: str | None) -> str | None:
     name = str(key[-1])
     now = file_key(name)
     if now != name and name in _field_names():
-        return f"it is called {now} now, and its value has a unit: {now}: {{value: {_EXAMPLES[name[len(now) :]]}, …}}"
+        return f"{_OLD_NAME} {now} now, and its value has a unit: {now}: {{value: {_EXAMPLES[name[len(now) :]]}, …}}"
     others = [each for each in ACTIONS if name in [file_key(field.name) for field in fields(ACTIONS[each])]]
     if kind is not None and others:
         return f"an action of kind {kind} has no such key, one of kind {' or '.join(others)} has; remove it"
     return None
 
 
+_OLD_NAME = "it is called"
 _EXAMPLES = {"_bps": "140 kbit/s", "_bytes": "16 KiB", "_s": "10 min"}
 
 
@@ -133,12 +140,12 @@ def _wrong_sections(written: Mapping[str, object]) -> Iterator[Problem]:
         yield "action.residual", "a box that meters a whole line remembers no flow; remove it"
     for key in () if is_line else _ALWAYS:
         if key not in written:
-            yield key, "this key is missing"
+            yield key, MISSING
     kind = action.get("kind")
     if not isinstance(kind, str) or kind not in ACTIONS:
         return
     if ACTIONS[kind].needs_meter and "meter" not in written:
-        yield "meter", f"this key is missing: an action of kind {kind} needs a meter"
+        yield "meter", f"{MISSING}: an action of kind {kind} needs a meter"
     if not ACTIONS[kind].needs_meter and "meter" in written:
         yield "meter", f"an action of kind {kind} has no use for a meter; remove it"
 

@@ -79,6 +79,10 @@ class Document:
         """Where a key stands, or the nearest one around it: ``file:line``."""
         known = tuple(key)
         while known and known not in self.places:
+            # YAML makes a number of a key that is written as one; places go by what is written.
+            spelt = (*known[:-1], str(known[-1]))
+            if spelt in self.places:
+                return self.places[spelt]
             known = known[:-1]
         return self.places.get(known, self.name)
 
@@ -161,6 +165,10 @@ def _refusals(name: str) -> Iterator[None]:
     """Turn what the loader says into an error with its place."""
     try:
         yield
+    except yaml.reader.ReaderError as error:
+        character = error.character if isinstance(error.character, int) else ord(error.character)
+        problem = f"unacceptable character #x{character:04x} at offset {error.position}: {error.reason}"
+        raise ScenarioError(f"{name}: not YAML: {problem}; expected text in UTF-8") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{name}:{mark.line + 1}" if mark else name

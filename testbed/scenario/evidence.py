@@ -119,6 +119,8 @@ def _collect_value(key: Key, node: dict[str, object], found: list[Statement], pr
     if problem is not None:
         problems.append((key, problem))
     own = {name: value for name, value in node.items() if name not in _EVIDENCE}
+    if not own:
+        problems.append((key, "its value is missing: {value: ..., grade: ..., source: ...}"))
     if "value" in own:
         problems += [((*key, name), "unknown key beside value") for name in own if name != "value"]
     found.append(Statement(".".join(map(str, key)), own.get("value", own), str(grade), str(source), str(note)))

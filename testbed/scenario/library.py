@@ -7,6 +7,7 @@ from pathlib import Path
 
 import testbed
 from testbed.errors import ScenarioError
+from testbed.quantities import shown
 
 __all__ = ["find", "folder", "names"]
 
@@ -46,4 +47,4 @@ def find(kind: str, name: str) -> Path:
     matches = [each for each in known if each == wanted or each.split("/")[-1] == wanted]
     if len(matches) == 1:
         return folder(kind) / f"{matches[0]}{suffix}"
-    raise ScenarioError(f"no {_SINGULAR[kind]} {name!r}; there are: {', '.join(known)}")
+    raise ScenarioError(f"no {_SINGULAR[kind]} {shown(name)}; there are: {', '.join(known)}")

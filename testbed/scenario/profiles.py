@@ -6,11 +6,13 @@ lines of that kind: `why_no_box` says which.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from testbed.errors import ScenarioError
+from testbed.quantities import shown
 from testbed.scenario import library
 from testbed.scenario.censor import check_profile
 from testbed.scenario.document import Document
@@ -80,22 +82,27 @@ def _load_graded(path: Path, below: tuple[Path, ...]) -> tuple[Document, list[tu
     document = Document.load(path)
     if own in below:
         circle = ", ".join(str(each) for each in below[below.index(own) :])
-        raise ScenarioError(
-            f"{document.place(('based_on',))}: the profiles {circle} are based on each other in a circle"
-        )
+        raise refusal(document, [(("based_on",), f"the profiles {circle} are based on each other in a circle")])
     data, problems = with_default_grade(document.data)
-    document.data = {"name": path.stem, "family": data.get("name", path.stem), **data}
-    base = document.data.pop("based_on", None)
+    base = data.get("based_on")
+    document.data = _named(data, path.stem)
     if base is None:
         return document, problems
     if not isinstance(base, str):
-        return document, [*problems, (("based_on",), f"expected the name or path of a profile, got {base!r}")]
+        raise refusal(document, [(("based_on",), f"expected the name or path of a profile, got {shown(base)}")])
     try:
         found = library.find("profiles", _beside(path, base))
     except ScenarioError as error:
-        raise ScenarioError(f"{document.place(('based_on',))}: based_on: {error}") from error
+        raise refusal(document, [(("based_on",), str(error))]) from error
     basis, more = _load_graded(found, (*below, own))
     return _merged(basis, document), [*more, *problems]
+
+
+def _named(data: dict[str, object], stem: str) -> dict[str, object]:
+    """A file's data with a name and a family. Those of what it is based on are another censor's."""
+    own = {key: value for key, value in data.items() if key != "based_on" and (key, value) != ("name", None)}
+    name = own.get("name", stem)
+    return {"name": name, "family": name if isinstance(name, str) else stem, **own}
 
 
 def _merged(base: Document, changes: Document) -> Document:
@@ -121,7 +128,9 @@ def _merge(key: Key, base: dict[str, object], changes: dict[str, object], replac
 def _beside(path: Path, base: str) -> str:
     """A profile by path counts from the file that is based on it."""
     beside = path.parent / base
-    return str(beside) if base.endswith(".yaml") and beside.is_file() else base
+    with contextlib.suppress(OSError):  # a name too long for a file, or in a folder that may not be entered
+        return str(beside) if base.endswith(".yaml") and beside.is_file() else base
+    return base
 
 
 def load_family(name: str) -> list[CensorProfile]:

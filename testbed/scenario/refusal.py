@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
     from testbed.scenario.document import Document, Key
 
-__all__ = ["UNKNOWN_KEY", "in_words", "refusal"]
+__all__ = ["MISSING", "UNKNOWN_KEY", "in_words", "refusal"]
 
 _MOST_MESSAGES = 8
+MISSING = "this key is missing"
 UNKNOWN_KEY = "unknown key; remove it or correct its spelling"
 
 # What pydantic calls a key that is not known depends on what the keys are of.
@@ -45,7 +46,7 @@ def in_words(problem: ErrorDetails, reference: str) -> str:
     if kind in _UNKNOWN:
         return f"{UNKNOWN_KEY} ({reference} lists the keys)"
     if kind == "missing":
-        return "this key is missing"
+        return MISSING
     if kind == "value_error":
         return problem["msg"].removeprefix("Value error, ")
     return f"{problem['msg'].replace('Input should be', 'expected')}, got {shown(problem['input'])}"

@@ -88,7 +88,7 @@ def test_what_is_no_scenario_is_refused_with_its_line(text: str, problem: str) -
 
 
 def test_bytes_that_are_no_text_are_refused() -> None:
-    with pytest.raises(ScenarioError, match="not YAML: unacceptable character"):
+    with pytest.raises(ScenarioError, match="not YAML: unacceptable character #x00ff at offset"):
         Document.parse("a.yaml", b"title: \xff\xfe")
 
 

@@ -231,3 +231,86 @@ def test_the_profile_in_the_how_to_can_be_used(tmp_path: Path) -> None:
     assert mine.profile.meter is not None
     assert mine.profile.meter.spec == TokenBucketSpec(rate_bps=64_000, burst_bytes=16384)
     assert {each.key: each.grade for each in mine.evidence}["meter.token_bucket.rate"] == "assumption"
+
+
+HOSTILE: list[tuple[str, bytes, str]] = [
+    ("not text", b"summary: caf\xe9\n", "not YAML: unacceptable character #x00e9 at offset 52: "),
+    ("binary", bytes(range(128, 256)), "not YAML: unacceptable character"),
+    ("bomb", b"a: &a [x, x]\nb: [*a, *a]\n", "{path}:4: not YAML: an alias (*name) is not supported here"),
+    ("a key twice", b"flows: {table_size: 1, table_size: 2}\n", "{path}:3: the key 'table_size' stands twice"),
+    ("two documents", b"---\nsummary: x\n", "{path}:3: not YAML: but found another document"),
+    ("deep", b"flows: " + b"{a: " * 500 + b"1" + b"}" * 500 + b"\n", "nested too deeply"),
+    ("code", b"summary: !!python/object/apply:os.system ['id']\n", "{path}:3: not YAML: could not determine"),
+    ("a key that is a number", b"443: x\n", "{path}:3: 443: unknown key"),
+    ("a key that is a list", b"? [a, b]\n: x\n", "{path}:3: not YAML: found unhashable key"),
+    ("a kind that is a list", b"action: {kind: [drop]}\n", "{path}:3: action.kind: unknown value ['drop']; expected"),
+    (
+        "a kind that is true",
+        b"action: {kind: yes}\n",
+        "{path}:3: action.kind: unknown value True; expected one of block",
+    ),
+    ("a huge number", b"flows: {table_size: 0x" + b"f" * 5000 + b"}\n", "{path}:3: flows.table_size: expected a whole"),
+    ("an exponent", b"flows: {idle_timeout: 1e5 s}\n", "{path}:3: flows.idle_timeout: expected a duration such as"),
+    ("base 60", b"flows: {idle_timeout: 1:30}\n", "{path}:3: flows.idle_timeout: expected a duration such as '95 ms'"),
+    ("no value", b"flows: {idle_timeout: {note: x}}\n", "{path}:3: flows.idle_timeout: expected a duration"),
+    (
+        "a grade alone",
+        b"flows: {idle_timeout: {grade: assumption}}\n",
+        "{path}:3: flows.idle_timeout: its value is miss",
+    ),
+    (
+        "a value of a value",
+        b"flows: {idle_timeout: {value: {value: 5 s}}}\n",
+        "{path}:3: flows.idle_timeout: expected a ",
+    ),
+    ("a day", b"valid_from: 2021-03-10\n", "{path}:3: valid_from: '2021-03-10' has no time zone; write Z for UTC"),
+    ("a name that is a number", b"name: 5\n", "{path}:3: name: expected text, got 5"),
+    ("rules that are one", b"rules: {id: a, exact: t.co}\n", "{path}:3: rules: expected a list, got"),
+    ("a rule that is null", b"rules: [null]\n", "{path}:3: rules.0: expected a mapping, got None"),
+    ("a long address", b"rules: [{id: a, address: '" + b"1" * 999 + b"'}]\n", "{path}:3: rules.0.address: '11111"),
+    (
+        "a deep expression",
+        b"rules: [{id: a, regex: '" + b"(" * 2000 + b")" * 2000 + b"'}]\n",
+        "{path}:3: rules.0.regex: ",
+    ),
+    (
+        "all meters gone",
+        b"meter: {token_bucket: null, coarse_refill: null}\n",
+        "{path}:3: meter.token_bucket: missing:",
+    ),
+    ("the meter gone", b"meter: {token_bucket: null}\n", "ru-tw-2021a.yaml:50: meter.kind: token_bucket is not descr"),
+    ("a set", b"trigger: {ports: !!set {443, 80}}\n", "{path}:3: trigger.ports: expected a list, whole numbers"),
+    ("half a character", b'action: {page: "\\ud800"}\n', "{path}:3: not YAML: half of a surrogate pair stands here"),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"), [(text, said) for _, text, said in HOSTILE], ids=[each[0] for each in HOSTILE]
+)
+def test_hostile_files_are_refused_precisely(tmp_path: Path, text: bytes, problem: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(b"based_on: ru-tw-2021a\ngrade: assumption\n" + text)
+    with pytest.raises(ScenarioError, match=re.escape(problem.format(path=path))) as caught:
+        load_profile(str(path))
+    assert len(str(caught.value)) < 1000
+
+
+def test_a_basis_of_a_name_too_long_for_a_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"based_on: {'x' * 5000}.yaml\n")
+    with pytest.raises(ScenarioError, match=re.escape(f"{path}:1: based_on: no profile 'xxx")):
+        load_profile(str(path))
+
+
+def test_an_old_key_is_told_once(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "based_on: tele2-3g-up\ngrade: assumption\nmeter:\n  shaper: null\n  token_bucket: {rate_bps: 8, burst: 9 B}\n"
+    )
+    with pytest.raises(ScenarioError) as caught:
+        load_profile(str(path))
+    told = str(caught.value)
+    assert told.count("\n") == 0
+    assert told.endswith(
+        "meter.token_bucket.rate_bps: it is called rate now, and its value has a unit: rate: {value: 140 kbit/s, …}"
+    )

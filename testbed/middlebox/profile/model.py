@@ -7,7 +7,7 @@ by `testbed.scenario.censor`: a guest takes its profile from the plan as it is.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 
 from testbed.middlebox.actions import ACTIONS, Action
@@ -28,7 +28,7 @@ _MOST_PORTS = 65_535
 
 def _read_instant(written: object) -> str | None:
     """An instant with its time zone, as text: YAML makes a date of what looks like one."""
-    if isinstance(written, datetime):
+    if isinstance(written, date):  # as a datetime is too
         written = written.isoformat().replace("+00:00", "Z")
     if written is None:
         return None

@@ -26,6 +26,7 @@ RULE_KINDS = (*NAME_KINDS, "address", "protocol", "any")
 
 # DNS allows 253 characters. A longer name is hostile: expressions are not tried on it.
 _LONGEST_NAME = 255
+_LONGEST_PREFIX = 64  # characters: an IPv6 address has 45 at most, and the prefix's length 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ class RuleSet:
 
 def _patterns(kind: str) -> Written:
     """The patterns of a rule: a list, or one that stands for a list of one."""
-    check = {"regex": _expression, "address": Prefix}.get(kind)
+    check = {"regex": _expression, "address": _prefix}.get(kind)
 
     def read(written: object) -> list[str]:
         patterns = []
@@ -134,6 +135,12 @@ def _patterns(kind: str) -> Written:
         return patterns
 
     return Written(read, {"anyOf": [_TEXT_SCHEMA, {"type": "array", "items": _TEXT_SCHEMA, "minItems": 1}]})
+
+
+def _prefix(pattern: str) -> Prefix:
+    if len(pattern) > _LONGEST_PREFIX:  # Python's own message would repeat all of it
+        raise ValueError(f"{shown(pattern)} is no address and no prefix")
+    return Prefix(pattern)
 
 
 def _expression(pattern: str) -> re.Pattern[str]:
