@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Duration", "Rate", "Share", "Size", "Written", "format_rate", "parse_duration", "parse_rate", "parse_share",
-    "parse_size", "shown",
+    "parse_size", "shown", "split_quantity",
 ]  # fmt: skip
 
 _RATE_BPS = {"bit/s": 1, "kbit/s": 1_000, "Mbit/s": 1_000_000, "Gbit/s": 1_000_000_000, "B/s": 8, "kB/s": 8_000}
@@ -69,6 +69,23 @@ def _whole(text: object, units: dict[str, int], what: str) -> int:
     if amount != int(amount):
         raise ValueError(f"expected a {what} of whole {next(iter(units))}, got {shown(text)}")
     return int(amount)
+
+
+def split_quantity(text: str) -> tuple[Decimal, str]:
+    """A number and what it counts: the amount in ``bit/s``, ``B``, ``ns`` or ``%``, or in nothing (``""``).
+
+    Raises:
+        ValueError: It is no number, or its unit is unknown.
+    """
+    match = _PATTERN.fullmatch(text)
+    if match is None:
+        raise ValueError(f"expected a number with or without a unit, got {text!r}")
+    number, unit = match.groups()
+    for base, units in (("bit/s", _RATE_BPS), ("B", _SIZE_BYTES), ("ns", _DURATION_NS), ("%", {"%": 1}), ("", {"": 1})):
+        if unit in units:
+            return Decimal(number) * units[unit], base
+    known = ", ".join([*_RATE_BPS, *_SIZE_BYTES, *_DURATION_NS, *_SHARE])
+    raise ValueError(f"the unit {unit!r} in {text!r} is unknown (units: {known})")
 
 
 def _example(units: Mapping[str, int | Decimal]) -> str:
