@@ -73,6 +73,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_run(adders)
     _add_probe(adders)
     _add_report(adders)
+    _add_table(adders)
     _add_diff(adders)
     _add_detect(adders)
     _add_list_and_show(adders)
@@ -178,6 +179,23 @@ def _add_report(adders: Adders) -> None:
     report.add_argument("-o", "--output", type=Path, metavar="DIR", help="where to write (default: the run directory)")
     _add_even_if_invalid(report)
     report.set_defaults(command="reports:report_command", stopped="stopped; the report is not complete")
+
+
+def _add_table(adders: Adders) -> None:
+    table = adders.add_parser(
+        "table",
+        help="make one tidy table of runs: a row a transfer, with truth and verdicts",
+        description="Make one tidy table of runs, for pandas, R or a spreadsheet: a row a transfer, with what was "
+        "measured, the ground truth, and what detectors said. Rows of invalid runs have valid=false: leave them out "
+        "of scores.",
+    )
+    table.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run directories")
+    form = table.add_mutually_exclusive_group()
+    for name in ("csv", "json", "parquet"):
+        about = {"csv": " (default)", "parquet": "; needs pyarrow, and -o"}.get(name, "")
+        form.add_argument(f"--{name}", dest="format", action="store_const", const=name, help=f"as {name}{about}")
+    table.add_argument("-o", "--output", type=Path, metavar="FILE", help="where to write (default: standard output)")
+    table.set_defaults(command="tables:table_command", format="csv")
 
 
 def _add_diff(adders: Adders) -> None:

@@ -6,6 +6,11 @@ __all__ = ["EXAMPLES"]
 
 EXAMPLES = {
     "report": ("testbed report results/runs/2021-03-10-seed1-1", "testbed report RUN --output public/"),
+    "table": (
+        "testbed table results/runs/*/ >runs.csv",
+        "testbed table RUN RUN --json",
+        "testbed table RUN --parquet -o runs.parquet",
+    ),
     "diff": ("testbed diff results/runs/2021-03-10-seed1-1 results/runs/2021-03-10-seed1-2",),
     "detect": (
         "testbed detect results/runs/2021-03-10-seed1-1 --detector joint",

@@ -1,0 +1,124 @@
+"""One tidy table of many runs: a row a transfer, with what was measured, the ground truth, and what detectors said.
+
+Tidy in the usual sense: each row is one observation, each column one variable, in the units that the name says. So it
+can be read by pandas, R or a spreadsheet without knowing the run directory.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import TYPE_CHECKING
+
+from testbed.errors import InputError, MissingError
+from testbed.records.clock import iso_time
+from testbed.records.run import RunDirectory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from testbed.records.manifest import Manifest
+
+__all__ = ["COLUMNS", "FORMATS", "tidy_rows", "write_table"]
+
+Cell = bool | int | float | str | None
+
+_OF_RUN = ("run", "scenario", "seed", "engine", "date", "valid")
+_OF_TRANSFER = (
+    "id", "line", "name", "role", "kind", "sni", "direction", "ok", "bytes", "start_s", "duration_s", "goodput_bps",
+    "handshake_s", "error",
+)  # fmt: skip
+_TRUTH = ("throttled", "action", "rule", "drops", "hello", "published")
+COLUMNS = (*_OF_RUN, *_OF_TRANSFER, *(f"truth_{name}" for name in _TRUTH))
+"""The columns that every table has; behind them stands one for each detector, ``verdict_NAME``."""
+
+
+def tidy_rows(paths: Iterable[Path]) -> list[dict[str, Cell]]:
+    """Read the rows of some runs, in their order.
+
+    A run that is invalid or not complete has its rows too, as far as it got: ``valid`` is false there, and whoever
+    scores must leave them out.
+
+    Raises:
+        RecordError: One of them is no run directory, or its manifest cannot be read.
+    """
+    rows: list[dict[str, Cell]] = []
+    detectors: dict[str, None] = {}  # a set that keeps the order in which they first appear
+    for path in paths:
+        run = RunDirectory.open(path)
+        manifest = run.manifest()
+        verdicts = {(each["subject"], each["detector"]): each["outcome"] for each in run.verdicts()}
+        detectors |= dict.fromkeys(detector for _, detector in verdicts)
+        for row in _rows_of(path, manifest):
+            said = {name: verdicts.get((str(row["id"]), name)) for name in detectors}
+            rows.append({**row, **{f"verdict_{name}": outcome for name, outcome in said.items()}})
+    columns = [*COLUMNS, *(f"verdict_{name}" for name in detectors)]
+    return [{column: row.get(column) for column in columns} for row in rows]
+
+
+def _rows_of(path: Path, manifest: Manifest) -> Iterable[dict[str, Cell]]:
+    start_ns = manifest.get("start_ns")
+    of_run: dict[str, Cell] = {
+        "run": str(path), "scenario": manifest.get("scenario"), "seed": manifest.get("seed"),
+        "engine": manifest.get("engine"), "date": None if start_ns is None else iso_time(start_ns),
+        "valid": manifest.get("valid", False),
+    }  # fmt: skip
+    for transfer in manifest.get("transfers", []):
+        told: dict[str, Cell] = {name: _cell(transfer.get(name)) for name in _OF_TRANSFER}
+        truth = {f"truth_{name}": _cell(transfer.get(name)) for name in _TRUTH}
+        yield {**of_run, **told, **truth}
+
+
+def _cell(value: object) -> Cell:
+    return value if isinstance(value, bool | int | float | str) or value is None else json.dumps(value)
+
+
+def write_table(rows: Sequence[dict[str, Cell]], form: str, path: Path | None) -> str | None:
+    """Write a table.
+
+    Args:
+        rows: As `tidy_rows` gives them.
+        form: One of `FORMATS`.
+        path: Of the file; None: the table is returned as text.
+
+    Raises:
+        InputError: The file cannot be written, or a format needs one and there is none.
+        MissingError: ``parquet`` needs pyarrow.
+    """
+    if form == "parquet":
+        _write_parquet(rows, path)
+        return None
+    text = _as_csv(rows) if form == "csv" else json.dumps(list(rows))
+    if path is None:
+        return text
+    try:
+        path.write_text(text)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}; choose another file with -o") from error
+    return None
+
+
+def _as_csv(rows: Sequence[dict[str, Cell]]) -> str:
+    """As RFC 4180 has it, but for line ends; true and false in lower case, an empty cell for what is not known."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(rows[0] if rows else COLUMNS)
+    for row in rows:
+        writer.writerow([str(cell).lower() if isinstance(cell, bool) else cell for cell in row.values()])
+    return text.getvalue()
+
+
+def _write_parquet(rows: Sequence[dict[str, Cell]], path: Path | None) -> None:
+    try:
+        import pyarrow as pa  # noqa: PLC0415 - not a dependency: whoever wants this format has it
+        from pyarrow import parquet  # noqa: PLC0415
+    except ImportError as error:
+        raise MissingError("parquet needs pyarrow; run: pip install pyarrow, or choose csv") from error
+    if path is None:
+        raise InputError("parquet is no text: say where to write it with -o")
+    parquet.write_table(pa.Table.from_pylist(list(rows)), path)
+
+
+FORMATS = ("csv", "json", "parquet")
