@@ -1,0 +1,192 @@
+"""The testbed from Python: ``from testbed import load, run``, for notebooks and scripts.
+
+    result = run("2021-03-10", seed=7)
+    for transfer in result.transfers:
+        print(transfer.line, transfer.name, transfer.goodput_bps, transfer.throttled)
+    pandas.DataFrame(result.table())
+
+A run is a process of our own kernel and a folder; what is returned reads from that folder.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from testbed.engine.engine import DEFAULT_ENGINE, ENGINES
+from testbed.engine.run import run_plan
+from testbed.errors import InvalidRunError
+from testbed.records.run import RunDirectory
+from testbed.report.tidy import tidy_rows
+from testbed.scenario import library
+from testbed.scenario.plan import make_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from testbed.records.manifest import Manifest, TransferSummary
+    from testbed.records.measurements import Measurement
+    from testbed.records.truth import TruthRecord
+    from testbed.report.tidy import Cell
+
+__all__ = ["Result", "Transfer", "load", "run"]
+
+_SILENCE_S = 120.0  # of a guest, before it is ended; as the command line's --watchdog
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """What one transfer came to. The fields are those of the manifest (docs/reference/run-directory.md).
+
+    ``throttled``, ``action``, ``rule``, ``drops`` and ``hello`` are ground truth; all else is what its client saw.
+    """
+
+    id: str
+    name: str
+    line: str
+    role: str
+    kind: str
+    sni: str | None
+    direction: str
+    ok: bool
+    bytes: int
+    start_s: float | None
+    duration_s: float | None
+    goodput_bps: float | None
+    handshake_s: float | None
+    error: str | None
+    throttled: bool
+    action: str | None
+    rule: str | None
+    drops: int
+    hello: str | None
+    published: str | None = None
+
+    @classmethod
+    def of(cls, summary: TransferSummary) -> Transfer:
+        """A transfer as the manifest has it."""
+        return cls(**summary)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A run that is over.
+
+    Attributes:
+        path: Its run directory.
+    """
+
+    path: Path
+
+    @property
+    def manifest(self) -> Manifest:
+        """All that is known of the run as a whole."""
+        return self._run.manifest()
+
+    @property
+    def valid(self) -> bool:
+        """Whether it may be scored."""
+        return self.manifest.get("valid", False)
+
+    @property
+    def problems(self) -> list[str]:
+        """Why it may not; empty for a valid run."""
+        return self.manifest.get("problems", [])
+
+    @property
+    def transfers(self) -> list[Transfer]:
+        """What each transfer came to, in the plan's order."""
+        return [Transfer.of(each) for each in self.manifest.get("transfers", [])]
+
+    def truth(self, box: str | None = None) -> list[TruthRecord]:
+        """The ground truth, packet by packet, of all boxes or of one."""
+        return self._run.truth(box)
+
+    def measurements(self, transfer: str | None = None) -> list[Measurement]:
+        """What clients saw, of all transfers or of one."""
+        return self._run.measurements(transfer)
+
+    def table(self) -> list[dict[str, Cell]]:
+        """A row a transfer, for ``pandas.DataFrame``; the columns are those of `testbed table`."""
+        return tidy_rows([self.path])
+
+    @property
+    def _run(self) -> RunDirectory:
+        return RunDirectory.open(self.path)
+
+
+def load(path: str | Path) -> Result:
+    """Open a run directory.
+
+    Raises:
+        RecordError: It is none.
+    """
+    result = Result(Path(path))
+    result.manifest  # noqa: B018 - raises now, not at the first look
+    return result
+
+
+def run(
+    scenario: str | Path | Mapping[str, object],
+    *,
+    settings: Mapping[str, object] | None = None,
+    seed: int | None = None,
+    engine: str = DEFAULT_ENGINE,
+    command: Sequence[str] | None = None,
+    line: str | None = None,
+    output: str | Path | None = None,
+    must_be_valid: bool = True,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Result:
+    """Run a scenario.
+
+    Args:
+        scenario: The name of a packaged one, the path of a file, or what would stand in a file.
+        settings: Values to change, by dotted key, as ``--set`` does: ``{"measurements.0.size": "60 kB"}``.
+        seed: Overrides the scenario's.
+        engine: A name of `testbed list engines`.
+        command: A program and its arguments, to run on a line in place of the measurements.
+        line: The line that the command runs on; None: the scenario's first.
+        output: The run directory to make; None: a new one in the folder for temporary files.
+        must_be_valid: Raise if the run may not be scored.
+        progress: Called with a line of text now and then while the kernel is built or the guest runs.
+
+    Raises:
+        ScenarioError: The scenario cannot be used; file, line, key and what was expected.
+        MissingError: This machine lacks something; says what, and how to get it.
+        InvalidRunError: The run failed, or may not be scored.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="testbed-")) if output is None else Path(output)
+    path = _file_of(scenario, folder)
+    plan = make_plan(
+        path, [f"{key}={_written(value)}" for key, value in (settings or {}).items()],
+        seed=seed, engine=engine, command=None if command is None else list(command), line=line,
+    )  # fmt: skip
+    kernel = ENGINES[engine].prepare(progress)
+    manifest = run_plan(
+        plan, kernel, folder / "run" if output is None else folder, silence_s=_SILENCE_S,
+        progress=lambda message: progress(str(message.get("what", message["kind"]))),
+    )  # fmt: skip
+    if must_be_valid and not manifest["valid"]:
+        raise InvalidRunError(f"{folder}: do not score this run: {'; '.join(manifest['problems'])}")
+    return Result(folder / "run" if output is None else folder)
+
+
+def _file_of(scenario: str | Path | Mapping[str, object], folder: Path) -> Path:
+    """The scenario's file. One that is given as a mapping is written down, so that errors have a file and a line."""
+    if isinstance(scenario, str | Path):
+        return library.find("scenarios", str(scenario))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    path = folder.parent / f"{folder.name}.yaml"
+    path.write_text(yaml.safe_dump(dict(scenario), sort_keys=False, allow_unicode=True))
+    return path
+
+
+def _written(value: object) -> str:
+    """A value as ``--set`` takes it: YAML in one line."""
+    text: str = yaml.safe_dump(value, default_flow_style=True, width=1 << 20, allow_unicode=True)
+    return text.removesuffix("\n").removesuffix("\n...")
