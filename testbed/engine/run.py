@@ -218,6 +218,7 @@ def _manifest(plan: Plan, kernel: KernelInfo, memory_mib: int) -> dict[str, Any]
         "scenario": plan.name,
         "title": plan.data["title"],
         "seed": plan.data["seed"],
+        "drawn": plan.data["drawn"],
         "engine": plan.data["engine"],
         "start_ns": plan.data["start_ns"],
         "kernel": {"hash": kernel.hash, "source": kernel.source},

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
 if TYPE_CHECKING:
     from testbed.records.certificate import Certificate, Check
+    from testbed.records.plan import DrawPlan
 
 __all__ = ["Fingerprint", "HostFound", "KernelFound", "Manifest", "ProcessFound", "RunState", "TransferSummary"]
 
@@ -113,6 +114,7 @@ class Manifest(TypedDict, total=False):
     scenario: str
     title: str
     seed: int
+    drawn: list[DrawPlan]
     engine: str
     start_ns: int
     kernel: KernelFound

@@ -20,6 +20,7 @@ __all__ = [
     "CommandPlan",
     "CurlTransfer",
     "Direction",
+    "DrawPlan",
     "EvadeTransfer",
     "FetchTransfer",
     "FlowTransfer",
@@ -237,10 +238,19 @@ class Clock(TypedDict):
     late_s: float | None
 
 
+class DrawPlan(TypedDict):
+    """A value that was drawn: its dotted key in the scenario, the distribution as written, and what came of it."""
+
+    key: str
+    written: str
+    value: str | int | float | bool
+
+
 class PlanDocument(TypedDict):
     """All that a run is made of.
 
     Keys:
+        drawn: Values of the scenario that were drawn from the seed.
         start_ns: The instant that is t = 0, nanoseconds since 1970.
         hello: What the clients' TLS library sends (2021, 2024, system).
         congestion_control: By host.
@@ -256,6 +266,7 @@ class PlanDocument(TypedDict):
     scenario: str
     title: str
     seed: int
+    drawn: list[DrawPlan]
     engine: str
     hello: str
     start_ns: int

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from testbed.scenario.draws import Draw
+
 __all__ = ["Document", "Key"]
 
 Key = tuple[str | int, ...]
@@ -24,11 +26,12 @@ _ASSIGNMENT = re.compile(r"([A-Za-z0-9_.-]+)=(.*)", re.DOTALL)
 
 @dataclass(slots=True)
 class Document:
-    """Plain data and the place of each key."""
+    """Plain data, the place of each key, and which values were drawn (`testbed.scenario.draws`)."""
 
     name: str
     data: dict[str, Any]
     places: dict[Key, str] = field(default_factory=dict)
+    drawn: list[Draw] = field(default_factory=list)
 
     @classmethod
     def load(cls, path: Path) -> Document:

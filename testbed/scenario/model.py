@@ -21,6 +21,7 @@ from pydantic import (
 
 from testbed.quantities import parse_duration, parse_size, shown
 from testbed.scenario.document import Document, Key
+from testbed.scenario.draws import draw_values
 from testbed.scenario.instant import parse_instant
 from testbed.scenario.refusal import in_words, refusal
 from testbed.traffic.evasion import EVASIONS
@@ -219,8 +220,13 @@ class Scenario(_Strict):
     captures: list[Literal["client", "server", "box"]] = ["client", "server", "box"]
 
 
-def load_scenario(path: Path, settings: list[str]) -> tuple[Scenario, Document]:
-    """Read a scenario and apply ``key=value`` settings.
+def load_scenario(path: Path, settings: list[str], *, seed: int | None = None) -> tuple[Scenario, Document]:
+    """Read a scenario, apply ``key=value`` settings, and draw what is to be drawn.
+
+    Args:
+        path: The file.
+        settings: ``key=value`` each.
+        seed: To draw from; None: the scenario's own.
 
     Returns:
         The scenario, and the document for errors that are found later.
@@ -231,11 +237,19 @@ def load_scenario(path: Path, settings: list[str]) -> tuple[Scenario, Document]:
     document = Document.load(path)
     for setting in settings:
         document.set(setting)
+    # Drawn before anything is checked: what comes of a draw is checked like everything that somebody wrote.
+    document.drawn = draw_values(document, seed or _own_seed(document))
     try:
         return Scenario.model_validate(document.data), document
     except ValidationError as error:
         problems = [(_data_key(each["loc"]), in_words(each, "docs/reference/scenario.md")) for each in error.errors()]
         raise refusal(document, problems) from error
+
+
+def _own_seed(document: Document) -> int:
+    """The seed that a scenario says, or the default; one that is none is refused later, with everything else."""
+    seed = document.data.get("seed", Scenario.model_fields["seed"].default)
+    return seed if isinstance(seed, int) else 1
 
 
 _TAG_AT = 2  # in ("measurements", index, tag, key, …)

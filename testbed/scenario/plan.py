@@ -88,8 +88,10 @@ def make_plan(
     """
     if line is not None and command is None:
         raise ScenarioError(f"--line {line}: it says where a command runs, and there is none after --")
-    scenario, document = load_scenario(path, settings)
-    return _Resolver(path.stem, scenario, Places(path, document), seed or scenario.seed).plan(engine, command, line)
+    scenario, document = load_scenario(path, settings, seed=seed)
+    plan = _Resolver(path.stem, scenario, Places(path, document), seed or scenario.seed).plan(engine, command, line)
+    plan.data["drawn"] = [{"key": each.key, "written": each.written, "value": each.value} for each in document.drawn]
+    return plan
 
 
 class _Resolver:
@@ -114,6 +116,7 @@ class _Resolver:
             "scenario": self._name,
             "title": scenario.title,
             "seed": self._seed,
+            "drawn": [],
             "engine": engine,
             "hello": scenario.hello,
             # By whole microseconds: a float of seconds since 1970 has none left for the nanoseconds of a capture.

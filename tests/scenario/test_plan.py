@@ -363,3 +363,18 @@ def test_the_documents_topology_can_be_planned_with(tmp_path: Path) -> None:
     home = HOME.replace("home.py", "two-hops.py").replace("tspu: false", "tspu: true")
     (tmp_path / "home.yaml").write_text(home)
     assert plan_at_home(tmp_path).data["rtt_s"] == {"home": {"origin": pytest.approx(0.085)}}
+
+
+def test_a_plan_says_what_was_drawn_and_from_what() -> None:
+    setting = "network.parameters.mobile_down=uniform(4 Mbit/s, 20 Mbit/s)"
+    first, again, other = (first_day(setting, seed=seed) for seed in (1, 1, 2))
+    [draw] = first.data["drawn"]
+    assert (draw["key"], draw["written"]) == ("network.parameters.mobile_down", "uniform(4 Mbit/s, 20 Mbit/s)")
+    assert first.data["topology"]["parameters"]["mobile_down"] == draw["value"]
+    assert first.data["drawn"] == again.data["drawn"] != other.data["drawn"]
+    assert first_day().data["drawn"] == []
+
+
+def test_what_is_drawn_is_checked_like_everything_else() -> None:
+    with pytest.raises(ScenarioError, match="measurements.3.size: too large"):
+        first_day("measurements.3.size=uniform(300 MB, 400 MB)")
