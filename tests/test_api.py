@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,8 +18,6 @@ from testbed.scenario import library
 from tests.records.build import transfer, write_run
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from testbed.engine.kernel import KernelInfo
 
 SMALL: dict[str, object] = {
@@ -94,3 +94,14 @@ def test_the_package_loads_nothing_until_it_is_asked() -> None:
     assert done.stdout.strip() == "[]"
     with pytest.raises(AttributeError, match="no attribute 'walk'"):
         _ = testbed.walk  # type: ignore[attr-defined]
+
+
+def test_the_documents_example_runs(kernel: KernelInfo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert kernel.path is not None
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    page = Path(testbed.__file__).parents[1] / "docs/how-to/use-from-python.md"
+    (code,) = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    names: dict[str, object] = {}
+    exec(code, names)  # noqa: S102 - the document's own code
+    assert isinstance(names["result"], testbed.Result)
+    assert {each.throttled for each in names["result"].transfers if each.sni == "twitter.com"} >= {True}

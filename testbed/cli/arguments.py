@@ -12,6 +12,7 @@ from testbed.cli.examples import EXAMPLES
 from testbed.engine.engine import DEFAULT_ENGINE, ENGINES
 from testbed.quantities import parse_size
 from testbed.scenario.instant import parse_instant
+from testbed.scenario.sweep import parse_seeds
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -40,6 +41,7 @@ examples:
   testbed run 2021-03-10                                   the first day
   testbed run 2021-03-10 --set date=2021-03-11T09:00Z      *t.co* is exact by now: reddit.com is free
   testbed run 2021-03-10 --set network.parameters.box_after_hop=2
+  testbed run 2021-03-10 --seed 1-30 --set "meter=token_bucket|coarse_refill"   60 runs, and one table
   testbed run 2021-03-10 --engine realtime                 the same kernel at the pace of the wall clock
   testbed run 2021-03-10 -- ./my-detector --out /run/output/verdict.json
 """
@@ -102,6 +104,11 @@ def _add_run(adders: Adders) -> None:
     )
     _add_options_of_runs(run)
     run.add_argument(
+        "--seed",
+        type=_seeds,
+        help="same seed, same captures, byte for byte (default: the scenario's); several, such as 1-30: a run for each",
+    )
+    run.add_argument(
         "--show",
         action="append",
         default=[],
@@ -130,6 +137,7 @@ def _add_probe(adders: Adders) -> None:
     )
     probe.add_argument("probe", choices=PROBE_NAMES, metavar="PROBE")
     _add_options_of_runs(probe)
+    probe.add_argument("--seed", type=_seed, help="same seed, same captures, byte for byte (default: the scenario's)")
     probe.add_argument("--line", help="the line to probe (default: the scenario's first)")
     probe.add_argument(
         "--sni", default="twitter.com", metavar="NAME", help="a name that is acted on (default: twitter.com)"
@@ -148,7 +156,6 @@ def _with_terminal() -> str:
 def _add_options_of_runs(run: argparse.ArgumentParser) -> None:
     run.set_defaults(stopped="stopped; what was recorded is kept and marked incomplete")
     run.add_argument("scenario", help="a scenario file, or the name of a packaged one")
-    run.add_argument("--seed", type=_seed, help="same seed, same captures, byte for byte (default: the scenario's)")
     about = "; ".join(f"{name}: {engine.summary}" for name, engine in ENGINES.items())
     run.add_argument(
         "--engine", choices=tuple(ENGINES), default=DEFAULT_ENGINE, help=f"{about} (default: {DEFAULT_ENGINE})"
@@ -318,6 +325,9 @@ def _add_kernel(adders: Adders) -> None:
 def _instant(text: str) -> datetime:
     try:
         return parse_instant(text)
+def _seeds(text: str) -> list[int]:
+    try:
+        return parse_seeds(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 

@@ -376,5 +376,5 @@ def test_a_plan_says_what_was_drawn_and_from_what() -> None:
 
 
 def test_what_is_drawn_is_checked_like_everything_else() -> None:
-    with pytest.raises(ScenarioError, match="measurements.3.size: too large"):
+    with pytest.raises(ScenarioError, match=r"measurements\.3\.size: too large"):
         first_day("measurements.3.size=uniform(300 MB, 400 MB)")

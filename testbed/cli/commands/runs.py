@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import stat
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from testbed.cli.commands.making import carry_out, new_run_folder
+from testbed.cli.commands.sweeps import sweep
 from testbed.cli.progress import Progress, say, show
 from testbed.engine.engine import ENGINES
 from testbed.engine.prepare.command import UserCommand
-from testbed.engine.run import run_plan
 from testbed.engine.uml.keyboard import Keyboard
 from testbed.errors import InputError
 from testbed.probing.check import compare
@@ -22,15 +21,14 @@ from testbed.report.probes import probe_table
 from testbed.report.table import transfer_table
 from testbed.scenario import library
 from testbed.scenario.plan import make_plan
+from testbed.scenario.sweep import variants
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
 
     from testbed.records.manifest import Manifest
-    from testbed.scenario.plan import Plan
 
-__all__ = ["new_run_folder", "probe_command", "run_command"]
+__all__ = ["probe_command", "run_command"]
 
 _RUN_KEYS = ("valid", "problems", "checks", "notes", "seed", "emulated_s", "wall_s")
 _TRANSFER_KEYS = (
@@ -41,10 +39,15 @@ _TRANSFER_KEYS = (
 
 def run_command(arguments: argparse.Namespace) -> int:
     """Run a scenario and print who was throttled."""
+    path = library.find("scenarios", arguments.scenario)
+    wanted = variants(arguments.settings, arguments.seed)
+    if len(wanted) > 1:
+        return sweep(arguments, path, wanted)
+    [only] = wanted
     plan = make_plan(
-        library.find("scenarios", arguments.scenario),
-        arguments.settings,
-        seed=arguments.seed,
+        path,
+        list(only.settings),
+        seed=only.seed,
         engine=arguments.engine,
         command=arguments.user_command or None,
         line=arguments.line,
@@ -53,7 +56,10 @@ def run_command(arguments: argparse.Namespace) -> int:
     if command is not None:
         command.program()  # a mistyped program is told now, not after the minutes that building a kernel takes
     progress = Progress(len(plan.transfers), output=sys.stderr if arguments.json else sys.stdout)
-    folder, manifest = _carry_out(plan, plan.name, arguments, progress, command)
+    kernel = ENGINES[arguments.engine].prepare(say)
+    # The folder is made after the kernel: a build that fails leaves nothing behind.
+    folder = arguments.output or new_run_folder(plan.name, plan.data["seed"])
+    manifest = carry_out(plan, kernel, folder, arguments, progress, command=command)
     if arguments.json:
         transfers = [
             {key: transfer[key] for key in _TRANSFER_KEYS if key in transfer} for transfer in manifest["transfers"]
@@ -68,27 +74,6 @@ def run_command(arguments: argparse.Namespace) -> int:
     if progress.lost is not None:
         say(f"testbed: {progress.lost}")
     return _status(manifest, int(manifest["certificate"].get("command_status", 0)) or int(progress.lost is not None))
-
-
-def _carry_out(
-    plan: Plan, name: str, arguments: argparse.Namespace, progress: Progress, command: UserCommand | None
-) -> tuple[Path, dict[str, Any]]:
-    """Run a plan in a folder that the user named, or in a new one; return the folder and the manifest."""
-    # The folder is made after the kernel: a build that fails leaves nothing behind.
-    kernel = ENGINES[arguments.engine].prepare(say)
-    folder = arguments.output or new_run_folder(name, plan.data["seed"])
-    with _named(folder):
-        manifest = run_plan(
-            plan,
-            kernel,
-            folder,
-            silence_s=arguments.watchdog,
-            progress=progress.show,
-            command=command,
-            memory_mib=arguments.memory,
-        )
-    progress.clear()
-    return folder, manifest
 
 
 def _user_command(arguments: argparse.Namespace) -> UserCommand | None:
@@ -108,20 +93,6 @@ def _user_command(arguments: argparse.Namespace) -> UserCommand | None:
     return UserCommand(
         arguments.user_command, visible=arguments.show, keyboard=keyboard, stdin=None if keyboard else _input()
     )
-
-
-@contextlib.contextmanager
-def _named(folder: Path) -> Iterator[None]:
-    """Name the run directory of a run that fails, if there is something in it, and leave no empty one."""
-    try:
-        yield
-    except BaseException:
-        with contextlib.suppress(OSError):  # a folder that cannot even be looked at has nothing in it
-            if (folder / "manifest.json").exists():
-                say(f"run directory: {folder}")
-            else:
-                folder.rmdir()  # made for this run, and empty
-        raise
 
 
 def _input() -> int | None:
@@ -144,8 +115,9 @@ def probe_command(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         engine=arguments.engine,
     )
-    name = f"{plan.name}-probe-{arguments.probe}"
-    folder, manifest = _carry_out(plan, name, arguments, Progress(len(plan.transfers)), None)
+    kernel = ENGINES[arguments.engine].prepare(say)
+    folder = arguments.output or new_run_folder(f"{plan.name}-probe-{arguments.probe}", plan.data["seed"])
+    manifest = carry_out(plan, kernel, folder, arguments, Progress(len(plan.transfers)))
     # The findings are read from the run directory, as anybody could later; the guest's answer is not passed beside it.
     result = compare(plan, read_findings(plan, folder))
     if arguments.json:
@@ -164,18 +136,3 @@ def _status(manifest: dict[str, Any], status: int) -> int:
     for problem in manifest["problems"]:
         say(f"invalid run: {problem}")
     return 4
-
-
-def new_run_folder(name: str, seed: int) -> Path:
-    """Make an empty folder for a run, with a name that no other run has."""
-    root = Path("results/runs")
-    number = 1
-    root.mkdir(parents=True, exist_ok=True)
-    while True:
-        folder = root / f"{name}-seed{seed}-{number}"
-        try:
-            folder.mkdir()  # at once, so that no other run takes the name meanwhile
-        except FileExistsError:
-            number += 1
-        else:
-            return folder

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from testbed.engine.kernel import KernelInfo
     from testbed.scenario.plan import Plan
 
-__all__ = ["fingerprint"]
+__all__ = ["fingerprint", "plan_digest"]
 
 _PROGRAMS = ("nginx", "openssl", "curl", "nft")
 _LIBRARIES = ("libssl.so", "libcrypto.so", "libc.so", "libcurl.so")
@@ -41,10 +41,9 @@ def fingerprint(plan: Plan, kernel: KernelInfo) -> dict[str, Any]:
         OSError: a file cannot be read.
         MissingError: the guest's code cannot be made.
     """
-    data = {**plan.data, "topology": {**plan.data["topology"], "file": plan.data["topology"]["name"]}}
     topology = Path(plan.data["topology"]["file"]).read_bytes()
     return {
-        "plan": _digest(json.dumps(data, sort_keys=True).encode()),
+        "plan": plan_digest(plan),
         "topology": _digest(topology),
         "code": guest_code().name,
         "python": platform.python_version(),
@@ -54,6 +53,12 @@ def fingerprint(plan: Plan, kernel: KernelInfo) -> dict[str, Any]:
         "machine": platform.machine(),
         "programs": {name: _digest_of(path) for name, path in _programs()},
     }
+
+
+def plan_digest(plan: Plan) -> str:
+    """A digest of a plan, wherever the file of its topology lies."""
+    data = {**plan.data, "topology": {**plan.data["topology"], "file": plan.data["topology"]["name"]}}
+    return _digest(json.dumps(data, sort_keys=True).encode())
 
 
 def _programs() -> list[tuple[str, str]]:

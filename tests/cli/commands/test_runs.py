@@ -6,22 +6,22 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from testbed.cli.commands import runs
 from tests.cli.program import REPOSITORY, SMALL, TRANSFER_KEYS, command, status
 from tests.records.build import CHECKS, manifest, transfer
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.cli.program import Call
     from tests.conftest import Runner
 
 
 def pretend(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
-    monkeypatch.setattr("testbed.cli.commands.runs.run_plan", lambda *_, **__: manifest(**changes))
+    monkeypatch.setattr("testbed.cli.commands.making.run_plan", lambda *_, **__: manifest(**changes))
 
 
 IN_THREE_MEGABYTES = """
@@ -85,18 +85,6 @@ def test_a_folder_that_cannot_be_used_is_refused_with_the_remedy(
     assert problem in capsys.readouterr().err
     assert [each.name for each in (tmp_path / "full").iterdir()] == ["precious"]
     assert not list(tmp_path.glob("*/.guest"))
-
-
-def test_an_unnamed_run_gets_a_folder_that_is_not_there_yet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "results/runs/a-seed7-1").mkdir(parents=True)
-    assert runs.new_run_folder("a", 7) == Path("results/runs/a-seed7-2")
-
-
-def test_runs_at_once_take_folders_of_their_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    folders = [runs.new_run_folder("a", 7) for _ in range(3)]  # nothing has been written to any of them yet
-    assert len(set(folders)) == 3
 
 
 @pytest.mark.usefixtures("pretended_kernel")

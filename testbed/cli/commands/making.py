@@ -1,0 +1,83 @@
+"""What all commands that make runs share: a plan carried out in a folder."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from testbed.cli.progress import say
+from testbed.engine.run import run_plan
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from testbed.cli.progress import Progress
+    from testbed.engine.kernel import KernelInfo
+    from testbed.engine.prepare.command import UserCommand
+    from testbed.scenario.plan import Plan
+
+__all__ = ["carry_out", "new_run_folder"]
+
+
+def carry_out(
+    plan: Plan,
+    kernel: KernelInfo,
+    folder: Path,
+    arguments: argparse.Namespace,
+    progress: Progress,
+    *,
+    command: UserCommand | None = None,
+) -> dict[str, Any]:
+    """Run a plan in a folder; return the manifest.
+
+    Args:
+        plan: The scenario, resolved.
+        kernel: What a guest runs on.
+        folder: The run directory.
+        arguments: Of the command line: ``watchdog`` and ``memory``.
+        progress: Shows what the guest says.
+        command: The user's, as its caller would run it; None: the plan has none.
+    """
+    with _named(folder):
+        manifest = run_plan(
+            plan,
+            kernel,
+            folder,
+            silence_s=arguments.watchdog,
+            progress=progress.show,
+            command=command,
+            memory_mib=arguments.memory,
+        )
+    progress.clear()
+    return manifest
+
+
+@contextlib.contextmanager
+def _named(folder: Path) -> Iterator[None]:
+    """Name the run directory of a run that fails, if there is something in it, and leave no empty one."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # a folder that cannot even be looked at has nothing in it
+            if (folder / "manifest.json").exists():
+                say(f"run directory: {folder}")
+            else:
+                folder.rmdir()  # made for this run, and empty
+        raise
+
+
+def new_run_folder(name: str, seed: int) -> Path:
+    """Make an empty folder for a run, with a name that no other run has."""
+    root = Path("results/runs")
+    number = 1
+    root.mkdir(parents=True, exist_ok=True)
+    while True:
+        folder = root / f"{name}-seed{seed}-{number}"
+        try:
+            folder.mkdir()  # at once, so that no other run takes the name meanwhile
+        except FileExistsError:
+            number += 1
+        else:
+            return folder

@@ -1,0 +1,146 @@
+"""Many runs of one scenario: ``run`` with several seeds, or with several values of a setting."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+from testbed.cli.commands.making import carry_out, new_run_folder
+from testbed.cli.progress import Progress, say, show
+from testbed.engine.engine import ENGINES
+from testbed.engine.judge.fingerprint import plan_digest
+from testbed.engine.prepare.command import UserCommand
+from testbed.errors import InputError, InvalidRunError, RecordError
+from testbed.records.run import RunDirectory
+from testbed.report.table import format_table
+from testbed.report.tidy import tidy_rows, write_table
+from testbed.scenario.plan import make_plan
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from testbed.records.manifest import Manifest
+    from testbed.scenario.plan import Plan
+    from testbed.scenario.sweep import Variant
+
+__all__ = ["sweep"]
+
+TABLE = "table.csv"
+
+
+class _Planned(NamedTuple):
+    variant: Variant
+    plan: Plan
+    folder: Path
+
+
+def sweep(arguments: argparse.Namespace, path: Path, wanted: Sequence[Variant]) -> int:
+    """Make the runs one after the other, each in a folder of its own, and a tidy table of all of them.
+
+    A run that is there and complete is not made again, so a sweep that was stopped goes on where it was. An invalid run
+    is told, and does not stop the others.
+
+    Args:
+        arguments: Of the command line.
+        path: Of the scenario.
+        wanted: What varies.
+
+    Returns:
+        0, or 4 if a run is invalid.
+
+    Raises:
+        ScenarioError: A variant cannot be planned. All are planned before the first of them runs.
+    """
+    if arguments.terminal:
+        raise InputError("--terminal: a sweep has many runs, and one terminal")
+    plans = [_plan(arguments, path, variant) for variant in wanted]
+    kernel = ENGINES[arguments.engine].prepare(say)
+    folder = arguments.output or new_run_folder(f"{path.stem}-sweep", plans[0].data["seed"])
+    planned = [_Planned(*each, folder / each[0].name) for each in zip(wanted, plans, strict=True)]
+    problems: dict[str, str] = {}
+    for number, each in enumerate(planned, start=1):
+        if _is_complete(each):
+            say(f"testbed: run {number} of {len(planned)}: {each.variant.name} is there already")
+            continue
+        say(f"testbed: run {number} of {len(planned)}: {each.variant.name}")
+        try:
+            command = UserCommand(arguments.user_command, visible=arguments.show) if arguments.user_command else None
+            progress = Progress(len(each.plan.transfers), output=sys.stderr)
+            carry_out(each.plan, kernel, each.folder, arguments, progress, command=command)
+        except (InvalidRunError, RecordError) as error:
+            problems[each.variant.name] = str(error)
+    rows = tidy_rows(each.folder for each in planned if (each.folder / "manifest.json").exists())
+    write_table(rows, "csv", folder / TABLE)
+    problems |= {name: why for name, why in _invalid(planned).items() if name not in problems}
+    if arguments.json:
+        show(json.dumps({"sweep": str(folder), "table": str(folder / TABLE), "problems": problems, "rows": rows}))
+    else:
+        show(_summary(planned))
+        show(f"runs: {folder}; table of all transfers: {folder / TABLE}")
+    for name, why in problems.items():
+        say(f"invalid run: {name}: {why}")
+    return 4 if problems else 0
+
+
+def _plan(arguments: argparse.Namespace, path: Path, variant: Variant) -> Plan:
+    return make_plan(
+        path, list(variant.settings), seed=variant.seed, engine=arguments.engine,
+        command=arguments.user_command or None, line=arguments.line,
+    )  # fmt: skip
+
+
+def _is_complete(planned: _Planned) -> bool:
+    """Whether a run of this very plan is there and has ended. One that died is put aside.
+
+    Raises:
+        InputError: A run of another plan is there.
+        RecordError: Something that is no run is there.
+    """
+    if not planned.folder.exists() or not any(planned.folder.iterdir()):
+        return False
+    manifest = RunDirectory.open(planned.folder).manifest()
+    if manifest.get("state") != "complete":
+        _put_aside(planned.folder)
+        return False
+    if manifest.get("fingerprint", {}).get("plan") != plan_digest(planned.plan):
+        raise InputError(f"{planned.folder}: a run of another plan; choose another folder with -o")
+    return True
+
+
+def _put_aside(folder: Path) -> None:
+    """Keep what a run that died has recorded, under another name."""
+    number = 1
+    while (aside := folder.with_name(f"{folder.name}.incomplete-{number}")).exists():
+        number += 1
+    folder.rename(aside)
+    say(f"testbed: {folder} was not completed; kept as {aside.name}, and made again")
+
+
+def _invalid(planned: Sequence[_Planned]) -> dict[str, str]:
+    """Runs that have ended and must not be scored, and why."""
+    found = {}
+    for each in planned:
+        manifest = _manifest(each)
+        if manifest is not None and manifest.get("valid") is False:
+            found[each.variant.name] = "; ".join(manifest.get("problems", [])) or "it is not complete"
+    return found
+
+
+def _manifest(planned: _Planned) -> Manifest | None:
+    try:
+        return RunDirectory.open(planned.folder).manifest()
+    except RecordError:
+        return None  # it failed before there was anything to write
+
+
+def _summary(planned: Sequence[_Planned]) -> str:
+    """A line a run: how many transfers were completed, and how many were throttled."""
+    rows = []
+    for each in planned:
+        transfers = (_manifest(each) or {}).get("transfers", [])
+        done, throttled = (sum(bool(one[key]) for one in transfers) for key in ("ok", "throttled"))
+        rows.append((each.variant.name, str(len(transfers)), str(done), str(throttled)))
+    return format_table(("run", "transfers", "completed", "throttled"), rows, right=frozenset({1, 2, 3}))

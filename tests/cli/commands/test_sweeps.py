@@ -1,0 +1,100 @@
+"""A sweep makes a run for each seed and value, tells all that went wrong, and goes on where it was stopped."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from testbed.errors import GuestError
+from tests.cli.program import SMALL, command, status
+from tests.records.build import manifest, write_run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from testbed.scenario.plan import Plan
+    from tests.conftest import Runner
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch, pretended_kernel: Path) -> list[tuple[str, int]]:
+    """Runs are pretended; their folders and seeds, in order. Seed 3 is invalid, seed 4 fails."""
+    del pretended_kernel
+    found: list[tuple[str, int]] = []
+
+    def pretend(plan: Plan, _: object, folder: Path, **__: object) -> dict[str, object]:
+        seed = plan.data["seed"]
+        found.append((folder.name, seed))
+        if seed == 4:
+            raise GuestError("the guest crashed")
+        told = manifest(seed=seed)
+        if seed == 3:
+            told |= {"valid": False, "problems": ["the guest was starved"]}
+        write_run(folder).write_manifest(told)
+        return {**told}
+
+    monkeypatch.setattr("testbed.cli.commands.making.run_plan", pretend)
+    return found
+
+
+def test_each_seed_has_a_folder_and_all_are_in_one_table(
+    made: list[tuple[str, int]], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert status("run", "2021-03-10", "--seed", "1-2", "-o", str(tmp_path / "sweep")) == 0
+    assert made == [("seed=1", 1), ("seed=2", 2)]
+    with (tmp_path / "sweep" / "table.csv").open() as file:
+        assert [row["seed"] for row in csv.DictReader(file)] == ["1", "2"]
+    out = capsys.readouterr().out
+    assert "seed=2" in out
+    assert "table of all transfers:" in out
+
+
+def test_values_of_a_setting_are_varied_too(made: list[tuple[str, int]], tmp_path: Path) -> None:
+    arguments = ["--set", "meter=token_bucket|coarse_refill", "--seed", "7", "-o", str(tmp_path / "sweep")]
+    assert status("run", "2021-03-10", *arguments) == 0
+    assert made == [("meter=token_bucket", 7), ("meter=coarse_refill", 7)]
+
+
+def test_a_run_that_fails_or_is_invalid_is_told_and_does_not_stop_the_others(
+    made: list[tuple[str, int]], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert status("run", "2021-03-10", "--seed", "3-5", "-o", str(tmp_path / "sweep"), "--json") == 4
+    assert [seed for _, seed in made] == [3, 4, 5]
+    output = capsys.readouterr()
+    assert json.loads(output.out)["problems"] == {
+        "seed=3": "the guest was starved", "seed=4": "the guest crashed",
+    }  # fmt: skip
+    assert "invalid run: seed=4: the guest crashed" in output.err
+
+
+def test_a_mistake_in_one_variant_is_told_before_anything_runs(
+    made: list[tuple[str, int]], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    arguments = ["--set", "meter=token_bucket|nosuch", "-o", str(tmp_path / "sweep")]
+    assert status("run", "2021-03-10", *arguments) == 2
+    assert made == []
+    assert "meter: expected" in capsys.readouterr().err
+
+
+def test_a_sweep_goes_on_where_it_was_stopped(run_scenario: Runner, tmp_path: Path) -> None:
+    """What is complete is left alone, what died is kept aside and made again, and another plan is refused."""
+    assert callable(run_scenario)  # skips where there is no kernel
+    arguments = ["run", "2021-03-10", *SMALL, "--seed", "1-2", "-o", str(tmp_path / "sweep")]
+    assert command(*arguments).returncode == 0
+    before = (tmp_path / "sweep" / "seed=1" / "manifest.json").read_bytes()
+    died = tmp_path / "sweep" / "seed=2"
+    document = json.loads((died / "manifest.json").read_text())
+    (died / "manifest.json").write_text(json.dumps({**document, "state": "incomplete"}))
+    again = command(*arguments)
+    assert again.returncode == 0
+    assert "seed=1 is there already" in again.stderr
+    assert (tmp_path / "sweep" / "seed=1" / "manifest.json").read_bytes() == before
+    assert (tmp_path / "sweep" / "seed=2.incomplete-1" / "truth.jsonl").exists()
+    other = command(*arguments, "--set", "congestion_control=bbr")
+    assert other.returncode == 2
+    assert "a run of another plan" in other.stderr
+    shutil.rmtree(tmp_path / "sweep")
