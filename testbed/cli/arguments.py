@@ -325,6 +325,10 @@ def _add_kernel(adders: Adders) -> None:
 def _instant(text: str) -> datetime:
     try:
         return parse_instant(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def _seeds(text: str) -> list[int]:
     try:
         return parse_seeds(text)
