@@ -10,12 +10,15 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from testbed.engine.kernel import ensure_kernel, kernel_info
 from testbed.engine.run import run_plan
 from testbed.scenario import library
 from testbed.scenario.plan import make_plan
+
+if TYPE_CHECKING:
+    from testbed.records.messages import Message
 
 RUNS = {"netlink": 5, "stock": 2}
 HOPS = 12
@@ -25,8 +28,8 @@ def build_time(folder: Path, links: str) -> tuple[int, float]:
     """Number of nodes, and wall-clock seconds from the first node to the last value read back."""
     at: dict[str, float] = {}
 
-    def progress(message: dict[str, Any]) -> None:
-        if "what" in message:
+    def progress(message: Message) -> None:
+        if message["kind"] == "progress":
             at.setdefault(message["what"], time.monotonic())
 
     settings = [f"network.parameters.hops={HOPS}", f"network.links={links}", "captures=[]", "recordings=[]"]

@@ -5,6 +5,8 @@ Each reader finds the TCP header, sequence number, flags, payload length and SAC
 on the first packets only, and its time scaled to all: it would take minutes.
 """
 
+# ruff: noqa: PLC0415  a reader is loaded in the process that measures it, so that its memory is its own
+
 from __future__ import annotations
 
 import argparse
@@ -52,21 +54,21 @@ def _record(number: int, payload: int) -> bytes:
 
 def read_here(path: Path, _limit: int) -> int:
     """Read with this package, into flows."""
-    from testbed.capture import read_capture  # noqa: PLC0415
+    from testbed.capture import read_capture
 
     return sum(len(flow) for flow in read_capture(path).flows)
 
 
 def stream_here(path: Path, _limit: int) -> int:
     """Read with this package, a chunk at a time."""
-    from testbed.capture import iter_packets  # noqa: PLC0415
+    from testbed.capture import iter_packets
 
     return sum(len(part) for part in iter_packets(path))
 
 
 def read_dpkt(path: Path, _limit: int) -> int:
     """Read with dpkt."""
-    import dpkt  # noqa: PLC0415
+    import dpkt
 
     count = 0
     with path.open("rb") as file:
@@ -79,9 +81,9 @@ def read_dpkt(path: Path, _limit: int) -> int:
 
 def read_scapy(path: Path, limit: int) -> int:
     """Read the first packets with scapy."""
-    from scapy.layers.inet import TCP  # noqa: PLC0415
-    from scapy.layers.l2 import Ether  # noqa: F401, PLC0415  registers the link type
-    from scapy.utils import PcapReader  # noqa: PLC0415
+    from scapy.layers.inet import TCP
+    from scapy.layers.l2 import Ether  # noqa: F401 - registers the link type
+    from scapy.utils import PcapReader
 
     count = 0
     with PcapReader(str(path)) as reader:

@@ -15,7 +15,7 @@ import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from testbed.detectors.registry import load_detector
 from testbed.detectors.sources.observe import observe
@@ -23,6 +23,10 @@ from testbed.engine.kernel import ensure_kernel, kernel_info
 from testbed.engine.run import run_plan
 from testbed.scenario import library
 from testbed.scenario.plan import make_plan
+
+if TYPE_CHECKING:
+    from testbed.detectors.observation import Observation
+    from testbed.records.manifest import Manifest
 
 SEEDS = (101, 102, 103, 104, 105)
 DETECTORS = (
@@ -51,7 +55,7 @@ action:
 """
 
 
-def _censor(section: str, kind: str, **values: object) -> str:
+def _censor(section: str, kind: str, **values: str) -> str:
     """A profile's YAML without its head."""
     indent = "    " if section is _METER else "  "
     leaves = [f'{indent}{key}: {{value: {value}, grade: assumption, source: ""}}' for key, value in values.items()]
@@ -60,13 +64,13 @@ def _censor(section: str, kind: str, **values: object) -> str:
 
 
 CENSORS = {
-    "shaper": _censor(_METER, "shaper", rate_bps=140_000, burst_bytes=3000, queue_bytes=30_000),
-    "deep-shaper": _censor(_METER, "shaper", rate_bps=400_000, burst_bytes=3000, queue_bytes=120_000),
-    "no-burst": _censor(_METER, "token_bucket", rate_bps=128_000, burst_bytes=3000),
-    "megabit": _censor(_METER, "token_bucket", rate_bps=1_000_000, burst_bytes=30_000),
-    "random-drop": _censor(_METER, "random_pass", pass_share=0.85),
-    "quota": _censor(_METER, "byte_quota", quota_bytes=16_384),
-    "delay": _censor(_ACTION, "delay", directions="[down]", delay_s=2.0),
+    "shaper": _censor(_METER, "shaper", rate="140 kbit/s", burst="3 kB", queue="30 kB"),
+    "deep-shaper": _censor(_METER, "shaper", rate="400 kbit/s", burst="3 kB", queue="120 kB"),
+    "no-burst": _censor(_METER, "token_bucket", rate="128 kbit/s", burst="3 kB"),
+    "megabit": _censor(_METER, "token_bucket", rate="1 Mbit/s", burst="30 kB"),
+    "random-drop": _censor(_METER, "random_pass", pass_share="85 %"),  # noqa: S106 - the packets that pass are no password
+    "quota": _censor(_METER, "byte_quota", quota="16 KiB"),
+    "delay": _censor(_ACTION, "delay", directions="[down]", delay="2 s"),
     "reset": _censor(_ACTION, "reset", reset_to="[inside, outside]"),
     "silence": _censor(_ACTION, "drop", after_packets="[5, 8]"),
 }
@@ -154,11 +158,11 @@ def _written(setting: str, folder: Path) -> str:
     return f"censors.tspu={path}"
 
 
-def _label(manifest: dict[str, Any], line: str) -> bool:
+def _label(manifest: Manifest, line: str) -> bool:
     return any(each["throttled"] for each in manifest["transfers"] if each["line"] == line)
 
 
-def _outcome(detector: str, observation: Any, line: str) -> str:
+def _outcome(detector: str, observation: Observation, line: str) -> str:
     chosen = tuple(each for each in observation.transfers if each.labels["line"] == line)
     return str(load_detector(detector).detect(replace(observation, transfers=chosen)).outcome)
 

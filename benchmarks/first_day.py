@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -29,7 +29,9 @@ from testbed.scenario import library
 from testbed.scenario.plan import make_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+    from testbed.records.messages import Message
 
 QUIET, BUSY = 3, 2
 HEADERS_BYTES = 20 + 32  # IPv4, TCP with timestamps
@@ -42,11 +44,13 @@ class Timed:
         began = time.monotonic()
         self.running_s = self.stopped_s = 0.0
 
-        def progress(message: dict[str, Any]) -> None:
+        def progress(message: Message) -> None:
             now = time.monotonic() - began
-            if message.get("what") == "running":
+            if message["kind"] != "progress":
+                return
+            if message["what"] == "running":
                 self.running_s = now
-            elif message.get("what") == "stopping":
+            elif message["what"] == "stopping":
                 self.stopped_s = now
 
         plan = make_plan(
@@ -104,8 +108,8 @@ def conformance(timed: Timed, direction: str) -> float:
     between = passed[(passed > drops[0]) & (passed < drops[-1])]
     rate = (sent.length[between] + HEADERS_BYTES).sum() * 8 / (sent.times_s[drops[-1]] - sent.times_s[drops[0]])
     box = next(iter(timed.run.plan["boxes"].values()))
-    configured = box["profile"]["meter"]["token_bucket"]["rate_bps"]
-    return float(rate / configured)
+    meters = cast("Mapping[str, Mapping[str, float]]", box["profile"]["meter"])  # each with parameters of its own
+    return float(rate / meters["token_bucket"]["rate_bps"])
 
 
 def rtt_error_s(timed: Timed) -> float:

@@ -6,6 +6,8 @@ same process, one after the other, three times; medians are compared.
     python benchmarks/inspector_speed.py
 """
 
+# ruff: noqa: PLC0415  scapy warns while it loads; main() has that switched off by then
+
 from __future__ import annotations
 
 import statistics
@@ -77,10 +79,10 @@ def names_by_us(packets: list[tuple[int, bytes, Direction]]) -> list[str]:
 
 def names_by_scapy(packets: list[tuple[int, bytes, Direction]]) -> list[str]:
     """Server names, by scapy's TLS layer."""
-    from scapy.layers.inet import IP, TCP  # noqa: PLC0415 - scapy warns while it loads; main() has that switched off
-    from scapy.layers.tls.extensions import TLS_Ext_ServerName  # noqa: PLC0415
-    from scapy.layers.tls.handshake import TLSClientHello  # noqa: PLC0415
-    from scapy.layers.tls.record import TLS  # noqa: PLC0415
+    from scapy.layers.inet import IP, TCP
+    from scapy.layers.tls.extensions import TLS_Ext_ServerName
+    from scapy.layers.tls.handshake import TLSClientHello
+    from scapy.layers.tls.record import TLS
 
     names = []
     for _, data, _ in packets:
@@ -88,7 +90,7 @@ def names_by_scapy(packets: list[tuple[int, bytes, Direction]]) -> list[str]:
         payload = bytes(packet[TCP].payload) if TCP in packet else b""
         if not payload:
             continue
-        hello = TLS(payload).getlayer(TLSClientHello)
+        hello = TLS(payload).getlayer(TLSClientHello)  # type: ignore[no-untyped-call]  # scapy's
         for extension in (hello.ext or []) if hello else []:
             if isinstance(extension, TLS_Ext_ServerName):
                 names += [each.servername.decode() for each in extension.servernames]

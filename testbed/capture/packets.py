@@ -90,8 +90,9 @@ def mix_columns(columns: Iterable[NDArray[np.uint64]]) -> NDArray[np.uint64]:
     """
     mixed: NDArray[np.uint64] = np.zeros(1, np.uint64)
     for column in columns:
-        mixed = (mixed ^ column) * _GOLDEN
-        mixed = mixed ^ (mixed >> _SHIFT)  # multiplying moves differences up only; this brings them down again
+        mixed = mixed ^ column
+        mixed *= _GOLDEN
+        mixed ^= mixed >> _SHIFT  # multiplying moves differences up only; this brings them down again
     return mixed
 
 
