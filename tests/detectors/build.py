@@ -10,6 +10,7 @@ import numpy as np
 from testbed.capture import ACK, PSH, SYN, Flow
 from testbed.detectors import registry
 from testbed.detectors.observation import Direction, Ending, Observation, Role, SpeedTable, Transfer
+from testbed.detectors.sources.captures import transfer_from_flow
 from testbed.detectors.tools.wehe_family import Statistics
 
 if TYPE_CHECKING:
@@ -250,8 +251,6 @@ def _capture(events: list[tuple[float, int, int, int, bool]], arrived: set[int])
 
 def flow_transfer(name: str, flow: Flow, *, role: Role = Role.TARGET, started_s: float = 0.0) -> Transfer:
     """Return a transfer of a sender's capture, with the timeline that its acknowledgements tell."""
-    from testbed.detectors.sources.captures import transfer_from_flow  # noqa: PLC0415
-
     made = transfer_from_flow(flow, name=name, origin_ns=int(flow.t_ns[0]))
     return transfer(
         name,

@@ -133,7 +133,8 @@ rows = st.tuples(
 def test_no_packets_whatever_crash_a_detector(
     tmp_path_factory: pytest.TempPathFactory,
     packets: list[tuple[bool, int, int, int, int, list[tuple[int, int]]]],
-    twice: bool,  # noqa: FBT001  drawn by hypothesis
+    *,
+    twice: bool,
 ) -> None:
     frames = [
         tcp(

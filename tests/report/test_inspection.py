@@ -20,7 +20,7 @@ def inspected(path: Path, *, as_json: bool, told: list[str] | None = None) -> li
 
 
 @pytest.mark.parametrize("as_json", [False, True])
-def test_an_inspection_tells_what_it_left_out(tmp_path: Path, as_json: bool) -> None:  # noqa: FBT001
+def test_an_inspection_tells_what_it_left_out(tmp_path: Path, *, as_json: bool) -> None:
     path = write_capture(tmp_path / "a.pcapng", [frame(1, 0, down=False, seq=0, ip_id=1)])
     damaged = path.read_bytes()
     path.write_bytes(damaged + damaged[damaged.index(b"\x06\0\0\0") :].replace(b"\x08\x00", b"\x08\x06", 1))

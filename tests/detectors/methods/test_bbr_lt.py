@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from testbed.capture import sent_by
-from testbed.detectors.methods.bbr_lt import AckEvent, BbrLtDetector, ack_events, long_term_bandwidth
+from testbed.detectors.methods.bbr_lt import BW_UNIT, AckEvent, BbrLtDetector, _agree, ack_events, long_term_bandwidth
 from testbed.detectors.verdict import Outcome
 from tests.detectors.build import bottleneck_flow, observation, steady
 
@@ -39,7 +39,7 @@ def intervals(*shares: tuple[int, int]) -> list[AckEvent]:
         ([(50, 10), (50, 10)], True),
     ],
 )
-def test_bbrs_rule_wants_two_alike_intervals_with_a_fifth_lost(shares: list[tuple[int, int]], found: bool) -> None:  # noqa: FBT001
+def test_bbrs_rule_wants_two_alike_intervals_with_a_fifth_lost(shares: list[tuple[int, int]], *, found: bool) -> None:
     result = long_term_bandwidth(intervals(*shares), packet_bytes=1448)
     assert (result is not None) == found
 
@@ -92,8 +92,6 @@ def test_time_counts_in_whole_milliseconds() -> None:
 
 @given(st.integers(1, 10**6), st.integers(1, 10**6))
 def test_bandwidths_agree_within_an_eighth_or_four_kilobit(first: int, second: int) -> None:
-    from testbed.detectors.methods.bbr_lt import BW_UNIT, _agree  # noqa: PLC0415
-
     a, b = (BW_UNIT * packets_per_s // 10**6 for packets_per_s in (first, second))
     near = abs(first - second) / second
     apart_bps = abs(first - second) * 1000 * 8

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("at_server", [True, False])
 @pytest.mark.parametrize("up", [True, False])
-def test_a_capture_tells_direction_end_and_times(tmp_path: Path, at_server: bool, up: bool) -> None:  # noqa: FBT001
+def test_a_capture_tells_direction_end_and_times(tmp_path: Path, *, at_server: bool, up: bool) -> None:
     path = write(tmp_path / "one.pcap", connection(at_server=at_server, up=up))
     (found,) = observe([path]).transfers
     assert found.direction is (Direction.UP if up else Direction.DOWN)
@@ -95,7 +95,7 @@ def test_the_same_view_twice_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("with_syn", [True, False])
-def test_first_segments_out_of_order_lose_no_byte(tmp_path: Path, with_syn: bool) -> None:  # noqa: FBT001
+def test_first_segments_out_of_order_lose_no_byte(tmp_path: Path, *, with_syn: bool) -> None:
     packets = connection(at_server=True)
     data = [place for place, item in enumerate(packets) if len(item.frame) > 1000]
     first, second = data[0], data[1]

@@ -32,7 +32,7 @@ def roles(names: dict[str, str | None], *, targets: tuple[str, ...] = (), contro
         (".", "twitter.com", False),
     ],
 )
-def test_names_compare_without_case_and_final_dot(mark: str, server: str, matches: bool) -> None:  # noqa: FBT001
+def test_names_compare_without_case_and_final_dot(mark: str, server: str, *, matches: bool) -> None:
     assert roles({"x": server}, targets=(mark,)) == [Role.TARGET if matches else Role.UNKNOWN]
 
 

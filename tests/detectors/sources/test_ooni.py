@@ -73,7 +73,8 @@ def test_a_handshake_that_failed_tells_the_ending(
     tmp_path: Path,
     failure: str,
     ending: Ending,
-    has_events: bool,  # noqa: FBT001
+    *,
+    has_events: bool,
 ) -> None:
     path = tmp_path / "a.json"
     tls = [handshake(0.1, 0.2, failure=failure, transaction_id=1)]

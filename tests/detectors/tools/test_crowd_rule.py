@@ -17,5 +17,5 @@ from testbed.detectors.tools.crowd_rule import DATA_SET_RULE, PAGE_RULE, RATIO_R
         (RATIO_RULE, 199e3, 398e3, False),
     ],
 )
-def test_crowd_rules_at_their_thresholds(rule: CrowdRule, target: float, control: float, throttled: bool) -> None:  # noqa: FBT001
+def test_crowd_rules_at_their_thresholds(rule: CrowdRule, target: float, control: float, *, throttled: bool) -> None:
     assert rule(np.array([target]), np.array([control])).tolist() == [throttled]
