@@ -69,6 +69,8 @@ class Vantage:
         """Do the transfers in order; return 0."""
         writer = LineWriter(self.output / "measurements.jsonl")
         for number, transfer in enumerate(transfers):
+            if number:
+                time.sleep(transfer.get("pause_s", 0.0))
             self._wait_until(transfer["at_s"])
             self._report("begins", transfer["id"])
             log = TransferLog(writer, transfer=transfer["id"], side="client", start_ns=self.start_ns)

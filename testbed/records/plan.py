@@ -55,6 +55,7 @@ class _Transfer(TypedDict):
         sni: Server name in the hello; None where there is none to be read.
         direction: Which way the bytes go that are counted.
         at_s: It does not begin earlier; 0: as soon as the one before it has ended.
+        pause_s: How long it waits after the one before it has ended.
         timeout_s: Longest wait for anything.
     """
 
@@ -64,6 +65,7 @@ class _Transfer(TypedDict):
     role: str
     direction: Direction
     at_s: float
+    pause_s: NotRequired[float]
     timeout_s: float
 
 

@@ -32,6 +32,7 @@ class Document:
     data: dict[str, Any]
     places: dict[Key, str] = field(default_factory=dict)
     drawn: list[Draw] = field(default_factory=list)
+    sources: dict[str, list[int]] = field(default_factory=dict)  # of a list that was expanded: where each item was
 
     @classmethod
     def load(cls, path: Path) -> Document:
@@ -78,8 +79,15 @@ class Document:
             for index, value in enumerate(node.value):
                 self._note(value, (*key, index))
 
+    def written(self, key: Sequence[str | int]) -> Key:
+        """The key as it was written, of an item that now stands for one of several."""
+        match tuple(key):
+            case (str(listed), int(index), *rest) if listed in self.sources and index < len(self.sources[listed]):
+                return (listed, self.sources[listed][index], *rest)
+        return tuple(key)
+
     def place(self, key: Sequence[str | int]) -> str:
-        """Where a key stands, or the nearest one around it: ``file:line``."""
+        """Where a key stands, or the nearest one around it: ``file:line``. The key is as it was written."""
         known = tuple(key)
         while known and known not in self.places:
             # YAML makes a number of a key that is written as one; places go by what is written.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -22,6 +23,7 @@ from pydantic import (
 from testbed.quantities import parse_duration, parse_size, shown
 from testbed.scenario.document import Document, Key
 from testbed.scenario.draws import draw_values
+from testbed.scenario.expand import PAIRED, REPEATED, expand_pairs, expand_repetitions
 from testbed.scenario.instant import parse_instant
 from testbed.scenario.refusal import in_words, refusal
 from testbed.traffic.evasion import EVASIONS
@@ -29,7 +31,7 @@ from testbed.traffic.evasion import EVASIONS
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Evade", "Fetch", "Line", "Outage", "Recording", "Replay", "Scenario", "load_scenario"]
+__all__ = ["Evade", "Fetch", "Line", "Outage", "Recording", "Replay", "Scenario", "load_scenario", "scenario_schema"]
 
 _LONGEST_NAME = 253  # without the final dot (RFC 1035, section 2.3.4)
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
@@ -131,6 +133,7 @@ class _Measurement(_Strict):
     role: Role
     lines: list[LineName] | None = None
     at: Seconds = 0.0
+    pause: Seconds = 0.0
     timeout: Seconds = Field(default=120.0, gt=0)
 
 
@@ -238,12 +241,30 @@ def load_scenario(path: Path, settings: list[str], *, seed: int | None = None) -
     for setting in settings:
         document.set(setting)
     # Drawn before anything is checked: what comes of a draw is checked like everything that somebody wrote.
-    document.drawn = draw_values(document, seed or _own_seed(document))
+    seed = seed or _own_seed(document)
+    expand_repetitions(document)
+    document.drawn = draw_values(document, seed)
+    expand_pairs(document, seed)
     try:
         return Scenario.model_validate(document.data), document
     except ValidationError as error:
         problems = [(_data_key(each["loc"]), in_words(each, "docs/reference/scenario.md")) for each in error.errors()]
         raise refusal(document, problems) from error
+
+
+def scenario_schema() -> dict[str, object]:
+    """The JSON Schema of scenario files, with what is expanded before a scenario is checked."""
+    schema: dict[str, Any] = Scenario.model_json_schema()
+    kinds = schema["$defs"]
+    for name in ("Fetch", "Replay", "Evade"):
+        kinds[name]["properties"] |= REPEATED
+    pair = copy.deepcopy(kinds["Fetch"])
+    for key in ("fetch", "role"):
+        del pair["properties"][key]
+    pair["properties"] |= PAIRED
+    kinds["Pair"] = pair | {"title": "Pair", "required": ["pair"], "description": "A target and its control."}
+    schema["properties"]["measurements"]["items"]["oneOf"].append({"$ref": "#/$defs/Pair"})
+    return schema
 
 
 def _own_seed(document: Document) -> int:

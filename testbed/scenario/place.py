@@ -30,7 +30,8 @@ class Places:
 
     def error(self, key: Key, text: str) -> ScenarioError:
         """The error that something is wrong at a key."""
-        return ScenarioError(f"{self._document.place(key)}: {'.'.join(map(str, key))}: {text}")
+        written = self._document.written(key)
+        return ScenarioError(f"{self._document.place(written)}: {'.'.join(map(str, written))}: {text}")
 
     def beside(self, name: str) -> str:
         """A path counts from the scenario's file. A name that leads to no file there is left as it is."""

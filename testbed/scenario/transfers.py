@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
 from testbed.scenario.model import Evade, Fetch, Replay
 from testbed.scenario.options import OptionError, read_options
@@ -35,6 +35,7 @@ class _Timing(TypedDict):
     timeout_s: float
     line: str
     role: str
+    pause_s: NotRequired[float]
 
 
 class Transfers:
@@ -118,6 +119,8 @@ class Transfers:
         timing: _Timing = {
             "at_s": measurement.at, "timeout_s": measurement.timeout, "line": line, "role": measurement.role,
         }  # fmt: skip
+        if measurement.pause:
+            timing["pause_s"] = measurement.pause
         head = f"{line}/{index + 1:02}"
         if isinstance(measurement, Fetch):
             self._check_name(("measurements", index, "fetch"), measurement.fetch)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from testbed.cli.progress import show
 from testbed.report.show import show as described
-from testbed.scenario.model import Scenario
+from testbed.scenario.model import scenario_schema
 from testbed.scenario.profile_schema import profile_schema
 
 if TYPE_CHECKING:
@@ -24,6 +24,6 @@ def show_command(arguments: argparse.Namespace) -> int:
 
 def schema_command(arguments: argparse.Namespace) -> int:
     """Print a JSON Schema."""
-    schema = Scenario.model_json_schema() if arguments.kind == "scenario" else profile_schema()
+    schema = scenario_schema() if arguments.kind == "scenario" else profile_schema()
     show(json.dumps(schema, indent=1))
     return 0
