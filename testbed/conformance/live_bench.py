@@ -17,7 +17,7 @@ import shlex
 import socket
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from testbed.errors import CertificateError
 from testbed.guest.captures import CapturePoint, capture
@@ -86,7 +86,7 @@ def bench(
     points = [CapturePoint("inside", box, "eth0"), CapturePoint("outside", box, "eth1")]
     captures = Child("the captures", lambda ready: capture(folder, points, ready))
     wires = {is_inside: _wire(node) for is_inside, node in ends.items()}
-    counters: dict[str, Any] = {"start_ns": start_ns}
+    counters: dict[str, object] = {"start_ns": start_ns}
     live = None
     if kernel == "none":
         live = Child("the box", lambda ready: _run_box(profile, seed, folder, start_ns, ready), box.namespace)

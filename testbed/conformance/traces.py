@@ -30,6 +30,8 @@ NAMES = ("twitter.com", "abs.twimg.com", "t.co", "reddit.com", "throttletwitter.
 _FIRST = (b"", b"", b"", CHANGE_CIPHER_SPEC, b"\xaa" * 99, b"\xaa" * 101, client_hello("example.org"))
 _AFTER = 30
 _SHORT_TTL = 2
+# How many of all hellos are sent in each of these ways. Most are sent in none, so that enough of them are acted on.
+_CUT, _REVERSED, _RECORD_CUT, _PADDED = 0.5, 0.3, 0.2, 0.2
 _AT_A_TIME = 20
 _RAW_IP = 101
 _LITERAL_KINDS = ("exact", "suffix", "substring")
@@ -80,11 +82,11 @@ def draw_recipe(random: Random, names: Sequence[str] = NAMES, *, http_share: flo
     often = random.random
     return Recipe(
         name=random.choice(names),
-        cuts=tuple(sorted(random.sample(range(1, 510), random.choice((1, 1, 2, 5))))) if often() < 0.5 else (),  # noqa: PLR2004
-        is_reversed=often() < 0.3,  # noqa: PLR2004
-        record_cut=random.randrange(1, 500) if often() < 0.2 else 0,  # noqa: PLR2004
+        cuts=tuple(sorted(random.sample(range(1, 510), random.choice((1, 1, 2, 5))))) if often() < _CUT else (),
+        is_reversed=often() < _REVERSED,
+        record_cut=random.randrange(1, 500) if often() < _RECORD_CUT else 0,
         repeated=random.choice((1, 1, 1, 2, 3)),
-        padded_to=random.choice((600, MSS, MSS + 1, 1800)) if often() < 0.2 else 0,  # noqa: PLR2004
+        padded_to=random.choice((600, MSS, MSS + 1, 1800)) if often() < _PADDED else 0,
         ttl=random.choice((64, 64, _SHORT_TTL)),
         first=random.choice(_FIRST),
         opened_from=random.choice((Direction.UP, Direction.UP, Direction.UP, Direction.DOWN)),

@@ -33,7 +33,7 @@ from testbed.middlebox.adapters.nfqueue import LiveBox
 from testbed.middlebox.events import Event, event_to_json
 from testbed.middlebox.profile import Profile
 from testbed.records.clock import iso_time
-from testbed.records.jsonl import LineWriter
+from testbed.records.jsonl import Json, LineWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -157,7 +157,7 @@ class World:
     def _box(self, name: str, box: dict[str, Any], ready: Callable[[], None]) -> dict[str, int]:
         truth = LineWriter(OUTPUT / "truth.jsonl")
         start_ns = self._start_ns
-        community_ids: dict[int, str | None] = {0: None}  # flow 0: fragments, and a whole line
+        community_ids: dict[int, Json] = {0: None}  # flow 0: fragments, and a whole line
 
         def entry(event: Event) -> dict[str, Any]:
             record = event_to_json(event, start_ns=start_ns)

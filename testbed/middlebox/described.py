@@ -7,17 +7,27 @@ taken as it is: a guest starts anew in every run, and has neither pydantic nor t
 
 from __future__ import annotations
 
+import sys
 from dataclasses import fields
 from enum import Enum
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Protocol, Self, get_args, get_origin, get_type_hints, runtime_checkable
+from inspect import get_annotations
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    ClassVar,
+    Protocol,
+    Self,
+    get_args,
+    get_origin,
+    runtime_checkable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from dataclasses import Field
-    from typing import ClassVar
 
-__all__ = ["Builder", "Described", "Problem", "file_key"]
+__all__ = ["Builder", "Described", "Problem", "SchemaHandler", "file_key"]
 
 _UNITS = ("_bps", "_bytes", "_s")
 
@@ -42,12 +52,20 @@ class Builder(Protocol):
         ...
 
 
+class SchemaHandler(Protocol):
+    """What pydantic gives a type that says itself how it is read, as much of it as is asked for here."""
+
+    def generate_schema(self, source: object, /) -> dict[str, object]:
+        """How another type is read."""
+        ...
+
+
 class Described:
     """Base of the dataclasses that a profile is made of."""
 
     __slots__ = ()
     # For pydantic, which reads this attribute of any dataclass.
-    __pydantic_config__ = {"extra": "forbid", "alias_generator": file_key}  # noqa: RUF012 - pydantic wants a dict
+    __pydantic_config__: ClassVar[dict[str, object]] = {"extra": "forbid", "alias_generator": file_key}
 
     if TYPE_CHECKING:
         __dataclass_fields__: ClassVar[dict[str, Field[object]]]
@@ -66,9 +84,18 @@ class Described:
 
 @cache
 def _hints(cls: type) -> dict[str, object]:
-    """The types of the fields. Annotations are text (PEP 563) until somebody asks."""
-    hints = get_type_hints(cls, include_extras=True)
-    return {field.name: hints[field.name] for field in fields(cls)}
+    """The types of the fields. Annotations are text (PEP 563) until somebody asks.
+
+    `typing.get_type_hints` would ask for those of class variables too, some of which type checkers alone can find.
+    """
+    names = {field.name for field in fields(cls)}
+    hints: dict[str, object] = {}
+    for base in reversed(cls.__mro__):
+        known = vars(sys.modules[base.__module__])
+        for name, annotation in get_annotations(base).items():
+            if name in names:
+                hints[name] = eval(annotation, known)  # noqa: S307 - the text stands in our own modules
+    return hints
 
 
 def _built(hint: object, plain: object) -> object:

@@ -8,13 +8,18 @@ Not for: writing files; the run directory does that.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import TYPE_CHECKING
 
 from testbed.middlebox.packet import Direction
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from testbed.records.jsonl import Json
+    from testbed.records.truth import Effect
+
 __all__ = [
     "BlockingStarted",
-    "Effect",
     "Event",
     "FlowForgotten",
     "FlowOpened",
@@ -34,10 +39,6 @@ __all__ = [
 ]
 
 _NS_PER_S = 1_000_000_000
-
-Effect = Literal["slows", "ends", "alters"]
-"""What an action means for a flow that it is done to: slower, over, or changed in what it carries. Only a flow that is
-slowed down is throttled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,7 +229,7 @@ def _snake_case(name: str) -> str:
 
 
 _NAMES: dict[type[Event], str] = {cls: _snake_case(cls.__name__) for cls in _CLASSES}
-_BY_NAME: dict[str, type[Event]] = {name: cls for cls, name in _NAMES.items()}
+_BY_NAME: dict[str, tuple[type[Event], Callable[..., Event]]] = {name: (cls, cls) for cls, name in _NAMES.items()}
 _OWN_FIELDS: dict[type[Event], tuple[str, ...]] = {
     cls: tuple(field.name for field in fields(cls) if field.name not in {"t_ns", "flow"}) for cls in _CLASSES
 }
@@ -239,18 +240,19 @@ def event_name(event: Event) -> str:
     return _NAMES[type(event)]
 
 
-def event_to_json(event: Event, *, start_ns: int = 0) -> dict[str, Any]:
+def event_to_json(event: Event, *, start_ns: int = 0) -> dict[str, Json]:
     """An event as a JSON object.
 
     Args:
-        event: the event.
-        start_ns: the instant, on the clock of the event's ``t_ns``, that is ``t`` = 0.
+        event: The event.
+        start_ns: The instant, on the clock of the event's ``t_ns``, that is ``t`` = 0.
 
     Returns:
-        ``t`` (seconds since ``start_ns``), ``flow``, ``event``, then the event's own fields.
+        ``t`` (seconds since ``start_ns``), ``flow``, ``event``, then the event's own fields: a `TruthRecord` but for
+        what whoever writes the log adds.
     """
     cls = type(event)
-    result: dict[str, Any] = {"t": (event.t_ns - start_ns) / _NS_PER_S, "flow": event.flow, "event": _NAMES[cls]}
+    result: dict[str, Json] = {"t": (event.t_ns - start_ns) / _NS_PER_S, "flow": event.flow, "event": _NAMES[cls]}
     for name in _OWN_FIELDS[cls]:
         value = getattr(event, name)
         if isinstance(value, Direction):
@@ -261,25 +263,29 @@ def event_to_json(event: Event, *, start_ns: int = 0) -> dict[str, Any]:
     return result
 
 
-def event_from_json(record: dict[str, Any], *, start_ns: int = 0) -> Event:
+def event_from_json(record: Mapping[str, object], *, start_ns: int = 0) -> Event:
     """The event that `event_to_json` wrote. Keys it does not know (``wall``, ``community_id``) are left to the reader.
 
     Args:
-        record: one object of the log.
-        start_ns: as given to `event_to_json`. Nanoseconds survive for 26 days after it (2**51 ns).
+        record: One object of the log.
+        start_ns: As given to `event_to_json`. Nanoseconds survive for 26 days after it (2**51 ns).
 
     Raises:
-        ValueError: the object is no event, or lacks a field.
+        ValueError: The object is no event, or lacks a field.
     """
-    cls = _BY_NAME.get(record.get("event", ""))
-    if cls is None:
+    found = _BY_NAME.get(str(record.get("event")))
+    if found is None:
         raise ValueError(f"unknown event {record.get('event')!r}; expected one of {', '.join(_BY_NAME)}")
+    cls, make = found
     try:
         values = {name: record[name] for name in _OWN_FIELDS[cls]}
         if "direction" in values:
             values["direction"] = Direction(values["direction"])
         if "data" in values:
-            values["data"] = bytes.fromhex(values["data"])
-        return cls(t_ns=start_ns + round(record["t"] * _NS_PER_S), flow=record["flow"], **values)
+            values["data"] = bytes.fromhex(str(values["data"]))
+        t_s = record["t"]
+        if isinstance(t_s, int | float):
+            return make(t_ns=start_ns + round(t_s * _NS_PER_S), flow=record["flow"], **values)
     except KeyError as error:
         raise ValueError(f"event {record['event']} lacks the field {error.args[0]!r}") from error
+    raise ValueError(f"event {record['event']}: expected seconds as t, got {t_s!r}")

@@ -283,7 +283,7 @@ class Inspector:
             return "exempt"
         match = self._rules.match_address(flow.key.outside)
         if match is not None:
-            self._act(flow, packet, now_ns, match, None, events)
+            events += self._act(flow, packet, now_ns, match, None)
         return None
 
     def _reader(self, protocol: int) -> Reader:
@@ -334,7 +334,7 @@ class Inspector:
             return
         match = self._match(flow, packet, reading, name)
         if match is not None:
-            self._act(flow, packet, now_ns, match, name, events)
+            events += self._act(flow, packet, now_ns, match, name)
             return
         flow.inspections_left -= 1
         if reading.result is Outcome.NOT_THIS and len(packet.payload) >= self._profile.inspection.give_up_bytes:
@@ -362,11 +362,9 @@ class Inspector:
             match = self._rules.match_address(flow.key.outside)
         return match or self._rules.match_protocol(reading.protocol)
 
-    def _act(  # noqa: PLR0917 - private, and all of one packet
-        self, flow: Flow, packet: Packet, now_ns: int, match: Match, name: str | None, events: list[Event]
-    ) -> None:
+    def _act(self, flow: Flow, packet: Packet, now_ns: int, match: Match, name: str | None) -> list[Event]:
         """Begin what the profile does to flows that match."""
-        events.append(RuleMatched(t_ns=now_ns, flow=flow.id, rule=match.rule, pattern=match.pattern, sni=name))
+        events: list[Event] = [RuleMatched(t_ns=now_ns, flow=flow.id, rule=match.rule, pattern=match.pattern, sni=name)]
         flow.treatment = self._enforcement.treatment(flow.key.inside, flow.opened_ns, now_ns)
         events += flow.treatment.start(flow.id, packet, now_ns)
         if self._residual_ns is not None:
@@ -374,6 +372,7 @@ class Inspector:
             self._flows.set_timeout(flow, self._residual_ns)
         flow.overlooked = None  # found, whatever else was there
         self._end(flow, now_ns, "matched", events)
+        return events
 
     def _end(self, flow: Flow, now_ns: int, reason: str, events: list[Event]) -> None:
         flow.inspections_left = 0

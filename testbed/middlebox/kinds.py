@@ -14,6 +14,8 @@ from testbed.middlebox.described import Described
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from testbed.middlebox.described import SchemaHandler
+
 __all__ = ["Kinds"]
 
 T = TypeVar("T", bound=Described)
@@ -72,10 +74,10 @@ class Kinds(Generic[T]):
             raise TypeError(f"expected a mapping with a kind, got {plain!r}")
         return self._classes[plain["kind"]].from_dict(plain)
 
-    def __get_pydantic_core_schema__(self, source: object, handler: object) -> dict[str, object]:
+    def __get_pydantic_core_schema__(self, source: object, handler: SchemaHandler) -> dict[str, object]:
         """Tell pydantic to take the class that ``kind`` names, and to give it the other keys."""
         del source
-        make = handler.generate_schema  # type: ignore[attr-defined]
+        make = handler.generate_schema
         choices = {
             kind: {
                 "type": "function-before",

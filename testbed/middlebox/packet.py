@@ -12,7 +12,23 @@ from socket import AF_INET6, inet_ntop
 from struct import Struct
 from typing import NamedTuple
 
-__all__ = ["ACK", "FIN", "PSH", "RST", "SYN", "TCP", "UDP", "Direction", "FlowKey", "Packet", "address_text"]
+__all__ = [
+    "ACK",
+    "FIN",
+    "IPV4",
+    "IPV6",
+    "PSH",
+    "RST",
+    "SYN",
+    "TCP",
+    "UDP",
+    "Direction",
+    "FlowKey",
+    "Packet",
+    "address_text",
+]
+
+IPV4, IPV6 = 4, 6
 
 ICMP = 1
 TCP = 6
@@ -29,6 +45,7 @@ _IPV6 = Struct("!IHBB16s16s")
 _TCP = Struct("!HHIIBBH")
 _UDP = Struct("!HHH")
 
+_IPV4_ADDRESS = 4
 _IPV4_HEADER = 20
 _IPV6_HEADER = 40
 _TCP_HEADER = 20
@@ -138,23 +155,23 @@ class Packet(NamedTuple):
         """
         data = bytes(data)
         version = data[0] >> 4 if data else 0
-        if version == 4:  # noqa: PLR2004 - the IP version is its own name
+        if version == IPV4:
             return _parse_ipv4(data, direction)
-        if version == 6:  # noqa: PLR2004
+        if version == IPV6:
             return _parse_ipv6(data, direction)
         return _unreadable(data, direction, version, "empty" if not data else "IP version")
 
 
 def address_text(packed: bytes) -> str:
     """A packed IPv4 or IPv6 address as people write it; empty for no address."""
-    if len(packed) == 4:  # noqa: PLR2004 - bytes of an IPv4 address
+    if len(packed) == _IPV4_ADDRESS:
         return "{}.{}.{}.{}".format(*packed)
     return inet_ntop(AF_INET6, packed) if packed else ""
 
 
 def _parse_ipv4(data: bytes, direction: Direction) -> Packet:
     if len(data) < _IPV4_HEADER:
-        return _unreadable(data, direction, 4, "IP header cut short")
+        return _unreadable(data, direction, IPV4, "IP header cut short")
     first, _, length, ip_id, fragment, ttl, protocol, _, src, dst = _IPV4.unpack_from(data)
     start = (first & 0x0F) * 4
     malformed = None
@@ -163,14 +180,14 @@ def _parse_ipv4(data: bytes, direction: Direction) -> Packet:
     elif length > len(data):
         malformed = "IP length beyond the data"
     return _parse_transport(
-        data, direction, 4, protocol, src, dst, ttl, ip_id, length, start,
-        (fragment & 0x1FFF) * 8, bool(fragment & 0x2000), malformed,
+        data, direction, IPV4, protocol, src, dst, ttl, ip_id, length, start,
+        (fragment & 0x1FFF) * 8, malformed, more_fragments=bool(fragment & 0x2000),
     )  # fmt: skip
 
 
 def _parse_ipv6(data: bytes, direction: Direction) -> Packet:
     if len(data) < _IPV6_HEADER:
-        return _unreadable(data, direction, 6, "IP header cut short")
+        return _unreadable(data, direction, IPV6, "IP header cut short")
     _, payload_length, protocol, ttl, src, dst = _IPV6.unpack_from(data)
     length = _IPV6_HEADER + payload_length
     malformed = "IP length beyond the data" if length > len(data) else None
@@ -195,7 +212,7 @@ def _parse_ipv6(data: bytes, direction: Direction) -> Packet:
     if start > length:
         malformed = malformed or "IPv6 extension header length"
     return _parse_transport(
-        data, direction, 6, protocol, src, dst, ttl, ip_id, length, start, offset, more, malformed
+        data, direction, IPV6, protocol, src, dst, ttl, ip_id, length, start, offset, malformed, more_fragments=more
     )  # fmt: skip
 
 
@@ -211,8 +228,9 @@ def _parse_transport(  # noqa: PLR0917 - positional for speed: one call for ever
     length: int,
     start: int,
     fragment_offset: int,
-    more_fragments: bool,  # noqa: FBT001
     malformed: str | None,
+    *,
+    more_fragments: bool,
 ) -> Packet:
     sport = dport = flags = seq = ack = window = 0
     body = start
@@ -250,5 +268,5 @@ def _parse_transport(  # noqa: PLR0917 - positional for speed: one call for ever
 def _unreadable(data: bytes, direction: Direction, version: int, reason: str) -> Packet:
     return Packet(
         direction, version, 0, b"", b"", 0, 0, 0, 0, 0, 0, 0, 0, len(data), b"", 0, 0,
-        False, reason, len(data), data,  # noqa: FBT003 - a field of a tuple
+        more_fragments=False, malformed=reason, body_offset=len(data), data=data,
     )  # fmt: skip

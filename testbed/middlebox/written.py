@@ -69,7 +69,8 @@ def whole(least: int, most: int) -> Written:
 
 def size(least: int, most: int = _MOST_BYTES) -> Written:
     """A size with its unit, within its bounds."""
-    return _within(parse_size, least, most, f"a size from {least} B to {most} B", "string", "a size, such as 16 KiB")
+    wanted = f"a size from {least} B to {most} B"
+    return _within(parse_size, least=least, most=most, wanted=wanted, about="a size, such as 16 KiB")
 
 
 def text(longest: int | None = None) -> Written:
@@ -89,9 +90,7 @@ def text(longest: int | None = None) -> Written:
     return Written(read, {"type": "string", "minLength": 1})
 
 
-def _within(  # noqa: PLR0917 - private
-    read_it: Callable[[object], float], least: float, most: float, wanted: str, json_type: object, about: str
-) -> Written:
+def _within(read_it: Callable[[object], float], *, least: float, most: float, wanted: str, about: str) -> Written:
     """A quantity between two bounds."""
 
     def read(written: object) -> float:
@@ -100,7 +99,7 @@ def _within(  # noqa: PLR0917 - private
             raise ValueError(f"expected {wanted}, got {shown(written)}")
         return value
 
-    return Written(read, {"type": json_type, "description": about})
+    return Written(read, {"type": "string", "description": about})
 
 
 def _read_rate(written: object) -> int:
@@ -139,9 +138,9 @@ def _read_words(written: object, known: tuple[str, ...], *, may_be_empty: bool) 
 
 
 def _items(written: object, wanted: str) -> list[object]:
-    if not isinstance(written, list | tuple):
-        raise ValueError(f"expected a list, {wanted}, got {shown(written)}")  # noqa: TRY004 - as all bad input
-    return list(written)
+    if isinstance(written, list | tuple):
+        return list(written)
+    raise ValueError(f"expected a list, {wanted}, got {shown(written)}")
 
 
 def _is_whole(written: object) -> TypeGuard[int]:
@@ -161,8 +160,8 @@ Directions = Annotated[frozenset[Direction], Written(_read_directions, _words_sc
 Seconds = Annotated[
     float,
     _within(
-        parse_duration, _SHORTEST_S, _LONGEST_S, "a duration from '1 us' to '365 d'", "string",
-        "a duration with its unit, such as 10 min",
+        parse_duration, least=_SHORTEST_S, most=_LONGEST_S, wanted="a duration from '1 us' to '365 d'",
+        about="a duration with its unit, such as 10 min",
     ),
 ]  # fmt: skip
 """A duration that a live box can honour: seconds."""
@@ -170,8 +169,8 @@ Seconds = Annotated[
 TcRate = Annotated[
     int,
     _within(
-        _read_rate, _BITS, _MOST_BPS, "a rate from '8 bit/s' to '32 Gbit/s'", "string",
-        "a rate with its unit, such as 140 kbit/s",
+        _read_rate, least=_BITS, most=_MOST_BPS, wanted="a rate from '8 bit/s' to '32 Gbit/s'",
+        about="a rate with its unit, such as 140 kbit/s",
     ),
 ]  # fmt: skip
 """A rate that tc can hold: bits per second, a multiple of 8."""

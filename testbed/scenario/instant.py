@@ -29,9 +29,9 @@ def parse_instant(value: object) -> datetime:
             raise ValueError(f"expected an instant such as 2021-03-10T09:00Z, got {shown(value)}") from error
     if isinstance(value, date) and not isinstance(value, datetime):
         value = datetime(value.year, value.month, value.day, tzinfo=UTC)
-    if not isinstance(value, datetime):
-        raise ValueError(f"expected an instant such as 2021-03-10T09:00Z, got {shown(value)}")  # noqa: TRY004 - one error for all bad input
-    instant = value.replace(tzinfo=value.tzinfo or UTC)
-    if not _FIRST_INSTANT <= instant < _LAST_INSTANT:
+    if isinstance(value, datetime):
+        instant = value.replace(tzinfo=value.tzinfo or UTC)
+        if _FIRST_INSTANT <= instant < _LAST_INSTANT:
+            return instant.astimezone(UTC)
         raise ValueError(f"expected an instant from {_FIRST_INSTANT:%Y} to {_LAST_INSTANT:%Y}, got {value}")
-    return instant.astimezone(UTC)
+    raise ValueError(f"expected an instant such as 2021-03-10T09:00Z, got {shown(value)}")

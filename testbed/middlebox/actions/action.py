@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 from testbed.middlebox.described import Described
-from testbed.middlebox.events import BlockingStarted, Effect, ThrottlingStarted
+from testbed.middlebox.events import BlockingStarted, ThrottlingStarted
 from testbed.middlebox.packet import Direction
 from testbed.middlebox.packet_events import packet_dropped
 from testbed.middlebox.written import Directions, Seconds
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from testbed.middlebox.packet import Packet
     from testbed.middlebox.profile.metering import MeterChoice
     from testbed.middlebox.profile.model import Profile
+    from testbed.records.truth import Effect
 
 __all__ = ["Action", "Blocking", "Treatment", "throttling_started"]
 
@@ -51,7 +52,6 @@ class Action(Described):
 
     Attributes:
         kind: Its name in profiles; the module is called so too.
-        effect: What it means for a flow. Labels are made of it.
         needs_meter: Whether the profile has to describe a meter. If not, it must not.
         needs_tcp: Whether it means nothing over UDP.
         is_metering: Whether it does nothing but meter from the match on, so that the kernel may do it.
@@ -62,7 +62,6 @@ class Action(Described):
     """
 
     kind: ClassVar[str]
-    effect: ClassVar[Effect]
     needs_meter: ClassVar[bool] = False
     needs_tcp: ClassVar[bool] = False
     is_metering: ClassVar[bool] = False
@@ -71,6 +70,11 @@ class Action(Described):
     scope: Literal["flow", "subscriber", "line"]
     trigger_packet: Literal["passes", "dropped"]
     residual_s: Seconds | None = None
+
+    @property
+    def effect(self) -> Effect:
+        """What it means for a flow. Every action says it: labels are made of it."""
+        raise NotImplementedError
 
     def to_dict(self) -> dict[str, object]:
         """Plain JSON, with the kind, by which the class is found again."""

@@ -10,10 +10,11 @@ from testbed.middlebox.packet_events import packet_dropped
 from testbed.middlebox.written import PacketRange
 
 if TYPE_CHECKING:
-    from testbed.middlebox.events import Effect, Event
+    from testbed.middlebox.events import Event
     from testbed.middlebox.meters import Beginning
     from testbed.middlebox.packet import Packet
     from testbed.middlebox.profile.metering import MeterChoice
+    from testbed.records.truth import Effect
 
 __all__ = ["Drop", "Dropping"]
 

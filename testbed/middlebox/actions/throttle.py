@@ -10,10 +10,11 @@ from testbed.middlebox.packet import Direction
 from testbed.middlebox.packet_events import packet_delayed, packet_dropped
 
 if TYPE_CHECKING:
-    from testbed.middlebox.events import Effect, Event
+    from testbed.middlebox.events import Event
     from testbed.middlebox.meters import Beginning, Meter
     from testbed.middlebox.packet import Packet
     from testbed.middlebox.profile.metering import MeterChoice
+    from testbed.records.truth import Effect
 
 __all__ = ["Metered", "Throttle"]
 

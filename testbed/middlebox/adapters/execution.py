@@ -43,35 +43,53 @@ _PROTOCOLS = {"tcp": TCP, "udp": UDP}
 class Kernel(Protocol):
     """What the kernel does on the box's behalf; `dataplane.Dataplane` is one."""
 
-    def let_pass(self, flow: int, key: FlowKey, *, without_flags: int) -> None: ...  # noqa: D102 - as there
+    def let_pass(self, flow: int, key: FlowKey, *, without_flags: int) -> None:
+        """Keep a flow and let it pass, but for TCP packets that have one of the flags."""
+        ...
 
-    def police(  # noqa: D102
-        self, flow: int, key: FlowKey, spec: TokenBucketSpec, directions: frozenset[Direction]
-    ) -> None: ...
+    def police(self, flow: int, key: FlowKey, spec: TokenBucketSpec, directions: frozenset[Direction]) -> None:
+        """Keep a flow and police it; each direction has its own bucket."""
+        ...
 
-    def holds(self, flow: int) -> bool: ...  # noqa: D102
+    def holds(self, flow: int) -> bool:
+        """Whether a flow is in the kernel's hands."""
+        ...
 
-    def polices(self, flow: int) -> bool: ...  # noqa: D102
+    def polices(self, flow: int) -> bool:
+        """Whether the kernel meters a flow."""
+        ...
 
-    def idle_s(self, flow: int) -> float | None: ...  # noqa: D102
+    def idle_s(self, flow: int) -> float | None:
+        """Seconds since the kernel last saw a packet of the flow; None if it saw none."""
+        ...
 
-    def forget(self, flow: int) -> None: ...  # noqa: D102
+    def forget(self, flow: int) -> None:
+        """Let the flow's packets come to the box again."""
+        ...
 
 
 class Outlet(Protocol):
     """Where the box's own datagrams go; `wires.Wires` is one."""
 
-    def send(self, direction: Direction, data: bytes) -> None: ...  # noqa: D102
+    def send(self, direction: Direction, data: bytes) -> None:
+        """Put a datagram on the wire."""
+        ...
 
 
 class Queued(Protocol):
     """What NFQUEUE hands out, as much of it as is needed here."""
 
-    def accept(self) -> None: ...  # noqa: D102
+    def accept(self) -> None:
+        """Let the packet go on."""
+        ...
 
-    def drop(self) -> None: ...  # noqa: D102
+    def drop(self) -> None:
+        """Do not let it go on."""
+        ...
 
-    def set_payload(self, data: bytes) -> None: ...  # noqa: D102
+    def set_payload(self, data: bytes) -> None:
+        """Put another datagram in its place, before the verdict."""
+        ...
 
 
 class Execution:

@@ -14,14 +14,14 @@ import struct
 import time
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 import netfilterqueue
 
 from testbed.errors import GuestError, TestbedError
 from testbed.middlebox.adapters.alarm import Alarm
 from testbed.middlebox.adapters.dataplane import DROP_PORTS, Dataplane
-from testbed.middlebox.adapters.execution import Execution
+from testbed.middlebox.adapters.execution import Execution, Queued
 from testbed.middlebox.adapters.ruleset import MARKS, rules
 from testbed.middlebox.adapters.wires import Wires
 from testbed.middlebox.packet import Direction, Packet
@@ -44,6 +44,22 @@ _DIRECTION_OF_MARK = {mark: direction for direction, mark in MARKS.items()}
 _NS_PER_S = 1_000_000_000
 _US_PER_S = 1_000_000
 _NS_PER_US = 1000
+
+
+class _QueuedPacket(Queued, Protocol):
+    """What NFQUEUE hands out, with what it tells of the packet."""
+
+    def get_mark(self) -> int:
+        """The packet's mark."""
+        ...
+
+    def get_payload(self) -> bytes:
+        """The datagram."""
+        ...
+
+    def get_timestamp(self) -> float:
+        """When the kernel got it: seconds since 1970, in steps of a microsecond."""
+        ...
 
 
 class LiveBox:
@@ -141,8 +157,8 @@ class LiveBox:
     def _stop(self, *_: object) -> None:
         self._stopping = True
 
-    def _on_queued(self, queued: Any) -> None:
-        """Take a packet of the queue. What goes wrong is kept for `_work`: the library is no way for exceptions."""
+    def _on_queued(self, queued: _QueuedPacket) -> None:
+        """Take a packet of the queue. What goes wrong is kept for `_work`: the library lets no exception through."""
         if self._failure is not None:
             return
         try:
@@ -183,7 +199,7 @@ def _tap(name: str) -> socket.socket:
     tap.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
     tap.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
     tap.bind((name, _ETH_P_ALL))
-    tap.setblocking(False)  # noqa: FBT003 - the socket module's
+    tap.settimeout(0)  # does not block
     return tap
 
 

@@ -212,7 +212,9 @@ class Sides:
                 self._leave_out(f"between two addresses {'inside' if from_inside else 'outside'}")
                 return None
             return Direction.UP if from_inside else Direction.DOWN
-        direction = _by_one_address(from_inside, to_inside) or _by_handshake(packet) or _by_port(packet)
+        direction = (
+            _by_one_address(from_inside=from_inside, to_inside=to_inside) or _by_handshake(packet) or _by_port(packet)
+        )
         if direction is None:
             self._refuse(packet, number, is_followed=is_followed)
             return None
@@ -271,7 +273,7 @@ class Sides:
         return False if address in self._outside else None
 
 
-def _by_one_address(from_inside: bool | None, to_inside: bool | None) -> Direction | None:  # noqa: FBT001
+def _by_one_address(*, from_inside: bool | None, to_inside: bool | None) -> Direction | None:
     if from_inside is None and to_inside is None:
         return None
     return Direction.UP if from_inside or to_inside is False else Direction.DOWN

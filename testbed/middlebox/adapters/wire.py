@@ -10,7 +10,7 @@ from __future__ import annotations
 from struct import pack_into
 from typing import TYPE_CHECKING
 
-from testbed.middlebox.packet import FIN, PSH, SYN, TCP, UDP, Direction, Packet
+from testbed.middlebox.packet import FIN, IPV4, IPV6, PSH, SYN, TCP, UDP, Direction, Packet
 from testbed.records.link_layer import inner_datagram
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ _LONGEST_DATAGRAM = 0xFFFF
 _ETHERNET_DATAGRAM = 1500  # RFC 894: longer ones were not on an ordinary link
 _HOP_BY_HOP, _JUMBO = 0, 0xC2  # RFC 2675
 _CWR = 0x80
-_OPTION_END, _OPTION_NOP, _OPTION_MSS = 0, 1, 2
+_OPTION_END, _OPTION_NOP, _OPTION_MSS = 0, 1, 2  # RFC 9293, section 3.2
+_OPTION_MSS_LENGTH = 4
 _MOST_CONNECTIONS = 1 << 17  # whose segment size is remembered
 _COPY_NS = 1_000_000  # no retransmission follows so soon
 _MOST_RECENT = 4096
@@ -105,9 +106,9 @@ class Wire:
         bare acknowledgements of IPv6 may well be equal.
         """
         version = data[0] >> 4 if len(data) >= _IPV6_HEADER else 0
-        if version == 4 and data[4:6] != b"\0\0":  # noqa: PLR2004 - IP version
+        if version == IPV4 and data[4:6] != b"\0\0":
             name = (data[:8] + data[9:10], data[12:])
-        elif version == 6 and len(data) >= _IDENTIFIABLE:  # noqa: PLR2004
+        elif version == IPV6 and len(data) >= _IDENTIFIABLE:
             name = (data[:7], data[8:])
         else:
             return False
@@ -157,12 +158,12 @@ def _sized(data: bytes, length: int) -> tuple[bytes, int]:
     """
     version = data[0] >> 4 if data else 0
     fixed = bytearray(data)
-    if version == 4 and len(data) >= _IPV4_HEADER:  # noqa: PLR2004 - IP version
+    if version == IPV4 and len(data) >= _IPV4_HEADER:
         if data[2:4] != b"\0\0":
             return data, int.from_bytes(data[2:4])
         if length <= _LONGEST_DATAGRAM:
             pack_into("!H", fixed, 2, length)
-    elif version == 6 and len(data) >= _IPV6_HEADER:  # noqa: PLR2004
+    elif version == IPV6 and len(data) >= _IPV6_HEADER:
         if data[4:6] != b"\0\0" or length <= _IPV6_HEADER:
             return data, _IPV6_HEADER + int.from_bytes(data[4:6])
         if data[6] == _HOP_BY_HOP and len(data) >= _IPV6_HEADER + 8 and data[_IPV6_HEADER + 2] == _JUMBO:
@@ -178,7 +179,7 @@ def _parse(data: bytes, total: int) -> Packet:
     """A datagram of ``total`` bytes as a packet, also where its length field cannot say so."""
     if total <= _LONGEST_DATAGRAM or not data:
         return Packet.parse(data, Direction.UP)
-    is_v4 = data[0] >> 4 == 4  # noqa: PLR2004 - IP version
+    is_v4 = data[0] >> 4 == IPV4
     head = bytearray(data[:_LONGEST_DATAGRAM])
     pack_into("!H", head, 2 if is_v4 else 4, len(head) - (0 if is_v4 else _IPV6_HEADER))
     packet = Packet.parse(bytes(head), Direction.UP)
@@ -194,8 +195,9 @@ def _announced_size(packet: Packet) -> int:
         if packet.data[at] == _OPTION_NOP:
             at += 1
             continue
-        if packet.data[at] == _OPTION_MSS and packet.data[at + 1] == 4 and at + 4 <= len(packet.data):  # noqa: PLR2004
-            return int.from_bytes(packet.data[at + 2 : at + 4])
+        is_size = packet.data[at] == _OPTION_MSS and packet.data[at + 1] == _OPTION_MSS_LENGTH
+        if is_size and at + _OPTION_MSS_LENGTH <= len(packet.data):
+            return int.from_bytes(packet.data[at + 2 : at + _OPTION_MSS_LENGTH])
         at += max(packet.data[at + 1], 2)
     return 0
 
@@ -214,7 +216,7 @@ def _cut(packet: Packet, size: int) -> list[Packet]:
             flags &= ~(FIN | PSH)
         if number:
             flags &= ~_CWR
-        if packet.version == 4:  # noqa: PLR2004 - IP version
+        if packet.version == IPV4:
             pack_into("!HH", head, 2, len(header) + len(part), (packet.ip_id + number) & 0xFFFF)
         else:
             pack_into("!H", head, 4, len(header) + len(part) - _IPV6_HEADER)

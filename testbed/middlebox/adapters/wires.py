@@ -72,5 +72,5 @@ def _socket(name: str, protocol: int) -> socket.socket:
     # No IP layer stands between here and the wire: what a link delays still counts as unsent.
     wire.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, _SEND_BYTES)
     wire.bind((name, protocol))
-    wire.setblocking(False)  # noqa: FBT003 - the socket module's
+    wire.settimeout(0)  # does not block
     return wire

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from testbed.middlebox.described import Problem
-    from testbed.middlebox.events import Effect
     from testbed.middlebox.meters.meter import Beginning
     from testbed.middlebox.profile.metering import MeterChoice
+    from testbed.records.truth import Effect
 
 __all__ = ["ByteQuota", "ByteQuotaSpec"]
 

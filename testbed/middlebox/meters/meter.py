@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from random import Random
 
     from testbed.middlebox.described import Problem
-    from testbed.middlebox.events import Effect
     from testbed.middlebox.meters.token_bucket import TokenBucketSpec
     from testbed.middlebox.profile.metering import MeterChoice
+    from testbed.records.truth import Effect
 
 __all__ = ["Beginning", "Meter", "MeterSpec", "Policer"]
 

@@ -11,8 +11,8 @@ from testbed.quantities import Share
 if TYPE_CHECKING:
     from random import Random
 
-    from testbed.middlebox.events import Effect
     from testbed.middlebox.meters.meter import Beginning
+    from testbed.records.truth import Effect
 
 __all__ = ["RandomPass", "RandomPassSpec"]
 

@@ -12,7 +12,7 @@ from testbed.middlebox.meters.meter import MeterSpec
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from testbed.middlebox.described import Problem
+    from testbed.middlebox.described import Problem, SchemaHandler
     from testbed.middlebox.packet import Packet
 
 __all__ = ["LENGTHS", "MeterChoice"]
@@ -76,10 +76,10 @@ class MeterChoice(Described):
         }
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: object, handler: object) -> dict[str, object]:
+    def __get_pydantic_core_schema__(cls, source: object, handler: SchemaHandler) -> dict[str, object]:
         """Tell pydantic the keys: ``kind``, ``counts``, and one for each meter that there is."""
         del source
-        make = handler.generate_schema  # type: ignore[attr-defined]
+        make = handler.generate_schema
         keys = {"kind": _one_of(METERS), "counts": _one_of(LENGTHS)}
         fields = {key: {"type": "typed-dict-field", "required": True, "schema": schema} for key, schema in keys.items()}
         for kind in METERS:

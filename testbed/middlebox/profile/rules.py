@@ -19,6 +19,8 @@ from testbed.quantities import Written, shown
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from testbed.middlebox.described import SchemaHandler
+
 __all__ = ["NAME_KINDS", "RULE_KINDS", "Match", "Rule", "RuleSet"]
 
 NAME_KINDS = ("exact", "suffix", "substring", "regex")
@@ -49,10 +51,10 @@ class Rule(Described):
         return {"id": self.id, self.kind: list(self.patterns)}
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: object, handler: object) -> dict[str, object]:
+    def __get_pydantic_core_schema__(cls, source: object, handler: SchemaHandler) -> dict[str, object]:
         """Tell pydantic the keys: ``id``, and one for each kind, of which a rule has exactly one."""
         del source
-        make = handler.generate_schema  # type: ignore[attr-defined]
+        make = handler.generate_schema
         keys = {"id": Text, **{kind: Annotated[object, _patterns(kind)] for kind in RULE_KINDS}}
         fields = {
             key: {"type": "typed-dict-field", "required": key == "id", "schema": make(hint)}

@@ -16,7 +16,7 @@ from testbed.middlebox.recognise import tls
 from testbed.middlebox.recognise.result import Hello, Outcome, Result
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 __all__ = [
     "VERSIONS", "InitialKeys", "QuicReader", "client_keys", "initial_version", "load_ciphers", "recognise_version1",
@@ -27,6 +27,9 @@ _BLOCKED_BYTES = 1001
 
 _LONG_HEADER = 0x80
 _FIXED_BIT = 0x40
+_LONG_AND_FIXED = _LONG_HEADER | _FIXED_BIT
+_VERSION_END = 5  # the first byte, and the version behind it (RFC 9000, section 17.2)
+_MESSAGE_HEADER = 4  # of a TLS handshake message: type and length
 _LONGEST_CONNECTION_ID = 20
 _SAMPLE = 16
 _TAG = 16
@@ -79,7 +82,7 @@ def recognise_version1(payload: bytes) -> Result:
 
 def initial_version(payload: bytes) -> int | None:
     """The version of what begins like an Initial packet of some version; None for anything else."""
-    if len(payload) < 5 or payload[0] & (_LONG_HEADER | _FIXED_BIT) != _LONG_HEADER | _FIXED_BIT:  # noqa: PLR2004
+    if len(payload) < _VERSION_END or payload[0] & _LONG_AND_FIXED != _LONG_AND_FIXED:
         return None
     version = int.from_bytes(payload[1:5], "big")
     known = _VERSIONS.get(version)
@@ -140,7 +143,8 @@ class QuicReader:
             if offset > len(message):
                 break
             message += data[len(message) - offset :]
-        if len(message) < 4 or len(message) < 4 + int.from_bytes(message[1:4], "big"):  # noqa: PLR2004 - its header
+        is_whole = len(message) >= _MESSAGE_HEADER + int.from_bytes(message[1:_MESSAGE_HEADER], "big")
+        if len(message) < _MESSAGE_HEADER or not is_whole:
             return Outcome.NEED_MORE
         result = tls.recognise_message(message)
         return result._replace(protocol="quic") if isinstance(result, Hello) else result
@@ -211,19 +215,17 @@ def _skip_ack(plain: bytes, at: int, *, counts: int) -> int:
 
 def load_ciphers() -> None:
     """Do what the first Initial packet would otherwise have to wait for: most of a second where time is real."""
-    cipher, aes, ecb, aes_gcm = _aes()
-    cipher(aes(bytes(16)), ecb()).encryptor().update(bytes(_SAMPLE))
-    aes_gcm(bytes(16)).encrypt(bytes(12), b"", b"")
+    encrypt_block, decrypt = _ciphers()
+    encrypt_block(bytes(16), bytes(_SAMPLE))
+    decrypt(bytes(16), bytes(12), bytes(_TAG), b"")
 
 
 @cache
-def _aes() -> tuple[type, type, type, type]:
-    from cryptography.hazmat.primitives.ciphers import Cipher  # noqa: PLC0415 - only if a profile wants QUIC
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
-    from cryptography.hazmat.primitives.ciphers.algorithms import AES  # noqa: PLC0415
-    from cryptography.hazmat.primitives.ciphers.modes import ECB  # noqa: PLC0415
+def _ciphers() -> tuple[Callable[[bytes, bytes], bytes], Callable[[bytes, bytes, bytes, bytes], bytes | None]]:
+    """AES of one block, and AES-GCM. OpenSSL takes most of a second to load, and few profiles want QUIC."""
+    from testbed.middlebox.recognise import quic_cipher  # noqa: PLC0415 - see above
 
-    return Cipher, AES, ECB, AESGCM
+    return quic_cipher.encrypt_block, quic_cipher.decrypt
 
 
 def _decrypt(initial: _Initial, keys: InitialKeys) -> bytes | None:
@@ -232,8 +234,8 @@ def _decrypt(initial: _Initial, keys: InitialKeys) -> bytes | None:
     sample = packet[at + 4 : at + 4 + _SAMPLE]
     if len(sample) < _SAMPLE:
         return None
-    cipher, aes, ecb, aes_gcm = _aes()
-    mask = cipher(aes(keys.header_protection), ecb()).encryptor().update(sample)  # ECB of one block, as RFC 9001 says
+    encrypt_block, decrypt = _ciphers()
+    mask = encrypt_block(keys.header_protection, sample)
     first = packet[0] ^ mask[0] & 0x0F
     size = (first & 3) + 1
     number = bytes(byte ^ bits for byte, bits in zip(packet[at : at + size], mask[1 : 1 + size], strict=True))
@@ -241,13 +243,7 @@ def _decrypt(initial: _Initial, keys: InitialKeys) -> bytes | None:
     header = bytes([first]) + packet[1:at] + number
     if len(packet) - at - size < _TAG:
         return None
-    from cryptography.exceptions import InvalidTag  # noqa: PLC0415
-
-    try:
-        plain: bytes = aes_gcm(keys.key).decrypt(nonce, packet[at + size :], header)
-    except InvalidTag:
-        return None
-    return plain
+    return decrypt(keys.key, nonce, packet[at + size :], header)
 
 
 def _keys(version: _Version, connection_id: bytes) -> InitialKeys:

@@ -10,6 +10,10 @@ from testbed.middlebox.recognise.result import Hello, Outcome, Result
 
 __all__ = ["recognise"]
 
+_VERSION4, _VERSION5 = 4, 5
+_SOCKS4_REPLY = 8  # bytes
+_SHORTEST_SOCKS4 = 9  # bytes of a request: a user ID that is empty, and its zero byte
+_NAME_LENGTH_AT = 4  # in a request for a domain
 _COMMANDS = frozenset({1, 2, 3})  # connect, bind, UDP associate
 _SOCKS4_REPLIES = range(0x5A, 0x5E)
 _ADDRESS_LENGTH = {1: 4, 4: 16}
@@ -25,11 +29,11 @@ def recognise(payload: bytes) -> Result:
     """
     if not payload:
         return Outcome.NEED_MORE
-    if payload[0] == 5:  # noqa: PLR2004 - the version is its own name
+    if payload[0] == _VERSION5:
         return _version5(payload)
-    if payload[0] == 4:  # noqa: PLR2004
+    if payload[0] == _VERSION4:
         return _version4(payload)
-    if payload[0] == 0 and len(payload) == 8 and payload[1] in _SOCKS4_REPLIES:  # noqa: PLR2004
+    if payload[0] == 0 and len(payload) == _SOCKS4_REPLY and payload[1] in _SOCKS4_REPLIES:
         return Outcome.VALID
     return Outcome.NOT_THIS
 
@@ -42,7 +46,7 @@ def _version5(payload: bytes) -> Result:  # noqa: PLR0911 - one return for each 
         return Outcome.VALID
     if payload[2] != 0:
         return Outcome.NOT_THIS
-    if size < 5:  # noqa: PLR2004
+    if size <= _NAME_LENGTH_AT:
         return Outcome.NEED_MORE
     kind = payload[3]
     address = 1 + payload[4] if kind == _DOMAIN else _ADDRESS_LENGTH.get(kind, 0)
@@ -59,7 +63,7 @@ def _version5(payload: bytes) -> Result:  # noqa: PLR0911 - one return for each 
 
 
 def _version4(payload: bytes) -> Result:  # noqa: PLR0911 - one return for each shape of message
-    if len(payload) < 9:  # noqa: PLR2004 - the shortest request
+    if len(payload) < _SHORTEST_SOCKS4:
         return Outcome.NEED_MORE if payload[1:2] in {b"", b"\x01", b"\x02"} else Outcome.NOT_THIS
     if payload[1] not in {1, 2}:
         return Outcome.NOT_THIS

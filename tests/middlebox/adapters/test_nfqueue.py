@@ -44,6 +44,12 @@ class Queued:
     def accept(self) -> None:
         self.verdicts += 1
 
+    def drop(self) -> None:
+        self.verdicts += 1
+
+    def set_payload(self, data: bytes) -> None:
+        raise AssertionError(data)
+
 
 @pytest.fixture
 def logged() -> list[Event]:
