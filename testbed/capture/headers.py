@@ -11,7 +11,8 @@ import numpy as np
 
 from testbed.capture.options import parse_options
 from testbed.capture.packets import Packets
-from testbed.records.link_layer import LINK_HEADERS, NOT_IP, TUNNELS, find_datagram, inner_datagram, is_read
+from testbed.records.ip_header import AUTHENTICATION, EXTENSIONS, FRAGMENT, TCP
+from testbed.records.link_layer import IPV4, IPV6, LINK_HEADERS, NOT_IP, TUNNELS, find_datagram, inner_datagram, is_read
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,15 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["parse_packets"]
 
-_ETHERTYPE_IPV4: Final = 0x0800
-_ETHERTYPE_IPV6: Final = 0x86DD
 _MOST_TUNNELS: Final = 4
 _MAX_IPV6_EXTENSIONS: Final = 8
-_TYPE_BY_VERSION: Final = np.array([{4: _ETHERTYPE_IPV4, 6: _ETHERTYPE_IPV6}.get(version, 0) for version in range(16)])
-_IPV6_FRAGMENT: Final = 44
-_IPV6_AUTHENTICATION: Final = 51
-_IPV6_EXTENSIONS: Final = (0, 43, 60, _IPV6_FRAGMENT, _IPV6_AUTHENTICATION)
-_PROTOCOL_TCP: Final = 6
+_TYPE_BY_VERSION: Final = np.array([{4: IPV4, 6: IPV6}.get(version, 0) for version in range(16)])
 _IPV4_MAPPED_HIGH: Final = 0
 _IPV4_MAPPED_LOW: Final = 0xFFFF << 32
 
@@ -98,7 +93,7 @@ def parse_packets(chunk: RecordChunk, notes: CaptureNotes, hellos: HelloFinder) 
     version = version[kept]
     ip_at = ip_at[kept]
     tcp_at, ip_end, protocol, first = _skip_ip(fields, ip_at, version, (records.offset + records.length)[kept])
-    chosen = _keep(protocol == _PROTOCOL_TCP, np.arange(len(kept)), notes, "not TCP")
+    chosen = _keep(protocol == TCP, np.arange(len(kept)), notes, "not TCP")
     chosen = _keep(first[chosen], chosen, notes, "later fragment")
     chosen = _keep(tcp_at[chosen] + 20 <= end[kept[chosen]], chosen, notes, "cut before the end of the TCP header")
     offset_words = fields.u8(tcp_at + 12) >> 4
@@ -158,7 +153,7 @@ def _skip_link(fields: _Bytes, records: _Records, notes: CaptureNotes) -> tuple[
         else:
             ether_type[mine] = fields.u16(records.offset[mine] + header.type_at)
     nibble = fields.u8(at) >> 4
-    plain = ((ether_type == _ETHERTYPE_IPV4) & (nibble == 4)) | ((ether_type == _ETHERTYPE_IPV6) & (nibble == 6))
+    plain = ((ether_type == IPV4) & (nibble == 4)) | ((ether_type == IPV6) & (nibble == 6))
     plain &= at < records.offset + records.captured
     version = np.where(plain, nibble, 0)
     for row in np.flatnonzero(~plain).tolist():
@@ -210,15 +205,15 @@ def _skip_extensions(fields: _Bytes, at: Ints) -> tuple[Ints, Ints, NDArray[np.b
     next_at = at + 40
     first = np.ones(len(at), np.bool_)
     for _ in range(_MAX_IPV6_EXTENSIONS):  # of all packets in step: few have any, and hardly one has two
-        more = np.flatnonzero(np.isin(following, _IPV6_EXTENSIONS) & first)
+        more = np.flatnonzero(np.isin(following, list(EXTENSIONS)) & first)
         if not len(more):
             break
         kind, here = following[more], next_at[more]
         size = (fields.u8(here + 1) + 1) * 8  # RFC 8200 §4.2: in units of 8 bytes, the first not counted
-        size[kind == _IPV6_FRAGMENT] = 8
-        authentication = kind == _IPV6_AUTHENTICATION
+        size[kind == FRAGMENT] = 8
+        authentication = kind == AUTHENTICATION
         size[authentication] = (fields.u8(here[authentication] + 1) + 2) * 4  # RFC 4302 §2.2: of 4, less 2
-        first[more] = (kind != _IPV6_FRAGMENT) | ((fields.u16(here + 2) & 0xFFF8) == 0)
+        first[more] = (kind != FRAGMENT) | ((fields.u16(here + 2) & 0xFFF8) == 0)
         following[more] = fields.u8(here)
         next_at[more] += size
     return following, next_at, first

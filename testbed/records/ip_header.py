@@ -10,16 +10,27 @@ import socket
 import struct
 from typing import Final, NamedTuple
 
-__all__ = ["TCP", "UDP", "IpHeader", "address_text", "ip_version", "read_ip_header"]
+__all__ = [
+    "AUTHENTICATION",
+    "EXTENSIONS",
+    "FRAGMENT",
+    "TCP",
+    "UDP",
+    "IpHeader",
+    "address_text",
+    "ip_version",
+    "read_ip_header",
+]
 
 TCP: Final = 6
 UDP: Final = 17
 _IPV4: Final = struct.Struct("!BBHHHBBH4s4s")
 _IPV6: Final = struct.Struct("!IHBB16s16s")
 _FRAGMENT_OFFSET: Final = 0x1FFF
-_FRAGMENT, _AUTHENTICATION = 44, 51
+FRAGMENT: Final = 44
+AUTHENTICATION: Final = 51
 # RFC 8200 §4.1: hop-by-hop options, routing, fragment, authentication, destination options
-_EXTENSIONS: Final = frozenset({0, 43, _FRAGMENT, _AUTHENTICATION, 60})
+EXTENSIONS: Final = frozenset({0, 43, FRAGMENT, AUTHENTICATION, 60})
 _EXTENSION_UNIT: Final = 8  # bytes; RFC 8200 §4.2
 _AUTHENTICATION_UNIT: Final = 4  # bytes; RFC 4302 §2.2 counts in another unit, and less two of them
 _IPV4_ADDRESS: Final = 4
@@ -80,13 +91,13 @@ def _ipv6_header(packet: bytes) -> IpHeader:
     """Walk over the extension headers, to the transport's header or to the middle of a datagram."""
     _, payload, protocol, _, source, destination = _IPV6.unpack_from(packet)
     length, start, ip_id, is_later = _IPV6.size + payload, _IPV6.size, 0, False
-    while not is_later and protocol in _EXTENSIONS and start + _EXTENSION_UNIT <= min(length, len(packet)):
+    while not is_later and protocol in EXTENSIONS and start + _EXTENSION_UNIT <= min(length, len(packet)):
         following, size = packet[start], packet[start + 1]
-        if protocol == _FRAGMENT:
+        if protocol == FRAGMENT:
             word, ip_id = struct.unpack_from("!HI", packet, start + 2)
             is_later = bool(word & 0xFFF8)
             start += _EXTENSION_UNIT
-        elif protocol == _AUTHENTICATION:
+        elif protocol == AUTHENTICATION:
             start += (size + 2) * _AUTHENTICATION_UNIT
         else:
             start += (size + 1) * _EXTENSION_UNIT

@@ -14,7 +14,18 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["COOKED", "LINK_HEADERS", "LINK_NAMES", "NOT_IP", "TUNNELS", "find_datagram", "inner_datagram", "is_read"]
+__all__ = [
+    "COOKED",
+    "IPV4",
+    "IPV6",
+    "LINK_HEADERS",
+    "LINK_NAMES",
+    "NOT_IP",
+    "TUNNELS",
+    "find_datagram",
+    "inner_datagram",
+    "is_read",
+]
 
 NOT_IP: Final = "not IP"
 

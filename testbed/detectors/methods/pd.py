@@ -370,21 +370,18 @@ class PdDetector:
         # Too few losses is no answer; but where not one packet of many was lost, no policer was at work.
         told = [result for _, result in results if result.code not in (Code.TOO_FEW_LOSSES, Code.LATE_LOSS)]
         if not told and not any(row.losses for row in rows) and sum(row.packets for row in rows) >= MIN_SAMPLES:
-            return Verdict(
-                detector=self.name,
-                outcome=Outcome.NOT_THROTTLED,
-                why="not one packet was lost",
-                score=0.0,
-                details=details,
-            )
+            return self._not("not one packet was lost", None, details)
         if not told:
             code = results[0][1].code if results else Code.TOO_FEW_LOSSES
             return inconclusive(self.name, f"no segment can be judged: {_REASONS[code]}", details=details)
-        mechanism = Mechanism.CONGESTION if any(result.code is Code.INFLATED_RTT for result in told) else None
+        inflated = any(result.code is Code.INFLATED_RTT for result in told)
+        return self._not(_REASONS[told[0].code], Mechanism.CONGESTION if inflated else None, details)
+
+    def _not(self, why: str, mechanism: Mechanism | None, details: dict[str, JsonValue]) -> Verdict:
         return Verdict(
             detector=self.name,
             outcome=Outcome.NOT_THROTTLED,
-            why=_REASONS[told[0].code],
+            why=why,
             score=0.0,
             mechanism=mechanism,
             details=details,

@@ -241,12 +241,7 @@ class WehePopulationDetector:
 
     def detect(self, observation: Observation) -> Verdict:
         """Judge the population: enough positives, all tests together differ, and they crowd at a rate."""
-        tests = []
-        for target, control in pairs(observation):
-            if control.duration_s >= SHORTEST_S:
-                width_s = control.duration_s / SLICES
-                tests.append(PopulationTest(*(slice_speeds(item, width_s=width_s) for item in (target, control))))
-        tests = [test for test in tests if (test.original > 0).any() and (test.control > 0).any()]
+        tests = _tests(observation)
         if not tests:
             return inconclusive(self.name, "the rule needs many pairs of a target and a control that moved data")
         if len(tests) <= MIN_POSITIVES:
@@ -257,6 +252,11 @@ class WehePopulationDetector:
         if len(tests) < MIN_TESTS and hits < MIN_POSITIVES:
             why = f"{len(tests)} tests, {hits} positive; at least {MIN_TESTS} tests or {MIN_POSITIVES} positives needed"
             return inconclusive(self.name, why)
+        return self._judge(tests, positive, rng)
+
+    def _judge(self, tests: list[PopulationTest], positive: NDArray[np.bool_], rng: np.random.Generator) -> Verdict:
+        """Judge tests of which these are positive."""
+        hits = int(positive.sum())
         # A positive test of few samples has a mean that says little, and a rate is looked for among the means.
         used = ~positive | np.array([len(test.original) >= MIN_SAMPLES for test in tests])
         originals = np.array([test.original.mean() for test in tests])[used]
@@ -284,3 +284,13 @@ class WehePopulationDetector:
             content_specific=True if throttled else None,
             details={"ks_p": p, "accept_ratio": ratio, "rates_bps": [peak.rate_bps for peak in peaks]},
         )
+
+
+def _tests(observation: Observation) -> list[PopulationTest]:
+    """Return the pairs of an observation in which both moved data, in slices of a hundredth of the control's time."""
+    tests = []
+    for target, control in pairs(observation):
+        if control.duration_s >= SHORTEST_S:
+            width_s = control.duration_s / SLICES
+            tests.append(PopulationTest(*(slice_speeds(item, width_s=width_s) for item in (target, control))))
+    return [test for test in tests if (test.original > 0).any() and (test.control > 0).any()]
