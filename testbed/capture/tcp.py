@@ -74,6 +74,7 @@ def segment_size(flow: Flow, *, from_a: bool) -> int:
 
 def _segment_size(flow: Flow, *, from_a: bool) -> tuple[int, int]:
     """Return the segment size and the row of the flow from which on it was known."""
+    # as the released analysis reads it: from the first packet's option, though it binds the other end
     if not from_a and (size := _announced(flow, 0)):
         return size, 0
     telling = (flow.from_a == from_a) & (((flow.flags & SYN) != 0) | (flow.payload > _SMALLEST_ESTIMATE_BYTES))
@@ -86,6 +87,7 @@ def _segment_size(flow: Flow, *, from_a: bool) -> tuple[int, int]:
 
 def _announced(flow: Flow, row: int) -> int:
     size = int(flow.mss[row])
+    # options take their room from the payload, and the number announced does not count them (RFC 6691)
     return size - _TIMESTAMP_OPTION_BYTES if size and flow.timestamps[row] else size
 
 
@@ -113,6 +115,8 @@ def sent_by(flow: Flow, *, from_a: bool) -> Sent:
         return _nothing_sent()
     # the first packet of the flow tells where both directions begin, if it carries an acknowledgement
     origin = flow.ack[0] if not from_a and flow.flags[0] & ACK else seq[0]
+    # A packet with any new byte is no retransmission, though it may carry old ones besides: so the released analysis
+    # counts.
     highest = np.maximum.accumulate(np.concatenate([[origin], np.where(payload > 0, end, origin)]))[:-1]
     again = (payload > 0) & (end <= highest)
     carried_by = _previous_transmissions(seq, end, np.flatnonzero(again))
@@ -144,6 +148,8 @@ def _split(flow: Flow, *, from_a: bool) -> tuple[NDArray[np.int64], NDArray[np.i
     row = np.flatnonzero(flow.from_a == from_a)
     seq, payload = flow.seq[row], flow.payload[row]
     size, known_from = _segment_size(flow, from_a=from_a)
+    # With segmentation offload, a capture at the sender shows buffers of up to 64 kB. On the wire, and at a
+    # policer, they were segments, each lost or not by itself.
     too_long = (payload > size) & (row >= known_from)
     if not too_long.any():
         return row, seq, payload
@@ -162,6 +168,8 @@ def _previous_transmissions(
     """Pair each retransmission with the latest packet before it that held its first sequence number."""
     pairs: list[tuple[int, int]] = []
     for place in again.tolist():
+        # Backwards in blocks that double: the packet looked for is nearly always a round trip ago, and may be at the
+        # very beginning. A search of all before it would take time in the square of the packets.
         first, stop, width = seq[place], place, _SEARCH_BLOCK
         while stop > 0:
             start = max(0, stop - width)
@@ -186,6 +194,7 @@ def _spurious(
     """Mark, for each DSACK (RFC 2883), the latest retransmitted packet that held the range."""
     spurious = np.zeros(len(row), np.bool_)
     acks_row, start, stop = _sack_blocks(flow, from_a=from_a)
+    # RFC 2883 §4: a block below the acknowledgement number reports what came twice
     duplicate = (start < flow.ack[acks_row]) & (stop <= flow.ack[acks_row])
     candidates = np.flatnonzero(retransmitted_row < len(flow))
     for ack_row, first, last in zip(acks_row[duplicate], start[duplicate], stop[duplicate], strict=True):
@@ -230,6 +239,7 @@ def _acknowledged_by_number(
     acks = np.flatnonzero((flow.from_a != from_a) & ((flow.flags & ACK) != 0))
     if not len(acks) or not len(row):
         return np.full(len(row), len(flow), np.int64)
+    # acknowledgements may overtake each other; a number that was reached stays reached
     highest = np.maximum.accumulate(flow.ack[acks])
     advanced = np.concatenate([[True], highest[1:] > highest[:-1]])
     looked_at = advanced | (flow.sack_count[acks] > 0)  # a plain duplicate ACK acknowledges nothing anew

@@ -162,9 +162,11 @@ def compare(
     result = Agreement()
     records = [each for each in _records(truth, start_ns) if each.t_ns < until_ns]
     entries = [_Entry(each) for each in captures.entered if each.t_ns < until_ns]
+    # The order of the steps matters: exits follow from the joined records, and which drops both witnesses have
+    # shows only once it is known what came out.
     _join(entries, [each for each in records if each.is_fate], result)
     kinds = Counter(each.event for each in records)
-    result.logged += kinds["packet_dropped"]
+    result.logged += kinds["packet_dropped"]  # joining has taken off those of datagrams put together
     result.delayed, result.held = kinds["packet_delayed"], kinds["packet_held"]
     result.rewritten, result.injected = kinds["packet_rewritten"], kinds["packet_injected"]
     exits = _exits(entries, records)
@@ -176,6 +178,7 @@ def compare(
 
 def _count(captures: BoxCaptures, entries: int, exits: Exits, result: Agreement, *, until_ns: int) -> None:
     """Say how much was compared, and what was not."""
+    # A delayed packet that was still in the box when it ended is neither dropped nor passed: nobody can say.
     waiting = sum(each.t_ns >= until_ns and each.entry is not None for alike in exits.values() for each in alike)
     late = sum(each.t_ns >= until_ns for each in (*captures.entered, *captures.left))
     others = {"packets after the box had ended": late, "packets that waited when the box ended": waiting}
@@ -187,6 +190,7 @@ def _records(truth: Iterable[TruthRecord], start_ns: int) -> Iterable[_Record]:
     """Yield what the log says of packets, each with the ends of its flow."""
     flows: dict[int, Ends] = {}
     for record in truth:
+        # A number stands for one flow from its opening on; where a box begins its numbers anew, the later flow counts.
         if record["event"] == "flow_opened":
             flows[record["flow"]] = (
                 record["inside"], record["inside_port"], record["outside"], record["outside_port"],
@@ -265,6 +269,8 @@ class _Candidates:
         """Return the packet of a record, and offer it no more. Records must come in the order of time."""
         key = (record.upwards, record.ip_id, record.length)
         before, later = self._before.setdefault(key, []), self._later.get(key)
+        # Both queues keep the order of the capture, so that each packet is moved once, and all records together take
+        # time in proportion to the packets: runs have hundreds of thousands.
         while later and later[0].crossing.t_ns <= record.t_ns + _EARLY_NS:
             before.append(later.popleft())
         # From the latest back: a box decides on a packet before the next one reaches it, so the packet meant is the
@@ -293,7 +299,7 @@ def _exits(entries: list[_Entry], records: list[_Record]) -> Exits:
 
     for entry in entries:
         packet, record = entry.crossing, entry.record
-        if record is None:
+        if record is None:  # it passed: the box has nothing to say of most packets
             add(packet.data, _Exit(packet.t_ns, packet.identity, entry))
         elif record.event == "packet_delayed":
             add(packet.data, _Exit(record.t_ns + record.delay_ns, packet.identity, entry))
@@ -322,8 +328,10 @@ def _compare_exits(
     """
     waiting = {key: deque(alike) for key, alike in exits.items()}
     for packet in left:
+        # By all of its bytes, not by its identity: a packet that the box changed without saying so is another packet.
         due = waiting.get((packet.identity.upwards, packet.data))
         if due:
+            # Of packets with the same bytes, the first due is the first to leave: the box keeps their order.
             distance_ns = packet.t_ns - due.popleft().t_ns
             result.mistimed += not -_EARLY_NS <= distance_ns <= late_ns
             result.worst_s = max(result.worst_s, abs(distance_ns) / _NS_PER_S)
@@ -333,13 +341,13 @@ def _compare_exits(
         for exit_ in alike:
             if exit_.t_ns >= until_ns:
                 continue
-            if exit_.entry is None:
+            if exit_.entry is None:  # the box says that it sent this, and nobody saw it
                 result.only_log.append(exit_.identity)
             else:
                 result.only_captures.append(exit_.identity)
                 result.dropped += 1
                 result.entry_frames.append((exit_.entry.crossing.side, exit_.entry.crossing.number))
-    result.only_captures.sort()
+    result.only_captures.sort()  # the result must not depend on the order in which dictionaries were filled
 
 
 def _name_dropped(entries: list[_Entry], result: Agreement) -> None:
@@ -353,6 +361,7 @@ def _name_dropped(entries: list[_Entry], result: Agreement) -> None:
         if entry.record is None or entry.record.event != "packet_dropped":
             continue
         identity = entry.crossing.identity
+        # One unexplained packet takes one drop back. Where two alike were dropped and one came out, one drop stays.
         if surplus[identity]:
             surplus[identity] -= 1
             result.only_log.append(identity)

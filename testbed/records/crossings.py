@@ -86,6 +86,8 @@ def read_box_captures(inside: Path, outside: Path, subscriber: str) -> BoxCaptur
     sides = {"inside": _read_side(inside), "outside": _read_side(outside)}
     frames = {side: [each.frame for each in seen] for side, seen in sides.items()}
     captures = BoxCaptures(frames["inside"], frames["outside"], ip_address(subscriber).packed)
+    # Which Ethernet address is the subscriber's side of the link, the subscriber's own packets tell. They have to
+    # be looked at first: a router's packet may stand before them in the capture.
     neighbours = {
         _sender(each.frame)
         for seen in sides.values()
@@ -101,6 +103,7 @@ def read_box_captures(inside: Path, outside: Path, subscriber: str) -> BoxCaptur
             upwards = _is_upwards(frame, header, captures.subscriber, neighbours)
             found = _crossing(packet, header, frame.t_ns, upwards=upwards, side=side, number=frame.number)
             (captures.entered if upwards == (side == "inside") else captures.left).append(found)
+            # compared all the same, up to the snap length: both sides were cut alike
             if found.identity.length > len(packet):
                 captures.left_out["the rest of packets that are longer than their frames"] += 1
     return captures
@@ -148,8 +151,9 @@ def _crossing(
 ) -> Crossing:
     """Name a packet as the box reads it. What follows its length is cut off: Ethernet pads short frames."""
     packet = packet[: max(header.length, header.least)]
-    source_port = destination_port = seq = 0
+    source_port = destination_port = seq = 0  # what the box has for a packet without them
     start, end = header.body, min(header.length, len(packet))
+    # What lies there in a later fragment is the middle of a datagram, and would look like ports.
     if not header.is_later_fragment and header.least <= start <= header.length:
         if header.protocol == TCP and start + _TCP_HEADER <= end:
             source_port, destination_port, seq = struct.unpack_from("!HHI", packet, start)

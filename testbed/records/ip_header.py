@@ -83,7 +83,7 @@ def address_text(address: bytes) -> str:
 def _ipv4_header(packet: bytes) -> IpHeader:
     first, _, length, ip_id, fragment, _, protocol, _, source, destination = _IPV4.unpack_from(packet)
     body = (first & 0x0F) * 4
-    is_later = bool(fragment & _FRAGMENT_OFFSET)
+    is_later = bool(fragment & _FRAGMENT_OFFSET)  # the bit "more fragments" stands in the first one, too
     return IpHeader(source, destination, _IPV4.size, length, ip_id, protocol, body, is_later)
 
 
@@ -91,6 +91,8 @@ def _ipv6_header(packet: bytes) -> IpHeader:
     """Walk over the extension headers, to the transport's header or to the middle of a datagram."""
     _, payload, protocol, _, source, destination = _IPV6.unpack_from(packet)
     length, start, ip_id, is_later = _IPV6.size + payload, _IPV6.size, 0, False
+    # Behind the fragment header of a later fragment no header follows, whatever its "next header" says: it names
+    # the one with which the whole datagram's body begins (RFC 8200 §4.5).
     while not is_later and protocol in EXTENSIONS and start + _EXTENSION_UNIT <= min(length, len(packet)):
         following, size = packet[start], packet[start + 1]
         if protocol == FRAGMENT:

@@ -145,6 +145,7 @@ def by_transfer(records: Iterable[Measurement]) -> dict[str, list[Measurement]]:
 
 def client_events(records: Iterable[Measurement]) -> ClientEvents:
     """Return the client's last record of each kind, of one transfer's records."""
+    # The last of each kind: a client that tries again begins anew, and what it did at last is what came of it.
     found: ClientEvents = {}
     for record in records:
         if record["side"] != "client":

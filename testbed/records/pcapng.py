@@ -63,10 +63,11 @@ def _write_head(file: BinaryIO, interface: str, secrets: bytes) -> None:
     description = (
         struct.pack("=HHI", _ETHERNET, 0, 0)
         + _option(_IF_NAME, interface.encode())
-        + _option(_IF_TSRESOL, bytes([_NANOSECONDS]))
+        + _option(_IF_TSRESOL, bytes([_NANOSECONDS]))  # microseconds where nothing is said: the last digits would go
         + _END
     )
     file.write(_block(_INTERFACE, description))
+    # Before the first packet, or a reader that goes through the file once would meet ciphertext without its key.
     if secrets:
         file.write(_block(_SECRETS, struct.pack("=II", _TLS_KEY_LOG, len(secrets)) + _padded(secrets)))
 
@@ -90,6 +91,7 @@ def _block(kind: int, body: bytes) -> bytes:
 def _packet_block(frame: Frame, comment: str | None) -> bytes:
     size = len(frame.data)
     options = b"" if comment is None else _option(_OPT_COMMENT, comment.encode()) + _END
+    # A block says its length at both ends, so that readers can walk backwards.
     length = 32 + size + len(_PADDING[size % 4]) + len(options)
     head = _PACKET.pack(_ENHANCED_PACKET, length, 0, frame.t_ns >> 32, frame.t_ns & 0xFFFFFFFF, size, size)
     return b"".join((head, frame.data, _PADDING[size % 4], options, _LENGTH.pack(length)))

@@ -168,7 +168,7 @@ class _Flows:
         known: dict[tuple[str, int], _Flow] = {}  # boxes number their flows by themselves, each from 1
         for record in truth:
             if record["box"] is None:
-                continue  # of a link
+                continue  # of a link: it failed or came back, and no flow is its own
             if record["flow"] == 0 and record["box"] in boxes:
                 self._note_line(record, boxes[record["box"]])
             if not record["flow"]:

@@ -38,6 +38,7 @@ td.number { text-align: right; white-space: nowrap } tr.first td { border-top: 2
 img { max-width: 100% } .banner { padding: .6rem 1rem; border-radius: 4px; background: #eef5ee }
 .banner.bad { background: #fbeaea }
 """
+# a single reading has no range, and "no" would be said of every run
 _AGREES = {True: "yes", False: "no", None: "–"}
 
 
@@ -79,6 +80,7 @@ def write_report(
 def _write(run: RunDirectory, manifest: Manifest, doubts: list[str], output: Path) -> list[Path]:
     transfers = manifest["transfers"]
     output.mkdir(parents=True, exist_ok=True)
+    # Figures first: the page holds them.
     figures = write_figures(run, transfers, output)
     comparisons = compare_with_published(run, transfers)
     files = {
@@ -193,6 +195,7 @@ def _certificate(manifest: Manifest) -> str:
     found = [("network read back", as_planned)]
     for name, counts in certificate["captures"].items():
         found.append((f"capture {name}", f"{counts['captured']} packets, {counts['dropped']} lost"))
+    # Both witnesses' counts, though they agree: a reader should see that there were two.
     for box, agreed in certificate["agreement"].items():
         only_one = agreed["only_log"] + agreed["only_captures"]
         drops = (

@@ -65,6 +65,7 @@ class _Cases(TypedDict, total=False):
 def probe_table(result: ProbeResult) -> str:
     """Return a table, the answer in a line, whether the configuration says the same, and how it was measured."""
     found = result.found
+    # Without an effect of the plain hello, "free" would say nothing of any other.
     if found["plain_held_back"]:
         answer = _TABLES[result.probe](found, result.configured or {})
     else:
@@ -128,6 +129,7 @@ def _budget(found: BudgetFound, configured: _Budget) -> str:
         for each in found["steps"]
     ]
     table = format_table(("packets before", "hello read in", ""), rows, right=frozenset({0, 1}))
+    # the configuration may give a range from which each flow draws: the probe sees the ends that were drawn
     least, most = (str(number) for number in configured.get("budget_packets", ("–", "–")))
     answer = f"reads {found['always']} to {found['at_most']} packets after the first"
     return f"{table}\n\n{answer}; configured: {least} to {most}"

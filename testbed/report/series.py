@@ -121,7 +121,7 @@ def _flow_of(run: RunDirectory, transfer: TransferSummary) -> tuple[FlowOpenedRe
         raise NotCapturedError(f"{run.path}: no box saw {transfer['id']}")
     throttled = {(record["box"], record["flow"]) for record in truth if record["event"] == "throttling_started"}
     opened = max(latest.values(), key=lambda record: (record["box"], record["flow"]) in throttled)
-    key = (opened["box"], opened["flow"])
+    key = (opened["box"], opened["flow"])  # each box numbers its flows by itself
     drops = {
         (record["seq"], record["ip_id"])
         for record in truth

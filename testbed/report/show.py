@@ -143,6 +143,7 @@ def _evasion(name: str) -> _Shown:
 
 def _detector(name: str) -> _Shown:
     detector = load_detector(name)
+    # What a method is, and where it was published, stands once: in the docstring of its file.
     method = inspect.getdoc(inspect.getmodule(type(detector))) or ""
     return _Shown(
         {"name": name, "summary": detector.summary, "method": method}, f"{name}: {detector.summary}\n\n{method}"

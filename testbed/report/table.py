@@ -20,6 +20,7 @@ _TWO_DIGITS: Final = 10
 
 def format_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> str:
     """Columns as wide as their widest cell; those in ``right`` are aligned to the right. A cell stays in its line."""
+    # Names come from hellos and files of others: a line feed in one would make two rows of it, an escape worse.
     rows = [[one_line(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
 
@@ -39,7 +40,7 @@ def transfer_table(manifest: Manifest) -> str:
     rows: list[tuple[str, ...]] = []
     previous = None
     for transfer in manifest["transfers"]:
-        if previous not in {None, transfer["line"]}:
+        if previous not in {None, transfer["line"]}:  # transfers of one line belong together: a target and its controls
             rows.append(("",) * len(head))
         rows.append(_row(transfer, is_new_line=transfer["line"] != previous, published=published))
         previous = transfer["line"]

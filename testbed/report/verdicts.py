@@ -37,6 +37,7 @@ def verdict_table(transfers: Sequence[TransferSummary], verdicts: Sequence[Verdi
     detectors = [name for name in dict.fromkeys(each["detector"] for each in verdicts) if name in decided]
     if not detectors:
         return ""
+    # Of a run that was judged again, the verdicts of one detector are replaced: each pair is there once.
     said = {(each["subject"], each["detector"]): each for each in verdicts}
     head = "".join(f"<th>{html_text(name)}</th>" for name in ("", "truth", *detectors))
     rows = []
