@@ -38,6 +38,7 @@ class Connection:
         seq = self.seq[direction]
         self.seq[direction] = (seq + len(payload) + bool(flags & (SYN | FIN))) % 2**32
         self.ip_id = (self.ip_id + 1) % 2**16
+        # The other end has acknowledged everything: nothing is ever lost before the box.
         ack = self.seq[direction.opposite] if flags & ACK else 0
         data = tcp_segment(
             src=src, dst=dst, sport=sport, dport=dport, seq=seq, ack=ack, flags=flags, payload=payload, ttl=ttl,
@@ -87,6 +88,7 @@ class Bench:
         """Packets through the box, a millisecond apart."""
         events: list[Event] = []
         for packet in packets:
+            # Much less than any refill, so that packets "at once" are at once for every meter.
             self.now_ns += NS_PER_S // 1000
             events += self.inspector.inspect(packet, self.now_ns)
         self.events += events
@@ -115,6 +117,7 @@ class Bench:
 
     def throttles(self) -> bool:
         """Whether the box holds back the flow in either direction."""
+        # Both are asked, for a box that acts upwards alone holds back the flow too.
         return self.loses(Direction.DOWN) > 0 or self.loses(Direction.UP) > 0
 
     def of_type(self, cls: type[Event]) -> list[Event]:

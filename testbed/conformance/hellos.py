@@ -18,6 +18,7 @@ def client_hello(name: str | None = None) -> bytes:
     context = ssl.create_default_context()
     if ssl.OPENSSL_VERSION_INFO[:2] >= _HYBRID_SINCE:
         context.set_ecdh_curve("prime256v1")  # without the hybrid key share, for which a packet has no room
+    # Only its first message is wanted, and no server will ever answer it.
     context.check_hostname = False
     outgoing = ssl.MemoryBIO()
     session = context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=name)

@@ -60,18 +60,18 @@ def bench(
     """Send a trace through a live box.
 
     Args:
-        profile: the censor.
-        trace: a capture of what is to arrive; its times count from its first packet.
-        folder: where ``inside.pcap``, ``outside.pcap``, ``truth.jsonl`` and ``counters.json`` go.
-        seed: of everything that the box draws by lot.
-        inside: packed address of the subscriber; packets from anywhere else come from outside.
-        settle_s: how long the box may go on after the last packet.
+        profile: The censor.
+        trace: A capture of what is to arrive; its times count from its first packet.
+        folder: Where ``inside.pcap``, ``outside.pcap``, ``truth.jsonl`` and ``counters.json`` go.
+        seed: Of everything that the box draws by lot.
+        inside: Packed address of the subscriber; packets from anywhere else come from outside.
+        settle_s: How long the box may go on after the last packet.
         kernel: "none", or "tbf" or "htb": what comes from inside is shaped by that discipline of the kernel, with the
             numbers of the profile's shaper, and there is no live box.
 
     Raises:
-        GuestError: the box or the captures did not start, or ended early.
-        CaptureError: the trace cannot be read.
+        GuestError: The box or the captures did not start, or ended early.
+        CaptureError: The trace cannot be read.
     """
     ends = {True: NamespaceNode("inside"), False: NamespaceNode("outside")}
     box = Box("box")
@@ -84,6 +84,7 @@ def bench(
     folder.mkdir()
     start_ns = time.time_ns() + round(_SETTLE_S * _NS_PER_S)
     points = [CapturePoint("inside", box, "eth0"), CapturePoint("outside", box, "eth1")]
+    # Before the box: nothing may cross it that they do not have.
     captures = Child("the captures", lambda ready: capture(folder, points, ready))
     wires = {is_inside: _wire(node) for is_inside, node in ends.items()}
     counters: dict[str, object] = {"start_ns": start_ns}

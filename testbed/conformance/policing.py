@@ -55,6 +55,7 @@ def _over_the_limit(profile: Profile) -> str:
 def _below_the_limit(profile: Profile) -> str:
     bench = _throttled(profile)
     lost = 0
+    # 90 seconds: longer than any bucket of 2021 takes to fill.
     for _ in range(600):
         bench.wait(0.15)  # 1500 bytes every 151 ms are 79 kbit/s
         lost += len(bench.send(bench.connection.down(bytes(MSS))))

@@ -47,6 +47,7 @@ class Finding:
         """
         if not self.matches:
             return DIFFERS
+        # Before whether it restates: what nobody published cannot have been given.
         if self.row.grade == "assumption":
             return ASSUMED
         return AS_CONFIGURED if self.row.restates else AGREES
@@ -62,17 +63,17 @@ class Row:
     """One fact.
 
     Attributes:
-        topic: what it is about, such as "trigger".
-        name: the situation, in a few words; unique within its topic, profile and meter.
-        published: what the real box did: the words that ``check`` answers with, or the quantity in words.
-        source: keys of `testbed.middlebox.profile.sources`, and where in them.
-        grade: of the evidence, one of `evidence.GRADES`.
-        profile: the profile whose box the fact is about.
-        check: puts our box into the situation.
-        within: of a quantity, the least and the most that was published.
-        meter: the meter that the box has, where it matters; empty: that of the profile.
-        restates: the key of the profile that was set to what was published; empty if the answer takes more than that.
-        known_difference: why ours is known to do otherwise; empty if it should not.
+        topic: What it is about, such as "trigger".
+        name: The situation, in a few words; unique within its topic, profile and meter.
+        published: What the real box did: the words that ``check`` answers with, or the quantity in words.
+        source: Keys of `testbed.middlebox.profile.sources`, and where in them.
+        grade: Of the evidence, one of `evidence.GRADES`.
+        profile: The profile whose box the fact is about.
+        check: Puts our box into the situation.
+        within: Of a quantity, the least and the most that was published.
+        meter: The meter that the box has, where it matters; empty: that of the profile.
+        restates: The key of the profile that was set to what was published; empty if the answer takes more than that.
+        known_difference: Why ours is known to do otherwise; empty if it should not.
     """
 
     topic: str

@@ -54,6 +54,7 @@ def _closed_by(*, reset: bool, direction: Direction) -> Check:
 
 def _limit_after_fin(profile: Profile) -> str:
     bench = _triggered(profile)
+    # The bucket is emptied first, so that a fresh one would show.
     bench.loses(Direction.DOWN)
     bench.send(bench.connection.fin(Direction.UP))
     most = _AGAIN - 1  # room for one packet may have refilled meanwhile

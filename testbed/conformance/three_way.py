@@ -43,13 +43,13 @@ class ThreeWay:
     """What the comparison found.
 
     Attributes:
-        packets: how many arrived at the live box.
-        events: how often each event is in its log.
-        missing: packets of the trace that did not arrive, or not in their order.
-        adapter: packets that the model and the capture adapter disagree about.
-        live: packets that the model and the live box disagree about, each with both accounts.
-        timers: flows that one of these two forgot or gave up without a name, or not at the same time.
-        wire: the log against the captures.
+        packets: How many arrived at the live box.
+        events: How often each event is in its log.
+        missing: Packets of the trace that did not arrive, or not in their order.
+        adapter: Packets that the model and the capture adapter disagree about.
+        live: Packets that the model and the live box disagree about, each with both accounts.
+        timers: Flows that one of these two forgot or gave up without a name, or not at the same time.
+        wire: The log against the captures.
     """
 
     packets: int = 0
@@ -70,15 +70,15 @@ def compare_three_ways(trace: Sequence[Packet], folder: Path, profile: Profile, 
     """Compare what a live box did to a trace with what the model and the capture adapter make of it.
 
     Args:
-        trace: what was sent, with some microseconds between packets.
-        folder: what `testbed.conformance.live_bench` left.
-        profile: the censor.
-        seed: that the box had.
-        inside: the subscriber's address.
+        trace: What was sent, with some microseconds between packets.
+        folder: What `testbed.conformance.live_bench` left.
+        profile: The censor.
+        seed: That the box had.
+        inside: The subscriber's address.
 
     Raises:
-        CaptureError: a capture cannot be read.
-        RecordError: the log cannot be read.
+        CaptureError: A capture cannot be read.
+        RecordError: The log cannot be read.
     """
     result = ThreeWay()
     counters = json.loads((folder / "counters.json").read_text())
@@ -91,6 +91,7 @@ def compare_three_ways(trace: Sequence[Packet], folder: Path, profile: Profile, 
     result.missing = max(len(rows), len(trace)) - sum(
         row.packet.data == packet.data for row, packet in zip(rows, trace, strict=False)
     )
+    # The model is given what the adapter read, at the times that the live box knew: whatever differs then is theirs.
     model = Inspector(profile, seed=seed)
     step_ns = arrival_step_ns(profile)
     arrivals = [(row.packet, row.t_ns - row.t_ns % step_ns) for row in rows]
@@ -117,6 +118,7 @@ def _compare_packets(
 ) -> None:
     """The log's events belong to the packet that arrived last before them."""
     found: dict[int, list[Event]] = {}
+    # Events at timers are compared by themselves: which packet they fall behind depends on when the box looked.
     for event in log:
         if not isinstance(event, FlowForgotten | HelloUnread):
             index = bisect_right(times_ns, event.t_ns) - 1

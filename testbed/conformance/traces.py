@@ -42,17 +42,17 @@ class Recipe:
     """How a hello is sent.
 
     Attributes:
-        name: the server name.
-        cuts: where the bytes are cut into segments.
-        is_reversed: segments in reverse order.
-        record_cut: where the message is cut into two TLS records; 0: not at all.
-        repeated: how often each segment is sent.
-        padded_to: size of the record with padding; 0: as it is.
-        ttl: of the hello's packets.
-        first: a payload that goes before, empty for none.
-        opened_from: who opened the connection.
-        sender: who sends the hello.
-        is_http: a plain HTTP request in the hello's place; records and padding do not apply.
+        name: The server name.
+        cuts: Where the bytes are cut into segments.
+        is_reversed: Segments in reverse order.
+        record_cut: Where the message is cut into two TLS records; 0: not at all.
+        repeated: How often each segment is sent.
+        padded_to: Size of the record with padding; 0: as it is.
+        ttl: Of the hello's packets.
+        first: A payload that goes before, empty for none.
+        opened_from: Who opened the connection.
+        sender: Who sends the hello.
+        is_http: A plain HTTP request in the hello's place; records and padding do not apply.
     """
 
     name: str
@@ -119,6 +119,7 @@ def interleaved(
         )
         for index, recipe in enumerate(recipes)
     )
+    # Many at once, so that the box has to keep them apart; not all, which would take the memory of all.
     active = list(itertools.islice(waiting, _AT_A_TIME))
     while active:
         index = random.randrange(len(active))
@@ -142,6 +143,7 @@ def _segments(recipe: Recipe) -> list[bytes]:
     hello = f"GET / HTTP/1.1\r\nHost: {recipe.name}\r\n\r\n".encode() if recipe.is_http else client_hello(recipe.name)
     if recipe.padded_to and not recipe.is_http:
         hello = padded(hello, recipe.padded_to)
+    # After padding: the cut is meant to fall into the hello, not into what fills it up.
     if recipe.record_cut and not recipe.is_http:
         hello = split_record(hello, recipe.record_cut)
     bounds = sorted({0, *(cut for cut in recipe.cuts if cut < len(hello)), *range(MSS, len(hello), MSS), len(hello)})

@@ -62,6 +62,7 @@ def _certificate_record() -> bytes:
 
 def _more_packets(profile: Profile) -> str:
     """How many packets after the first are read: the range over many flows."""
+    # 400 flows: that one of 13 numbers is never drawn happens once in 10**12.
     counts = [_read_until_the_end(Bench(profile, seed=seed).connect()) - 1 for seed in range(400)]
     return f"{min(counts)}-{max(counts)} more packets"
 
@@ -108,6 +109,7 @@ def _damaged_tcp_length(profile: Profile) -> str:
 
 def _name_elsewhere() -> bytes:
     """A hello without server_name whose session ID holds the name."""
+    # The session ID is 32 random bytes that no server reads: where the name stands there, nothing else is wrong.
     hello = client_hello(None)
     return hello[:44] + _NAME.encode() + hello[44 + len(_NAME) :]
 

@@ -51,6 +51,7 @@ def udp_datagram(
     length = 8 + len(payload)
     header = pack("!HHH", sport, dport, length)
     checksum = _checksum(_pseudo_header(src, dst, UDP, length) + header + b"\0\0" + payload)
+    # A checksum of 0 would say that there is none (RFC 768).
     return _datagram(src, dst, UDP, header + pack("!H", checksum or 0xFFFF) + payload, ttl=ttl, ip_id=ip_id)
 
 
@@ -79,6 +80,7 @@ def joined_datagram(first: bytes, header_size: int, protocol: int, body: bytes) 
     """The whole datagram of which ``first`` is the fragment with offset 0. Headers of IPv6 extensions are left out."""
     if first[0] >> 4 != _IPV4:
         return first[:4] + pack("!HB", len(body), protocol) + first[7:40] + body
+    # Neither an offset nor the flag that more follows: it is whole now.
     header = first[:2] + pack("!H", header_size + len(body)) + first[4:6] + b"\0\0" + first[8:10]
     header += b"\0\0" + first[12:header_size]
     return header[:10] + pack("!H", _checksum(header)) + header[12:] + body

@@ -230,6 +230,7 @@ def _snake_case(name: str) -> str:
 
 _NAMES: dict[type[Event], str] = {cls: _snake_case(cls.__name__) for cls in _CLASSES}
 _BY_NAME: dict[str, tuple[type[Event], Callable[..., Event]]] = {name: (cls, cls) for cls, name in _NAMES.items()}
+# Asked for once: an event is written for every dropped packet.
 _OWN_FIELDS: dict[type[Event], tuple[str, ...]] = {
     cls: tuple(field.name for field in fields(cls) if field.name not in {"t_ns", "flow"}) for cls in _CLASSES
 }
@@ -258,6 +259,7 @@ def event_to_json(event: Event, *, start_ns: int = 0) -> dict[str, Json]:
         if isinstance(value, Direction):
             value = value.value
         elif isinstance(value, bytes):
+            # JSON has no bytes; base64 would be shorter, and nobody could read a header in it.
             value = value.hex()
         result[name] = value
     return result

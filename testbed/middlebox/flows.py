@@ -105,11 +105,14 @@ class FlowTable:
     def set_timeout(self, flow: Flow, timeout_ns: int) -> None:
         """Change how long a flow is remembered after its last packet."""
         flow.timeout_ns = timeout_ns
+        # A later expiry needs no new entry: the one there is, too early now, is corrected when it comes to the top. An
+        # earlier one does, since no entry would come up in time.
         if flow.expires_ns < flow.bound_ns:
             self._schedule(flow)
 
     def forget(self, flow: Flow) -> None:
         """Remove a flow; its entry in the heap goes when it comes to the top."""
+        # Its entry stays in the heap, where it could be found only by a search.
         del self._by_key[flow.key]
         del self._by_id[flow.id]
 
@@ -124,6 +127,7 @@ class FlowTable:
         flow = self._earliest()
         while flow is not None and flow.expires_ns <= now_ns:
             due.append(flow)
+            # Taken off, so that the next one comes up; all are put back below, since the caller may yet refresh them.
             heappop(self._heap)
             flow = self._earliest()
         for flow in due:
@@ -156,6 +160,7 @@ class FlowTable:
         while heap:
             bound, number, entry = heap[0]
             flow = self._by_id.get(number)
+            # A flow that was given a new entry, or is gone, left this one behind.
             if flow is not None and flow.entry == entry:
                 if flow.expires_ns <= bound:
                     return flow

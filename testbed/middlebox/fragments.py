@@ -21,7 +21,7 @@ _MOST_FRAGMENTS = 45  # CP22
 # Assumptions: Linux keeps fragments for 30 s, and something has to bound the memory.
 _TIMEOUT_NS = 30 * 1_000_000_000
 _MOST_DATAGRAMS = 1024
-_LONGEST = 65_535  # the length field of IPv4; that of IPv6 does not count its header of 40 bytes
+_LONGEST = 65_535  # what a length field of 16 bits holds
 _IPV4, _IPV4_HEADER = 4, 20
 
 
@@ -55,10 +55,12 @@ class FragmentBuffer:
             now (else none).
         """
         self._forget_old(now_ns)
+        # One that ends before it begins would count as complete, and one that claims more than it has never would.
         if not _IPV4_HEADER <= packet.body_offset < packet.length <= len(packet.data):
             return [packet_dropped(0, packet, now_ns, "malformed fragment")], []
         key = _Key(packet.direction, packet.src, packet.dst, packet.protocol, packet.ip_id)
         _, pieces = self._waiting.setdefault(key, (now_ns, []))
+        # The pieces that are there stay held: nothing was published about what becomes of them.
         if len(pieces) >= _MOST_FRAGMENTS:
             return [packet_dropped(0, packet, now_ns, "too many fragments")], []
         pieces.append(packet)
@@ -98,6 +100,7 @@ def joined(pieces: list[Packet]) -> Packet:
     """The datagram that the fragments make up. Where they overlap, the first that came counts."""
     first = next(piece for piece in pieces if not piece.fragment_offset)
     body = bytearray(_end(pieces))
+    # Backwards, so that the first that came is written last, and counts.
     for piece in reversed(pieces):
         body[piece.fragment_offset : piece.fragment_offset + len(piece.body)] = piece.body
     return Packet.parse(joined_datagram(first.data, first.body_offset, first.protocol, bytes(body)), first.direction)
@@ -105,6 +108,7 @@ def joined(pieces: list[Packet]) -> Packet:
 
 def _is_too_long(pieces: list[Packet]) -> bool:
     first = next(piece for piece in pieces if not piece.fragment_offset)
+    # The length field of IPv6 does not count its own header.
     header = first.body_offset if first.version == _IPV4 else 0
     return header + _end(pieces) > _LONGEST
 

@@ -29,8 +29,8 @@ from testbed.middlebox.opening import opener, reason_not_to_inspect
 from testbed.middlebox.packet import ACK, FIN, RST, SYN, TCP, UDP, Direction, FlowKey, Packet, address_text
 from testbed.middlebox.packet_events import packet_dropped
 from testbed.middlebox.profile.rules import Match, RuleSet
-from testbed.middlebox.readers import DatagramReader, Named, OrderedReader, PacketReader, Reader, Reading, StreamReader
-from testbed.middlebox.recognise import TCP_RECOGNISERS, UDP_RECOGNISERS, Hello, Outcome
+from testbed.middlebox.readers import Readers, Reading
+from testbed.middlebox.recognise import Hello, Outcome
 from testbed.middlebox.unread import Overlooked
 
 if TYPE_CHECKING:
@@ -48,14 +48,14 @@ class Inspector:
     """One middlebox that follows one profile.
 
     Args:
-        profile: the censor, resolved for a date.
-        seed: of everything that the box draws by lot. The same packets, times and seed give the same events.
+        profile: The censor, resolved for a date.
+        seed: Of everything that the box draws by lot. The same packets, times and seed give the same events.
     """
 
     __slots__ = (
         "_clearing", "_enforcement", "_exempt", "_flows", "_fragments", "_handshake_timeouts", "_hellos",
-        "_is_stateless", "_line", "_matches_at_open", "_packet_reader", "_profile", "_protocols", "_random",
-        "_residual_ns", "_rules", "_sees", "_timeout_ns",
+        "_is_stateless", "_line", "_matches_at_open", "_profile", "_random", "_readers", "_residual_ns", "_rules",
+        "_sees", "_timeout_ns",
     )  # fmt: skip
 
     def __init__(self, profile: Profile, *, seed: int) -> None:
@@ -64,8 +64,7 @@ class Inspector:
         self._enforcement = Enforcement(profile, self._random)
         self._rules, self._exempt = RuleSet(profile.rules), RuleSet(profile.exempt)
         trigger, flows = profile.trigger, profile.flows
-        self._packet_reader = PacketReader(_tcp_recognisers(profile))
-        self._protocols = _protocols(profile)
+        self._readers = Readers(profile)
         self._hellos = tuple(
             name for name in trigger.recognisers if name in (trigger.names_from or trigger.recognisers)
         )
@@ -100,7 +99,7 @@ class Inspector:
     @property
     def protocols(self) -> frozenset[int]:
         """IP protocols whose flows the box follows."""
-        return self._protocols
+        return self._readers.protocols
 
     @property
     def minded_flags(self) -> int:
@@ -121,8 +120,8 @@ class Inspector:
         """Let one packet through the box.
 
         Args:
-            packet: as it arrives.
-            now_ns: when; never earlier than at the call before.
+            packet: As it arrives.
+            now_ns: When; never earlier than at the call before.
 
         Returns:
             What happened, in order; most often nothing. The packet is dropped iff a `PacketDropped` is among it.
@@ -132,10 +131,11 @@ class Inspector:
         if self._is_stateless:
             return self._meter_line(packet, now_ns)
         if packet.is_fragment:
+            # Before the protocol is looked at: a box that has a policy for fragments has it for those of any protocol.
             if self._fragments is not None:
                 return self._take_fragment(self._fragments, packet, now_ns)
             self._overlook(packet)
-        return self._follow(packet, now_ns) if packet.protocol in self._protocols else []
+        return self._follow(packet, now_ns) if packet.protocol in self._readers.protocols else []
 
     def dropped(self, packet: Packet, now_ns: int) -> list[Event]:
         """The events of a packet that the kernel's policer dropped on the box's behalf."""
@@ -168,24 +168,32 @@ class Inspector:
         """A packet of a flow that the box knows or opens now."""
         flow = self._flows.get(packet.key)
         events: list[Event] = []
+        # A live box looks at its timers between packets, and a capture has none: a flow that is over by now may still
+        # be in the table, and its five-tuple begins a new one.
         if flow is not None and flow.expires_ns <= now_ns:
             events += self._forget_idle(flow)
             flow = None
         legible = packet.malformed is None and not packet.is_fragment
         if flow is None:
             if not legible:
+                # It may not say whose it is, so it opens nothing. In a flow that is known, its time counts.
                 return events
             flow = self._open(packet, now_ns, events)
         elif flow.is_refreshed:
             flow.saw(now_ns)
+        # Before the payload: a SYN may carry data, which the reader can place only once it knows where the stream
+        # begins, and a SYN from outside ends inspection of what it carries too. After `saw`: the timeout that a
+        # handshake sets counts from this packet.
         if flow.in_handshake or packet.flags & SYN:
             self._follow_handshake(flow, packet, now_ns, events)
         if flow.treatment is not None:
+            # An address may match at the first packet, in `_open`: `start` has dealt with that one.
             if not flow.is_new:
                 events += flow.treatment.on_packet(flow.id, packet, now_ns)
         elif flow.inspections_left and packet.payload and legible:
             self._read(flow, packet, now_ns, events)
         flow.is_new = False
+        # Last: what is done to a flow is done to its FIN or RST too, before it is forgotten.
         if packet.flags & self._clearing:
             events += self._forget(flow, now_ns, "fin" if packet.flags & FIN & self._clearing else "rst")
         return events
@@ -193,6 +201,7 @@ class Inspector:
     def _meter_line(self, packet: Packet, now_ns: int) -> list[Event]:
         """All traffic of the line shares the meters, and no flow is remembered: its number is 0."""
         if self._line is None:
+            # Made by the first packet: meters that refill in steps count from there, as from the opening of a flow.
             self._line = self._enforcement.fresh(now_ns, now_ns)
             return self._line.start(0, packet, now_ns) + self._line.on_packet(0, packet, now_ns)
         return self._line.on_packet(0, packet, now_ns)
@@ -207,6 +216,7 @@ class Inspector:
             return events
         if policy == "hold":
             self._overlook(next(piece for piece in pieces if not piece.fragment_offset))
+        # The datagram is inspected once it is whole; what comes of it decides whether its pieces go on at last.
         inspected = self.inspect(joined(pieces), now_ns) if policy == "reassemble" else []
         if any(isinstance(event, PacketDropped) for event in inspected):
             return events + inspected
@@ -225,6 +235,7 @@ class Inspector:
 
     def _forget(self, flow: Flow, t_ns: int, reason: str) -> list[Event]:
         self._flows.forget(flow)
+        # The hello that was not found first: in the log, what is told of a flow stands before its end.
         return [*self._unread(flow, t_ns), FlowForgotten(t_ns=t_ns, flow=flow.id, reason=reason)]
 
     def _unread(self, flow: Flow, t_ns: int) -> list[Event]:
@@ -239,6 +250,7 @@ class Inspector:
         if oldest is None:
             return
         if oldest.expires_ns <= now_ns:
+            # It is over anyway: no one was evicted, and the time of its end is its own.
             events += self._forget_idle(oldest)
         else:
             self._flows.evicted += 1
@@ -265,6 +277,8 @@ class Inspector:
             )
         )
         trigger = self._profile.trigger
+        # It draws a lot only where the share is below one, and before the budget does: the order of draws is a part of
+        # what a seed means.
         reason = reason_not_to_inspect(trigger, packet, opened_by, self._random)
         if reason is None and self._matches_at_open:
             reason = self._match_address(flow, packet, now_ns, events)
@@ -273,7 +287,7 @@ class Inspector:
         elif flow.treatment is None:
             # The first packet, and so many more.
             flow.inspections_left = 1 + self._random.randint(*self._profile.inspection.budget_packets)
-            flow.reader = self._reader(packet.protocol)
+            flow.reader = self._readers.start(packet.protocol)
             flow.overlooked = Overlooked(self._hellos, key.outside_port)
         return flow
 
@@ -286,22 +300,12 @@ class Inspector:
             events += self._act(flow, packet, now_ns, match, None)
         return None
 
-    def _reader(self, protocol: int) -> Reader:
-        if protocol == UDP:
-            names = [name for name in self._profile.trigger.recognisers if name in UDP_RECOGNISERS]
-            return DatagramReader([(name, UDP_RECOGNISERS[name]()) for name in names])
-        reassembly = self._profile.inspection.reassembly
-        if reassembly == "none":
-            return self._packet_reader
-        if reassembly == "in_order":
-            return OrderedReader(self._packet_reader)
-        return StreamReader(_tcp_recognisers(self._profile), joins_records=reassembly == "records")
-
     def _follow_handshake(self, flow: Flow, packet: Packet, now_ns: int, events: list[Event]) -> None:
         """Timeouts of half-open connections, the beginning of streams, and SYNs from the wrong side."""
         if packet.protocol != TCP:
             return
         flags = packet.flags & (SYN | ACK)
+        # Not where residual time counts from the match: a client must not prolong or shorten it by sending SYNs.
         if self._handshake_timeouts and flow.is_refreshed:
             self._flows.set_timeout(flow, self._handshake_timeouts.get(flags, self._timeout_ns))
             flow.in_handshake = bool(flags & SYN)
@@ -316,6 +320,7 @@ class Inspector:
         if flow.reader is None:
             return
         reading = flow.reader.read(packet)
+        # Noted whatever comes of it, since the box itself does not know yet whether it will find a name.
         if flow.overlooked is not None and packet.direction in self._profile.trigger.directions:
             flow.overlooked.note(packet, reading.data, reading.result)
         if isinstance(reading.result, Hello):
@@ -329,6 +334,7 @@ class Inspector:
                 )
             )
         name = reading.result.name if isinstance(reading.result, Hello) else None
+        # Before the rules: a name that is allowed is spared at an address that is not (N4P490).
         if self._is_exempt(flow, reading, name):
             self._end(flow, now_ns, "exempt", events)
             return
@@ -336,6 +342,7 @@ class Inspector:
         if match is not None:
             events += self._act(flow, packet, now_ns, match, name)
             return
+        # The budget is spent on payload alone: a hundred acknowledgements cost nothing.
         flow.inspections_left -= 1
         if reading.result is Outcome.NOT_THIS and len(packet.payload) >= self._profile.inspection.give_up_bytes:
             self._end(flow, now_ns, "gave up", events)
@@ -368,6 +375,7 @@ class Inspector:
         flow.treatment = self._enforcement.treatment(flow.key.inside, flow.opened_ns, now_ns)
         events += flow.treatment.start(flow.id, packet, now_ns)
         if self._residual_ns is not None:
+            # Packets no longer push the expiry back. An assumption: X22 does not say what its times count from.
             flow.last_seen_ns, flow.is_refreshed = now_ns, False
             self._flows.set_timeout(flow, self._residual_ns)
         flow.overlooked = None  # found, whatever else was there
@@ -379,17 +387,3 @@ class Inspector:
         flow.reader = None
         events += self._unread(flow, now_ns)
         events.append(InspectionEnded(t_ns=now_ns, flow=flow.id, reason=reason))
-
-
-def _tcp_recognisers(profile: Profile) -> list[Named]:
-    return [(name, TCP_RECOGNISERS[name]) for name in profile.trigger.recognisers if name in TCP_RECOGNISERS]
-
-
-def _protocols(profile: Profile) -> frozenset[int]:
-    """IP protocols that the box follows: those it has recognisers for; both for rules that read nothing."""
-    recognisers = set(profile.trigger.recognisers)
-    if not recognisers:
-        return frozenset({TCP, UDP})
-    return frozenset(
-        protocol for protocol, known in ((TCP, TCP_RECOGNISERS), (UDP, UDP_RECOGNISERS)) if recognisers & set(known)
-    )

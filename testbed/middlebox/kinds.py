@@ -39,13 +39,16 @@ class Kinds(Generic[T]):
 
     def __init__(self, name: str, path: Iterable[str], base: type[T]) -> None:
         self._classes: dict[str, type[T]] = {}
+        # Sorted though `pkgutil` sorts too: the order reaches messages and schemas, and is nothing that it promises.
         for found in sorted(iter_modules(path), key=lambda each: each.name):
             module = import_module(f"{name}.{found.name}")
             for cls in vars(module).values():
+                # Modules name classes that they import; each counts where it was made.
                 if isinstance(cls, type) and issubclass(cls, base) and cls.__module__ == module.__name__:
                     self._add(cls)
 
     def _add(self, cls: type[T]) -> None:
+        # Its own, not an inherited one: a base of several actions is none itself.
         kind = vars(cls).get("kind")
         if kind is None:
             return

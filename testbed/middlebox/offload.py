@@ -22,8 +22,10 @@ def kernel_policer(profile: Profile) -> TokenBucketSpec | None:
     action, flows, metering = profile.action, profile.flows, profile.meter
     if metering is None or not action.is_metering:
         return None
+    # A filter of the kernel's has one bucket for one flow, and no clock that would end it.
     if action.scope != "flow" or action.residual_s is not None:
         return None
+    # The box would have to see flags that it no longer gets.
     if flows.cleared_by or flows.syn_sent_timeout_s is not None or flows.syn_received_timeout_s is not None:
         return None
     return metering.spec.kernel_policer()

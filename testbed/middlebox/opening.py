@@ -19,6 +19,7 @@ def opener(packet: Packet) -> str:
 
     Of TCP a SYN says it, anything else does not; of UDP the first packet does.
     """
+    # SYN without ACK, whatever else is set: ECN's flags go with it. With RST it is no opening but nonsense.
     if packet.protocol != UDP and packet.flags & (SYN | ACK | RST) != SYN:
         return "unknown"
     return "inside" if packet.direction is Direction.UP else "outside"
@@ -28,10 +29,10 @@ def reason_not_to_inspect(trigger: Trigger, packet: Packet, opened_by: str, rand
     """Why the box leaves a new flow alone; None if it inspects it.
 
     Args:
-        trigger: of the profile.
-        packet: the flow's first.
-        opened_by: as `opener` says.
-        random: draws whether the flow passes the box, where only a share of flows does.
+        trigger: Of the profile.
+        packet: The flow's first.
+        opened_by: As `opener` says.
+        random: Draws whether the flow passes the box, where only a share of flows does.
     """
     if opened_by == "unknown":
         if trigger.midstream == "ignore":
@@ -41,6 +42,7 @@ def reason_not_to_inspect(trigger: Trigger, packet: Packet, opened_by: str, rand
         return "opened from outside"
     if trigger.ports and packet.key.outside_port not in trigger.ports:
         return "other port"
+    # Last, so that a flow that is left alone anyway draws no lot.
     if trigger.share < 1 and random.random() >= trigger.share:
         return "not selected"
     return None

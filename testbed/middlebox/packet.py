@@ -147,8 +147,8 @@ class Packet(NamedTuple):
         """Read a raw IP datagram (v4 or v6, no link-layer header).
 
         Args:
-            data: the datagram; bytes after its IP length (Ethernet padding) are ignored.
-            direction: which way it crosses the box.
+            data: The datagram; bytes after its IP length (Ethernet padding) are ignored.
+            direction: Which way it crosses the box.
 
         Returns:
             The packet; ``malformed`` is set when the datagram contradicts itself. Never raises.

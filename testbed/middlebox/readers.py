@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from testbed.middlebox.packet import SYN, Direction, Packet
-from testbed.middlebox.recognise import Hello, Outcome, Recogniser, Result, tls
+from testbed.middlebox.packet import SYN, TCP, UDP, Direction, Packet
+from testbed.middlebox.recognise import TCP_RECOGNISERS, UDP_RECOGNISERS, Hello, Outcome, Recogniser, Result, tls
 from testbed.middlebox.stream import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["DatagramReader", "Named", "OrderedReader", "PacketReader", "Reader", "Reading", "StreamReader"]
+    from testbed.middlebox.profile import Profile
+
+__all__ = ["DatagramReader", "Named", "OrderedReader", "PacketReader", "Reader", "Readers", "Reading", "StreamReader"]
 
 Named = tuple[str, Recogniser]
 """A recogniser and its name in profiles."""
@@ -51,7 +53,7 @@ class PacketReader:
         self._recognisers = recognisers
 
     def syn(self, packet: Packet) -> None:
-        """Does not matter."""
+        """Keep nothing of it: without a stream, it does not matter where one begins."""
 
     def read(self, packet: Packet) -> Reading:
         """What this packet is by itself."""
@@ -81,8 +83,10 @@ class OrderedReader:
 
     def read(self, packet: Packet) -> Reading:
         """What the record is that begins or goes on here, or the packet by itself."""
+        # A SYN takes a sequence number itself, and may carry data behind it (RFC 9293, section 3.4; RFC 7413).
         seq = (packet.seq + bool(packet.flags & SYN)) % _SEQUENCE_SPACE
         data, expected = self._begun.get(packet.direction, (b"", seq))
+        # Sequence numbers go round: of two, the later is the one that is less than half of them ahead.
         ahead = (seq - expected + _HALF) % _SEQUENCE_SPACE - _HALF
         if data and ahead < 0:
             return Reading("", Outcome.NEED_MORE, data)  # sent again
@@ -122,8 +126,10 @@ class StreamReader:
         stream.add(packet.seq + bool(packet.flags & SYN), packet.payload)
         reading = self._recognise(tls.join_records(stream.data) if self._joins_records else stream.data)
         if isinstance(reading.result, Hello) or reading.result is Outcome.VALID:
+            # What follows is looked at as if it stood first: X21 §6.2 found the hello behind a valid record.
             stream.restart()
         elif len(stream.data) >= _STREAM_LIMIT:
+            # A record may claim 16 kB and never come: waiting for it would let any client fill the box's memory.
             return reading._replace(protocol="", result=Outcome.NOT_THIS)
         return reading
 
@@ -155,11 +161,12 @@ class DatagramReader:
         self._recognisers = recognisers
 
     def syn(self, packet: Packet) -> None:
-        """Does not occur."""
+        """Keep nothing of it: UDP has no SYN."""
 
     def read(self, packet: Packet) -> Reading:
         """What the datagram is, with those before it."""
         if packet.direction is Direction.DOWN:
+            # Only the client's Initials can be read with keys that follow from what is in them (RFC 9001, section 5.2).
             return Reading("", Outcome.VALID, packet.payload)
         outcome = Outcome.NOT_THIS
         for name, recognise in self._recognisers:
@@ -169,3 +176,37 @@ class DatagramReader:
             elif result is not Outcome.NOT_THIS:
                 return Reading(name, result, packet.payload)
         return Reading("", outcome, packet.payload)
+
+
+class Readers:
+    """Makes the reader of each flow, as a profile says how closely the box reads.
+
+    Attributes:
+        protocols: IP protocols that the box follows: those it has recognisers for; both for rules that read nothing.
+    """
+
+    __slots__ = ("_packet_reader", "_profile", "protocols")
+
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
+        # One for all flows: it keeps nothing.
+        self._packet_reader = PacketReader(self._tcp_recognisers())
+        recognisers = set(profile.trigger.recognisers)
+        known = ((TCP, TCP_RECOGNISERS), (UDP, UDP_RECOGNISERS))
+        self.protocols = frozenset(protocol for protocol, names in known if not recognisers or recognisers & set(names))
+
+    def start(self, protocol: int) -> Reader:
+        """The reader of a new flow."""
+        if protocol == UDP:
+            names = [name for name in self._profile.trigger.recognisers if name in UDP_RECOGNISERS]
+            return DatagramReader([(name, UDP_RECOGNISERS[name]()) for name in names])
+        reassembly = self._profile.inspection.reassembly
+        if reassembly == "none":
+            return self._packet_reader
+        if reassembly == "in_order":
+            return OrderedReader(self._packet_reader)
+        return StreamReader(self._tcp_recognisers(), joins_records=reassembly == "records")
+
+    def _tcp_recognisers(self) -> list[Named]:
+        """In the profile's order, which is that of trial."""
+        return [(name, TCP_RECOGNISERS[name]) for name in self._profile.trigger.recognisers if name in TCP_RECOGNISERS]

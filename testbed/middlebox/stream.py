@@ -31,10 +31,13 @@ class Stream:
     def add(self, seq: int, payload: bytes) -> None:
         """Take a segment. Without a known start, the first one begins the stream."""
         self.start(seq)
+        # Sequence numbers go round: of two, the later is the one that is less than half of them ahead.
         offset = (seq - (self._base or 0) + _HALF) % _SEQUENCE_SPACE - _HALF
         if offset < 0:
+            # Sent again, perhaps with more behind it: what is here already is not written over.
             payload, offset = payload[-offset:], 0
         payload = payload[: max(0, self._limit - offset)]
+        # Of two copies at one place the longer, which holds the other; a shorter one must not make a gap.
         if len(payload) > len(self._later.get(offset, b"")):
             self._later[offset] = payload
         self._advance()

@@ -39,9 +39,9 @@ def why_unread(protocols: Iterable[str], data: bytes, result: Result) -> Why | N
     """Why there is no name, if a hello begins here; None if none does, or its name was read.
 
     Args:
-        protocols: recognisers whose hellos the box looks for.
-        data: what they were given.
-        result: what came of it.
+        protocols: Recognisers whose hellos the box looks for.
+        data: What they were given.
+        result: What came of it.
     """
     if isinstance(result, Hello):
         return Why(result.protocol, "no name", None) if result.name is None else None
@@ -54,6 +54,7 @@ def why_unread(protocols: Iterable[str], data: bytes, result: Result) -> Why | N
 
 
 def _tls(data: bytes, _: Result) -> Why | None:
+    # The box looks at the first record of a packet alone (X21 §6.2), so a hello behind another one is not found.
     if not _begins_hello(data):
         return Why("tls", "behind another record", None) if _begins_hello(data[_record_end(data) :]) else None
     if len(data) < _RECORD_HEADER + _HANDSHAKE_HEADER:
@@ -108,8 +109,8 @@ class Overlooked:
     """What one flow under inspection has shown of a hello that was not found.
 
     Args:
-        protocols: recognisers whose hellos the box looks for.
-        server_port: where the flow goes; at a protocol's own port a hello is expected.
+        protocols: Recognisers whose hellos the box looks for.
+        server_port: Where the flow goes; at a protocol's own port a hello is expected.
     """
 
     __slots__ = ("_bytes", "_direction", "_expected", "_named", "_packets", "_protocols", "_why")
@@ -124,6 +125,7 @@ class Overlooked:
 
     def note(self, packet: Packet, data: bytes, result: Result) -> None:
         """A payload that the box has read, in a direction in which it looks for hellos."""
+        # A name that was read but matched no rule is no hello that was missed.
         if isinstance(result, Hello) and result.name is not None:
             self._named = True
             return
@@ -131,9 +133,11 @@ class Overlooked:
             self._packets += 1
             self._bytes += len(packet.payload)
         why = why_unread(self._protocols, data, result)
+        # At a port where a hello is expected, anything else from the client may be one, in a form unknown here.
         may_be_one = packet.direction is Direction.UP and result is not Outcome.VALID
         if why is None and may_be_one and self._expected is not None:
             why = Why(None, NOT_RECOGNISED, None)
+        # The first sign counts, but for the vaguest: what is seen later may explain it.
         if why is not None and (self._why is None or self._why.reason == NOT_RECOGNISED):
             self._begin(packet, why)
         elif why is not None and why.size is not None and self._direction is packet.direction:

@@ -62,6 +62,7 @@ class Action(Described):
     """
 
     kind: ClassVar[str]
+    # Of the class, not of a profile: dataclasses take no class variable for a field, so none of these is a key.
     needs_meter: ClassVar[bool] = False
     needs_tcp: ClassVar[bool] = False
     is_metering: ClassVar[bool] = False
@@ -115,6 +116,7 @@ class Blocking(Action):
         events: list[Event] = [
             BlockingStarted(t_ns=now_ns, flow=flow, action=self.kind, effect=self.effect, residual_s=self.residual_s)
         ]
+        # After the announcement: in the log, a drop belongs to an action that has begun.
         if self.trigger_packet == "dropped":
             events.append(packet_dropped(flow, packet, now_ns, self.kind))
         return events

@@ -40,6 +40,7 @@ class BlockPage(Blocking):
         head = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {len(page)}\r\nConnection: close\r\n\r\n"
         return [
             *Blocking.start(self, flow, packet, now_ns),
+            # The FIN goes with the page: the client must not wait for the server's, which is dropped.
             answer(flow, packet, now_ns, FIN | PSH | ACK, reason=self.kind, payload=head.encode() + page),
             onward(flow, packet, now_ns, RST | ACK, reason=self.kind),
         ]

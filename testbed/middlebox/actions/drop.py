@@ -54,6 +54,7 @@ class Dropping:
 
     def on_packet(self, flow: int, packet: Packet, now_ns: int) -> list[Event]:
         """Drop the packet once the others have passed."""
+        # Packets of either direction count, also where only one is dropped (assumption: X22 does not say).
         if self._left:
             self._left -= 1
             return []

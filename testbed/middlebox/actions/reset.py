@@ -35,6 +35,7 @@ class Reset(Blocking):
 
     def on_packet(self, flow: int, packet: Packet, now_ns: int) -> list[Event]:
         """Drop payload, and reset again."""
+        # Not for acknowledgements: two ends that reset each other's resets would go on for ever.
         if not packet.payload_length or packet.direction not in self.directions:
             return []
         return [packet_dropped(flow, packet, now_ns, self.kind), *self._resets(flow, packet, now_ns)]

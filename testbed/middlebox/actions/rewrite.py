@@ -33,6 +33,7 @@ class Rewrite(Blocking):
         """Turn the packet into a reset."""
         if packet.direction not in self.directions:
             return []
+        # The server's own TTL and numbers: to the client it is the answer that came, cut short.
         data = segment(packet, flags=RST | ACK, seq=packet.seq, ack=packet.ack, ttl=packet.ttl)
         return [packet_rewritten(flow, packet, now_ns, self.kind, data=data)]
 

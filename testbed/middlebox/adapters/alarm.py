@@ -18,7 +18,7 @@ class Alarm:
     """A timerfd on the clock of `time.time_ns`. Python has it from 3.13 on.
 
     Raises:
-        OSError: the kernel has no timers for files.
+        OSError: The kernel has no timers for files.
     """
 
     __slots__ = ("_armed_ns", "_descriptor")
@@ -38,8 +38,10 @@ class Alarm:
 
         ``has_gone_off``: it has, since it was last set; what it was set to then is over.
         """
+        # Setting it takes a system call, and this is asked for after every packet.
         if instant_ns == self._armed_ns and not has_gone_off:
             return
+        # All zeros disarm it (timerfd_settime(2)).
         seconds, nanoseconds = divmod(instant_ns or 0, _NS_PER_S)
         value = struct.pack("=qqqq", 0, 0, seconds, nanoseconds)
         if _libc.timerfd_settime(self._descriptor, _ABSOLUTE, value, None):

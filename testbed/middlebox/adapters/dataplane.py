@@ -48,8 +48,8 @@ class Dataplane:
     """Filters and rules on the two ports of a box. Used from inside the box's network namespace.
 
     Args:
-        ports: by direction, the name of the port where packets come in.
-        sees: the directions that the box sees.
+        ports: By direction, the name of the port where packets come in.
+        sees: The directions that the box sees.
     """
 
     def __init__(self, ports: dict[Direction, str], sees: frozenset[Direction]) -> None:
@@ -64,8 +64,8 @@ class Dataplane:
         """Add the hooks, the drop ports and the nft rules.
 
         Raises:
-            NetlinkError: the kernel refused a link or a discipline.
-            CertificateError: nft refused the rules.
+            NetlinkError: The kernel refused a link or a discipline.
+            CertificateError: The program nft refused the rules.
         """
         self._kernel.send([link.add_link(name, "dummy") for name in DROP_PORTS.values()])
         state = link.links(self._kernel)
@@ -76,6 +76,7 @@ class Dataplane:
             [link.set_link(index, up=True) for index in self._drop_ports.values()]
             + [tc.add_clsact(index) for index in self._ports.values()]
         )
+        # Last: from now on packets go to the queue, and those over a limit to the drop ports.
         result = subprocess.run(["nft", "-f", "-"], input=rules, text=True, capture_output=True, check=False)
         if result.returncode != 0:
             raise CertificateError(f"nft refused the box's rules: {result.stderr.strip()}")
@@ -90,9 +91,10 @@ class Dataplane:
         """Keep a flow in the kernel and police it; each direction has its own bucket.
 
         Raises:
-            CertificateError: the kernel has another rate than was asked for.
+            CertificateError: The kernel has another rate than was asked for.
         """
         rate = spec.rate_bps // 8
+        # The kernel is told the burst in its own ticks: told in bytes it would round otherwise than the model does.
         ticks = kernel_rate(spec.rate_bps, spec.burst_bytes).burst_ticks
         chains = {}
         for direction in self._sees:
@@ -105,6 +107,7 @@ class Dataplane:
             else:
                 chains[direction] = [tc.skbedit_mark(DECIDED, tc.TC_ACT_OK)]
         self._install(flow, _Decision(key, policed=True), chains)
+        # Read back: a limit that the kernel rounded, or took for none, would be a wrong result and no error.
         for direction in directions:
             actual = self._filter(flow, direction)
             if actual is None or actual.rate != rate:
@@ -127,6 +130,7 @@ class Dataplane:
 
     def forget(self, flow: int) -> None:
         """Remove a flow's filters; its next packet is queued like any stranger's."""
+        # Most flows are forgotten without ever having been left to the kernel.
         decision = self._decisions.pop(flow, None)
         if decision is not None:
             self._kernel.send(

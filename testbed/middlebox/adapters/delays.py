@@ -26,6 +26,7 @@ class Delays:
 
     def add(self, queued: _Queued, departure_ns: int) -> None:
         """Keep a packet until ``departure_ns``."""
+        # The number decides between equal departures: packets cannot be compared, and must not overtake each other.
         self._count += 1
         heappush(self._heap, (departure_ns, self._count, queued))
 

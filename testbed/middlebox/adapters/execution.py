@@ -96,11 +96,11 @@ class Execution:
     """One inspector, and what follows from what it says.
 
     Args:
-        profile: the censor, resolved for a date.
-        seed: of everything that the box draws by lot.
-        kernel: keeps decided flows.
-        outlet: sends what the box makes.
-        log: called with the events of some packets, in order, by `write_log`.
+        profile: The censor, resolved for a date.
+        seed: Of everything that the box draws by lot.
+        kernel: Keeps decided flows.
+        outlet: Sends what the box makes.
+        log: Called with the events of some packets, in order, by `write_log`.
     """
 
     def __init__(
@@ -127,12 +127,13 @@ class Execution:
         """Decide on a packet of the queue.
 
         Args:
-            queued: takes the verdict, now or after a delay.
-            packet: what it holds.
-            arrived_ns: when the kernel got it. Both ports have one clock, and the queue its order, so a time before
+            queued: Takes the verdict, now or after a delay.
+            packet: What it holds.
+            arrived_ns: When the kernel got it. Both ports have one clock, and the queue its order, so a time before
                 that of an earlier packet counts as the same.
-            clock_ns: tells the time.
+            clock_ns: Tells the time.
         """
+        # A time that runs backwards would let a flow expire before it was seen.
         now_ns = self._now_ns = max(self._now_ns, arrived_ns)
         is_kept, departure_ns = False, now_ns
         for event in self.inspector.inspect(packet, now_ns):
@@ -148,6 +149,7 @@ class Execution:
         if is_kept:
             queued.drop()
         elif departure_ns > now_ns and departure_ns > clock_ns():
+            # Not where the departure passed while the box was busy: the timer would be set to what is over.
             self._delays.add(queued, departure_ns)
         else:
             queued.accept()
@@ -161,6 +163,7 @@ class Execution:
     def on_timer(self, now_ns: int) -> None:
         """Let go of what is due; forget idle flows, after asking the kernel when it last saw those that it holds."""
         self._delays.release(now_ns)
+        # The box sees no packet of a flow that the kernel holds, and would think it idle.
         for flow in self.inspector.due(now_ns):
             idle_s = self._kernel.idle_s(flow) if self._kernel.holds(flow) else None
             if idle_s is not None:
@@ -191,6 +194,7 @@ class Execution:
     def _settle(self, key: FlowKey) -> None:
         """Leave a flow to the kernel once the box will leave it alone, and take it back if it no longer would."""
         flow = self.inspector.flow(key)
+        # A policed flow stays with the kernel: only its end, which `_note` is told of, takes it back.
         if flow is None or self._kernel.polices(flow):
             return
         is_left_alone = self.inspector.leaves_alone(key)

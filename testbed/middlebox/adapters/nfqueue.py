@@ -66,11 +66,11 @@ class LiveBox:
     """A middlebox on the two ports of a bridge.
 
     Args:
-        profile: the censor, resolved for a date.
-        seed: of everything that the box draws by lot.
-        inside: name of the port that faces the subscriber.
-        outside: name of the other one.
-        log: called with the events of some packets, in order.
+        profile: The censor, resolved for a date.
+        seed: Of everything that the box draws by lot.
+        inside: Name of the port that faces the subscriber.
+        outside: Name of the other one.
+        log: Called with the events of some packets, in order.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class LiveBox:
         """Work until SIGTERM.
 
         Args:
-            ready: called once the box inspects.
+            ready: Called once the box inspects.
 
         Returns:
             Counters for the validity certificate: ``queue_dropped`` and ``user_dropped`` of the kernel's queue,
@@ -97,8 +97,8 @@ class LiveBox:
             are never sent on.
 
         Raises:
-            CertificateError: the kernel has not what was asked for.
-            GuestError: anything else; the message says at which packet, and where in the code. What was logged
+            CertificateError: The kernel has not what was asked for.
+            GuestError: Anything else; the message says at which packet, and where in the code. What was logged
                 before it is written.
         """
         try:
@@ -117,6 +117,7 @@ class LiveBox:
         signal.signal(signal.SIGTERM, self._stop)
         execution = self._execution
         self._dataplane.set_up(rules(self._profile, execution.inspector.protocols, self._ports))
+        # Before `ready`: the first Initial packet must not wait for a library.
         if "quic" in self._profile.trigger.recognisers:
             load_ciphers()
         alarm = Alarm()
@@ -135,6 +136,7 @@ class LiveBox:
             ready_fds = {descriptor for descriptor, _ in poll.poll()}
             if self._stopping:
                 stopped_ns = time.time_ns()
+            # What arrived before the signal is still decided on: the log is complete until then.
             if stopped_ns or queue.get_fd() in ready_fds:
                 queue.run(block=False)
                 if self._failure is not None:
@@ -142,6 +144,7 @@ class LiveBox:
             for descriptor, (tap, direction) in by_fd.items():
                 if stopped_ns or descriptor in ready_fds:
                     self._read_dropped(tap, direction)
+            # After the packets: one that arrived before a timer ran out pushes it back.
             is_due = alarm.fileno() in ready_fds
             if is_due:
                 self._subject = "at a timer"
@@ -166,6 +169,8 @@ class LiveBox:
             self._wires.learn(direction)
             packet = Packet.parse(queued.get_payload(), direction)
             self._subject = packet
+            # The library tells seconds as a float, which near 1.6e9 resolves a quarter of a microsecond: rounded, it is
+            # what the kernel said.
             arrived_ns = round(queued.get_timestamp() * _US_PER_S) * _NS_PER_US
             self._execution.on_packet(queued, packet, arrived_ns, time.time_ns)
         except Exception as error:  # noqa: BLE001 - raised again where it can be seen

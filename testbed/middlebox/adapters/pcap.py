@@ -45,13 +45,13 @@ class CaptureInspection:
     """A capture on its way through a box: iterate over it, then ask what was left out.
 
     Args:
-        path: a pcap or pcapng file, plain, gzip or xz; a pipe; or ``-`` for standard input.
-        profile: the censor.
-        seed: of everything that the box draws by lot.
-        inside: prefixes of the subscriber's side, such as 10.0.0.0/8. Without any, see `Sides`.
+        path: A pcap or pcapng file, plain, gzip or xz; a pipe; or ``-`` for standard input.
+        profile: The censor.
+        seed: Of everything that the box draws by lot.
+        inside: Prefixes of the subscriber's side, such as 10.0.0.0/8. Without any, see `Sides`.
 
     Raises:
-        CaptureError: one of ``inside`` is no prefix.
+        CaptureError: One of ``inside`` is no prefix.
     """
 
     def __init__(self, path: Path, profile: Profile, *, seed: int = 0, inside: Iterable[str] = ()) -> None:
@@ -84,7 +84,7 @@ def inspect_capture(path: Path, profile: Profile, *, seed: int = 0, inside: Iter
         left out. A segment that offload shows in place of several has a row for each of these, of one number.
 
     Raises:
-        CaptureError: the file cannot be opened, or cannot be read from some offset on (the rows before it have been
+        CaptureError: The file cannot be opened, or cannot be read from some offset on (the rows before it have been
             yielded by then), or it does not tell which side is inside, or a prefix holds no address of it.
     """
     yield from CaptureInspection(path, profile, seed=seed, inside=inside)
@@ -98,17 +98,17 @@ def inspect_box(
     Times count in the steps of `testbed.middlebox.offload.arrival_step_ns`, as they do in a live box.
 
     Args:
-        inner: a capture at the box's port to the subscriber. Packets from inside count, as they arrived.
-        outer: one at its other port. Packets from outside count.
-        profile: the censor that the box followed.
-        seed: that the box had.
-        inside: prefixes of the subscriber's side.
+        inner: A capture at the box's port to the subscriber. Packets from inside count, as they arrived.
+        outer: One at its other port. Packets from outside count.
+        profile: The censor that the box followed.
+        seed: That the box had.
+        inside: Prefixes of the subscriber's side.
 
     Yields:
         A row for each packet that arrived, in the order of time; ``number`` counts frames of its own capture.
 
     Raises:
-        CaptureError: as `inspect_capture`.
+        CaptureError: As `inspect_capture`.
     """
     sides, inspector = Sides(inside), Inspector(profile, seed=seed)
     followed = inspector.protocols
@@ -158,6 +158,7 @@ def _read(
                 direction = sides.direction(packet, frame.number, is_followed=packet.protocol in followed)
                 if direction is not None:
                     yield _Arrival(frame.number, frame.t_ns, packet._replace(direction=direction))
+    # Told as an error of its own at the end: all rows before it were good.
     cut = next((remark for remark in kept.remarks if "ends inside" in remark or "cut short" in remark), None)
     if cut is not None:
         kept.remarks.remove(cut)
@@ -180,7 +181,7 @@ class Sides:
         """Take the prefixes.
 
         Raises:
-            CaptureError: one of them is no prefix.
+            CaptureError: One of them is no prefix.
         """
         self._texts = list(inside)
         try:
@@ -197,12 +198,12 @@ class Sides:
         """The direction of a packet; None if it does not cross the box, or nothing tells and the box does not care.
 
         Args:
-            packet: of which the direction is not known yet.
-            number: of its frame, for errors.
-            is_followed: whether the box looks at packets of its protocol.
+            packet: Of which the direction is not known yet.
+            number: Of its frame, for errors.
+            is_followed: Whether the box looks at packets of its protocol.
 
         Raises:
-            CaptureError: nothing tells, and the box would look at it.
+            CaptureError: Nothing tells, and the box would look at it.
         """
         if packet.src and packet.src == packet.dst and not self._prefixes:
             return self._between_ports(packet, number, is_followed=is_followed)
@@ -227,7 +228,7 @@ class Sides:
         """Refuse a prefix that held no address of the capture.
 
         Raises:
-            CaptureError: there is one.
+            CaptureError: There is one.
         """
         for number, text in enumerate(self._texts):
             if number not in self._matched:

@@ -38,9 +38,9 @@ def rules(profile: Profile, protocols: frozenset[int], ports: dict[Direction, st
     """The rules, for ``nft -f``.
 
     Args:
-        profile: the censor.
+        profile: The censor.
         protocols: IP protocols that it follows.
-        ports: by direction, the name of the port where packets come in.
+        ports: By direction, the name of the port where packets come in.
     """
     queued = [
         f'    iifname "{name}" {match} meta mark set {MARKS[direction]} queue num 0'
@@ -55,8 +55,10 @@ def _matches(profile: Profile, protocols: frozenset[int]) -> Iterator[str]:
     if profile.action.scope == "line":
         yield from ("meta protocol ip", "meta protocol ip6")
         return
+    # More follow, or an offset: everything but "don't fragment" (RFC 791, section 3.1).
     if profile.inspection.fragments != "pass":
         yield "ip frag-off & 0x3fff != 0"
+    # Sorted, so that the rules of two runs are the same text.
     for protocol in sorted(protocols):
         # For IPv4 the header's own field: ``meta l4proto`` is not there for a datagram that lies about its length.
         yield f"ip protocol {_NAMES[protocol]}"

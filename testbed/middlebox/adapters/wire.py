@@ -52,9 +52,9 @@ class Wire:
         """The packets that a frame shows; none if it shows one again. Their direction is a mere placeholder.
 
         Args:
-            frame: as captured.
-            at: where the IP datagram begins in it.
-            may_repeat: whether the capture was taken on several interfaces, so that a packet may be there again.
+            frame: As captured.
+            at: Where the IP datagram begins in it.
+            may_repeat: Whether the capture was taken on several interfaces, so that a packet may be there again.
         """
         data = frame.data[at:]
         if may_repeat and self._is_copy(data, frame.t_ns):
@@ -112,6 +112,7 @@ class Wire:
             name = (data[:7], data[8:])
         else:
             return False
+        # Taken out and put in again, so that the oldest is always the first.
         before = self._recent.pop(name, None)
         self._recent[name] = t_ns
         if len(self._recent) > _MOST_RECENT:
@@ -137,6 +138,7 @@ class Wire:
     def _segments(self, packet: Packet, number: int) -> list[Packet]:
         """A segment cut as its sender's network card cut it: at the smaller of the sizes that both ends announced."""
         ends = (packet.src, packet.sport, packet.dst, packet.dport)
+        # Either end may announce less than the other, and neither is sent more than it asked for (RFC 9293, 3.7.1).
         sizes = [self._sizes[each] for each in (ends, (*ends[2:], *ends[:2])) if each in self._sizes]
         options = packet.length - packet.body_offset - packet.payload_length - _TCP_HEADER
         most = min(sizes, default=0) - options
@@ -215,6 +217,7 @@ def _cut(packet: Packet, size: int) -> list[Packet]:
         if at + size < len(payload):
             flags &= ~(FIN | PSH)
         if number:
+            # Cards set it on the first segment alone (RFC 3168, section 6.1.2: once for a window).
             flags &= ~_CWR
         if packet.version == IPV4:
             pack_into("!HH", head, 2, len(header) + len(part), (packet.ip_id + number) & 0xFFFF)

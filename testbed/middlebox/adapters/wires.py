@@ -30,7 +30,7 @@ class Wires:
     The neighbours' Ethernet addresses are learnt from the first frame that crosses the bridge; it has both.
 
     Args:
-        ports: by direction, the name of the port where packets come in.
+        ports: By direction, the name of the port where packets come in.
     """
 
     def __init__(self, ports: dict[Direction, str]) -> None:
@@ -58,7 +58,7 @@ class Wires:
         """Send a datagram in a direction.
 
         Raises:
-            CertificateError: no frame has crossed the bridge yet, so nobody knows where to.
+            CertificateError: No frame has crossed the bridge yet, so nobody knows where to.
         """
         head = self._heads.get(direction)
         if head is None:

@@ -83,6 +83,7 @@ class MeterSpec(Described):
         """A meter as it is when it begins."""
         raise NotImplementedError
 
+    # Into the log, where a reader must see what was used and not what might have been.
     def parameters(self) -> dict[str, float]:
         """The parameters by name. Those that were not given are left out."""
         return {name: value for name, value in asdict(self).items() if value is not None}

@@ -61,6 +61,7 @@ class Shaper:
 
     def departure_ns(self, length: int, now_ns: int) -> int | None:
         """When a packet that arrives now leaves: now, later, or never (None: dropped, the queue is full)."""
+        # What has left by now makes room before this packet is measured against the limit, as the watchdog would have.
         while self._queue and self._queue[0][0] <= now_ns:
             self._backlog -= self._queue.popleft()[1]
         cost = length * self._mult >> self._shift
@@ -72,6 +73,7 @@ class Shaper:
         departure = head_ns + max(0, -tokens)
         self._tokens_ns = max(0, tokens)
         self._tokens_at_ns = self._last_departure_ns = departure
+        # A packet that leaves at once was never in the queue.
         if departure > now_ns:
             self._queue.append((departure, length))
             self._backlog += length

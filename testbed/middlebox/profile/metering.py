@@ -99,6 +99,7 @@ class MeterChoice(Described):
 
         The meters that are described but not used are checked too: a scenario may choose any of them.
         """
+        # Checked here and not as they are read: one that is missing has no value of its own to point at.
         if not self.described:
             yield self.kind, "missing: the meter that is used has to be described"
         elif self.kind not in self.described:

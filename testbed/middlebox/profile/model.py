@@ -145,7 +145,7 @@ class Profile(Described):
         """The same censor with another of the meters that its profile describes.
 
         Raises:
-            KeyError: it describes no such meter.
+            KeyError: It describes no such meter.
         """
         if self.meter is None:
             raise KeyError(kind)

@@ -97,11 +97,13 @@ class RuleSet:
         self._substrings = [(order, m.pattern.lower(), m) for order, m, kind in patterns if kind == "substring"]
         self._expressions = [(order, _expression(m.pattern), m) for order, m, kind in patterns if kind == "regex"]
         self._addresses = [(order, Prefix(m.pattern), m) for order, m, kind in patterns if kind == "address"]
+        # Backwards, so that of several rules for one protocol the first stays.
         self._protocols = {m.pattern: m for _, m, kind in reversed(patterns) if kind == "protocol"}
         self._any = next((match for _, match, kind in patterns if kind == "any"), None)
 
     def match_name(self, name: str) -> Match | None:
         """The first rule that matches a name."""
+        # All kinds are tried before one is chosen: the order is that of the profile, not of the kinds.
         name = name.lower()
         found = [self._exact[name]] if name in self._exact else []
         found += [(order, match) for order, suffix, match in self._suffixes if name.endswith(suffix)]

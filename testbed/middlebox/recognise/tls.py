@@ -28,7 +28,7 @@ def recognise(payload: bytes) -> Result:
     """Say what the first TLS record in ``payload`` is.
 
     Args:
-        payload: of one TCP segment, or of several put together.
+        payload: Of one TCP segment, or of several put together.
 
     Returns:
         `Hello` for a ClientHello that can be walked to its end (name None: it has no server_name);
@@ -97,8 +97,8 @@ def _walk(payload: bytes, end: int) -> Hello | None:
     """Walk from the session ID to server_name. None: a length does not fit.
 
     Args:
-        payload: the record, from its first byte.
-        end: where the handshake message ends by its own length.
+        payload: The record, from its first byte.
+        end: Where the handshake message ends by its own length.
     """
     try:
         at = _SESSION_ID + 1 + payload[_SESSION_ID]
