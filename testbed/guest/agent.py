@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING, Any
 from testbed.errors import CertificateError, GuestError, TestbedError
 from testbed.guest.captures import CapturePoint, capture
 from testbed.guest.child import Child
-from testbed.guest.command import Command, read_order, start_command
+from testbed.guest.user_program import Command, read_order, start_command
 from testbed.guest.console import HostLine
 from testbed.guest.lateness import count_late_timers
 from testbed.guest.machine import power_off, require_guest, set_clock
 from testbed.guest.network import build as network
-from testbed.guest.outages import LinkChange, Outages
-from testbed.guest.outlook import mount_over
+from testbed.guest.events.outage import LinkChange, Outages
+from testbed.guest.file_view import mount_over
 from testbed.guest.servers import Nginx, Origins, replay_server, resolver
-from testbed.guest.vantage import Vantage
+from testbed.guest.line_client import LineClient
 from testbed.guest.watch import Watch
 from testbed.middlebox.adapters.alarm import Alarm
 from testbed.middlebox.adapters.nfqueue import LiveBox
@@ -258,7 +258,7 @@ class World:
     def _start_line(self, line: dict[str, Any]) -> None:
         node = self._network[line["node"]]
         server = self._plan["replay_server"]
-        vantage = Vantage(
+        vantage = LineClient(
             address=self._topology.address_of(line["node"]),
             names=self._plan["names"],
             start_ns=self._start_ns,

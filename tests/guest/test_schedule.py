@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from testbed.guest.outages import Outages
+from testbed.guest.events.outage import Outages
 
 FAILED, RESTORED = "link_failed", "link_restored"
 

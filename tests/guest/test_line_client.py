@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from testbed.guest import vantage
-from testbed.guest.vantage import Vantage
+from testbed.guest.line_client import LineClient
 from testbed.records.jsonl import read_lines
 from testbed.traffic.connection import TransferError
 
@@ -36,8 +36,8 @@ def transfer(name: str, **changes: Any) -> dict[str, Any]:
     } | changes  # fmt: skip
 
 
-def line(folder: Path, progress: int) -> Vantage:
-    return Vantage(
+def line(folder: Path, progress: int) -> LineClient:
+    return LineClient(
         address="100.64.0.1", names={"twitter.com": "198.51.100.6"}, start_ns=0, output=folder, ca=Path("ca.pem"),
         replay_server=(None, folder / "control"), progress=progress,
     )  # fmt: skip

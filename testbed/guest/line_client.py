@@ -37,14 +37,14 @@ if TYPE_CHECKING:
     )
     from testbed.traffic.recording import Recording
 
-__all__ = ["Vantage"]
+__all__ = ["LineClient"]
 
 _CLIENT_PORT = 20_000
 HTTPS = 443
 
 
 @dataclass(frozen=True, slots=True)
-class Vantage:
+class LineClient:
     """What a line's transfers need to know.
 
     Attributes:

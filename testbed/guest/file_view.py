@@ -11,7 +11,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Outlook", "mount_over"]
+__all__ = ["FileView", "mount_over"]
 
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE = (
     0x1, 0x2, 0x4, 0x20, 0x1000, 0x4000, 0x40000,
@@ -49,7 +49,7 @@ def _mount(source: str, target: str, kind: str = "", flags: int = 0, options: st
 
 
 @dataclass(slots=True)
-class Outlook:
+class FileView:
     """What is hidden, and what stays visible all the same.
 
     Attributes:

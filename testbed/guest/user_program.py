@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from testbed.errors import GuestError
-from testbed.guest.outlook import Outlook
+from testbed.guest.file_view import FileView
 from testbed.guest.terminal import Terminal, take_control
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def start_command(order: dict[str, Any], node: NamespaceNode, output: Path, etc:
             rows and columns, or None.
         node: where it runs.
         output: the guest's folder.
-        etc: a folder in memory with the files that it finds in place of the host's (`Outlook.set_up`).
+        etc: a folder in memory with the files that it finds in place of the host's (`FileView.set_up`).
     """
     errors, report = os.pipe()
     size = order["terminal"]
@@ -149,7 +149,7 @@ def _be_first_process(start: _Start) -> NoReturn:
     status, order = 1, start.order
     try:
         socket.sethostname(start.node.name)
-        outlook = Outlook(order["hidden"], order["visible"], order["sealed"], order["uid"], order["gid"])
+        outlook = FileView(order["hidden"], order["visible"], order["sealed"], order["uid"], order["gid"])
         outlook.set_up(output=start.output / COMMAND_FOLDER, etc=start.etc)
         program = os.fork()
         if not program:
