@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from testbed.errors import CertificateError
 from testbed.guest.captures import CapturePoint, capture
-from testbed.guest.child import Child
+from testbed.guest.child import Child, Lifetime
 from testbed.guest.network.link import NetlinkLink
 from testbed.guest.network.node import Box, NamespaceNode
 from testbed.middlebox.adapters.nfqueue import LiveBox
@@ -33,7 +33,9 @@ from testbed.records.capture_file import datagram, read_frames
 from testbed.records.jsonl import LineWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+
+    from testbed.records.certificate import BoxCounters
 
 __all__ = ["bench", "command"]
 
@@ -85,12 +87,12 @@ def bench(
     start_ns = time.time_ns() + round(_SETTLE_S * _NS_PER_S)
     points = [CapturePoint("inside", box, "eth0"), CapturePoint("outside", box, "eth1")]
     # Before the box: nothing may cross it that they do not have.
-    captures = Child("the captures", lambda ready: capture(folder, points, ready))
+    captures = Child("the captures", capture(folder, points))
     wires = {is_inside: _wire(node) for is_inside, node in ends.items()}
     counters: dict[str, object] = {"start_ns": start_ns}
     live = None
     if kernel == "none":
-        live = Child("the box", lambda ready: _run_box(profile, seed, folder, start_ns, ready), box.namespace)
+        live = Child("the box", lambda lifetime: _run_box(profile, seed, folder, start_ns, lifetime), box.namespace)
     else:
         _shape_in_kernel(box, profile, kernel)
     _send(trace, wires, inside, start_ns)
@@ -114,14 +116,14 @@ def _shape_in_kernel(box: Box, profile: Profile, kind: str) -> None:
         box.namespace.kernel.send([*tc.add_htb(index, rate, spec.burst_bytes), queue])
 
 
-def _run_box(profile: Profile, seed: int, folder: Path, start_ns: int, ready: Callable[[], None]) -> dict[str, int]:
+def _run_box(profile: Profile, seed: int, folder: Path, start_ns: int, lifetime: Lifetime) -> BoxCounters:
     truth = LineWriter(folder / "truth.jsonl")
 
     def log(events: list[Event]) -> None:
         truth.write(*({**event_to_json(event, start_ns=start_ns), "box": "box"} for event in events))
 
     live = LiveBox(profile, seed=seed, inside="eth0", outside="eth1", log=log)
-    counters = live.run(ready)
+    counters = live.run(lifetime.ready, lifetime.fileno())
     truth.close()
     return counters
 

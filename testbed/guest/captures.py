@@ -16,13 +16,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from testbed.guest.child import await_signal
-
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from testbed.guest.child import Lifetime
     from testbed.guest.network.node import NamespaceNode
+    from testbed.records.certificate import CaptureCounters
 
 __all__ = ["CapturePoint", "capture"]
 
@@ -90,7 +90,7 @@ class _Ring:
         if written != len(data):
             raise OSError(f"only {written} of {len(data)} bytes of a capture were written; is the disk full?")
 
-    def close(self) -> dict[str, int]:
+    def close(self) -> CaptureCounters:
         """Close the file; return what was ``captured`` and what the kernel ``dropped`` for want of room."""
         statistics = self.socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 12)
         dropped: int = struct.unpack_from("=II", statistics)[1]
@@ -99,39 +99,37 @@ class _Ring:
         return {"captured": self.captured, "dropped": dropped}
 
 
-def capture(folder: Path, points: list[CapturePoint], ready: Callable[[], None]) -> dict[str, dict[str, int]]:
-    """The body of a child that captures at all points until SIGTERM, and once more after the last blocks have come.
+def capture(folder: Path, points: list[CapturePoint]) -> Callable[[Lifetime], dict[str, CaptureCounters]]:
+    """The body of a child that captures until it is to end, and once more when the last blocks have come.
+
+    It is ready when all rings are there. Its report has the counters of each capture, by the capture's name. It raises
+    OSError if the kernel refuses a ring, or a file cannot be written.
 
     Args:
-        folder: where the files go.
-        points: what to capture.
-        ready: called when all rings are there.
-
-    Returns:
-        By capture: packets ``captured`` and ``dropped``.
-
-    Raises:
-        OSError: the kernel refused a ring, or a file cannot be written.
+        folder: Where the files go.
+        points: What to capture.
     """
-    awake = await_signal()
-    rings: dict[str, _Ring] = {}
-    for point in points:
-        with point.node.namespace.entered():
-            rings[point.name] = _Ring(point.interface, folder / f"{point.name}.pcap")
-    poll = select.poll()
-    poll.register(awake, select.POLLIN)
-    by_descriptor = {ring.socket.fileno(): ring for ring in rings.values()}
-    for descriptor in by_descriptor:
-        poll.register(descriptor, select.POLLIN)
-    ready()
-    stopping = False
-    while not stopping:
-        for descriptor, _ in poll.poll():
-            if descriptor == awake:
-                stopping = True
-            else:
-                by_descriptor[descriptor].empty()
-    time.sleep(2 * _RETIRE_MS / 1000)
-    for ring in rings.values():
-        ring.empty()
-    return {name: ring.close() for name, ring in rings.items()}
+
+    def work(lifetime: Lifetime) -> dict[str, CaptureCounters]:
+        rings: dict[str, _Ring] = {}
+        for point in points:
+            with point.node.namespace.entered():
+                rings[point.name] = _Ring(point.interface, folder / f"{point.name}.pcap")
+        by_descriptor = {ring.socket.fileno(): ring for ring in rings.values()}
+        poll = select.poll()
+        for descriptor in (lifetime.fileno(), *by_descriptor):
+            poll.register(descriptor, select.POLLIN)
+        lifetime.ready()
+        stopping = False
+        while not stopping:
+            for descriptor, _ in poll.poll():
+                if descriptor == lifetime.fileno():
+                    stopping = True
+                else:
+                    by_descriptor[descriptor].empty()
+        time.sleep(2 * _RETIRE_MS / 1000)
+        for ring in rings.values():
+            ring.empty()
+        return {name: ring.close() for name, ring in rings.items()}
+
+    return work

@@ -1,6 +1,6 @@
-"""The two-way line to the host: one JSON object a line over a serial port that the host holds the other end of.
+"""The guest's end of the serial port whose other end the host holds: one JSON object a line, both ways.
 
-To the host: ``progress``, ``output`` (of a user's command), ``finished``, ``failed``. From the host: ``stop``.
+What is said is in `testbed.records.messages`. The device is root's alone: a user's program cannot speak here.
 """
 
 from __future__ import annotations
@@ -9,37 +9,40 @@ import json
 import os
 import termios
 import tty
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
-__all__ = ["HostLine"]
+if TYPE_CHECKING:
+    from testbed.records.messages import GuestMessage, HostMessage
+
+__all__ = ["Console"]
 
 _CHUNK = 4096
 
 
-class HostLine:
+class Console:
     """The guest's end.
 
     Args:
-        path: the serial device.
+        path: The serial device.
     """
 
     def __init__(self, path: str) -> None:
         self._descriptor = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
-        tty.setraw(self._descriptor, termios.TCSANOW)
+        tty.setraw(self._descriptor, termios.TCSANOW)  # or what comes would be echoed to the host as our own words
         self._pending = b""
 
     def fileno(self) -> int:
         """For poll."""
         return self._descriptor
 
-    def send(self, kind: str, **fields: Any) -> None:
-        """Send one object."""
-        data = json.dumps({"kind": kind, **fields}, separators=(",", ":")).encode() + b"\n"
+    def send(self, message: GuestMessage) -> None:
+        """Send a message, whole: the device takes what fits, and the rest after that."""
+        data = json.dumps(message, separators=(",", ":")).encode() + b"\n"
         while data:
             data = data[os.write(self._descriptor, data) :]
 
-    def receive(self) -> list[dict[str, Any]]:
+    def receive(self) -> list[HostMessage]:
         """What has come, complete lines only. Call it when poll says that there is something."""
         self._pending += os.read(self._descriptor, _CHUNK)
         *lines, self._pending = self._pending.split(b"\n")
-        return [json.loads(line) for line in lines if line]
+        return [cast("HostMessage", json.loads(line)) for line in lines if line]  # the host is trusted

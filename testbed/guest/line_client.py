@@ -10,7 +10,7 @@ import json
 import os
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from testbed.records.jsonl import LineWriter
 from testbed.traffic.connection import TransferError
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from testbed.records.messages import TransferMessage
     from testbed.records.plan import (
         EvadeTransfer,
         FetchTransfer,
@@ -185,6 +186,7 @@ class LineClient:
         if remaining > 0:
             time.sleep(remaining)
 
-    def _report(self, state: str, transfer: str) -> None:
+    def _report(self, state: Literal["begins", "ends"], transfer: str) -> None:
         t = (time.time_ns() - self.start_ns) / 1e9
-        os.write(self.progress, json.dumps({"state": state, "transfer": transfer, "t": t}).encode() + b"\n")
+        message: TransferMessage = {"kind": "transfer", "state": state, "transfer": transfer, "t": t}
+        os.write(self.progress, json.dumps(message).encode() + b"\n")

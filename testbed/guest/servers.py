@@ -8,25 +8,49 @@ import select
 import socket
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from testbed.errors import GuestError
-from testbed.guest.child import Child, await_signal
+from testbed.guest.child import Child, Lifetime
 from testbed.traffic.origin import CertificateAuthority, nginx_configuration, write_object
 from testbed.traffic.replay import serve_replays
 from testbed.traffic.resolver import answer, open_resolver
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from testbed.guest.network.node import NamespaceNode
+    from mininet.net import Mininet
 
-__all__ = ["Nginx", "Origins", "replay_server", "resolver"]
+    from testbed.guest.child import Service
+    from testbed.guest.network.node import NamespaceNode
+    from testbed.guest.stage import Stage
+    from testbed.records.plan import OriginPlan
+
+__all__ = ["Nginx", "Origins", "replay_server", "resolver", "start_servers"]
 
 _NGINX_PATIENCE_S = 10.0
 _LARGEST_DATAGRAM = 65_535
+
+
+def start_servers(stage: Stage) -> tuple[list[Service], Path]:
+    """Start the origins and the replaying server of a plan.
+
+    Returns:
+        The servers, in the order in which they were started, and the origins' certificate authority, PEM.
+
+    Raises:
+        GuestError: One did not start.
+    """
+    origins = Origins(stage.work, stage.plan["seed"])
+    (stage.output / "ca.pem").write_bytes(origins.certificate.read_bytes())
+    servers: list[Service] = [*origins.start(stage.plan["origins"], stage.network)]
+    if stage.plan["replay_server"] is not None:
+        node = stage.network[stage.plan["replay_server"]]
+        control = stage.work / "replays"
+        servers.append(replay_server(node, control=control, output=stage.output, start_ns=stage.start_ns))
+    return servers, origins.certificate
 
 
 @dataclass(slots=True)
@@ -72,7 +96,7 @@ class Origins:
         """The authority's certificate, PEM."""
         return self._authority.certificate
 
-    def start(self, origins: dict[str, dict[str, Any]], network: Any) -> Iterator[Nginx]:
+    def start(self, origins: dict[str, OriginPlan], network: Mininet) -> Iterator[Nginx]:
         """Start one nginx a node, then wait until each takes connections.
 
         Raises:
@@ -83,7 +107,7 @@ class Origins:
             _await(nginx, node)
             yield nginx
 
-    def _start(self, origin: dict[str, Any], name: str, node: NamespaceNode) -> Nginx:
+    def _start(self, origin: OriginPlan, name: str, node: NamespaceNode) -> Nginx:
         folder = self._folder / name
         (folder / "www").mkdir(parents=True)
         self._authority.issue(origin["names"], node.IP("eth0"), folder)
@@ -105,7 +129,7 @@ def _await(nginx: Nginx, node: NamespaceNode) -> None:
             time.sleep(0.02)
 
 
-def replay_server(node: NamespaceNode, *, control: Path, output: Path, start_ns: int) -> Child:
+def replay_server(node: NamespaceNode, *, control: Path, output: Path, start_ns: int) -> Child[None]:
     """The server at the far end of replays and conversations.
 
     Args:
@@ -118,20 +142,20 @@ def replay_server(node: NamespaceNode, *, control: Path, output: Path, start_ns:
         GuestError: it did not start.
     """
 
-    def body(ready: Callable[[], None]) -> None:
-        with contextlib.suppress(SystemExit):  # what SIGTERM becomes in there
-            serve_replays(
-                control,
-                recordings=output / "recordings",
-                measurements=output / "measurements.jsonl",
-                start_ns=start_ns,
-                ready=ready,
-            )
+    def body(lifetime: Lifetime) -> None:
+        serve_replays(
+            control,
+            recordings=output / "recordings",
+            measurements=output / "measurements.jsonl",
+            start_ns=start_ns,
+            ready=lifetime.ready,
+            ending=lifetime.fileno(),
+        )
 
     return Child("the replaying server", body, node.namespace)
 
 
-def resolver(node: NamespaceNode, names: dict[str, str]) -> Child:
+def resolver(node: NamespaceNode, names: dict[str, str]) -> Child[None]:
     """A resolver on the loopback interface of a node, for a user's program that asks DNS itself.
 
     Args:
@@ -142,11 +166,11 @@ def resolver(node: NamespaceNode, names: dict[str, str]) -> Child:
         GuestError: it did not start.
     """
 
-    def body(ready: Callable[[], None]) -> None:
-        awake = await_signal()
+    def body(lifetime: Lifetime) -> None:
         with open_resolver() as bound:
-            ready()
-            while awake not in select.select([awake, bound.fileno()], [], [])[0]:
+            lifetime.ready()
+            ending = lifetime.fileno()
+            while ending not in select.select([ending, bound.fileno()], [], [])[0]:
                 query, peer = bound.recvfrom(_LARGEST_DATAGRAM)
                 response = answer(query, names)
                 if response is not None:

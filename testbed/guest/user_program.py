@@ -1,9 +1,9 @@
 """A user's program on the client: an ordinary user, on a machine that looks like the host but for the network.
 
-The program is not trusted. It runs in namespaces of its own for mounts, processes, host name and System V objects:
-it sees
-its own processes, its own folder to write to, and nothing of the plan, the ground truth or the captures. It may send
-any packet and change its own node's network, since measurement and evasion programs do, and has no other privilege.
+The program is not trusted. It runs in namespaces of its own for mounts, processes, host name and System V objects: it
+sees its own processes, its own folder to write to, and nothing of the plan, the ground truth or the captures. It may
+send any packet and change its own node's network, since measurement and evasion programs do, and has no other
+privilege.
 
 Three processes: one that the agent waits for, the first process of the new process namespace (when it ends, the
 kernel ends all that the program left behind), and the program.
@@ -19,20 +19,20 @@ import resource
 import signal
 import socket
 import struct
-import sys
-import traceback
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, cast
 
 from testbed.errors import GuestError
+from testbed.guest.child import fork
 from testbed.guest.file_view import FileView
 from testbed.guest.terminal import Terminal, take_control
 
 if TYPE_CHECKING:
     from testbed.guest.network.node import NamespaceNode
+    from testbed.records.messages import CommandOrder
 
-__all__ = ["COMMAND_FOLDER", "Command", "read_order", "start_command"]
+__all__ = ["COMMAND_FOLDER", "Program", "read_order", "start_program"]
 
 COMMAND_FOLDER = "output"  # below the guest's folder; the program sees it as /run/output
 _CLONE_NEWNS, _CLONE_NEWUTS, _CLONE_NEWIPC, _CLONE_NEWPID = 0x20000, 0x4000000, 0x8000000, 0x20000000
@@ -41,33 +41,43 @@ _CAP_DAC_READ_SEARCH, _CAP_NET_BIND_SERVICE, _CAP_NET_ADMIN, _CAP_NET_RAW = 2, 1
 _LAST_CAPABILITY = 40
 _KEPT = (_CAP_NET_BIND_SERVICE, _CAP_NET_ADMIN, _CAP_NET_RAW)
 _CAPABILITY_VERSION_3 = 0x20080522
-_SIGNAL_STATUS = 128
+_SIGNAL_STATUS = 128  # what a shell adds to a signal's number
+_CANNOT_BE_RUN = 127  # what a shell says of a program that is not there
 _MOST_PROCESSES = 1024  # of the program, threads counted: each is one of the host's, too
 _FIRST_FOR_MEMORY = "1000"  # proc_pid_oom_score_adj(5): whatever lacks memory, it is the program that has to end
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(slots=True)
-class Command:
+class Program:
     """A running program.
 
     Attributes:
-        pid: of the process that ends when the program and all that it started have ended.
-        terminal: that it has; None: it has none.
-        errors: where it says why the program could not be started; empty at its end if it could.
+        pid: Of the process that ends when the program and all that it started have ended.
+        errors: Where it says why the program could not be started; empty at its end if it could.
+        terminal: The terminal that it has; None: it has none.
     """
 
     pid: int
     errors: int
-    terminal: Terminal | None = None
+    terminal: Terminal | None
+    _descriptor: int = -1
+
+    def __post_init__(self) -> None:
+        self._descriptor = os.pidfd_open(self.pid)
+
+    def fileno(self) -> int:
+        """A descriptor that is readable once it has ended, for poll."""
+        return self._descriptor
 
     def status(self) -> int:
-        """The exit status of the program that has ended; 128 + n for signal n.
+        """The exit status of the program, which has ended; 128 + n for signal n. To be called once.
 
         Raises:
-            GuestError: it could not be started.
+            GuestError: It could not be started.
         """
         _, status = os.waitpid(self.pid, 0)
+        os.close(self._descriptor)
         while self.terminal is not None and self.terminal.show():
             pass
         with os.fdopen(self.errors, "rb") as errors:
@@ -77,26 +87,38 @@ class Command:
         return _status_of(status)
 
 
-class _Start(NamedTuple):
-    """What the processes between the agent and the program need to know."""
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """What the processes between the agent and the program need to know.
 
-    order: dict[str, Any]
+    Attributes:
+        order: What the host says of the program.
+        node: Where it runs.
+        output: The guest's folder.
+        etc: Its files of /etc.
+        report: A pipe to the agent, for the reason why the program cannot be started.
+    """
+
+    order: CommandOrder
     node: NamespaceNode
     output: Path
     etc: Path
     report: int
 
+    def tell(self, problem: str) -> None:
+        """Tell the agent why the program cannot be started; it may be gone."""
+        with contextlib.suppress(OSError):
+            os.write(self.report, problem.encode("utf-8", "replace"))
 
-def start_command(order: dict[str, Any], node: NamespaceNode, output: Path, etc: Path) -> Command:
+
+def start_program(order: CommandOrder, node: NamespaceNode, output: Path, etc: Path) -> Program:
     """Start the program.
 
     Args:
-        order: what the host says of it (`testbed.engine.prepare.command`): ``argv, program, environment, folder, uid,
-            gid, privileged, reads_all, hidden, visible, sealed, most_bytes, open_files``, and ``terminal``: its
-            rows and columns, or None.
-        node: where it runs.
-        output: the guest's folder.
-        etc: a folder in memory with the files that it finds in place of the host's (`FileView.set_up`).
+        order: What the host says of it.
+        node: Where it runs.
+        output: The guest's folder.
+        etc: A folder in memory with the files that it finds in place of the host's (`FileView.set_up`).
     """
     errors, report = os.pipe()
     size = order["terminal"]
@@ -104,13 +126,15 @@ def start_command(order: dict[str, Any], node: NamespaceNode, output: Path, etc:
     if terminal is not None:
         os.fchown(terminal.inner, order["uid"], order["gid"])
     streams = _open_streams(output) if terminal is None else (terminal.inner,) * 3
-    pid = os.fork()
-    if not pid:
-        _run(_Start(order, node, output, etc, report), streams)
+    start = _Start(order, node, output, etc, report)
+    pid = fork(
+        lambda: _wait_outside(start, streams),
+        failed=lambda _: start.tell("the command could not be started; command.stderr says why"),
+    )
     os.close(report)
     for descriptor in set(streams):
         os.close(descriptor)
-    return Command(pid, errors, terminal)
+    return Program(pid, errors, terminal)
 
 
 def _open_streams(output: Path) -> tuple[int, int, int]:
@@ -120,60 +144,43 @@ def _open_streams(output: Path) -> tuple[int, int, int]:
     return source, os.open(output / "command.stdout", flags), os.open(output / "command.stderr", flags)
 
 
-def _run(start: _Start, streams: tuple[int, int, int]) -> NoReturn:
-    """The process that the agent waits for."""
-    status = 1
+def _wait_outside(start: _Start, streams: tuple[int, int, int]) -> int:
+    """The process that the agent waits for. It makes the namespaces; only a child of it is in the one of processes."""
+    start.node.namespace.enter()
+    for number, descriptor in enumerate(streams):
+        os.dup2(descriptor, number)
+    if start.order["privileged"]:
+        return _become_program(start)
+    _check(_libc.unshare(_CLONE_NEWNS | _CLONE_NEWUTS | _CLONE_NEWIPC | _CLONE_NEWPID), "make namespaces")
+    first = fork(
+        lambda: _be_first_process(start),
+        failed=lambda error: start.tell(f"the command could not be started: {error}"),
+    )
+    os.close(start.report)
+    _, ended = os.waitpid(first, 0)
+    return _status_of(ended)
+
+
+def _be_first_process(start: _Start) -> int:
+    """Arrange what the program sees, start it, and wait for it; whatever else it started ends with us."""
+    order = start.order
+    socket.sethostname(start.node.name)
+    view = FileView(order["hidden"], order["visible"], order["sealed"], order["uid"], order["gid"])
+    view.set_up(output=start.output / COMMAND_FOLDER, etc=start.etc)
+    program = fork(lambda: _become_program(start))
+    os.close(start.report)
+    ended = None
+    while ended is None:  # every orphan becomes ours: others end before the program does
+        pid, how = os.wait()
+        ended = how if pid == program else None
+    return _status_of(ended)
+
+
+def _become_program(start: _Start) -> int:
+    """Give up what the program must not have, and become it; return the exit status of one that cannot be run."""
+    order, argv = start.order, start.order["argv"]
     try:
-        start.node.namespace.enter()
-        for number, descriptor in enumerate(streams):
-            os.dup2(descriptor, number)
-        if start.order["privileged"]:
-            _become_program(start)
-        _check(_libc.unshare(_CLONE_NEWNS | _CLONE_NEWUTS | _CLONE_NEWIPC | _CLONE_NEWPID), "make namespaces")
-        first = os.fork()
-        if not first:
-            _be_first_process(start)
-        os.close(start.report)
-        _, ended = os.waitpid(first, 0)
-        status = _status_of(ended)
-    except BaseException:  # noqa: BLE001 - the child ends here whatever happened; its traceback is what is left of it
-        traceback.print_exc()
-        _tell(start.report, "the command could not be started; command.stderr says why")
-    finally:
-        sys.stderr.flush()
-        os._exit(status)
-
-
-def _be_first_process(start: _Start) -> NoReturn:
-    """Set the stage, start the program, and wait for it; whatever else it started ends with us."""
-    status, order = 1, start.order
-    try:
-        socket.sethostname(start.node.name)
-        outlook = FileView(order["hidden"], order["visible"], order["sealed"], order["uid"], order["gid"])
-        outlook.set_up(output=start.output / COMMAND_FOLDER, etc=start.etc)
-        program = os.fork()
-        if not program:
-            _become_program(start)
-        os.close(start.report)
-        ended = None
-        while ended is None:
-            pid, how = os.wait()
-            ended = how if pid == program else None
-        status = _status_of(ended)
-    except BaseException as error:  # noqa: BLE001 - as above
-        traceback.print_exc()
-        _tell(start.report, f"the command could not be started: {error}")
-    finally:
-        sys.stderr.flush()
-        os._exit(status)
-
-
-def _become_program(start: _Start) -> NoReturn:
-    """Give up what the program must not have, and become it."""
-    order, report = start.order, start.report
-    argv: list[str] = order["argv"]
-    try:
-        os.set_inheritable(report, False)  # noqa: FBT003 - the os module's
+        os.set_inheritable(start.report, False)  # noqa: FBT003 - the os module's
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)
@@ -189,9 +196,8 @@ def _become_program(start: _Start) -> NoReturn:
         os.chdir(order["folder"])
         os.execve(order["program"], argv, order["environment"])  # noqa: S606 - no shell is wanted
     except OSError as error:
-        _tell(report, f"the command {argv[0]!r} cannot be run: {error.strerror}: {error.filename or order['program']}")
-    finally:
-        os._exit(127)
+        start.tell(f"the command {argv[0]!r} cannot be run: {error.strerror}: {error.filename or order['program']}")
+    return _CANNOT_BE_RUN
 
 
 def _become_user(uid: int, gid: int, *, reads_all: bool) -> None:
@@ -203,9 +209,8 @@ def _become_user(uid: int, gid: int, *, reads_all: bool) -> None:
     kept = (*_KEPT, _CAP_DAC_READ_SEARCH) if reads_all else _KEPT
     for capability in range(_LAST_CAPABILITY + 1):
         if capability not in kept:
-            _libc.prctl(
-                _PR_CAPBSET_DROP, capability, 0, 0, 0
-            )  # one that this kernel does not know cannot be had either
+            # No error is one: what this kernel does not know cannot be had either.
+            _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
     _check(_libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0), "keep capabilities")
     os.setgroups([])
     os.setresgid(gid, gid, gid)
@@ -230,12 +235,6 @@ def _status_of(status: int) -> int:
     return code if code >= 0 else _SIGNAL_STATUS - code
 
 
-def _tell(report: int, problem: str) -> None:
-    with contextlib.suppress(OSError):
-        os.write(report, problem.encode("utf-8", "replace"))
-
-
-def read_order(output: Path) -> dict[str, Any]:
+def read_order(output: Path) -> CommandOrder:
     """What the host says of the command."""
-    order: dict[str, Any] = json.loads((output / "command.json").read_text())
-    return order
+    return cast("CommandOrder", json.loads((output / "command.json").read_text()))  # the host has just written it

@@ -117,7 +117,7 @@ def plan_probe(path: Path, settings: list[str], request: ProbeRequest, *, seed: 
     }  # fmt: skip
     node = plan.topology.client_of(line)
     phase: Phase = {"lines": [{"name": line, "node": node, "transfers": [transfer]}], "command": None}
-    return replace(plan, data={**plan.data, "phases": [phase], "outages": []})
+    return replace(plan, data={**plan.data, "phases": [phase], "events": []})
 
 
 def read_findings(plan: Plan, folder: Path) -> dict[str, Any]:

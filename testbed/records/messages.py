@@ -11,8 +11,9 @@ from testbed.records.certificate import GuestCertificate
 from testbed.records.shape import shaped
 
 __all__ = [
-    "AliveMessage", "FailedMessage", "FinishedMessage", "GuestMessage", "HostMessage", "Message", "OutputMessage",
-    "ProgressMessage", "StallMessage", "StopMessage", "Stream", "TransferMessage", "TypedMessage", "guest_message",
+    "AliveMessage", "CommandOrder", "FailedMessage", "FinishedMessage", "GuestMessage", "HostMessage", "Message",
+    "OutputMessage", "ProgressMessage", "StallMessage", "StopMessage", "Stream", "TransferMessage", "TypedMessage",
+    "guest_message",
 ]  # fmt: skip
 
 
@@ -85,6 +86,39 @@ class TypedMessage(TypedDict):
 
     kind: Literal["typed"]
     data: str
+
+
+class CommandOrder(TypedDict):
+    """What the guest is told of a user's program, in a file of its own (``command.json``).
+
+    Keys:
+        program: Its file; ``argv[0]`` is what the user called it.
+        folder: Where it starts.
+        uid, gid: Whom it runs as.
+        terminal: Rows and columns of its terminal; None: it has none.
+        privileged: It runs as root and sees everything; for programs of the testbed alone.
+        reads_all: It may read what only root may, in what it sees at all.
+        hidden: Folders that it finds empty, and may write to.
+        visible: What it finds all the same, though a folder around it is hidden.
+        sealed: What is hidden even where a visible folder holds it.
+        most_bytes: Of one file that it writes.
+        open_files: How many files it may have open.
+    """
+
+    argv: list[str]
+    program: str
+    environment: dict[str, str]
+    folder: str
+    uid: int
+    gid: int
+    terminal: list[int] | None
+    privileged: bool
+    reads_all: bool
+    hidden: list[str]
+    visible: list[str]
+    sealed: list[str]
+    most_bytes: int
+    open_files: int
 
 
 GuestMessage = ProgressMessage | TransferMessage | AliveMessage | FinishedMessage | FailedMessage

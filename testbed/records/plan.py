@@ -22,13 +22,13 @@ __all__ = [
     "Direction",
     "DrawPlan",
     "EvadeTransfer",
+    "EventPlan",
     "FetchTransfer",
     "FlowTransfer",
     "GuestPlan",
     "LinePlan",
     "MeterDocument",
     "OriginPlan",
-    "OutagePlan",
     "Phase",
     "PlanDocument",
     "ProbeTransfer",
@@ -216,13 +216,11 @@ class CapturePlan(TypedDict):
     interface: str
 
 
-class OutagePlan(TypedDict):
-    """A link on which every packet is lost for a while, and why."""
+class EventPlan(TypedDict):
+    """A timed event: its kind (a module of `testbed.guest.events`), and the fields of that module's class."""
 
-    from_s: float
-    until_s: float
-    link: list[str]
-    about: str
+    kind: str
+    fields: dict[str, Json]
 
 
 class Clock(TypedDict):
@@ -281,7 +279,7 @@ class PlanDocument(TypedDict):
     without_box: dict[str, str]
     captures: list[CapturePlan]
     phases: list[Phase]
-    outages: list[OutagePlan]
+    events: list[EventPlan]
     rtt_s: dict[str, dict[str, float]]
 
 

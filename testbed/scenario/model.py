@@ -20,9 +20,12 @@ from pydantic import (
     model_validator,
 )
 
-from testbed.quantities import parse_duration, parse_size, shown
+from testbed.guest.events.outage import Outage
+from testbed.guest.timed_event import TimedEvent, parse_run_time
+from testbed.quantities import parse_size, shown
 from testbed.scenario.document import Document, Key
 from testbed.scenario.draws import draw_values
+from testbed.scenario.events import OneOfTheKinds
 from testbed.scenario.expand import PAIRED, REPEATED, expand_pairs, expand_repetitions
 from testbed.scenario.instant import parse_instant
 from testbed.scenario.refusal import in_words, refusal
@@ -31,12 +34,11 @@ from testbed.traffic.evasion import EVASIONS
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Evade", "Fetch", "Line", "Outage", "Recording", "Replay", "Scenario", "load_scenario", "scenario_schema"]
+__all__ = ["Evade", "Fetch", "Line", "Recording", "Replay", "Scenario", "load_scenario", "scenario_schema"]
 
 _LONGEST_NAME = 253  # without the final dot (RFC 1035, section 2.3.4)
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
 _ADDRESS = re.compile(r"[0-9]+(\.[0-9]+){3}")
-_LONGEST_S = 20 * 86_400  # poll(2) waits 2**31 ms at most
 PUBLISHED_OBJECT = "383 kB"  # the image from abs.twimg.com, Xue et al., IMC 2021, section 5
 
 
@@ -60,13 +62,6 @@ def _dns_name(name: str) -> str:
     return plain
 
 
-def _seconds(value: object) -> float:
-    seconds = parse_duration(value)
-    if seconds > _LONGEST_S:
-        raise ValueError(f"expected at most {_LONGEST_S // 86_400} d, got {value!r}")
-    return seconds
-
-
 def _year(value: object) -> object:
     """YAML reads a year as a number."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
@@ -79,7 +74,7 @@ Instant = Annotated[
 ]
 Seconds = Annotated[
     float,
-    BeforeValidator(_seconds),
+    BeforeValidator(parse_run_time),
     WithJsonSchema({"type": ["string", "integer"], "description": "a duration with its unit, such as 95 ms; or 0"}),
 ]
 Bytes = Annotated[
@@ -169,21 +164,6 @@ class Evade(_Measurement):
     published: Outcome | None = None
 
 
-class Outage(_Strict):
-    """A link on which every packet is lost for a while."""
-
-    link: tuple[str, str]
-    begins: Seconds = Field(alias="from")
-    until: Seconds
-    about: str
-
-    @model_validator(mode="after")
-    def _ends_after_it_begins(self) -> Outage:
-        if self.until <= self.begins:
-            raise ValueError(f"expected 'until' after 'from', got {self.begins} s to {self.until} s")
-        return self
-
-
 def _kind_of_measurement(value: object) -> str | None:
     if isinstance(value, dict):
         kinds = [kind for kind in ("fetch", "replay", "evade") if kind in value]
@@ -220,6 +200,7 @@ class Scenario(_Strict):
     recordings: list[Recording] = []
     measurements: list[Measurement] = Field(min_length=1)
     outages: list[Outage] = []
+    events: list[Annotated[TimedEvent, OneOfTheKinds()]] = []
     captures: list[Literal["client", "server", "box"]] = ["client", "server", "box"]
 
 

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from testbed.errors import ScenarioError
+from testbed.guest.events import event_plan
+from testbed.guest.timed_event import EventError
 from testbed.records.plan import planned_transfers
 from testbed.scenario.boxes import Boxes
 from testbed.scenario.model import Evade, Replay, Scenario, load_scenario
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from testbed.guest.network.topology import RoutedTopo
-    from testbed.records.plan import CapturePlan, CommandPlan, OutagePlan, Phase, PlanDocument, TransferPlan
+    from testbed.guest.timed_event import TimedEvent
+    from testbed.records.plan import CapturePlan, CommandPlan, EventPlan, Phase, PlanDocument, TransferPlan
     from testbed.scenario.place import Key
 
 __all__ = ["Plan", "make_plan"]
@@ -130,7 +133,7 @@ class _Resolver:
             "without_box": boxes.without_box,
             "captures": self._captures(),
             "phases": self._phases(transfers, command, line),
-            "outages": self._outages(),
+            "events": self._events(),
             "rtt_s": self._rtt_s(),
         }
         return Plan(self._name, data, topology)
@@ -199,17 +202,18 @@ class _Resolver:
         user_command: CommandPlan = {"node": self._topology.client_of(place), "argv": command}
         return [*phases, {"lines": [], "command": user_command}]
 
-    def _outages(self) -> list[OutagePlan]:
-        spans: list[OutagePlan] = []
-        pairs = {frozenset(pair) for pair in self._topology.iterLinks()}
-        for index, outage in enumerate(self._scenario.outages):
-            key = ("outages", index, "link")
-            if frozenset(outage.link) not in pairs:
-                raise self._places.error(key, f"no link between {' and '.join(outage.link)}")
-            boxes = [end for end in outage.link if self._topology.role(end) == "box"]
-            if boxes:
-                raise self._places.error(key, f"{boxes[0]} is a middlebox; choose another link to fail")
-            spans.append(
-                {"from_s": outage.begins, "until_s": outage.until, "link": list(outage.link), "about": outage.about}
-            )
-        return spans
+    def _events(self) -> list[EventPlan]:
+        """Outages and other events, in the order in which the scenario has them. An outage is an event like others."""
+        events: list[tuple[Key, TimedEvent]] = [
+            (("outages", index), outage) for index, outage in enumerate(self._scenario.outages)
+        ]
+        plans = []
+        for index, event in enumerate(self._scenario.events):
+            events.append((("events", index, event_plan(event)["kind"]), event))
+        for key, event in events:
+            try:
+                event.check(self._topology)
+            except EventError as error:
+                raise self._places.error((*key, error.key), error.problem) from error
+            plans.append(event_plan(event))
+        return plans

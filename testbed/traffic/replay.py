@@ -13,9 +13,7 @@ from __future__ import annotations
 import contextlib
 import json
 import select
-import signal
 import socket
-import sys
 import threading
 from typing import TYPE_CHECKING, TypedDict
 
@@ -117,9 +115,9 @@ def announce_to(control: Path, address: str, transfer: Announced) -> Callable[[i
 
 
 def serve_replays(
-    control: Path, *, recordings: Path, measurements: Path, start_ns: int, ready: Callable[[], None]
-) -> int:
-    """The replaying server: take announcements and connections until SIGTERM.
+    control: Path, *, recordings: Path, measurements: Path, start_ns: int, ready: Callable[[], None], ending: int
+) -> None:
+    """The replaying server: take announcements and connections until it is to end.
 
     Args:
         control: Path of the Unix socket.
@@ -127,11 +125,8 @@ def serve_replays(
         measurements: The file that the server's own view is appended to.
         start_ns: Start of the run.
         ready: Called once it listens.
-
-    Returns:
-        Exit status.
+        ending: A descriptor that is readable once it is to end.
     """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     # Announced and not yet come. A client announces before it connects, so a stranger on the port is none of ours.
     announced: dict[End, Announced] = {}
 
@@ -152,11 +147,13 @@ def serve_replays(
         orders.listen()
         listeners = {each.fileno(): each for each in (port, small)}
         poll = select.poll()
-        for descriptor in (orders.fileno(), *listeners):
+        for descriptor in (ending, orders.fileno(), *listeners):
             poll.register(descriptor, select.POLLIN)
         ready()
         while True:
             for descriptor, _ in poll.poll():
+                if descriptor == ending:
+                    return
                 if descriptor == orders.fileno():
                     _take_announcement(orders, announced, beside)
                     continue

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from testbed.errors import TestbedError
+from testbed.guest.child import Task
 from testbed.guest.network import build as network
 from testbed.guest.network.namespace import Namespace
 from testbed.guest.network.node import Client, Router
@@ -25,7 +26,11 @@ from testbed.scenario import library
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mininet.net import Mininet
+
+    from testbed.guest.network.topology import RoutedTopo
     from testbed.netlink import NetlinkSocket
+    from testbed.records.certificate import NetworkFound
 
 FLOW = tc.FlowMatch(socket.IPPROTO_TCP, b"\n\0\0\2", b"\n\0\0\1", 443, 50_000)
 FLOW6 = tc.FlowMatch(socket.IPPROTO_UDP, bytes(15) + b"\2", bytes(15) + b"\1", 443, 50_000)
@@ -180,8 +185,7 @@ def nodes() -> dict[str, Any]:
     }  # fmt: skip
     statuses = {}
     for name, body in bodies.items():
-        _, status = os.waitpid(client.fork(body), 0)
-        statuses[name] = os.waitstatus_to_exitcode(status)
+        statuses[name] = Task(body, client.namespace).status()
     spawned = client.spawn(["readlink", "/proc/self/ns/net"], stdout=subprocess.PIPE)
     there = spawned.communicate()[0].decode().strip()
     with client.namespace.entered():
@@ -206,7 +210,7 @@ def networks() -> dict[str, Any]:
     control = {"mobile": "bbr", "origin": "cubic"}
     built = network.build(topology, congestion_control=control)
 
-    def check() -> dict[str, int]:
+    def check() -> NetworkFound:
         return network.read_back(built, topology, control)
 
     counts = check()
@@ -236,20 +240,43 @@ def networks() -> dict[str, Any]:
         "control": tampered(change=sysctl("reno"), undo=sysctl("bbr")),
         "down": tampered(change=up(is_up=False), undo=up(is_up=True)),
     }
-    network.set_outage(built, topology, ("gateway", "state"), is_out=True)
+
+    def lose(ends: tuple[str, str], *, planned: RoutedTopo = topology, is_out: bool) -> None:
+        network.change_link(built, planned, ends, names={"loss"}, in_force={"loss": 100.0} if is_out else {})
+
+    lose(("gateway", "state"), is_out=True)
     found["loss"] = refusal(check)
-    network.set_outage(built, topology, ("gateway", "state"), is_out=False)
+    lose(("gateway", "state"), is_out=False)
     again = check()
     lossy = network.load_topology(path, "russia2021", {**parameters, "access_loss": "2 %"})
     for is_out in (True, False):  # the network is not the lossy one: what comes back is what is planned
-        network.set_outage(built, lossy, ("mobile", "mobile-r1"), is_out=is_out)
+        lose(("mobile", "mobile-r1"), planned=lossy, is_out=is_out)
     restored = next(each for each in tc.qdiscs(kernel) if each.index == index and each.netem is not None)
     found["loss after an outage"] = {"kind": "loss", "message": restored.netem.loss if restored.netem else None}
-    network.set_outage(built, topology, ("mobile", "mobile-r1"), is_out=False)
-    found["loss at a box"] = refusal(
-        lambda: network.set_outage(built, topology, ("mobile-tspu", "mobile-r1"), is_out=True)
-    )
+    lose(("mobile", "mobile-r1"), is_out=False)
+    found["loss at a box"] = refusal(lambda: lose(("mobile-tspu", "mobile-r1"), is_out=True))
+    found |= {f"altered {name}": {"kind": name, "message": each} for name, each in _altered(built, topology).items()}
     return {"counts": counts, "again": again, "found": found, "nodes": len(built.hosts)}
+
+
+def _altered(built: Mininet, topology: RoutedTopo) -> dict[str, object]:
+    """Several options of a link altered and put back one by one; one that a program had changed is left alone."""
+    client = built["mobile"]
+    kernel, index = client.namespace.kernel, client.intf("eth0").index
+
+    def now() -> tc.QdiscState:
+        return next(each for each in tc.qdiscs(kernel) if each.index == index and each.netem is not None)
+
+    def change(*names: str, **in_force: float | str) -> list[object]:
+        network.change_link(built, topology, ("mobile-r1", "mobile"), names=names, in_force=in_force)
+        netem = now().netem
+        return [] if netem is None else [netem.delay_ns, netem.jitter_ns, netem.loss, netem.limit]
+
+    both = change("delay", "loss", delay="40 ms", loss=25.0)
+    as_built = now()
+    assert as_built.netem is not None
+    kernel.send([tc.change_netem(as_built, replace(as_built.netem, limit=77))])
+    return {"both": both, "one": change("delay", loss=25.0), "none": change("loss"), "limit": change("max_queue_size")}
 
 
 def main(answers: Path) -> None:

@@ -1,4 +1,4 @@
-"""The guest's end of the line: one object a line, both ways, whatever the pieces they come in."""
+"""The guest's end of the console: one object a line, both ways, whatever the pieces they come in."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testbed.guest.console import HostLine
+from testbed.guest.console import Console
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 @pytest.fixture
-def ends() -> Iterator[tuple[HostLine, int]]:
+def ends() -> Iterator[tuple[Console, int]]:
     """The guest's end of a pseudo-terminal, and the host's."""
     host, guest = os.openpty()
     tty.setraw(host)
-    line = HostLine(os.ttyname(guest))
+    line = Console(os.ttyname(guest))
     yield line, host
     os.close(line.fileno())
     os.close(host)
     os.close(guest)
 
 
-def test_an_object_is_sent_as_one_line(ends: tuple[HostLine, int]) -> None:
+def test_an_object_is_sent_as_one_line(ends: tuple[Console, int]) -> None:
     line, host = ends
-    line.send("progress", what="building", t=-4.5)
+    line.send({"kind": "progress", "what": "building", "t": -4.5})
     sent = os.read(host, 4096)
     assert sent.endswith(b"}\n")
     assert json.loads(sent) == {"kind": "progress", "what": "building", "t": -4.5}
@@ -45,7 +45,7 @@ def test_an_object_is_sent_as_one_line(ends: tuple[HostLine, int]) -> None:
     ],
 )
 def test_only_complete_lines_are_received(
-    ends: tuple[HostLine, int], pieces: list[bytes], received: list[list[object]]
+    ends: tuple[Console, int], pieces: list[bytes], received: list[list[object]]
 ) -> None:
     line, host = ends
     found = []

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from testbed.guest.child import Lifetime
 from testbed.guest.lateness import count_late_timers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LATE_S = 0.02
+Objects = list[object]
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +40,9 @@ def test_timers_that_fire_late_are_counted_until_the_end(
     now = 100.0
     delays: Iterator[float] = iter(late_by_s)
 
-    def sleep(_awake: list[int], _write: list[int], _fail: list[int], timeout_s: float) -> tuple[list[int], ...]:
+    def sleep(
+        _awake: list[object], _write: list[object], _fail: list[object], timeout_s: float
+    ) -> tuple[list[object], ...]:
         nonlocal now
         late_s = next(delays, None)
         if late_s is None:
@@ -48,4 +52,8 @@ def test_timers_that_fire_late_are_counted_until_the_end(
 
     monkeypatch.setattr(time, "monotonic", lambda: now)
     monkeypatch.setattr(select, "select", sleep)
-    assert count_late_timers(LATE_S, lambda: None) == {**counts, "worst_s": pytest.approx(counts["worst_s"])}
+    found = count_late_timers(LATE_S)(Lifetime(lambda _: None))
+    assert found == {
+        **counts,
+        "worst_s": pytest.approx(counts["worst_s"]),
+    }

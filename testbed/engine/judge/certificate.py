@@ -6,6 +6,8 @@ from collections import defaultdict
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
+from testbed.guest.events import planned_event
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -56,10 +58,7 @@ def notes(plan: Plan, manifest: dict[str, Any]) -> list[str]:
         manifest: with its transfers.
     """
     found = [f"no box on line {line}: {why}" for line, why in plan.data["without_box"].items()]
-    for outage in plan.data["outages"]:
-        first, second = outage["link"]
-        span = f"from {outage['from_s']:g} s to {outage['until_s']:g} s"
-        found.append(f"the link between {first} and {second} was out {span}: {outage['about']}")
+    found += [note for event in map(planned_event, plan.data["events"]) if (note := event.note()) is not None]
     found += [f"left in the guest, not taken over: {each}" for each in manifest.get("left_behind", [])]
     unread: dict[str, list[str]] = defaultdict(list)
     for transfer in manifest["transfers"]:
@@ -191,8 +190,6 @@ def _is_explained(transfer: dict[str, Any], plan: Plan) -> bool:
         return False
     began = transfer["start_s"] or 0.0
     ended = began + planned["timeout_s"]
-    way = {frozenset(pair) for pair in pairwise(plan.path_of(planned))}
-    return any(
-        frozenset(outage["link"]) in way and outage["from_s"] < ended and outage["until_s"] > began
-        for outage in plan.data["outages"]
-    )
+    path = {frozenset(pair) for pair in pairwise(plan.path_of(planned))}
+    events = [planned_event(event) for event in plan.data["events"]]
+    return any(event.cuts(link, began, ended) for event in events for link in path)

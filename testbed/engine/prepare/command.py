@@ -16,7 +16,7 @@ import stat
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from testbed.engine.uml.confine import guest_identity
 from testbed.errors import InputError, MissingError
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from testbed.engine.uml.keyboard import Keyboard
+    from testbed.records.messages import CommandOrder
 
 __all__ = ["UserCommand"]
 
@@ -83,7 +84,7 @@ class UserCommand:
             )
         return Path(found).absolute()
 
-    def order(self, run: Path) -> dict[str, Any]:
+    def order(self, run: Path) -> CommandOrder:
         """What the guest is told.
 
         Args:
@@ -95,15 +96,15 @@ class UserCommand:
         """
         uid, gid = guest_identity()
         reads_all = uid != os.geteuid() and not self._is_open_to_others()
-        order = {
+        environment = self._privileged_environment() if self.privileged else self._environment()
+        return {
             "argv": list(self.argv), "program": str(self.program()), "folder": str(self.folder), "uid": uid, "gid": gid,
             "terminal": None if self.keyboard is None else list(self.keyboard.size),
             "privileged": self.privileged, "most_bytes": MOST_OUTPUT_BYTES, "open_files": open_files(),
             "hidden": self._hidden(), "visible": self._visible(), "reads_all": reads_all,
             "sealed": [*_sealed(run.resolve(), self.folder), *(self._closed() if reads_all else ())],
+            "environment": environment,
         }  # fmt: skip
-        environment = self._privileged_environment() if self.privileged else self._environment()
-        return {**order, "environment": environment}
 
     def _environment(self) -> dict[str, str]:
         given = {name: value for name, value in self.environment.items() if name not in _OURS}

@@ -18,7 +18,7 @@ import shutil
 import stat
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from testbed.engine.prepare.guest_code import guest_code
 from testbed.engine.uml.confine import GUEST_UID, guest_identity
@@ -29,7 +29,8 @@ from testbed.records.run import SPOOL
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from testbed.records.plan import Clock, PlanDocument
+    from testbed.records.messages import CommandOrder
+    from testbed.records.plan import Clock, GuestPlan, PlanDocument
 
 __all__ = ["COMMAND_OUTPUT", "Spool"]
 
@@ -83,7 +84,11 @@ class Spool:
             MissingError: the guest's code cannot be made.
         """
         shutil.copyfile(data["topology"]["file"], self.output / "topology.py")
-        inside = {**data, "topology": {**data["topology"], "file": "/run/output/topology.py"}, "clock": clock}
+        inside: GuestPlan = {
+            **data,
+            "topology": {**data["topology"], "file": "/run/output/topology.py"},
+            "clock": clock,
+        }
         (self.output / "plan.json").write_text(json.dumps(inside))
         names = "".join(f"{address}\t{name}\n" for name, address in data["names"].items())
         for name, text in {
@@ -95,7 +100,7 @@ class Spool:
         (self.output / "code").symlink_to(guest_code())
         (self.output / "site").symlink_to(_site())
 
-    def put_command(self, order: dict[str, Any], stdin: int | None) -> None:
+    def put_command(self, order: CommandOrder, stdin: int | None) -> None:
         """Put in what the guest is told of the user's program, and its input.
 
         Args:

@@ -1,57 +1,67 @@
-"""The outages of a plan as changes in the order of time: a link is out while at least one of its outages lasts."""
+"""An outage: every packet on a link is lost for a while, as behind a router that hangs.
 
-from __future__ import annotations
+The interfaces stay up, so no end of the link learns of it but by what does not come. Two outages of a link may overlap.
+"""
 
-from collections import Counter
+# No postponed annotations: the host reads those of the fields, and the names in them have to be there.
+
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-__all__ = ["LinkChange", "Outages"]
+from testbed.guest.network.topology import RoutedTopo
+from testbed.guest.timed_event import Change, Effects, EventError, RunTime, TimedEvent
+
+__all__ = ["Outage"]
+
+_EVERYTHING = 100.0  # percent
 
 
-@dataclass(frozen=True, slots=True)
-class LinkChange:
-    """An outage begins or ends.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outage(TimedEvent):
+    """A link on which every packet is lost for a while.
 
     Attributes:
-        event: ``link_failed`` or ``link_restored``, as the ground truth calls it.
-        link: the two nodes.
-        about: why, in the scenario's words.
-        is_out: whether the link is out from now on: another outage of it may go on.
+        link: Its two nodes, in any order.
+        from_: When it begins, seconds since the start of the run.
+        until: When it ends.
+        about: Why, in words.
     """
 
-    event: str
     link: tuple[str, str]
+    from_: RunTime
+    until: RunTime
     about: str
-    is_out: bool
 
+    def __post_init__(self) -> None:
+        if self.until <= self.from_:
+            raise ValueError(f"expected 'until' after 'from', got {self.from_} s to {self.until} s")
 
-class Outages:
-    """What is still to come.
+    def check(self, topology: RoutedTopo) -> None:
+        """The link has to be there, and to have a discipline that can lose packets: a box's ports have none."""
+        if frozenset(self.link) not in {frozenset(pair) for pair in topology.iterLinks()}:
+            raise EventError("link", f"no link between {' and '.join(self.link)}")
+        boxes = [end for end in self.link if topology.role(end) == "box"]
+        if boxes:
+            raise EventError("link", f"{boxes[0]} is a middlebox; choose another link to fail")
 
-    Args:
-        planned: outages with ``from_s, until_s, link, about``, in any order; they may overlap.
-    """
+    def changes(self) -> Iterable[Change]:
+        """The link fails, and is restored. Its planned loss comes back, as does another outage that goes on."""
+        yield Change(self.from_, self._fail)
+        yield Change(self.until, self._restore, is_end=True)
 
-    def __init__(self, planned: list[dict[str, Any]]) -> None:
-        changes = [(each["from_s"], 1, each) for each in planned] + [(each["until_s"], -1, each) for each in planned]
-        # Where one outage ends as another begins, the beginning comes first, and the link stays out between them.
-        self._changes = sorted(changes, key=lambda change: (change[0], -change[1]))
-        self._running: Counter[frozenset[str]] = Counter()
+    def _fail(self, effects: Effects) -> None:
+        effects.alter_link(self.link, self, loss=_EVERYTHING)
+        effects.record("link_failed", link=list(self.link), about=self.about)
 
-    def running(self) -> set[frozenset[str]]:
-        """The links that are out, each as its two ends."""
-        return {ends for ends, count in self._running.items() if count}
+    def _restore(self, effects: Effects) -> None:
+        effects.restore_link(self.link, self)
+        effects.record("link_restored", link=list(self.link), about=self.about)
 
-    def next_s(self) -> float | None:
-        """When the next change is due, seconds from the start of the run; None: none is left."""
-        return self._changes[0][0] if self._changes else None
+    def note(self) -> str:
+        """It has to be told where results are read: nothing that failed meanwhile is a censor's doing."""
+        first, second = self.link
+        return f"the link between {first} and {second} was out from {self.from_:g} s to {self.until:g} s: {self.about}"
 
-    def next_change(self) -> LinkChange:
-        """Take the next change. Raises IndexError if none is left."""
-        _, step, outage = self._changes.pop(0)
-        first, second = outage["link"]
-        ends = frozenset({first, second})
-        self._running[ends] += step
-        event = "link_failed" if step > 0 else "link_restored"
-        return LinkChange(event, (first, second), outage["about"], is_out=self._running[ends] > 0)
+    def cuts(self, link: frozenset[str], begins_s: float, ends_s: float) -> bool:
+        """A transfer on the way over this link, at any time of the outage, may have failed for it."""
+        return link == frozenset(self.link) and self.from_ < ends_s and self.until > begins_s

@@ -20,12 +20,15 @@ from testbed.guest.network.topology import RoutedTopo
 from testbed.netlink import ethtool, link, tc
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Mapping
 
     from testbed.guest.network.node import NamespaceNode
+    from testbed.records.certificate import NetworkFound
 
 DELAY_TOLERANCE_NS = 64  # one tick of the packet scheduler: what stock tc's rounding may cost
 RATE_TOLERANCE = 1  # bytes per second: rounding of Mbit/s
+# Mininet's option of a link, and the field of netem's that it becomes; in the order of `planned_netem`.
+_NETEM_FIELDS = {"delay": "delay_ns", "jitter": "jitter_ns", "loss": "loss", "max_queue_size": "limit"}
 LINK_BUILDERS = {"netlink": NetlinkLink, "stock": TCLink}
 
 
@@ -105,24 +108,48 @@ def _fix_neighbours(network: Mininet, topology: RoutedTopo) -> None:
             network[near].namespace.kernel.send([link.add_neighbour(ours.index, segment.address(far), theirs.MAC())])
 
 
-def set_outage(network: Mininet, topology: RoutedTopo, ends: tuple[str, str], *, is_out: bool) -> None:
-    """Let every packet on the link between two nodes be lost, both ways, or as many as planned; its delay stays.
+def change_link(
+    network: Mininet,
+    topology: RoutedTopo,
+    ends: tuple[str, str],
+    *,
+    names: Collection[str],
+    in_force: Mapping[str, float | str],
+) -> None:
+    """Bring some options of the link between two nodes to what they are to be now, both ways; the others stay.
+
+    Only those named are touched: a user's program may have changed others of its own node's, and keeps them.
+
+    Args:
+        network: That runs.
+        topology: That says what is planned.
+        ends: The two nodes.
+        names: Of the options: ``delay``, ``jitter``, ``loss``, ``max_queue_size``.
+        in_force: Their values where they are not as planned, in Mininet's units.
 
     Raises:
-        CertificateError: an end of the link has no netem discipline to change.
+        CertificateError: An end of the link has no netem discipline to change.
     """
     planned = _planned_options(topology)
     for near, far in (ends, ends[::-1]):
         kernel = network[near].namespace.kernel
         for interface, _ in network[near].connectionsTo(network[far]):
-            found = [each for each in tc.qdiscs(kernel) if each.index == interface.index and each.netem is not None]
-            if not found or found[0].netem is None:
-                raise CertificateError(f"{near}:{interface.name} has no netem discipline, so its loss cannot change")
-            loss = 1.0 if is_out else (planned[near, interface.name].get("loss") or 0.0) / 100
-            kernel.send([tc.change_netem(found[0], replace(found[0].netem, loss=loss))])
+            found = next((each for each in tc.qdiscs(kernel) if each.index == interface.index and each.netem), None)
+            wanted = _netem({**planned[near, interface.name], **in_force})
+            if found is None or found.netem is None or wanted is None:
+                raise CertificateError(
+                    f"{near}:{interface.name} has no netem discipline, so its {', '.join(names)} cannot change"
+                )
+            fields = {_NETEM_FIELDS[name]: getattr(wanted, _NETEM_FIELDS[name]) for name in names}
+            kernel.send([tc.change_netem(found, replace(found.netem, **fields))])
 
 
-def read_back(network: Mininet, topology: RoutedTopo, congestion_control: dict[str, str]) -> dict[str, Any]:
+def _netem(options: Mapping[str, Any]) -> tc.Netem | None:
+    """The netem discipline that an interface's options ask for; None where they ask for none."""
+    return planned_netem(*(options.get(name) for name in _NETEM_FIELDS))
+
+
+def read_back(network: Mininet, topology: RoutedTopo, congestion_control: dict[str, str]) -> NetworkFound:
     """Compare what the kernel has with what the topology asked for.
 
     Returns:
@@ -131,7 +158,7 @@ def read_back(network: Mininet, topology: RoutedTopo, congestion_control: dict[s
     Raises:
         CertificateError: the first difference, with the planned and the actual value.
     """
-    checked = {"interfaces": 0, "netem": 0, "rates": 0, "congestion_control": 0}
+    checked: NetworkFound = {"interfaces": 0, "netem": 0, "rates": 0, "congestion_control": 0}
     planned = _planned_options(topology)
     for node in network.hosts:
         state = _NodeState(node)
@@ -157,7 +184,7 @@ def differences(
     topology: RoutedTopo,
     congestion_control: dict[str, str],
     names: dict[str, list[str]],
-    out: set[frozenset[str]],
+    altered: Mapping[frozenset[str], Mapping[str, float | str]],
 ) -> dict[str, list[str]]:
     """What is not, or no longer, as planned, in words, by node; nodes that are as planned are left out.
 
@@ -166,7 +193,7 @@ def differences(
         topology: that it was built from.
         congestion_control: by node name.
         names: `link_names` as they were when the run began.
-        out: links that an outage keeps down, each as its two ends.
+        altered: by link, as its two ends: options that timed events have in force in the place of planned ones.
     """
     planned = _planned_options(topology)
     found: dict[str, list[str]] = {}
@@ -174,9 +201,7 @@ def differences(
         state = _NodeState(node)
         checks: list[partial[Any]] = [partial(state.check_names, names[node.name])]
         for interface in node.intfList():
-            options = planned[node.name, interface.name]
-            if _ends(interface) in out:
-                options = {**options, "loss": 100}
+            options = {**planned[node.name, interface.name], **altered.get(_ends(interface), {})}
             checks.append(partial(state.check_interface, interface.name))
             checks += [partial(check, interface.name, options) for check in (state.check_netem, state.check_rate)]
         if node.name in congestion_control:
@@ -251,7 +276,7 @@ class _NodeState:
         where = f"{self._node.name}:{name}"
         index = self._link(name).index
         found = [qdisc.netem for qdisc in self._qdiscs if qdisc.index == index and qdisc.netem is not None]
-        planned = planned_netem(*(options.get(key) for key in ("delay", "jitter", "loss", "max_queue_size")))
+        planned = _netem(options)
         if planned is None:
             _same(f"{where}: netem", [], found)
             return 0

@@ -6,11 +6,8 @@ netlink; ``cmd``, ``popen`` and the other shell methods of Mininet's Node still 
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
-import traceback
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from mininet.node import Node
 
@@ -18,7 +15,7 @@ from testbed.guest.network.namespace import Namespace
 from testbed.netlink import link
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 _EVERYWHERE = {
     "net/ipv6/conf/all/disable_ipv6": "1",
@@ -101,33 +98,11 @@ class NamespaceNode(Node):  # type: ignore[misc]  # mininet has no types
         """Start a program in the node. No shell is involved."""
         return subprocess.Popen(argv, preexec_fn=self.namespace.enter, **options)  # noqa: PLW1509 - single-threaded
 
-    def fork(self, body: Callable[[], int]) -> int:
-        """Run ``body`` in a child process in the node; return its process id. ``body`` returns the exit status."""
-        pid = os.fork()
-        if not pid:
-            _run_child(self.namespace, body)
-        return pid
-
     def terminate(self) -> None:
         """End the shell, if there is one, and let go of the namespace."""
         if self.shell is not None:
             super().terminate()
         self.namespace.close()
-
-
-def _run_child(namespace: Namespace, body: Callable[[], int]) -> NoReturn:
-    status = 1
-    try:
-        namespace.enter()
-        status = body()
-    except SystemExit as end:
-        status = end.code if isinstance(end.code, int) else 0
-    except BaseException:  # noqa: BLE001 - the child ends here whatever happened; its traceback is what is left of it
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
 
 
 class Client(NamespaceNode):

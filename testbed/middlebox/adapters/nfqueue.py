@@ -6,9 +6,7 @@ it, however long it waited for this code; captures bear the same stamp.
 
 from __future__ import annotations
 
-import os
 import select
-import signal
 import socket
 import struct
 import time
@@ -32,6 +30,7 @@ if TYPE_CHECKING:
 
     from testbed.middlebox.events import Event
     from testbed.middlebox.profile import Profile
+    from testbed.records.certificate import BoxCounters
 
 __all__ = ["LiveBox"]
 
@@ -81,15 +80,15 @@ class LiveBox:
         self._dataplane = Dataplane(self._ports, profile.placement.sees)
         self._wires = Wires(self._ports)
         self._execution = Execution(profile, seed=seed, kernel=self._dataplane, outlet=self._wires, log=log)
-        self._stopping = False
         self._failure: Exception | None = None
         self._subject: Packet | str = "while starting"
 
-    def run(self, ready: Callable[[], None]) -> dict[str, int]:
-        """Work until SIGTERM.
+    def run(self, ready: Callable[[], None], ending: int) -> BoxCounters:
+        """Work until it is to end.
 
         Args:
             ready: Called once the box inspects.
+            ending: A descriptor that is readable once it is to end.
 
         Returns:
             Counters for the validity certificate: ``queue_dropped`` and ``user_dropped`` of the kernel's queue,
@@ -102,7 +101,7 @@ class LiveBox:
                 before it is written.
         """
         try:
-            return self._work(ready)
+            return self._work(ready, ending)
         except TestbedError:
             raise
         except Exception as error:  # the parent must learn what ended the box, whatever it was
@@ -110,11 +109,7 @@ class LiveBox:
         finally:
             self._execution.write_log()
 
-    def _work(self, ready: Callable[[], None]) -> dict[str, int]:
-        awake, waker = os.pipe()
-        os.set_blocking(waker, False)
-        signal.set_wakeup_fd(waker)  # a poll that nothing else ends would go on after the handler
-        signal.signal(signal.SIGTERM, self._stop)
+    def _work(self, ready: Callable[[], None], ending: int) -> BoxCounters:
         execution = self._execution
         self._dataplane.set_up(rules(self._profile, execution.inspector.protocols, self._ports))
         # Before `ready`: the first Initial packet must not wait for a library.
@@ -126,7 +121,7 @@ class LiveBox:
         drop_ports = {_tap(name): direction for direction, name in DROP_PORTS.items()}
         by_fd = {tap.fileno(): (tap, direction) for tap, direction in drop_ports.items()}
         poll = select.poll()
-        for descriptor in (awake, alarm.fileno(), queue.get_fd(), *by_fd):
+        for descriptor in (ending, alarm.fileno(), queue.get_fd(), *by_fd):
             poll.register(descriptor, select.POLLIN)
         ready()
         stopped_ns = 0
@@ -134,7 +129,7 @@ class LiveBox:
         while not stopped_ns:
             alarm.set(execution.next_ns(), has_gone_off=is_due)
             ready_fds = {descriptor for descriptor, _ in poll.poll()}
-            if self._stopping:
+            if ending in ready_fds:
                 stopped_ns = time.time_ns()
             # What arrived before the signal is still decided on: the log is complete until then.
             if stopped_ns or queue.get_fd() in ready_fds:
@@ -150,15 +145,14 @@ class LiveBox:
                 self._subject = "at a timer"
                 execution.on_timer(time.time_ns())
             execution.write_log()
-        counters = _queue_counters() | {
-            "logged_drops": execution.logged_drops, "evicted": execution.inspector.evicted, "stopped_ns": stopped_ns,
+        queue_dropped, user_dropped = _queue_losses()
+        counters: BoxCounters = {
+            "queue_dropped": queue_dropped, "user_dropped": user_dropped, "logged_drops": execution.logged_drops,
+            "evicted": execution.inspector.evicted, "stopped_ns": stopped_ns,
         }  # fmt: skip
         queue.unbind()
         alarm.close()
         return counters
-
-    def _stop(self, *_: object) -> None:
-        self._stopping = True
 
     def _on_queued(self, queued: _QueuedPacket) -> None:
         """Take a packet of the queue. What goes wrong is kept for `_work`: the library lets no exception through."""
@@ -216,7 +210,7 @@ def _timestamp(ancillary: list[tuple[int, int, bytes]]) -> int:
     return time.time_ns()
 
 
-def _queue_counters() -> dict[str, int]:
+def _queue_losses() -> tuple[int, int]:
     """What the kernel could not queue, and what it could not deliver (net/netfilter/nfnetlink_queue.c, seq_show)."""
     fields = Path("/proc/net/netfilter/nfnetlink_queue").read_text().split()
-    return {"queue_dropped": int(fields[5]), "user_dropped": int(fields[6])}
+    return int(fields[5]), int(fields[6])

@@ -79,6 +79,21 @@ def test_every_packaged_topology_loads_with_its_defaults(name: str) -> None:
     assert topology.with_role("server")
 
 
+@pytest.mark.parametrize(
+    ("what", "values"),
+    [
+        ("both", [40_000_000, 0, 0.25, 200]),
+        ("one", [15_000_000, 0, 0.25, 77]),  # a program had changed the limit, and keeps it
+        ("none", [15_000_000, 0, 0.0, 77]),
+        ("limit", [15_000_000, 0, 0.0, 200]),
+    ],
+)
+def test_only_the_options_named_are_altered_or_put_back(
+    guest_answers: dict[str, Any], what: str, values: list[float]
+) -> None:
+    assert guest_answers["networks"]["found"][f"altered {what}"]["message"] == pytest.approx(values, rel=1e-5)
+
+
 def test_planned_loss_comes_back_after_an_outage(guest_answers: dict[str, Any]) -> None:
     loss = guest_answers["networks"]["found"]["loss after an outage"]["message"]
     assert loss == pytest.approx(0.02, abs=1e-6)

@@ -72,9 +72,9 @@ def test_what_a_packet_brings_down_is_told_with_the_packet_and_the_place(
     live._on_queued(second)
     live._on_queued(third)
     assert [first.verdicts, second.verdicts, third.verdicts] == [1, 0, 0]
-    monkeypatch.setattr(live, "_work", lambda _: raise_again(live))
+    monkeypatch.setattr(live, "_work", lambda *_: raise_again(live))
     with pytest.raises(GuestError) as caught:
-        live.run(lambda: None)
+        live.run(lambda: None, -1)
     message = str(caught.value)
     assert message.startswith("the middlebox failed at a TCP packet of 40 bytes, 10.0.0.1 port 40000 to 192.0.2.1")
     assert "on its way up: KeyError: 4 (test_nfqueue.py, line " in message
@@ -91,9 +91,9 @@ def raise_again(live: nfqueue.LiveBox) -> NoReturn:
 
 
 def test_an_error_of_the_testbed_keeps_its_own_words(live: nfqueue.LiveBox, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_: object) -> NoReturn:
+    def refuse(*_: object) -> NoReturn:
         raise GuestError("nft refused the rules")
 
     monkeypatch.setattr(live, "_work", refuse)
     with pytest.raises(GuestError, match=r"^nft refused the rules$"):
-        live.run(lambda: None)
+        live.run(lambda: None, -1)

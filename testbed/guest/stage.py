@@ -1,0 +1,52 @@
+"""What all parts of the agent know once the network stands: the plan, the network, two folders and the run's time."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mininet.net import Mininet
+
+    from testbed.guest.network.topology import RoutedTopo
+    from testbed.records.plan import GuestPlan
+
+__all__ = ["Stage", "seconds_since"]
+
+_NS_PER_S = 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The stage that a run is played on.
+
+    Attributes:
+        plan: What is to be run.
+        network: The network, built.
+        topology: What it was built from.
+        output: The folder that the host takes over: the run directory as the guest sees it.
+        work: A folder in the guest's memory.
+    """
+
+    plan: GuestPlan
+    network: Mininet
+    topology: RoutedTopo
+    output: Path
+    work: Path
+
+    @property
+    def start_ns(self) -> int:
+        """The instant that is t = 0, nanoseconds since 1970."""
+        return self.plan["start_ns"]
+
+    def now_s(self) -> float:
+        """Seconds since the start of the run."""
+        return seconds_since(self.start_ns)
+
+
+def seconds_since(start_ns: int) -> float:
+    """Seconds since an instant. In virtual time a look at the clock moves it on by 256 ns: look no more than needed."""
+    return (time.time_ns() - start_ns) / _NS_PER_S

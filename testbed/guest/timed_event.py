@@ -1,0 +1,132 @@
+"""What a timed event is: something that changes at set instants of a run, such as a link that fails.
+
+A kind of timed event is one module in `testbed.guest.events`, called as scenarios call the kind, with one class in it:
+a frozen dataclass on `TimedEvent`. Its fields are the keys that scenarios give; their annotations say how people write
+the values (`testbed.quantities`). The host reads them with pydantic, and the guest gets plain values. A field whose key
+is a word of Python's has an underscore behind it: ``from_`` is the key ``from``.
+
+Nothing else knows the kinds one by one: the class says what a scenario may not ask for (`check`), what happens when
+(`changes`), and what readers of the run have to know (`note`, `cuts`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar, Protocol
+
+from testbed.quantities import Written, parse_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from testbed.guest.network.topology import RoutedTopo
+    from testbed.records.jsonl import Json
+
+__all__ = ["LONGEST_RUN_S", "Change", "Effects", "EventError", "RunTime", "TimedEvent", "parse_run_time"]
+
+LONGEST_RUN_S = 20 * 86_400  # poll(2) waits 2**31 ms at most, which is 24 days
+
+
+def parse_run_time(text: object) -> float:
+    """An instant of the run, or a span of it, in seconds. Raises ValueError with what was expected."""
+    seconds = parse_duration(text)
+    if seconds > LONGEST_RUN_S:
+        raise ValueError(f"expected at most {LONGEST_RUN_S // 86_400} d, got {text!r}")
+    return seconds
+
+
+RunTime = Annotated[
+    float,
+    Written(
+        parse_run_time,
+        {"type": ["string", "integer"], "description": "a duration with its unit, such as 95 ms; or 0"},
+    ),
+]
+"""Seconds since the start of the run, written with a unit."""
+
+
+class EventError(ValueError):
+    """A scenario cannot have an event as it is written.
+
+    Attributes:
+        key: The key that is wrong, as scenarios call it.
+        problem: What is wrong with it.
+    """
+
+    def __init__(self, key: str, problem: str) -> None:
+        super().__init__(f"{key}: {problem}")
+        self.key = key
+        self.problem = problem
+
+
+class Effects(Protocol):
+    """What an event can do in the guest."""
+
+    def alter_link(self, ends: tuple[str, str], by: TimedEvent, **options: float | str) -> None:
+        """Give a link other options than planned, both ways, until `restore_link`.
+
+        Where several events alter one option of a link, the one that began last decides; once it has ended, those
+        before it do again.
+
+        Args:
+            ends: The link's two nodes.
+            by: The event that does it.
+            options: Of netem, as Mininet calls them and in its units: ``delay`` and ``jitter`` with a unit, ``loss`` in
+                percent, ``max_queue_size`` in packets.
+
+        Raises:
+            CertificateError: An end of the link has no netem discipline to change.
+        """
+
+    def restore_link(self, ends: tuple[str, str], by: TimedEvent) -> None:
+        """Take back what an event did to a link; what other events did to it stays."""
+
+    def record(self, event: str, **fields: Json) -> None:
+        """Write a line into the ground truth, with the time of now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something that happens at one instant.
+
+    Attributes:
+        at_s: When, seconds since the start of the run.
+        carry_out: Does it.
+        is_end: It ends something. Of the changes of one instant, ends come last: where one outage ends as another of
+            the same link begins, the link stays out between them.
+    """
+
+    at_s: float
+    carry_out: Callable[[Effects], None]
+    is_end: bool = False
+
+
+def _key(field: str) -> str:
+    return field.removesuffix("_")
+
+
+class TimedEvent:
+    """What kinds of timed events have in common. Only `changes` has to be said by each."""
+
+    __slots__ = ()
+    __pydantic_config__: ClassVar[Mapping[str, object]] = {"extra": "forbid", "alias_generator": _key}
+
+    def check(self, topology: RoutedTopo) -> None:
+        """Refuse what cannot happen in a topology.
+
+        Raises:
+            EventError: It cannot; with the key.
+        """
+
+    def changes(self) -> Iterable[Change]:
+        """What happens, and when."""
+        raise NotImplementedError
+
+    def note(self) -> str | None:
+        """What a reader of the run's results has to know of it; None: nothing."""
+        return None
+
+    def cuts(self, link: frozenset[str], begins_s: float, ends_s: float) -> bool:
+        """Whether it explains that nothing passed a link in some part of a span of time."""
+        del link, begins_s, ends_s
+        return False
