@@ -53,10 +53,10 @@ class FileView:
     """What is hidden, and what stays visible all the same.
 
     Attributes:
-        hidden: folders that the program finds empty, and may write to; what it writes there is gone afterwards.
-        visible: files and folders that it finds where they are, though a folder around them is hidden.
-        sealed: folders and files that are hidden even where a visible one holds them: the run's own, and keys.
-        uid, gid: of the program.
+        hidden: Folders that the program finds empty, and may write to; what it writes there is gone afterwards.
+        visible: Files and folders that it finds where they are, though a folder around them is hidden.
+        sealed: Folders and files that are hidden even where a visible one holds them: the run's own, and keys.
+        uid, gid: Of the program.
     """
 
     hidden: list[str]
@@ -69,11 +69,11 @@ class FileView:
         """Arrange the caller's mount namespace.
 
         Args:
-            output: the folder that becomes /run/output.
-            etc: a folder with ``hosts``, ``resolv.conf``, ``passwd``, ``group``, ``ca.pem`` and ``certificates/``.
+            output: The folder that becomes /run/output.
+            etc: A folder with ``hosts``, ``resolv.conf``, ``passwd``, ``group``, ``ca.pem`` and ``certificates/``.
 
         Raises:
-            OSError: the kernel refused a mount.
+            OSError: The kernel refused a mount.
         """
         _mount("", "/", flags=_MS_REC | _MS_PRIVATE)
         # A device of the host's, as in the folder of a container, is another here, such as the line to the host.

@@ -49,13 +49,13 @@ class LineClient:
     """What a line's transfers need to know.
 
     Attributes:
-        address: of the client.
+        address: Of the client.
         names: DNS name to address.
-        start_ns: start of the run.
-        output: the run directory as the guest sees it.
-        ca: certificate authority, PEM.
-        replay_server: address (None where the scenario has none), and the Unix socket that takes announcements.
-        progress: file descriptor that a line of JSON is written to before and after each transfer.
+        start_ns: Start of the run.
+        output: The run directory as the guest sees it.
+        ca: Certificate authority, PEM.
+        replay_server: Address (None where the scenario has none), and the Unix socket that takes announcements.
+        progress: File descriptor that a line of JSON is written to before and after each transfer.
     """
 
     address: str

@@ -82,8 +82,8 @@ class Origins:
     """The origins of a plan and their certificate authority.
 
     Args:
-        folder: where their files go, in the guest's memory.
-        seed: of the objects' bytes.
+        folder: Where their files go, in the guest's memory.
+        seed: Of the objects' bytes.
     """
 
     def __init__(self, folder: Path, seed: int) -> None:
@@ -100,7 +100,7 @@ class Origins:
         """Start one nginx a node, then wait until each takes connections.
 
         Raises:
-            GuestError: one did not start.
+            GuestError: One did not start.
         """
         started = [(self._start(origin, name, network[name]), network[name]) for name, origin in origins.items()]
         for nginx, node in started:
@@ -133,13 +133,13 @@ def replay_server(node: NamespaceNode, *, control: Path, output: Path, start_ns:
     """The server at the far end of replays and conversations.
 
     Args:
-        node: where it runs.
-        control: path of the Unix socket that takes announcements.
-        output: the guest's folder.
-        start_ns: start of the run.
+        node: Where it runs.
+        control: Path of the Unix socket that takes announcements.
+        output: The guest's folder.
+        start_ns: Start of the run.
 
     Raises:
-        GuestError: it did not start.
+        GuestError: It did not start.
     """
 
     def body(lifetime: Lifetime) -> None:
@@ -159,11 +159,11 @@ def resolver(node: NamespaceNode, names: dict[str, str]) -> Child[None]:
     """A resolver on the loopback interface of a node, for a user's program that asks DNS itself.
 
     Args:
-        node: where it runs.
-        names: name in lower case to address.
+        node: Where it runs.
+        names: Name in lower case to address.
 
     Raises:
-        GuestError: it did not start.
+        GuestError: It did not start.
     """
 
     def body(lifetime: Lifetime) -> None:

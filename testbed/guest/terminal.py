@@ -21,8 +21,8 @@ class Terminal:
     """A pseudo-terminal, seen from the side that shows it.
 
     Args:
-        size: rows and columns.
-        path: the file that what is shown is appended to.
+        size: Rows and columns.
+        path: The file that what is shown is appended to.
     """
 
     def __init__(self, size: tuple[int, int], path: Path) -> None:

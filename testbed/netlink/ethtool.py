@@ -38,11 +38,11 @@ def disable_offloads(control: socket.socket, interface: str) -> None:
     """Turn the offloads of ``SEGMENTING`` off.
 
     Args:
-        control: any socket of the interface's namespace.
-        interface: its name.
+        control: Any socket of the interface's namespace.
+        interface: Its name.
 
     Raises:
-        OSError: the driver refused.
+        OSError: The driver refused.
     """
     for name in SEGMENTING:
         _call(control, interface, _COMMANDS[name][1], 0)

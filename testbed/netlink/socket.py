@@ -31,7 +31,7 @@ class NetlinkError(TestbedError):
     """The kernel refused a netlink request.
 
     Attributes:
-        code: the errno that the kernel answered with.
+        code: The errno that the kernel answered with.
     """
 
     def __init__(self, code: int, request: str, explanation: str) -> None:
@@ -68,10 +68,10 @@ class Request:
     """One message to the kernel, with the words for its error.
 
     Args:
-        kind: message type, RTM_*.
-        body: the fixed header and the attributes.
+        kind: Message type, RTM_*.
+        body: The fixed header and the attributes.
         flags: NLM_F_* on top of request and acknowledgement.
-        what: completes "the kernel refused to …".
+        what: Completes "the kernel refused to …".
     """
 
     __slots__ = ("body", "flags", "kind", "what")
@@ -100,7 +100,7 @@ class NetlinkSocket:
         """Send requests as one message and wait until the kernel has carried out each.
 
         Raises:
-            NetlinkError: the kernel refused one; the ones after it were carried out all the same.
+            NetlinkError: The kernel refused one; the ones after it were carried out all the same.
         """
         batch = list(requests)
         first = self._sequence + 1
@@ -125,7 +125,7 @@ class NetlinkSocket:
         """Ask for a list; return the bodies of its messages.
 
         Raises:
-            NetlinkError: the kernel refused.
+            NetlinkError: The kernel refused.
         """
         self._socket.send(self._encode(Request(kind, body, flags=NLM_F_DUMP, what=what), 0))
         bodies: list[bytes] = []
@@ -142,7 +142,7 @@ class NetlinkSocket:
         """Ask for one object; return the body of the answer.
 
         Raises:
-            NetlinkError: the kernel refused, or has no such object.
+            NetlinkError: The kernel refused, or has no such object.
         """
         self._socket.send(self._encode(Request(kind, body, what=what), 0))
         answer, flags, _, content = next(self._receive())

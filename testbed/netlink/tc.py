@@ -170,10 +170,10 @@ def police(rate: int, ticks: int, *, exceed: int, conform: int) -> tuple[str, by
     """A single-rate policer (net/sched/act_police.c).
 
     Args:
-        rate: bytes per second.
-        ticks: bucket depth as the kernel keeps it, the sending time of the burst in units of 64 ns.
-        exceed: what happens to a packet over the limit (TC_ACT_*).
-        conform: what happens to one within it.
+        rate: Bytes per second.
+        ticks: Bucket depth as the kernel keeps it, the sending time of the burst in units of 64 ns.
+        exceed: What happens to a packet over the limit (TC_ACT_*).
+        conform: What happens to one within it.
     """
     parameters = (
         struct.pack("=IiIII", 0, exceed, 0, ticks, _MAX_PACKET)

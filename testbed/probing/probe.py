@@ -6,7 +6,7 @@ The probe itself runs in the guest (`traffic.probes`); `probe_check` compares it
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from testbed.errors import GuestError, ScenarioError
 from testbed.records.run import RunDirectory
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from testbed.probing.check import Findings
     from testbed.records.plan import Phase, ProbeTransfer
 
 __all__ = ["ProbeRequest", "plan_probe", "read_findings", "read_names"]
@@ -35,10 +36,10 @@ class ProbeRequest:
     """What is to be probed.
 
     Attributes:
-        probe: one of `traffic.probes.PROBES`.
-        line: name of the line, None for the first.
-        sni: the name in the hellos.
-        options: of the probe, as a user writes them.
+        probe: One of `traffic.probes.PROBES`.
+        line: Name of the line, None for the first.
+        sni: The name in the hellos.
+        options: Of the probe, as a user writes them.
     """
 
     probe: str
@@ -53,7 +54,7 @@ class ProbeRequest:
         """A request as it comes from the command line: options as ``key=value``, names in a file.
 
         Raises:
-            ScenarioError: no such form; a file that cannot be read, with the line.
+            ScenarioError: No such form; a file that cannot be read, with the line.
         """
         values: dict[str, object] = {}
         for text in options:
@@ -72,7 +73,7 @@ def read_names(path: Path) -> list[str]:
     """Server names, one a line; empty lines and what follows a # are left out.
 
     Raises:
-        ScenarioError: the file cannot be read, or a line is no server name.
+        ScenarioError: The file cannot be read, or a line is no server name.
     """
     try:
         with path.open("rb") as file:
@@ -96,7 +97,7 @@ def plan_probe(path: Path, settings: list[str], request: ProbeRequest, *, seed: 
     """A plan whose only transfer is the probe.
 
     Raises:
-        ScenarioError: of the scenario as in `make_plan`; no such line; an option that the probe does not take.
+        ScenarioError: Of the scenario as in `make_plan`; no such line; an option that the probe does not take.
     """
     plan = make_plan(path, [*_SETTINGS, *settings], seed=seed, engine=engine, command=None)
     lines = list(plan.data["rtt_s"])
@@ -120,11 +121,11 @@ def plan_probe(path: Path, settings: list[str], request: ProbeRequest, *, seed: 
     return replace(plan, data={**plan.data, "phases": [phase], "events": []})
 
 
-def read_findings(plan: Plan, folder: Path) -> dict[str, Any]:
+def read_findings(plan: Plan, folder: Path) -> Findings:
     """What the probe of a finished run found.
 
     Raises:
-        GuestError: it found nothing, since the path did not work.
+        GuestError: It found nothing, since the path did not work.
     """
     own = plan.transfers[0]["id"]
     records = RunDirectory.open(folder).measurements(own)

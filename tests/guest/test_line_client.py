@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from testbed.guest import vantage
+from testbed.guest import line_client
 from testbed.guest.line_client import LineClient
 from testbed.records.jsonl import read_lines
 from testbed.traffic.connection import TransferError
@@ -58,7 +58,7 @@ def test_a_transfer_that_fails_does_not_stop_the_next(
         if timeout_s < 5:
             raise TransferError("timed out while connecting")
 
-    monkeypatch.setattr(vantage, "fetch", fetch)
+    monkeypatch.setattr(line_client, "fetch", fetch)
     assert run(tmp_path, progress, [transfer("first", timeout_s=1.0), transfer("second")]) == {
         "first": "timed out while connecting",
         "second": None,
@@ -81,7 +81,7 @@ def test_what_cannot_be_done_is_told_as_the_transfers_error(
 def test_progress_is_a_line_before_and_after_each_transfer(
     tmp_path: Path, progress: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vantage, "fetch", lambda *_, **__: None)
+    monkeypatch.setattr(line_client, "fetch", lambda *_, **__: None)
     run(tmp_path, progress, [transfer("first"), transfer("second")])
     reports = [json.loads(text) for text in os.read(progress[0], 65_536).splitlines()]
     assert [(each["state"], each["transfer"]) for each in reports] == [
@@ -102,6 +102,6 @@ def test_a_transfer_waits_for_its_instant_and_not_after_it(
 
     monkeypatch.setattr(time, "time_ns", lambda: now_ns)
     monkeypatch.setattr(time, "sleep", sleep)
-    monkeypatch.setattr(vantage, "fetch", lambda *_, **__: None)
+    monkeypatch.setattr(line_client, "fetch", lambda *_, **__: None)
     run(tmp_path, progress, [transfer("a", at_s=290.0), transfer("b", at_s=100.0), transfer("c", at_s=290.5)])
     assert waits == [290.0, 0.5]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from testbed.cli.progress import say
 from testbed.engine.run import run_plan
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from testbed.cli.progress import Progress
     from testbed.engine.kernel import KernelInfo
     from testbed.engine.prepare.command import UserCommand
+    from testbed.records.manifest import Manifest
     from testbed.scenario.plan import Plan
 
 __all__ = ["carry_out", "new_run_folder"]
@@ -29,7 +30,7 @@ def carry_out(
     progress: Progress,
     *,
     command: UserCommand | None = None,
-) -> dict[str, Any]:
+) -> Manifest:
     """Run a plan in a folder; return the manifest.
 
     Args:

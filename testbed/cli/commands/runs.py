@@ -6,7 +6,7 @@ import json
 import os
 import stat
 import sys
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from testbed.cli.commands.making import carry_out, new_run_folder
 from testbed.cli.commands.sweeps import sweep
@@ -25,6 +25,7 @@ from testbed.scenario.sweep import variants
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
     from testbed.records.manifest import Manifest
 
@@ -61,19 +62,18 @@ def run_command(arguments: argparse.Namespace) -> int:
     folder = arguments.output or new_run_folder(plan.name, plan.data["seed"])
     manifest = carry_out(plan, kernel, folder, arguments, progress, command=command)
     if arguments.json:
-        transfers = [
-            {key: transfer[key] for key in _TRANSFER_KEYS if key in transfer} for transfer in manifest["transfers"]
-        ]
+        summaries: list[Mapping[str, object]] = [*manifest["transfers"]]
+        transfers = [{key: each[key] for key in _TRANSFER_KEYS if key in each} for each in summaries]
         run = {key: manifest.get(key) for key in _RUN_KEYS}
         show(json.dumps({"run": str(folder), **run, "transfers": transfers}))
     else:
         table = sys.stderr if command else sys.stdout  # what a command prints on stdout is its own
-        show(transfer_table(cast("Manifest", manifest)), file=table)
+        show(transfer_table(manifest), file=table)
         show(f"run directory: {folder} (testbed report {folder})", file=table)
     # What a command printed could not all be passed on: a pipeline must not take it for the whole.
     if progress.lost is not None:
         say(f"testbed: {progress.lost}")
-    return _status(manifest, int(manifest["certificate"].get("command_status", 0)) or int(progress.lost is not None))
+    return _status(manifest, manifest["certificate"].get("command_status") or int(progress.lost is not None))
 
 
 def _user_command(arguments: argparse.Namespace) -> UserCommand | None:
@@ -129,7 +129,7 @@ def probe_command(arguments: argparse.Namespace) -> int:
     return _status(manifest, 0 if result.agrees else 1)
 
 
-def _status(manifest: dict[str, Any], status: int) -> int:
+def _status(manifest: Manifest, status: int) -> int:
     """The status of a valid run; that of an invalid one, after saying why."""
     if manifest["valid"]:
         return status

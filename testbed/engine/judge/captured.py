@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from testbed.engine.engine import ENGINES
 from testbed.errors import CaptureError, RecordError
@@ -15,6 +15,7 @@ from testbed.records.pcapng import write_pcapng
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from testbed.records.certificate import AgreementFound, BoxCounters
     from testbed.records.run import RunDirectory
     from testbed.scenario.plan import Plan
 
@@ -25,25 +26,25 @@ _MOST_SECRET_BYTES = 1 << 24
 _SECRET = re.compile(rb"[A-Z0-9_]{1,40} [0-9a-fA-F]{64} [0-9a-fA-F]{64,128}")
 
 
-def finish_captures(run: RunDirectory, plan: Plan, boxes: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def finish_captures(run: RunDirectory, plan: Plan, boxes: dict[str, BoxCounters]) -> dict[str, AgreementFound]:
     """Compare each box's log with its captures, then write the captures as pcapng.
 
     Args:
-        run: with the captures as the guest left them.
-        plan: of the run.
-        boxes: what each box reported.
+        run: With the captures as the guest left them.
+        plan: Of the run.
+        boxes: What each box reported.
 
     Returns:
         By box that was captured on both sides: what the comparison found.
 
     Raises:
-        CaptureError: a capture cannot be read.
-        RecordError: a log cannot be read.
-        OSError: the folder cannot be written.
+        CaptureError: A capture cannot be read.
+        RecordError: A log cannot be read.
+        OSError: The folder cannot be written.
     """
     folder = run.path / "captures"
     secrets = _secrets(run.path)
-    agreements = {}
+    agreements: dict[str, AgreementFound] = {}
     names = {point["name"] for point in plan.data["captures"]}
     for box in plan.data["boxes"]:
         if f"{box}-inside" not in names:

@@ -4,34 +4,34 @@ from __future__ import annotations
 
 from collections import defaultdict
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING
 
 from testbed.guest.events import planned_event
+from testbed.records.certificate import Check
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from testbed.records.certificate import (
+        AgreementFound,
+        BoxCounters,
+        CaptureCounters,
+        Certificate,
+        Lateness,
+        NetworkFound,
+    )
+    from testbed.records.manifest import TransferSummary
     from testbed.scenario.plan import Plan
 
-__all__ = ["Check", "checks", "notes", "problems"]
-
-State = Literal["passed", "failed", "not checked"]
+__all__ = ["checks", "notes", "problems"]
 
 
-class Check(TypedDict):
-    """One check: its name, its state, and in words what was looked at and what was found."""
-
-    check: str
-    state: State
-    about: str
-
-
-def checks(plan: Plan, certificate: dict[str, Any], transfers: list[dict[str, Any]]) -> list[Check]:
+def checks(plan: Plan, certificate: Certificate, transfers: list[TransferSummary]) -> list[Check]:
     """All checks of a run that has ended.
 
     Args:
-        plan: what was planned.
-        certificate: what the guest and the comparison of log and captures found.
+        plan: What was planned.
+        certificate: What the guest and the comparison of log and captures found.
         transfers: `summarise_transfers`.
     """
     return [
@@ -40,7 +40,7 @@ def checks(plan: Plan, certificate: dict[str, Any], transfers: list[dict[str, An
         _inspection(certificate["boxes"]),
         _drops(plan.data["boxes"], certificate["agreement"]),
         _clock(certificate.get("lateness")),
-        _memory(certificate.get("lack_of_memory")),
+        _memory(certificate["lack_of_memory"]),
         _transfers(plan, transfers),
     ]
 
@@ -50,18 +50,19 @@ def problems(found: Iterable[Check]) -> list[str]:
     return [each["about"] for each in found if each["state"] == "failed"]
 
 
-def notes(plan: Plan, manifest: dict[str, Any]) -> list[str]:
+def notes(plan: Plan, transfers: list[TransferSummary], left_behind: list[str]) -> list[str]:
     """What a reader has to know though the run is valid.
 
     Args:
-        plan: of the run.
-        manifest: with its transfers.
+        plan: Of the run.
+        transfers: What each came to.
+        left_behind: What the guest left that was not taken over.
     """
     found = [f"no box on line {line}: {why}" for line, why in plan.data["without_box"].items()]
     found += [note for event in map(planned_event, plan.data["events"]) if (note := event.note()) is not None]
-    found += [f"left in the guest, not taken over: {each}" for each in manifest.get("left_behind", [])]
+    found += [f"left in the guest, not taken over: {each}" for each in left_behind]
     unread: dict[str, list[str]] = defaultdict(list)
-    for transfer in manifest["transfers"]:
+    for transfer in transfers:
         if transfer["hello"] and transfer["role"] != "control" and transfer["kind"] != "evade":
             unread[transfer["hello"]].append(transfer["name"])
     for why, names in unread.items():
@@ -81,20 +82,20 @@ def _not_checked(name: str, about: str) -> Check:
     return Check(check=name, state="not checked", about=about)
 
 
-def _network(found: dict[str, Any]) -> Check:
+def _network(found: NetworkFound) -> Check:
     changed = found.get("changed_by_command", [])
     about = f"network as planned until the command changed its own node: {'; '.join(changed)}" if changed else ""
     return _check("network", (), passed=about or "network as planned")
 
 
-def _captures(counts: dict[str, dict[str, int]]) -> Check:
+def _captures(counts: dict[str, CaptureCounters]) -> Check:
     if not counts:
         return _not_checked("captures", "loss of captures not checked: the scenario captures nothing")
     lost = [f"the capture {name} lost {each['dropped']} packets" for name, each in counts.items() if each["dropped"]]
     return _check("captures", lost, passed=f"none of {len(counts)} captures lost a packet")
 
 
-def _inspection(boxes: dict[str, dict[str, int]]) -> Check:
+def _inspection(boxes: dict[str, BoxCounters]) -> Check:
     if not boxes:
         return _not_checked("inspection", "inspection not checked: no box stands on any line")
     lost = {name: each["queue_dropped"] + each["user_dropped"] for name, each in boxes.items()}
@@ -104,7 +105,7 @@ def _inspection(boxes: dict[str, dict[str, int]]) -> Check:
     return _check("inspection", failures, passed="no packet was lost on its way to inspection")
 
 
-def _drops(boxes: Iterable[str], agreement: dict[str, dict[str, Any]]) -> Check:
+def _drops(boxes: Iterable[str], agreement: dict[str, AgreementFound]) -> Check:
     names = list(boxes)
     unchecked = [name for name in names if name not in agreement]
     failures = [text for name, found in agreement.items() for text in _disagreements(name, found)]
@@ -116,22 +117,22 @@ def _drops(boxes: Iterable[str], agreement: dict[str, dict[str, Any]]) -> Check:
         without = "no box" if len(unchecked) == len(names) else f"{', '.join(unchecked)} not"
         return _not_checked("drops", f"drops not checked: {without} captured on both sides (captures: [box])")
     logged = sum(found["logged"] for found in agreement.values())
-    compared = sum(found.get("compared", 0) for found in agreement.values())
+    compared = sum(found["compared"] for found in agreement.values())
     about = f"log and captures agree on all {logged} drops of {compared} packets{_left_out(agreement)}"
     return _check("drops", (), passed=about)
 
 
-def _left_out(agreement: dict[str, dict[str, Any]]) -> str:
+def _left_out(agreement: dict[str, AgreementFound]) -> str:
     """What was not compared, by kind."""
     counts: dict[str, int] = defaultdict(int)
     for found in agreement.values():
-        for kind, count in found.get("not_compared", {}).items():
+        for kind, count in found["not_compared"].items():
             counts[kind] += count
     named = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()) if count)
     return f" (not compared: {named})" if named else ""
 
 
-def _disagreements(name: str, found: dict[str, Any]) -> Iterable[str]:
+def _disagreements(name: str, found: AgreementFound) -> Iterable[str]:
     if found["only_captures"] or found["only_log"] or found["unexplained"]:
         yield (
             f"the log of {name} and the captures beside it disagree: {found['only_captures']} drops only in the "
@@ -144,7 +145,7 @@ def _disagreements(name: str, found: dict[str, Any]) -> Iterable[str]:
         )
 
 
-def _clock(lateness: dict[str, Any] | None) -> Check:
+def _clock(lateness: Lateness | None) -> Check:
     if lateness is None:
         return _check("clock", (), passed="virtual time: the clock stood still while anything computed")
     if not lateness["late"]:
@@ -160,11 +161,11 @@ def _memory(lack: str | None) -> Check:
     return _check("memory", [lack] if lack else [], passed="the guest had memory enough")
 
 
-def _transfers(plan: Plan, transfers: list[dict[str, Any]]) -> Check:
+def _transfers(plan: Plan, transfers: list[TransferSummary]) -> Check:
     """A role of which every transfer failed tells of a broken world, unless a box or an outage explains it."""
     if not transfers:
         return _not_checked("transfers", "transfers not checked: none was planned")
-    by_role: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    by_role: dict[str, list[TransferSummary]] = defaultdict(list)
     for transfer in transfers:
         by_role[transfer["role"]].append(transfer)
     by_role.pop("command", None)  # what a user's program tries may fail for reasons of its own
@@ -181,7 +182,7 @@ def _transfers(plan: Plan, transfers: list[dict[str, Any]]) -> Check:
     return _check("transfers", failures, passed=f"{worked} of {len(transfers)} transfers were completed")
 
 
-def _is_explained(transfer: dict[str, Any], plan: Plan) -> bool:
+def _is_explained(transfer: TransferSummary, plan: Plan) -> bool:
     """Whether a box acted on a transfer that failed, or a link on its way was out meanwhile."""
     if transfer["action"]:
         return True

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from testbed.middlebox.packet import ACK, FIN, RST, SYN, TCP, UDP, Direction, Packet
 from testbed.middlebox.recognise.result import Hello
@@ -17,19 +17,24 @@ from testbed.middlebox.recognise.tls import join_records, recognise
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from testbed.records.measurements import Measurement, Side
     from testbed.records.plan import FlowTransfer
 
 __all__ = ["CommandFlow", "flow_records", "flows_of", "planned_transfers"]
 
 _NS_PER_S = 1_000_000_000
-_MOST_HELLO_BYTES = 1 << 16
+_MOST_HELLO_BYTES = 1 << 16  # a hello is seldom longer than 2 kB; a stream that is none is not kept for long
 _SAMPLES_PER_LINE = 64
-_HALF = 1 << 31
-_NO_LIMIT_S = 0.0
+_HALF = 1 << 31  # a sequence number less than so far ahead is ahead, any other is behind (RFC 9293, section 3.4)
+_NUMBERS = 1 << 32
+_IPV4 = 4
+_CLIENT: Side = "client"
+_SERVER: Side = "server"
+_NO_LIMIT_S = 0.0  # nobody asked the flow to end in time
 
 
 @dataclass(slots=True)
-class _Way:
+class _Stream:
     """The stream in one direction: how far it has come, in bytes since its beginning."""
 
     first: int | None = None
@@ -41,7 +46,7 @@ class _Way:
         """Note that the stream has come to a sequence number."""
         if self.first is None:
             return
-        total = (number - self.first) % (1 << 32)
+        total = (number - self.first) % _NUMBERS
         if self.total < total < _HALF:
             self.total = total
             self.times.append(t)
@@ -54,12 +59,12 @@ class CommandFlow:
 
     Attributes:
         protocol: TCP or UDP, by number.
-        local, remote: address and port.
-        started: the client's first packet.
-        connected: the server's first packet; None: it never answered.
-        ended: the last packet of either.
+        local, remote: Address and port.
+        started: The client's first packet.
+        connected: The server's first packet; None: it never answered.
+        ended: The last packet of either.
         ending: ``fin``, ``reset`` or None: it was still open.
-        up, down: what the server acknowledged, what the client received; of UDP all payload.
+        up, down: What the server acknowledged, what the client received; of UDP all payload.
     """
 
     protocol: int
@@ -69,8 +74,8 @@ class CommandFlow:
     connected: float | None = None
     ended: float = 0.0
     ending: str | None = None
-    up: _Way = field(default_factory=_Way)
-    down: _Way = field(default_factory=_Way)
+    up: _Stream = field(default_factory=_Stream)
+    down: _Stream = field(default_factory=_Stream)
     hello: dict[int, bytes] = field(default_factory=dict)
 
     @property
@@ -94,9 +99,9 @@ def flows_of(packets: Iterable[tuple[int, bytes]], client: str, *, start_ns: int
     """The flows of a client, in the order in which they began.
 
     Args:
-        packets: instant (ns since the epoch) and IP datagram of each packet of the client's capture, in order.
-        client: its address.
-        start_ns: the instant that is t = 0.
+        packets: Instant (ns since the epoch) and IP datagram of each packet of the client's capture, in order.
+        client: Its address.
+        start_ns: The instant that is t = 0.
     """
     own = socket.inet_aton(client)
     running: dict[tuple[int, bytes, int, int], CommandFlow] = {}
@@ -104,7 +109,7 @@ def flows_of(packets: Iterable[tuple[int, bytes]], client: str, *, start_ns: int
     for t_ns, data in packets:
         is_up = data[12:16] == own
         packet = Packet.parse(data, Direction.UP if is_up else Direction.DOWN)
-        if packet.protocol not in {TCP, UDP} or packet.malformed or packet.version != 4:  # noqa: PLR2004 - IPv4
+        if packet.protocol not in {TCP, UDP} or packet.malformed or packet.version != _IPV4:
             continue
         t = (t_ns - start_ns) / _NS_PER_S
         port, far, far_port = (
@@ -124,19 +129,18 @@ def _note(flow: CommandFlow, packet: Packet, t: float, *, is_up: bool) -> None:
     flow.ended = t
     if not is_up and flow.connected is None:
         flow.connected = t
+    stream = flow.up if is_up else flow.down
     if packet.protocol == UDP:
-        way = flow.up if is_up else flow.down
-        way.first = 0
-        way.reach(way.total + packet.payload_length, t)
+        stream.first = 0  # datagrams have no numbers: all that comes is new
+        stream.reach(stream.total + packet.payload_length, t)
         return
-    way = flow.up if is_up else flow.down
     if packet.flags & SYN:
-        way.first = (packet.seq + 1) % (1 << 32)
+        stream.first = (packet.seq + 1) % _NUMBERS
     if is_up and packet.payload and sum(map(len, flow.hello.values())) < _MOST_HELLO_BYTES and not flow.down.total:
         flow.hello.setdefault(packet.seq, packet.payload)
     if not is_up:
         if packet.payload_length:
-            flow.down.reach((packet.seq + packet.payload_length) % (1 << 32), t)
+            flow.down.reach((packet.seq + packet.payload_length) % _NUMBERS, t)
         if packet.flags & ACK and not packet.flags & SYN:
             flow.up.reach(packet.ack, t)
     if packet.flags & RST:
@@ -149,9 +153,9 @@ def planned_transfers(flows: list[CommandFlow], line: str, names: dict[str, str]
     """What stands in the plan for each flow, as for transfers that were planned.
 
     Args:
-        flows: of the command.
-        line: its line.
-        names: DNS name to address: what a server without a name in the hello is called, where one name alone leads
+        flows: Of the command.
+        line: Its line.
+        names: DNS name to address: what a server without a name in the hello is called, where one name alone leads.
         to it.
     """
     by_address: dict[str, list[str]] = {}
@@ -170,20 +174,28 @@ def planned_transfers(flows: list[CommandFlow], line: str, names: dict[str, str]
     return result
 
 
-def flow_records(flows: list[CommandFlow], transfers: list[FlowTransfer]) -> Iterator[dict[str, Any]]:
+def flow_records(flows: list[CommandFlow], transfers: list[FlowTransfer]) -> Iterator[Measurement]:
     """Lines of measurements.jsonl for the flows, as our own clients would have written them."""
     for flow, transfer in zip(flows, transfers, strict=True):
-        client = {"transfer": transfer["id"], "side": "client"}
-        yield {"t": flow.started, **client, "event": "started", "remote": list(flow.remote)}
+        name = transfer["id"]
+        yield {"t": flow.started, "transfer": name, "side": "client", "event": "started", "remote": flow.remote}
         if flow.connected is not None:
-            ends = {"local": list(flow.local), "remote": list(flow.remote)}
-            yield {"t": flow.connected, **client, "event": "connected", **ends}
-        way, side = (flow.up, "server") if flow.is_upload else (flow.down, "client")
-        for at in range(0, len(way.times), _SAMPLES_PER_LINE):
-            times, totals = (each[at : at + _SAMPLES_PER_LINE] for each in (way.times, way.totals))
-            yield {"t": times[0], **client, "side": side, "event": "bytes", "times": times, "totals": totals}
+            yield {
+                "t": flow.connected, "transfer": name, "side": "client", "event": "connected", "local": flow.local,
+                "remote": flow.remote,
+            }  # fmt: skip
+        # What was sent counts by what the server acknowledged: the client's capture has nothing else from that end.
+        stream, side = (flow.up, _SERVER) if flow.is_upload else (flow.down, _CLIENT)
+        for at in range(0, len(stream.times), _SAMPLES_PER_LINE):
+            times, totals = stream.times[at : at + _SAMPLES_PER_LINE], stream.totals[at : at + _SAMPLES_PER_LINE]
+            yield {
+                "t": times[0], "transfer": name, "side": side, "event": "bytes", "times": times, "totals": totals,
+            }  # fmt: skip
         error = _error(flow)
-        yield {"t": flow.ended, **client, "event": "finished", "ok": error is None, "error": error}
+        yield {
+            "t": flow.ended, "transfer": name, "side": "client", "event": "finished", "ok": error is None,
+            "error": error,
+        }  # fmt: skip
 
 
 def _error(flow: CommandFlow) -> str | None:

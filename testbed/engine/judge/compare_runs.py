@@ -26,9 +26,9 @@ class Comparison:
     """What was found.
 
     Attributes:
-        causes: what differs in the fingerprints; empty: the runs should be equal.
-        differences: by file, where the runs first differ; empty: they are equal.
-        compared: how many files were looked at.
+        causes: What differs in the fingerprints; empty: the runs should be equal.
+        differences: By file, where the runs first differ; empty: they are equal.
+        compared: How many files were looked at.
     """
 
     causes: tuple[str, ...]
@@ -45,8 +45,8 @@ def compare_runs(first: Path, second: Path) -> Comparison:
     """Compare two run directories: fingerprints, records, captures.
 
     Raises:
-        RecordError: one is none, or was made before runs had fingerprints.
-        CaptureError: a capture cannot be read.
+        RecordError: One is none, or was made before runs had fingerprints.
+        CaptureError: A capture cannot be read.
     """
     runs = RunDirectory.open(first), RunDirectory.open(second)
     prints = [_flat(run.manifest().get("fingerprint") or {"fingerprint": "none"}) for run in runs]

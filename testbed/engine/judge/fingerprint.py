@@ -18,13 +18,14 @@ import ssl
 import sys
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from testbed.engine.prepare.guest_code import guest_code
 from testbed.engine.prepare.programs import find_guest_program
 
 if TYPE_CHECKING:
     from testbed.engine.kernel import KernelInfo
+    from testbed.records.manifest import Fingerprint
     from testbed.scenario.plan import Plan
 
 __all__ = ["fingerprint", "plan_digest"]
@@ -34,12 +35,12 @@ _LIBRARIES = ("libssl.so", "libcrypto.so", "libc.so", "libcurl.so")
 _DIGITS = 16
 
 
-def fingerprint(plan: Plan, kernel: KernelInfo) -> dict[str, Any]:
+def fingerprint(plan: Plan, kernel: KernelInfo) -> Fingerprint:
     """Digests and versions of all that the bytes of a run depend on.
 
     Raises:
-        OSError: a file cannot be read.
-        MissingError: the guest's code cannot be made.
+        OSError: A file cannot be read.
+        MissingError: The guest's code cannot be made.
     """
     topology = Path(plan.data["topology"]["file"]).read_bytes()
     return {

@@ -58,11 +58,11 @@ def ensure_kernel(*, progress: Callable[[str], None]) -> Path:
     Where the Linux source is not installed, a kernel made earlier by the same recipe will do.
 
     Args:
-        progress: called with a line for people whenever there is something new to say; never when nothing is built.
+        progress: Called with a line for people whenever there is something new to say; never when nothing is built.
 
     Raises:
-        MissingError: the Linux source, a build tool or room on the disk is missing.
-        TestbedError: the build failed.
+        MissingError: The Linux source, a build tool or room on the disk is missing.
+        TestbedError: The build failed.
     """
     recipe = load_recipe()
     source = find_source()
@@ -195,11 +195,11 @@ class _Steps:
         """Run a command to its end.
 
         Args:
-            command: program and arguments.
-            on_line: called with each line that it prints.
+            command: Program and arguments.
+            on_line: Called with each line that it prints.
 
         Raises:
-            TestbedError: it failed; the message shows the end of the log.
+            TestbedError: It failed; the message shows the end of the log.
         """
         self._log.write(f"$ {' '.join(command)}\n")
         with subprocess.Popen(
@@ -241,7 +241,7 @@ def _workplace(folder: Path) -> Iterator[Path]:
     """Give a folder to build in, under the cache or, where Linux could not be built there, under TMPDIR.
 
     Raises:
-        MissingError: there is not enough room.
+        MissingError: There is not enough room.
     """
     # Linux' own Makefile refuses a path with a space or a colon in it.
     parent = Path(tempfile.gettempdir()) if {" ", ":"} & set(str(folder)) else folder

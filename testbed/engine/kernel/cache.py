@@ -46,14 +46,14 @@ class KernelInfo:
     """What is known of the kernel that this machine would run.
 
     Args:
-        path: the kernel, or None where it has not been built.
-        hash: sixteen hexadecimal digits over source, configuration, patches and make goals.
-        version: what ``uname -r`` says in the guest; empty until built.
-        source: package and version that it is compiled from; empty where none is installed and none was used.
-        options: options asked for, as ``CONFIG_X=value``.
-        size_bytes: size of the kernel; 0 until built.
-        built: when it was built, ISO 8601, UTC; empty until then.
-        damage: what is wrong with the one in the cache; empty where nothing is, or none is there.
+        path: The kernel, or None where it has not been built.
+        hash: Sixteen hexadecimal digits over source, configuration, patches and make goals.
+        version: What ``uname -r`` says in the guest; empty until built.
+        source: Package and version that it is compiled from; empty where none is installed and none was used.
+        options: Options asked for, as ``CONFIG_X=value``.
+        size_bytes: Size of the kernel; 0 until built.
+        built: When it was built, ISO 8601, UTC; empty until then.
+        damage: What is wrong with the one in the cache; empty where nothing is, or none is there.
     """
 
     path: Path | None
@@ -118,8 +118,8 @@ class CachedKernel:
         """Move a finished kernel into place; a reader sees all of it or nothing.
 
         Args:
-            program: the kernel, on the same file system.
-            info: what to say of it.
+            program: The kernel, on the same file system.
+            info: What to say of it.
         """
         draft = self.folder / "info.json.new"
         draft.write_text(json.dumps(info, indent=2) + "\n")
@@ -139,7 +139,7 @@ def cache_folder() -> Path:
     """Return the folder for kernels under the user's cache folder.
 
     Raises:
-        MissingError: the user has no home, and no other folder is named.
+        MissingError: The user has no home, and no other folder is named.
     """
     root = os.environ.get("XDG_CACHE_HOME", "")
     # The XDG specification: a path that is not absolute is to be ignored.
@@ -169,8 +169,8 @@ def locked(path: Path, *, when_waiting: Callable[[], None]) -> Iterator[None]:
     The lock goes with the process: one that dies leaves none behind.
 
     Args:
-        path: the file; made if it is not there.
-        when_waiting: called once if another process holds the lock.
+        path: The file; made if it is not there.
+        when_waiting: Called once if another process holds the lock.
     """
     with path.open("w") as file:
         try:

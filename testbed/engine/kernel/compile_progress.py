@@ -17,7 +17,7 @@ class CompileProgress:
     """Counts compiled files.
 
     Args:
-        expected: how many there will be, as far as is known.
+        expected: How many there will be, as far as is known.
     """
 
     def __init__(self, *, expected: int) -> None:

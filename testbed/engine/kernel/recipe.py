@@ -33,8 +33,8 @@ class Recipe:
     """Everything of ours that decides what the kernel becomes.
 
     Args:
-        config: text of the configuration, one ``CONFIG_X=value`` a line, comments allowed.
-        patches: name and text of each patch, in the order in which they are applied.
+        config: Text of the configuration, one ``CONFIG_X=value`` a line, comments allowed.
+        patches: Name and text of each patch, in the order in which they are applied.
     """
 
     config: str
@@ -72,8 +72,8 @@ def untaken_options(wanted: dict[str, str], dot_config: str) -> list[str]:
     """List the options that the kernel's configuration did not take, as ``CONFIG_X=value``.
 
     Args:
-        wanted: value of each option asked for.
-        dot_config: text of the ``.config`` that the kernel's own tools made of it.
+        wanted: Value of each option asked for.
+        dot_config: Text of the ``.config`` that the kernel's own tools made of it.
     """
     taken = dict(_OPTION.findall(dot_config))
     return [f"{option}={value}" for option, value in wanted.items() if taken.get(option) != value]

@@ -54,10 +54,10 @@ class KernelSource:
     """A packaged Linux source.
 
     Args:
-        archive: the tarball.
-        release: major and minor version, as in its name.
-        package_version: version of the package that it belongs to; empty where that is not known.
-        size_bytes: size of the tarball.
+        archive: The tarball.
+        release: Major and minor version, as in its name.
+        package_version: Version of the package that it belongs to; empty where that is not known.
+        size_bytes: Size of the tarball.
     """
 
     archive: Path
@@ -102,7 +102,7 @@ def require_source(folder: Path = SOURCE_FOLDER) -> KernelSource:
     """Find a source as `find_source` does.
 
     Raises:
-        MissingError: it is not installed.
+        MissingError: It is not installed.
     """
     if source := find_source(folder):
         return source

@@ -48,13 +48,13 @@ class UserCommand:
     """A program to run on a line's client in place of the scenario's measurements.
 
     Attributes:
-        argv: the program and its arguments.
-        environment: the caller's.
-        folder: the caller's.
-        visible: folders that are shown though they are private, as the caller asked for.
-        stdin: a descriptor that the program's input is read from, to its end and before it starts; None: it has none.
-        keyboard: the user's terminal, if the program is to have it; None: it has none.
-        privileged: run as root of the guest with the testbed's own code, for programs of the testbed alone: they see
+        argv: The program and its arguments.
+        environment: The caller's.
+        folder: The caller's.
+        visible: Folders that are shown though they are private, as the caller asked for.
+        stdin: A descriptor that the program's input is read from, to its end and before it starts; None: it has none.
+        keyboard: The user's terminal, if the program is to have it; None: it has none.
+        privileged: Run as root of the guest with the testbed's own code, for programs of the testbed alone: they see
             everything and can change everything in the guest.
     """
 
@@ -70,7 +70,7 @@ class UserCommand:
         """The file that is to be run, as the caller's shell would find it.
 
         Raises:
-            InputError: there is none.
+            InputError: There is none.
         """
         name = self.argv[0]
         place = str(self.folder / name) if os.sep in name else name
@@ -88,11 +88,11 @@ class UserCommand:
         """What the guest is told.
 
         Args:
-            run: the run directory; the program does not see it.
+            run: The run directory; the program does not see it.
 
         Raises:
-            InputError: there is no such program.
-            MissingError: the host's limit of open files is too low.
+            InputError: There is no such program.
+            MissingError: The host's limit of open files is too low.
         """
         uid, gid = guest_identity()
         reads_all = uid != os.geteuid() and not self._is_open_to_others()
@@ -198,7 +198,7 @@ def _closed_to_others(shown: Iterable[Path]) -> list[str]:
     """What only root may read of the system: a program that may read all for its folder's sake is not to have it.
 
     Args:
-        shown: what the program is to have; a folder around it stays open.
+        shown: What the program is to have; a folder around it stays open.
     """
     around = {step for path in shown for step in (path, *path.parents)}
     found = []
@@ -224,7 +224,7 @@ def open_files() -> int:
     """How many files the program may have open: the host's limit, less what the guest's kernel needs itself.
 
     Raises:
-        MissingError: the host's limit is lower than programs take for granted.
+        MissingError: The host's limit is lower than programs take for granted.
     """
     import resource  # noqa: PLC0415 - the standard library's, needed here alone
 

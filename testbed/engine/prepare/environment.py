@@ -79,11 +79,11 @@ class Check:
     """One thing that the testbed needs.
 
     Args:
-        name: what it is.
-        ok: whether this machine has it.
-        found: what was found: a version, a path, a number; or what is wrong.
-        remedy: the command that mends it; empty where it is ok, or where no command can.
-        required: whether runs fail without it.
+        name: What it is.
+        ok: Whether this machine has it.
+        found: What was found: a version, a path, a number; or what is wrong.
+        remedy: The command that mends it; empty where it is ok, or where no command can.
+        required: Whether runs fail without it.
     """
 
     name: str
@@ -97,7 +97,7 @@ def environment_checks(*, guest_mib: int = LEAST_MIB) -> Iterator[Check]:
     """Everything that a guest of a given size needs of the machine, cheapest first.
 
     Args:
-        guest_mib: as `testbed.engine.prepare.guest_memory.guest_memory_mib` says.
+        guest_mib: As `testbed.engine.prepare.guest_memory.guest_memory_mib` says.
     """
     yield check_architecture(platform.system(), platform.machine())
     yield check_files(resource.getrlimit(resource.RLIMIT_NOFILE)[1])
@@ -113,10 +113,10 @@ def require_environment(*, guest_mib: int = LEAST_MIB) -> None:
     """Stop before anything is built or created where the machine does not let a guest run.
 
     Args:
-        guest_mib: as `testbed.engine.prepare.guest_memory.guest_memory_mib` says.
+        guest_mib: As `testbed.engine.prepare.guest_memory.guest_memory_mib` says.
 
     Raises:
-        MissingError: what is denied, and the line to type.
+        MissingError: What is denied, and the line to type.
     """
     for check in environment_checks(guest_mib=guest_mib):
         if check.required and not check.ok:
@@ -160,9 +160,9 @@ def check_memory(free_bytes: int, where: str, guest_mib: int) -> Check:
     """Memory for the guest, here and now.
 
     Args:
-        free_bytes: what a process may still take.
-        where: what limits it.
-        guest_mib: what the guest may take.
+        free_bytes: What a process may still take.
+        where: What limits it.
+        guest_mib: What the guest may take.
     """
     ok = free_bytes >= guest_mib * _MIB
     found = f"{free_bytes // _MIB} MiB free {where}" + ("" if ok else f", this guest needs {guest_mib} MiB")
@@ -184,7 +184,7 @@ def available_memory(root: Path = Path("/")) -> tuple[int, str]:
     """Bytes that may still be used, and what limits them: the machine or a control group.
 
     Args:
-        root: of the file system, for tests.
+        root: Of the file system, for tests.
     """
     candidates = [(_free_of_machine(root / "proc/meminfo"), "on this machine")]
     for limit_file, used_file in _memory_groups(root):

@@ -57,8 +57,8 @@ def guest_code() -> Path:
     """The folder with the archive; made if it is not in the cache.
 
     Raises:
-        MissingError: a package that the guest needs is not installed, or its code cannot be compiled.
-        OSError: the cache cannot be written.
+        MissingError: A package that the guest needs is not installed, or its code cannot be compiled.
+        OSError: The cache cannot be written.
     """
     sources = _sources()
     folder = cache_folder().parent / "guest" / _digest(sources)

@@ -56,7 +56,7 @@ def describe_lack_of_memory(log: str) -> str | None:
     """What the guest's kernel says of processes that it killed for memory, in one sentence; None where it says nothing.
 
     Args:
-        log: what the kernel printed.
+        log: What the kernel printed.
     """
     killed = [f"{name} (process {pid})" for pid, name in _KILLED.findall(log)]
     if killed:

@@ -34,7 +34,7 @@ def openssl_configuration(hello: str) -> str:
         hello: ``2021``, ``2024``, or ``system`` for whatever this machine's OpenSSL sends by itself.
 
     Raises:
-        MissingError: this machine's OpenSSL cannot send it.
+        MissingError: This machine's OpenSSL cannot send it.
     """
     if hello == "system":
         return ""

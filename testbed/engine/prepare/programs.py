@@ -40,7 +40,7 @@ def require_programs(plan: Plan) -> None:
     """Check that the guest will find what the plan makes it run.
 
     Raises:
-        MissingError: what is not there, and the command that installs it.
+        MissingError: What is not there, and the command that installs it.
     """
     needed = set(_ALWAYS)
     if plan.data["topology"]["links"] == "stock":

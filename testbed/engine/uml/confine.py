@@ -96,8 +96,8 @@ def restrict_writes(folders: Sequence[Path], files: Sequence[Path]) -> None:
     Meant for the moment between fork and exec. Does nothing where Landlock is absent.
 
     Args:
-        folders: everything below them may be written, made and removed.
-        files: may be written.
+        folders: Everything below them may be written, made and removed.
+        files: May be written.
 
     Raises:
         OSError: Landlock is there and refused.
@@ -126,7 +126,7 @@ def refuse_system_calls() -> None:
     """From now on this process and its children cannot make the system calls that the module names.
 
     Raises:
-        OSError: the kernel refused the filter.
+        OSError: The kernel refused the filter.
     """
     if platform.machine() != "x86_64":
         return  # nothing of ours runs there, and the numbers differ
@@ -198,7 +198,7 @@ def give_up_privileges() -> None:
     """Become who `guest_identity` says, for good, but for reading and searching where only root may.
 
     Raises:
-        OSError: the kernel refused.
+        OSError: The kernel refused.
     """
     uid, gid = guest_identity()
     if uid == os.geteuid():

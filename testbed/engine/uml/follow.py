@@ -23,7 +23,7 @@ class Follower:
     """Reads on from where it stopped.
 
     Args:
-        path: the file; it need not be there yet, and what is no regular file counts as empty.
+        path: The file; it need not be there yet, and what is no regular file counts as empty.
     """
 
     def __init__(self, path: Path) -> None:
@@ -34,7 +34,7 @@ class Follower:
         """What has been written since, in pieces.
 
         Args:
-            most: bytes; None: until there is no more.
+            most: Bytes; None: until there is no more.
         """
         if self._file is None:
             try:

@@ -129,7 +129,7 @@ class Guest:
         """What the agent says, until it has finished.
 
         Raises:
-            GuestError: the guest failed, crashed, or said nothing for too long.
+            GuestError: The guest failed, crashed, or said nothing for too long.
         """
         pending = b""
         heard = time.monotonic()

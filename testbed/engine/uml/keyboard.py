@@ -24,10 +24,10 @@ class Keyboard:
     """A terminal that is read key by key.
 
     Args:
-        descriptor: of the terminal.
+        descriptor: Of the terminal.
 
     Raises:
-        InputError: it is none.
+        InputError: It is none.
     """
 
     def __init__(self, descriptor: int) -> None:

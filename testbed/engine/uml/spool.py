@@ -54,7 +54,7 @@ class Spool:
     """The guest's folder of one run.
 
     Args:
-        run: the run directory.
+        run: The run directory.
     """
 
     def __init__(self, run: Path) -> None:
@@ -80,8 +80,8 @@ class Spool:
             openssl: The configuration of OpenSSL.
 
         Raises:
-            OSError: the folder cannot be written.
-            MissingError: the guest's code cannot be made.
+            OSError: The folder cannot be written.
+            MissingError: The guest's code cannot be made.
         """
         shutil.copyfile(data["topology"]["file"], self.output / "topology.py")
         inside: GuestPlan = {
@@ -105,11 +105,11 @@ class Spool:
 
         Args:
             order: `UserCommand.order`.
-            stdin: read to its end: in virtual time no program could wait for what somebody has yet to type.
+            stdin: Read to its end: in virtual time no program could wait for what somebody has yet to type.
 
         Raises:
-            OSError: the folder cannot be written.
-            InputError: the input is too long.
+            OSError: The folder cannot be written.
+            InputError: The input is too long.
         """
         (self.output / "command.json").write_text(json.dumps(order))
         if stdin is None:
@@ -154,8 +154,8 @@ class Spool:
             What was left behind, and why, one line each.
 
         Raises:
-            OSError: the run directory cannot be written.
-            CertificateError: something else than a file is in the place of a record: somebody meddled with it.
+            OSError: The run directory cannot be written.
+            CertificateError: Something else than a file is in the place of a record: somebody meddled with it.
         """
         self._umask = _umask()
         left: list[str] = []

@@ -49,12 +49,12 @@ class Activity:
     """One look at a guest.
 
     Args:
-        program: name of the guest's program on the processor, escaped for a terminal.
-        pid: its number inside the guest; 0 when nobody wants the processor.
-        call: number of its last system call; None where it has made none since it was switched to.
-        calls: system calls of the whole guest since its start.
-        clock_s: what the guest's clock shows, in seconds since its start.
-        kernel_s: processor time that the guest's kernel has used, without its programs.
+        program: Name of the guest's program on the processor, escaped for a terminal.
+        pid: Its number inside the guest; 0 when nobody wants the processor.
+        call: Number of its last system call; None where it has made none since it was switched to.
+        calls: System calls of the whole guest since its start.
+        clock_s: What the guest's clock shows, in seconds since its start.
+        kernel_s: Processor time that the guest's kernel has used, without its programs.
     """
 
     program: str
@@ -69,7 +69,7 @@ def read_activity(host_pid: int) -> Activity | None:
     """Look at a guest once.
 
     Args:
-        host_pid: the guest's kernel, as a process of the host.
+        host_pid: The guest's kernel, as a process of the host.
 
     Returns:
         What it does; None where it has ended or its kernel has no such title. Never raises.
@@ -98,8 +98,8 @@ def describe_stall(host_pid: int, *, over_s: float = 0.3) -> str | None:
     """Say what a guest is doing, from two looks.
 
     Args:
-        host_pid: the guest's kernel, as a process of the host.
-        over_s: time between the looks.
+        host_pid: The guest's kernel, as a process of the host.
+        over_s: Time between the looks.
     """
     watch = StallWatch(host_pid)
     watch.look()
@@ -112,9 +112,9 @@ class StallWatch:
     """Looks at a guest now and then, and says what it has been doing since the first look that shows the same.
 
     Args:
-        host_pid: the guest's kernel, as a process of the host.
-        clock: seconds, of the host.
-        read: makes one look.
+        host_pid: The guest's kernel, as a process of the host.
+        clock: Seconds, of the host.
+        read: Makes one look.
     """
 
     def __init__(

@@ -36,7 +36,7 @@ def topology_class(path: str, name: str) -> type[RoutedTopo]:
     """The topology ``name`` of a Mininet custom file.
 
     Raises:
-        ScenarioError: the file cannot be run, or has no such topology, or one without roles.
+        ScenarioError: The file cannot be run, or has no such topology, or one without roles.
     """
     spec = importlib.util.spec_from_file_location(f"topology_{Path(path).stem}", path)
     if spec is None or spec.loader is None:
@@ -61,7 +61,7 @@ def load_topology(path: str, name: str, parameters: dict[str, Any]) -> RoutedTop
     """Make a topology with its parameters.
 
     Raises:
-        ScenarioError: no such topology, or a parameter that does not fit.
+        ScenarioError: No such topology, or a parameter that does not fit.
     """
     return topology_class(path, name)(**parameters)
 
@@ -70,12 +70,12 @@ def build(topology: RoutedTopo, *, links: str = "netlink", congestion_control: d
     """Build and configure the network.
 
     Args:
-        topology: what to build.
+        topology: What to build.
         links: ``netlink``, or ``stock`` for Mininet's own TCLink.
-        congestion_control: by node name, for clients and servers.
+        congestion_control: By node name, for clients and servers.
 
     Raises:
-        NetlinkError: the kernel refused something.
+        NetlinkError: The kernel refused something.
     """
     network = Mininet(topo=topology, link=LINK_BUILDERS[links], controller=None, build=False)
     network.build()
@@ -156,7 +156,7 @@ def read_back(network: Mininet, topology: RoutedTopo, congestion_control: dict[s
         What was checked, as counts, for the validity certificate.
 
     Raises:
-        CertificateError: the first difference, with the planned and the actual value.
+        CertificateError: The first difference, with the planned and the actual value.
     """
     checked: NetworkFound = {"interfaces": 0, "netem": 0, "rates": 0, "congestion_control": 0}
     planned = _planned_options(topology)
@@ -189,11 +189,11 @@ def differences(
     """What is not, or no longer, as planned, in words, by node; nodes that are as planned are left out.
 
     Args:
-        network: that has run for a while.
-        topology: that it was built from.
-        congestion_control: by node name.
+        network: That has run for a while.
+        topology: That it was built from.
+        congestion_control: By node name.
         names: `link_names` as they were when the run began.
-        altered: by link, as its two ends: options that timed events have in force in the place of planned ones.
+        altered: By link, as its two ends: options that timed events have in force in the place of planned ones.
     """
     planned = _planned_options(topology)
     found: dict[str, list[str]] = {}

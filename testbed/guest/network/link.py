@@ -54,8 +54,8 @@ class NetlinkIntf(Intf):  # type: ignore[misc]  # mininet has no types
         """Address, disciplines, offloads off, up: one message to the kernel.
 
         Raises:
-            ScenarioError: an option that this link cannot honour.
-            NetlinkError: the kernel refused.
+            ScenarioError: An option that this link cannot honour.
+            NetlinkError: The kernel refused.
         """
         unknown = sorted(set(options) - _INTERNAL)
         if unknown:

@@ -33,7 +33,7 @@ class Namespace:
     """A network namespace of its own, alive while this object is open.
 
     Args:
-        is_fenced: it belongs to a user namespace of its own. Who has the right to administer networks in that one
+        is_fenced: It belongs to a user namespace of its own. Who has the right to administer networks in that one
             (`become_confined`) can change this network and no other: netlink reaches from each end of a link to the
             other's namespace, and would let an administrator of both in.
     """

@@ -31,8 +31,8 @@ class NamespaceNode(Node):  # type: ignore[misc]  # mininet has no types
 
     Node options on top of Mininet's:
         role: ``client``, ``server``, ``router`` or ``box``.
-        routes: list of (network, prefix length, gateway), all strings or integers.
-        sysctls: kernel parameters by path below /proc/sys.
+        routes: List of (network, prefix length, gateway), all strings or integers.
+        sysctls: Kernel parameters by path below /proc/sys.
     """
 
     inNamespace: bool  # noqa: N815 - Mininet's

@@ -72,9 +72,9 @@ class Parameter:
     """One parameter of a topology.
 
     Attributes:
-        default: as a user would write it.
-        parse: text to value; raises ValueError with what was expected.
-        about: one line of help, with the source where the default has one.
+        default: As a user would write it.
+        parse: Text to value; raises ValueError with what was expected.
+        about: One line of help, with the source where the default has one.
     """
 
     default: Any
@@ -127,7 +127,7 @@ class RoutedTopo(Topo):  # type: ignore[misc]  # mininet has no types
         """Parse the parameters, construct, address and route.
 
         Raises:
-            ParameterError: an unknown parameter or a value that does not fit.
+            ParameterError: An unknown parameter or a value that does not fit.
         """
         unknown = sorted(set(given) - set(self.parameters))
         if unknown:

@@ -1,0 +1,97 @@
+"""A run whose guest has ended: its records are compared, and the manifest says what they are worth."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from testbed.engine.judge.captured import finish_captures
+from testbed.engine.judge.certificate import checks, notes, problems
+from testbed.engine.judge.command_flows import flow_records, flows_of, planned_transfers
+from testbed.engine.prepare.guest_memory import describe_lack_of_memory
+from testbed.errors import CaptureError, CertificateError, RecordError
+from testbed.records.capture_file import datagram, read_frames
+from testbed.records.files import open_regular, write_atomically
+from testbed.records.jsonl import LineWriter
+from testbed.records.transfers import summarise_transfers
+
+if TYPE_CHECKING:
+    from testbed.records.certificate import Certificate, GuestCertificate
+    from testbed.records.manifest import Manifest
+    from testbed.records.plan import Phase, PlanDocument
+    from testbed.records.run import RunDirectory
+    from testbed.scenario.plan import Plan
+
+__all__ = ["judge"]
+
+
+def judge(run: RunDirectory, plan: Plan, found: GuestCertificate, manifest: Manifest) -> None:
+    """Compare what was recorded, and say in the manifest what each transfer came to and what was checked.
+
+    Args:
+        run: With the records as the guest left them; its captures are converted.
+        plan: Of the run.
+        found: The guest's part of the certificate.
+        manifest: What is found is put in as soon as it is known, so that a failure further on loses none of it.
+
+    Raises:
+        CertificateError: Records or captures are missing or malformed.
+    """
+    _require_records(run, plan)
+    try:
+        agreement = finish_captures(run, plan, found["boxes"])
+        if plan.command is not None:
+            plan = _with_flows(run, plan, found["command_began_s"])
+        transfers = summarise_transfers(plan.data, run.measurements(), run.truth())
+        manifest["transfers"] = transfers
+        lack = describe_lack_of_memory((run.path / "guest.log").read_text(errors="replace"))
+        certificate: Certificate = {**found, "agreement": agreement, "lack_of_memory": lack}
+        manifest["certificate"] = certificate
+        manifest["checks"] = checks(plan, certificate, transfers)
+        manifest["notes"] = notes(plan, transfers, manifest["left_behind"])
+    except (CaptureError, RecordError) as error:
+        raise CertificateError(f"the records of this run cannot be read: {error}") from error
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise CertificateError(
+            f"the records of {run.path} are malformed ({type(error).__name__}: {error}); they are kept as they are"
+        ) from error
+    manifest["problems"] = problems(manifest["checks"])
+    manifest["valid"] = not manifest["problems"]
+
+
+def _require_records(run: RunDirectory, plan: Plan) -> None:
+    """A record that is not there is no empty one: nothing may be concluded from it."""
+    expected = [f"captures/{point['name']}.pcap" for point in plan.data["captures"]]
+    expected += ["truth.jsonl"] if plan.data["boxes"] else []
+    expected += ["measurements.jsonl"] if plan.transfers else []
+    for name in expected:
+        if not (run.path / name).exists():
+            raise CertificateError(f"the guest left no {name}: what happened in this run is not known")
+
+
+def _with_flows(run: RunDirectory, plan: Plan, began_s: float) -> Plan:
+    """The plan with the flows that its command made, which are written down as what a client saw.
+
+    Flows that began before the command are left out: they are recordings that the scenario made on the same line.
+    """
+    *phases, last = plan.data["phases"]
+    if last["command"] is None:
+        return plan
+    node = last["command"]["node"]
+    path = run.path / "captures" / f"{node}-client.pcapng"
+    if not path.exists():
+        return plan  # the client was not captured: the check of transfers says that none is known
+    line = plan.topology.nodeInfo(node)["line"]
+    with open_regular(path) as file:
+        packets = [(frame.t_ns, packet) for frame in read_frames(file) if (packet := datagram(frame)) is not None]
+    flows = flows_of(packets, plan.topology.address_of(node), start_ns=plan.data["start_ns"])
+    flows = [flow for flow in flows if flow.started >= began_s]
+    transfers = planned_transfers(flows, line, plan.data["names"])
+    writer = LineWriter(run.path / "measurements.jsonl")
+    writer.write(*flow_records(flows, transfers))
+    writer.close()
+    with_flows: Phase = {"lines": [{"name": line, "node": node, "transfers": [*transfers]}], "command": last["command"]}
+    data: PlanDocument = {**plan.data, "phases": [*phases, with_flows]}
+    write_atomically(run.path / "plan.json", json.dumps(data, indent=1))
+    return replace(plan, data=data)
