@@ -29,6 +29,7 @@ __all__ = ["CapturePoint", "capture"]
 _SOL_PACKET, _PACKET_RX_RING, _PACKET_STATISTICS, _PACKET_VERSION = 263, 5, 6, 10
 _TPACKET_V3 = 2
 _ETH_P_ALL = 0x0003
+# 2 MiB for each ring: at 100 Mbit/s a sixth of a second, and a reader that is woken for every block is never so late.
 _BLOCK_BYTES, _BLOCKS, _FRAME_BYTES = 1 << 18, 8, 1 << 11
 _RETIRE_MS = 1000  # a block that is not full is handed over after this
 _USER = 1  # TP_STATUS_USER: the block is ours until we give it back
@@ -61,7 +62,7 @@ class _Ring:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
         self._write(_PCAP_HEADER)
         self.captured = 0
-        self.socket.bind((interface, _ETH_P_ALL))
+        self.socket.bind((interface, _ETH_P_ALL))  # last: packets come from here on, and all is ready for them
 
     def empty(self) -> None:
         """Write out every block that the kernel has handed over."""
@@ -71,6 +72,7 @@ class _Ring:
             if not status & _USER:
                 return
             self._write_packets(start + first, packets)
+            # Only now is the block the kernel's again: given back earlier, it could be overwritten while it is read.
             struct.pack_into("=I", self._memory, start + _BLOCK_STATUS_AT, 0)
             self._next = (self._next + 1) % _BLOCKS
 
@@ -127,7 +129,7 @@ def capture(folder: Path, points: list[CapturePoint]) -> Callable[[Lifetime], di
                     stopping = True
                 else:
                     by_descriptor[descriptor].empty()
-        time.sleep(2 * _RETIRE_MS / 1000)
+        time.sleep(2 * _RETIRE_MS / 1000)  # by then the kernel has handed over even a block that is not full
         for ring in rings.values():
             ring.empty()
         return {name: ring.close() for name, ring in rings.items()}

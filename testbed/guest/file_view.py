@@ -32,6 +32,7 @@ _BUNDLES = (
 )  # fmt: skip
 # Of the guest's memory. Files that filled it would leave nothing to run with, and files cannot be taken back.
 _SCRATCH_SIZE, _SHARED_SIZE = "size=40%", "size=20%"
+_SHARED = "/dev/shm"  # noqa: S108 - a file system of the program's own is mounted there
 _CERTIFICATES = "/etc/ssl/certs"
 _KEYS = (
     "/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-", "/etc/ssh", "/etc/ssl/private", "/etc/sudoers",
@@ -81,6 +82,7 @@ class FileView:
         kept = [(path, os.open(path, os.O_PATH | os.O_CLOEXEC)) for path in self.visible]
         terminals = Path("/dev/pts")
         places = [(str(path), os.open(path, os.O_PATH)) for path in (output, etc, etc / "ca.pem", terminals)]
+        # Everything is opened by now: once folders are hidden, the paths to what lies in them lead nowhere.
         self._replace_etc(etc)
         scratch = self._make_scratch()
         for number, folder in enumerate(self.hidden):
@@ -88,6 +90,7 @@ class FileView:
             self._empty(folder, scratch / str(number))
         for path, descriptor in kept:
             _bind(descriptor, path)
+        # After what is visible: what is sealed lies in it.
         for folder in self.sealed:
             _seal(folder)
         for place in _KEYS:
@@ -95,6 +98,7 @@ class FileView:
         self._make_run(places[0][1])
         _bind(places[2][1], "/run/ca.pem")
         _make_devices(places[3][1])
+        # Last, and made anew: the old one has the processes of the whole guest.
         _mount("proc", "/proc", "proc", _MS_NOSUID | _MS_NODEV)
         _mount("sysfs", "/sys", "sysfs", _MS_NOSUID | _MS_NODEV | _MS_RDONLY)
         for descriptor in (*(each for _, each in kept), *(each for _, each in places)):
@@ -169,7 +173,7 @@ def _make_devices(terminals: int) -> None:
     os.umask(previous)
     for name, target in _DEVICE_LINKS.items():
         Path("/dev", name).symlink_to(target)
-    Path("/dev/shm").mkdir()  # noqa: S108 - the program's own
-    _mount("tmpfs", "/dev/shm", "tmpfs", _MS_NOSUID, f"mode=1777,{_SHARED_SIZE}")  # noqa: S108 - as above
+    Path(_SHARED).mkdir()
+    _mount("tmpfs", _SHARED, "tmpfs", _MS_NOSUID, f"mode=1777,{_SHARED_SIZE}")
     Path("/dev/pts").mkdir()
     _bind(terminals, "/dev/pts")

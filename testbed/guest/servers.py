@@ -102,6 +102,7 @@ class Origins:
         Raises:
             GuestError: One did not start.
         """
+        # All are started before the first is waited for: they get ready side by side.
         started = [(self._start(origin, name, network[name]), network[name]) for name, origin in origins.items()]
         for nginx, node in started:
             _await(nginx, node)
@@ -126,7 +127,7 @@ def _await(nginx: Nginx, node: NamespaceNode) -> None:
                 return
             if nginx.process.poll() is not None or time.monotonic() > deadline:
                 raise GuestError(f"{nginx.name} did not start (status {nginx.process.poll()}); guest.log says why")
-            time.sleep(0.02)
+            time.sleep(0.02)  # in virtual time a wait without a pause would never end: nothing else could run
 
 
 def replay_server(node: NamespaceNode, *, control: Path, output: Path, start_ns: int) -> Child[None]:

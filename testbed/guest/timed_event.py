@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Protocol
 
+from testbed.errors import ScenarioError
 from testbed.quantities import Written, parse_duration
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ RunTime = Annotated[
 """Seconds since the start of the run, written with a unit."""
 
 
-class EventError(ValueError):
+class EventError(ScenarioError):
     """A scenario cannot have an event as it is written.
 
     Attributes:

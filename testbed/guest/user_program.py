@@ -147,6 +147,7 @@ def _open_streams(output: Path) -> tuple[int, int, int]:
 def _wait_outside(start: _Start, streams: tuple[int, int, int]) -> int:
     """The process that the agent waits for. It makes the namespaces; only a child of it is in the one of processes."""
     start.node.namespace.enter()
+    # From here on what goes wrong is printed where the user looks for it.
     for number, descriptor in enumerate(streams):
         os.dup2(descriptor, number)
     if start.order["privileged"]:
@@ -180,12 +181,12 @@ def _become_program(start: _Start) -> int:
     """Give up what the program must not have, and become it; return the exit status of one that cannot be run."""
     order, argv = start.order, start.order["argv"]
     try:
-        os.set_inheritable(start.report, False)  # noqa: FBT003 - the os module's
-        signal.set_wakeup_fd(-1)
+        # Python ignores or catches these, and a program that is executed inherits what is ignored.
         for number in (signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)
         if order["terminal"] is not None:
             take_control()
+        # Limits while this is still root: they may be lowered later, and never raised.
         resource.setrlimit(resource.RLIMIT_NOFILE, (order["open_files"],) * 2)
         if not order["privileged"]:
             resource.setrlimit(resource.RLIMIT_FSIZE, (order["most_bytes"],) * 2)
@@ -193,7 +194,7 @@ def _become_program(start: _Start) -> int:
             Path("/proc/self/oom_score_adj").write_text(_FIRST_FOR_MEMORY)
             start.node.namespace.become_confined()
             _become_user(order["uid"], order["gid"], reads_all=order["reads_all"])
-        os.chdir(order["folder"])
+        os.chdir(order["folder"])  # as the user: a folder that they may not enter is refused as their shell would
         os.execve(order["program"], argv, order["environment"])  # noqa: S606 - no shell is wanted
     except OSError as error:
         start.tell(f"the command {argv[0]!r} cannot be run: {error.strerror}: {error.filename or order['program']}")

@@ -58,7 +58,7 @@ def attributes(data: bytes) -> dict[int, bytes]:
     while offset + _ATTRIBUTE.size <= len(data):
         length, kind = _ATTRIBUTE.unpack_from(data, offset)
         if length < _ATTRIBUTE.size or offset + length > len(data):
-            break
+            break  # padding, or an answer that did not fit: a length of 0 would go on for ever
         found[kind & _TYPE_MASK] = data[offset + _ATTRIBUTE.size : offset + length]
         offset += (length + 3) & ~3
     return found
@@ -109,6 +109,8 @@ class NetlinkSocket:
             return
         self._socket.send(message)
         failure: NetlinkError | None = None
+        # Each request has its own acknowledgement. All of them are taken even after a failure: one that was left would
+        # be the answer to the next request.
         answered = 0
         while answered < len(batch):
             for kind, flags, sequence, body in self._receive():
@@ -153,6 +155,7 @@ class NetlinkSocket:
 
     def _encode(self, request: Request, flags: int) -> bytes:
         self._sequence += 1
+        # The length leaves out the padding behind the message; the next one begins at a multiple of four (NLMSG_ALIGN).
         length = _HEADER.size + len(request.body)
         header = _HEADER.pack(length, request.kind, NLM_F_REQUEST | flags | request.flags, self._sequence, 0)
         return header + request.body + bytes(-length % 4)
@@ -170,6 +173,7 @@ def _explanation(flags: int, body: bytes) -> str:
     """The kernel's own sentence in an extended acknowledgement, or nothing."""
     if not flags & NLM_F_ACK_TLVS:
         return ""
+    # Behind the error code the kernel repeats the request, whole unless it says that it was cut to its header.
     echoed = struct.unpack_from("=I", body, 4)[0]
     start = 4 + (_HEADER.size if flags & NLM_F_CAPPED else (echoed + 3) & ~3)
     return attributes(body[start:]).get(NLMSGERR_ATTR_MSG, b"").rstrip(b"\0").decode("utf-8", "replace")

@@ -48,6 +48,7 @@ NS_PER_TICK = 64
 NS_PER_S = 1_000_000_000
 TICKS_PER_USER_HZ_S = 100  # USER_HZ: the unit of tcf_t in TCA_POLICE_TM
 
+_IPV6_BYTES = 16
 _TCMSG = struct.Struct("=BxxxiIII")
 _NETEM = struct.Struct("=IIIIII")
 _RATE_TABLE = bytes(1024)  # asked for by the kernel, read only where the link layer is unknown
@@ -195,7 +196,7 @@ def redirect(index: int) -> tuple[str, bytes]:
 
 
 def _is_ipv6(match: FlowMatch) -> bool:
-    return len(match.source) == 16  # noqa: PLR2004 - bytes of an IPv6 address
+    return len(match.source) == _IPV6_BYTES
 
 
 def _match(match: FlowMatch) -> bytes:
@@ -210,6 +211,7 @@ def _match(match: FlowMatch) -> bytes:
     return (
         attribute(TCA_FLOWER_KEY_ETH_TYPE, struct.pack("=H", ether_type))
         + attribute(TCA_FLOWER_KEY_IP_PROTO, struct.pack("=B", match.protocol))
+        # The kernel numbers source, its mask, destination and its mask one after the other (linux/pkt_cls.h).
         + attribute(address, match.source)
         + attribute(address + 1, every_bit)
         + attribute(address + 2, match.destination)
@@ -321,6 +323,7 @@ def flow_filters(kernel: NetlinkSocket, index: int) -> dict[int, FilterState]:
         _, _, number, _, _ = _TCMSG.unpack_from(body)
         values = attributes(body[_TCMSG.size :])
         options = attributes(values.get(TCA_OPTIONS, b""))
+        # A dump also has an entry for each priority, with number 0: it holds filters and is none.
         if number and TCA_FLOWER_ACT in options:
             found[number] = _decode_filter(number, options[TCA_FLOWER_ACT])
     return found
@@ -345,6 +348,8 @@ def _decode_filter(number: int, chain: bytes) -> FilterState:
         values = attributes(action)
         kind = values[TCA_ACT_KIND].rstrip(b"\0").decode()
         stats = attributes(values[TCA_ACT_STATS])
+        # A flow's chain is skbedit, police, mirred. Every packet passes the first; only one over the limit comes to
+        # the last, which takes it to the drop port.
         if kind == "skbedit":
             packets = struct.unpack_from("=QI", stats[TCA_STATS_BASIC])[1]
             idle_s = _idle(attributes(values[TCA_ACT_OPTIONS])[1], packets)

@@ -11,6 +11,7 @@ caller's PATH, and files that stand on its command line.
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import stat
 import sys
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import testbed
 from testbed.engine.uml.confine import guest_identity
 from testbed.errors import InputError, MissingError
 
@@ -112,8 +114,6 @@ class UserCommand:
         return {**given, **_TRUST, **ours}
 
     def _privileged_environment(self) -> dict[str, str]:
-        import testbed  # noqa: PLC0415 - imported for its place alone
-
         return {
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/run/tmp",
             "TMPDIR": "/run/tmp", "LC_ALL": "C.UTF-8", "TZ": "UTC", "PYTHONHASHSEED": "0",
@@ -226,8 +226,6 @@ def open_files() -> int:
     Raises:
         MissingError: The host's limit is lower than programs take for granted.
     """
-    import resource  # noqa: PLC0415 - the standard library's, needed here alone
-
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if hard == resource.RLIM_INFINITY:
         return OPEN_FILES

@@ -29,7 +29,7 @@ from testbed.engine.kernel.cache import cache_folder
 from testbed.engine.prepare.origin_key import origin_key
 from testbed.errors import MissingError
 
-__all__ = ["ARCHIVE", "DISTUTILS", "guest_code", "guest_python"]
+__all__ = ["ARCHIVE", "DISTUTILS", "guest_code", "guest_python", "package_folder"]
 
 ARCHIVE = "guest.zip"
 _ROOMS = ("guest", "middlebox", "netlink", "records", "traffic")
@@ -96,13 +96,18 @@ def _sources() -> dict[str, Path]:
     for room in _ROOMS:
         found |= {f"testbed/{path.relative_to(_PACKAGE)}": path for path in sorted((_PACKAGE / room).rglob("*.py"))}
     for name in _FOREIGN:
-        package = _package(name)
+        package = package_folder(name)
         files = sorted(path for path in package.rglob("*") if path.suffix in {".py", ".so"})
         found |= {f"{name}/{path.relative_to(package)}": path for path in files}
     return found
 
 
-def _package(name: str) -> Path:
+def package_folder(name: str) -> Path:
+    """The folder of an installed package; it is not imported, since that may take long.
+
+    Raises:
+        MissingError: It is not installed.
+    """
     spec = importlib.util.find_spec(name)
     if spec is None or spec.origin is None:
         raise MissingError(f"the Python package {name} is not installed; run: testbed doctor")
@@ -124,7 +129,7 @@ def _make(folder: Path) -> None:
     """Run the sibling `guest_archive` in an interpreter of its own: what it compiles depends on no state of ours."""
     order = {
         "folder": str(folder),
-        "paths": sorted({str(_PACKAGE.parent), *(str(_package(name).parent) for name in _FOREIGN)}),
+        "paths": sorted({str(_PACKAGE.parent), *(str(package_folder(name).parent) for name in _FOREIGN)}),
         "sources": {name: str(path) for name, path in _sources().items()},
     }
     program = [

@@ -19,6 +19,7 @@ _EXPONENT = 65_537
 _ROUNDS = 20  # of Miller and Rabin; numbers of this size fail one with a chance far below 1 in 4
 _SMALL_PRIMES = (3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97)
 _INTEGER, _SEQUENCE = 0x02, 0x30
+_LONG_FORM = 0x80  # a length from here on is preceded by the number of its bytes (X.690, section 8.1.3)
 
 
 def origin_key() -> str:
@@ -70,7 +71,7 @@ def _integer(value: int) -> bytes:
 
 def _der(kind: int, content: bytes) -> bytes:
     length = len(content)
-    if length < 0x80:  # noqa: PLR2004 - the short form of a length
+    if length < _LONG_FORM:
         return bytes([kind, length]) + content
     size = (length.bit_length() + 7) // 8
     return bytes([kind, 0x80 | size]) + length.to_bytes(size, "big") + content

@@ -17,10 +17,9 @@ import os
 import shutil
 import stat
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from testbed.engine.prepare.guest_code import guest_code
+from testbed.engine.prepare.guest_code import guest_code, package_folder
 from testbed.engine.uml.confine import GUEST_UID, guest_identity
 from testbed.errors import CertificateError, InputError
 from testbed.plain_text import one_line
@@ -28,6 +27,7 @@ from testbed.records.run import SPOOL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from testbed.records.messages import CommandOrder
     from testbed.records.plan import Clock, GuestPlan, PlanDocument
@@ -194,7 +194,7 @@ class Spool:
         if status.st_uid != os.geteuid():
             os.chown(source, os.geteuid(), os.getegid(), follow_symlinks=False)
         source.chmod(_FILE_MODE & ~self._umask)  # it may be one that not even its owner can read
-        source.rename(target)
+        source.rename(target)  # no copy: a capture may be large, and both folders are on one file system
         return status.st_size
 
     def _take_folder(self, folder: Path, left: list[str]) -> None:
@@ -268,9 +268,7 @@ def _walk(folder: Path, depth: int, left: list[str]) -> Iterator[Path]:
 
 def _site() -> Path:
     """Where packages beside the testbed's own are, for topologies that import some."""
-    import mininet  # noqa: PLC0415 - imported for its place alone
-
-    return Path(mininet.__file__).resolve().parent.parent
+    return package_folder("mininet").parent
 
 
 def _users() -> str:

@@ -77,12 +77,14 @@ def build(topology: RoutedTopo, *, links: str = "netlink", congestion_control: d
     Raises:
         NetlinkError: The kernel refused something.
     """
+    # No controller: boxes are the kernel's own bridges, and nobody programs switches.
     network = Mininet(topo=topology, link=LINK_BUILDERS[links], controller=None, build=False)
     network.build()
     if links == "stock":
         for interface in _interfaces(network):
             _adopt(interface)
     _fix_neighbours(network, topology)
+    # Last: nothing has sent a segment yet, and a socket takes the algorithm that is set when it is made.
     for name, algorithm in congestion_control.items():
         network[name].namespace.set_sysctls({"net/ipv4/tcp_congestion_control": algorithm})
     return network
@@ -201,6 +203,7 @@ def differences(
         state = _NodeState(node)
         checks: list[partial[Any]] = [partial(state.check_names, names[node.name])]
         for interface in node.intfList():
+            # What a timed event does to a link is as planned, too.
             options = {**planned[node.name, interface.name], **altered.get(_ends(interface), {})}
             checks.append(partial(state.check_interface, interface.name))
             checks += [partial(check, interface.name, options) for check in (state.check_netem, state.check_rate)]
@@ -262,7 +265,7 @@ class _NodeState:
         where = f"{self._node.name}:{name}"
         actual = self._link(name)
         _same(f"{where}: MTU", DEFAULT_MTU, actual.mtu)
-        _same(f"{where}: up", True, actual.up)  # noqa: FBT003 - the planned value
+        _same(f"{where}: up", planned=True, actual=actual.up)
         active = ethtool.active_offloads(self._node.namespace.control, name)
         _same(f"{where}: active offloads", [], active)
 

@@ -63,6 +63,7 @@ class NetlinkIntf(Intf):  # type: ignore[misc]  # mininet has no types
                 f"{self.node.name}:{self.name}: link option {unknown[0]!r} would have no effect; remove it"
             )
         kernel = self.node.namespace.kernel
+        # The kernel chose the number when the pair was made, and says it only when asked.
         self.index = link.links(kernel)[self.name].index
         ethtool.disable_offloads(self.node.namespace.control, self.name)
         requests = []
@@ -72,6 +73,7 @@ class NetlinkIntf(Intf):  # type: ignore[misc]  # mininet has no types
             self.ip, prefix = ip.split("/")
             self.prefixLen = int(prefix)
             requests.append(link.add_address(self.index, self.ip, self.prefixLen))
+        # Disciplines before the link is up: no packet leaves by the default one.
         requests += self._disciplines(bw, delay, jitter, loss, max_queue_size)
         if up:
             requests.append(link.set_link(self.index, up=True))
@@ -82,6 +84,8 @@ class NetlinkIntf(Intf):  # type: ignore[misc]  # mininet has no types
         self, bw: float | None, delay: str | None, jitter: str | None, loss: float | None, queue: int | None
     ) -> list[Any]:
         requests = []
+        # On a limited link netem is the leaf of HTB, as in Mininet: a packet is delayed first, and waits for its turn
+        # then, so the buffer of netem is the link's.
         parent = tc.TC_H_ROOT
         if bw is not None:
             requests += tc.add_htb(self.index, round(bw * 1_000_000 / 8), HTB_BURST_BYTES)

@@ -7,7 +7,7 @@ netlink; ``cmd``, ``popen`` and the other shell methods of Mininet's Node still 
 from __future__ import annotations
 
 import subprocess
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from mininet.node import Node
 
@@ -15,7 +15,7 @@ from testbed.guest.network.namespace import Namespace
 from testbed.netlink import link
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 _EVERYWHERE = {
     "net/ipv6/conf/all/disable_ipv6": "1",
@@ -37,7 +37,7 @@ class NamespaceNode(Node):  # type: ignore[misc]  # mininet has no types
 
     inNamespace: bool  # noqa: N815 - Mininet's
     is_fenced = False  # see `Namespace`
-    sysctls: dict[str, str] = {}  # noqa: RUF012 - overridden as a whole, never changed
+    sysctls: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, name: str, inNamespace: bool = True, **params: Any) -> None:  # noqa: FBT001, FBT002, N803 - Mininet's
         super().__init__(name, inNamespace, **params)
@@ -90,7 +90,7 @@ class NamespaceNode(Node):  # type: ignore[misc]  # mininet has no types
         kernel = self.namespace.kernel
         state = link.links(kernel)
         kernel.send([link.set_link(state["lo"].index, up=True)])
-        self.namespace.set_sysctls(_EVERYWHERE | self.sysctls | params.get("sysctls", {}))
+        self.namespace.set_sysctls({**_EVERYWHERE, **self.sysctls, **params.get("sysctls", {})})
         kernel.send([link.add_route(network, prefix, gateway) for network, prefix, gateway in routes])
         return {}
 
@@ -133,6 +133,7 @@ class Box(NamespaceNode):
         super().config(routes, lo, **params)
         kernel = self.namespace.kernel
         kernel.send([link.add_link("bridge", "bridge")])
+        # In the order in which the topology linked them: the first port faces the subscriber.
         state = link.links(kernel)
         ports = [state[str(interface)].index for interface in self.intfList()]
         kernel.send(

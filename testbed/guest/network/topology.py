@@ -28,6 +28,8 @@ INFRASTRUCTURE = "10.0.0.0/8"
 _SLOWEST_BPS, _FASTEST_BPS = 1_000, 30_000_000_000
 _LONGEST_DELAY_S = 60
 _MOST_DIGITS = 6
+_PORTS_OF_A_BOX = 2  # it is a bridge
+_ANYWHERE = "0.0.0.0"  # noqa: S104 - the network of a default route; nothing is bound to it
 _LINK_OPTIONS = frozenset({"up", "down", "queue", "loss"})
 
 
@@ -114,7 +116,7 @@ class Segment:
 
     def address(self, node: str) -> str:
         """The node's address in this segment."""
-        hosts = list(self.network.hosts())
+        hosts = list(self.network.hosts())  # of a /30 two: a segment has two ends
         return str(hosts[0] if node == self.left else hosts[1])
 
 
@@ -184,6 +186,8 @@ class RoutedTopo(Topo):  # type: ignore[misc]  # mininet has no types
         sides = []
         for node, rate_bps in ((first, options.get("up")), (second, options.get("down"))):
             side: dict[str, Any] = {}
+            # Queues stand at a link's sending ends. A box's port has none, so that what its capture shows there leaves
+            # at that very instant: the comparison of log and captures rests on it.
             if self.role(node) != "box":
                 side["delay"] = f"{delay_s * 1000:.6f}ms"
                 if options.get("loss"):
@@ -281,7 +285,7 @@ class RoutedTopo(Topo):  # type: ignore[misc]  # mininet has no types
             if self.role(far) != "box":
                 return far, interface
             links = self._links_of(far)
-            if len(links) != 2:  # noqa: PLR2004 - a bridge has two ports
+            if len(links) != _PORTS_OF_A_BOX:
                 raise ScenarioError(f"middlebox {far} has {len(links)} links; it stands on a line and needs two")
             info = links[1] if links[0] is info else links[0]
             node = far
@@ -291,13 +295,13 @@ class RoutedTopo(Topo):  # type: ignore[misc]  # mininet has no types
         seen: set[frozenset[tuple[str, str]]] = set()
         for node in self.nodes(sort=False):
             if self.role(node) == "box":
-                continue
+                continue  # a bridge: it has no address, and its two links are one segment
             for info in self._links_of(node):
                 near = info["intfName1"] if info["node1"] == node else info["intfName2"]
                 far, far_interface = self._across(node, info)
                 ends = frozenset({(node, near), (far, far_interface)})
                 if ends in seen:
-                    continue
+                    continue  # each segment is met from both of its ends
                 seen.add(ends)
                 wanted = [self.nodeInfo(end).get("network") for end in (node, far)]
                 pool = next((network for network in wanted if network), INFRASTRUCTURE)
@@ -321,7 +325,7 @@ class RoutedTopo(Topo):  # type: ignore[misc]  # mininet has no types
             neighbours.setdefault(segment.right, []).append(segment)
         for leaf in leaves:
             home = neighbours[leaf][0]
-            self.nodeInfo(leaf)["routes"] = [("0.0.0.0", 0, home.address(_other(home, leaf)))]  # noqa: S104 - default route
+            self.nodeInfo(leaf)["routes"] = [(_ANYWHERE, 0, home.address(_other(home, leaf)))]
             self._route_to(leaf, home, neighbours)
 
     def _route_to(self, leaf: str, home: Segment, neighbours: dict[str, list[Segment]]) -> None:
@@ -332,11 +336,12 @@ class RoutedTopo(Topo):  # type: ignore[misc]  # mininet has no types
             node = queue.popleft()
             for segment in neighbours[node]:
                 other = _other(segment, node)
+                # Clients and servers forward nothing: a way through one would be a dead end.
                 if other in seen or self.role(other) != "router":
                     continue
                 seen.add(other)
                 queue.append(other)
-                if node != leaf:
+                if node != leaf:  # who is beside the leaf has its network on an interface
                     route = (str(home.network.network_address), home.network.prefixlen, segment.address(node))
                     self.nodeInfo(other).setdefault("routes", []).append(route)
 

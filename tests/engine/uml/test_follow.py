@@ -1,0 +1,53 @@
+"""What a command prints is read on from where reading stopped, in bounded pieces, and from regular files alone."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from testbed.engine.uml.follow import Follower
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_file_that_is_not_there_yet_is_empty(tmp_path: Path) -> None:
+    follower = Follower(tmp_path / "stdout")
+    assert list(follower.new()) == []
+    (tmp_path / "stdout").write_bytes(b"now")
+    assert list(follower.new()) == [b"now"]
+    follower.close()
+
+
+def test_each_byte_comes_once(tmp_path: Path) -> None:
+    path = tmp_path / "stdout"
+    follower, found = Follower(path), b""
+    for piece in (b"one ", b"two ", b""):
+        with path.open("ab") as file:
+            file.write(piece)
+        found += b"".join(follower.new())
+    assert found == b"one two "
+    follower.close()
+
+
+def test_no_more_than_wanted_comes_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "stdout"
+    path.write_bytes(b"x" * 300_000)
+    follower = Follower(path)
+    first = sum(map(len, follower.new(most=100_000)))
+    assert 100_000 <= first < 300_000
+    assert first + sum(map(len, follower.new(most=None))) == 300_000
+    follower.close()
+
+
+def test_what_is_no_regular_file_counts_as_empty(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "stdout")
+    (tmp_path / "link").symlink_to("/etc/passwd")
+    for name in ("stdout", "link"):
+        follower = Follower(tmp_path / name)
+        assert list(follower.new()) == []
+        follower.close()
+
+
+def test_closing_what_was_never_opened_is_no_error(tmp_path: Path) -> None:
+    Follower(tmp_path / "stdout").close()

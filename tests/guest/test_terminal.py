@@ -1,0 +1,52 @@
+"""A pseudo-terminal of a program: what it prints is appended to a file, what is typed reaches it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+import termios
+from typing import TYPE_CHECKING
+
+import pytest
+
+from testbed.guest.terminal import Terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    made = Terminal((30, 100), tmp_path / "shown")
+    yield made
+    os.close(made.fileno())
+
+
+def test_it_has_the_size_of_the_users_terminal(terminal: Terminal) -> None:
+    size = struct.unpack("=4H", fcntl.ioctl(terminal.inner, termios.TIOCGWINSZ, bytes(8)))
+    assert size[:2] == (30, 100)
+
+
+def test_what_is_printed_is_appended_as_it_is_shown(terminal: Terminal, tmp_path: Path) -> None:
+    for text in (b"one", b"two"):
+        os.write(terminal.inner, text)
+        assert terminal.show()
+    assert (tmp_path / "shown").read_bytes() == b"onetwo"
+    assert not terminal.show()  # nothing more for now
+
+
+def test_a_program_that_has_closed_its_side_shows_nothing_more(terminal: Terminal) -> None:
+    os.close(terminal.inner)
+    assert not terminal.show()
+
+
+def test_what_is_typed_reaches_the_program(terminal: Terminal) -> None:
+    terminal.type(b"answer\n")
+    assert os.read(terminal.inner, 100) == b"answer\n"
+
+
+def test_a_program_that_does_not_read_holds_nobody_up(terminal: Terminal) -> None:
+    for _ in range(100):
+        terminal.type(b"x" * 4096)
