@@ -127,7 +127,7 @@ def rtt_error_s(timed: Timed) -> float:
 
 def goodput_range(timed: Timed) -> str:
     """Slowest and fastest throttled transfer, payload."""
-    speeds = [each["goodput_bps"] / 1000 for each in timed.manifest["transfers"] if each["throttled"]]
+    speeds = [(each["goodput_bps"] or 0.0) / 1000 for each in timed.manifest["transfers"] if each["throttled"]]
     return f"{min(speeds):.0f}–{max(speeds):.0f} kbit/s payload"
 
 

@@ -16,7 +16,7 @@ import statistics
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from testbed.conformance.bench import MSS, Connection
 from testbed.conformance.hellos import client_hello
@@ -32,6 +32,7 @@ from testbed.scenario.profiles import load_profile
 
 if TYPE_CHECKING:
     from testbed.middlebox.packet import Packet
+    from testbed.records.manifest import Manifest
 
 DOWNLOADS = 6
 # Each of these spares the lines of the other kind: their box is a bridge and nothing more.
@@ -42,7 +43,7 @@ INSIDE = "10.0.0.1"
 NS_PER_S = 1_000_000_000
 
 
-def run(folder: Path, *settings: str, argv: list[str] | None = None) -> dict[str, Any]:
+def run(folder: Path, *settings: str, argv: list[str] | None = None) -> Manifest:
     """A run in real time; its manifest."""
     plan = make_plan(
         library.find("scenarios", "2021-03-10"), ["recordings=[]", "outages=[]", *settings], seed=1, engine="realtime",
@@ -75,7 +76,8 @@ def goodput(folder: Path, inspected: str, rate: str, size: str, period_s: int) -
     if failed:
         sys.exit(f"downloads failed: {failed}")
     return {
-        kind: [each["goodput_bps"] for each in manifest["transfers"] if each["line"] == kind][1:]  # the first warms up
+        # the first warms up
+        kind: [each["goodput_bps"] or 0.0 for each in manifest["transfers"] if each["line"] == kind][1:]
         for kind in PROFILES
     }
 

@@ -11,17 +11,20 @@ import statistics
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from testbed.engine.kernel import ensure_kernel, kernel_info
 from testbed.engine.run import run_plan
 from testbed.scenario import library
 from testbed.scenario.plan import make_plan
 
+if TYPE_CHECKING:
+    from testbed.records.manifest import Manifest
+
 RUNS = 5
 
 
-def run(folder: Path, engine: str, links: str) -> dict[str, Any]:
+def run(folder: Path, engine: str, links: str) -> Manifest:
     """One run of the first day; its manifest."""
     plan = make_plan(
         library.find("scenarios", "2021-03-10"), [f"network.links={links}"], seed=1, engine=engine, command=None
@@ -29,12 +32,12 @@ def run(folder: Path, engine: str, links: str) -> dict[str, Any]:
     return run_plan(plan, kernel_info(), folder, silence_s=600, progress=lambda _: None)
 
 
-def spread(manifests: list[dict[str, Any]]) -> tuple[float, float]:
+def spread(manifests: list[Manifest]) -> tuple[float, float]:
     """Over all throttled transfers: the largest spread of goodput (share of its mean) and of dropped packets."""
     goodput, drops = [], []
     for transfers in zip(*(each["transfers"] for each in manifests), strict=True):
         if all(each["throttled"] for each in transfers):
-            speeds = [each["goodput_bps"] for each in transfers]
+            speeds = [each["goodput_bps"] or 0.0 for each in transfers]
             goodput.append((max(speeds) - min(speeds)) / statistics.mean(speeds))
             counts = [each["drops"] for each in transfers]
             drops.append(max(counts) - min(counts))

@@ -21,11 +21,11 @@ MODULES = sorted(path.relative_to(CODE) for path in CODE.rglob("*.py") if path.n
 
 LONGEST_MODULE = 400  # lines
 MOST_ROOMS = 3  # in which a file of one name may lie
-MOST_WITHOUT_A_TEST_FILE = 47
+MOST_WITHOUT_A_TEST_FILE = 45
 # per thousand lines
-MOST_ANY = 3.8
-MOST_NOQA = 2
-LEAST_COMMENTS = 25.0
+MOST_ANY = 2.0
+MOST_NOQA = 1.5
+LEAST_COMMENTS = 28.0
 
 _TYPES = "declares types and nothing else; what writes and what reads them is checked against it by mypy"
 _ROWS = "holds rows that are published; tests/conformance/test_published_rows.py tries every one"
