@@ -16,6 +16,7 @@ from __future__ import annotations
 import itertools
 from typing import Any, ClassVar
 
+from testbed.guest.network.lines import LINE_OPTIONS, lines
 from testbed.guest.network.topology import Parameter, ParameterError, RoutedTopo, count, delay, rate, share
 
 SUBSCRIBERS = "100.64.0.0/10"  # the TSPU stands before the carrier's NAT: shared address space, RFC 6598
@@ -28,33 +29,13 @@ DEFAULT_LINES = [
     {"name": "rostelecom", "kind": "landline", "tspu": False},
 ]
 MOST_HOPS = 50  # a packet lives for 64, and there are others behind the ISP's
-LINE_KINDS = ("mobile", "landline")
-
-
-def parse_lines(value: object) -> list[dict[str, Any]]:
-    """Lines as a list of mappings with ``name``, ``kind`` and ``tspu``."""
-    if not isinstance(value, list) or not value:
-        raise ValueError("expected a list of lines, each with name, kind and tspu")
-    names = set()
-    for line in value:
-        if not isinstance(line, dict) or set(line) != {"name", "kind", "tspu"}:
-            raise ValueError(f"expected a line with name, kind and tspu, got {line!r}")
-        if not isinstance(line["name"], str) or not line["name"].isalnum() or line["name"] in names:
-            raise ValueError(f"expected a name of letters and digits that no other line has, got {line['name']!r}")
-        if line["kind"] not in LINE_KINDS:
-            raise ValueError(f"line {line['name']}: expected a kind of {' or '.join(LINE_KINDS)}, got {line['kind']!r}")
-        if not isinstance(line["tspu"], bool):
-            message = f"line {line['name']}: expected tspu to be true or false, got {line['tspu']!r}"
-            raise ValueError(message)  # noqa: TRY004 - what a parameter does not take is a ValueError, whatever its type
-        names.add(line["name"])
-    return value
 
 
 class Russia2021(RoutedTopo):
     """See the module."""
 
     parameters: ClassVar[dict[str, Parameter]] = {
-        "lines": Parameter(DEFAULT_LINES, parse_lines, "the access lines: name, kind (mobile, landline), tspu"),
+        "lines": lines(DEFAULT_LINES, LINE_OPTIONS),
         "hops": count(7, "routers between a subscriber and the backbone"),
         "box_after_hop": count(3, "the TSPU stands after this hop (IMC 2021 §6.4: within the first five)"),
         "blocker_after_hop": count(6, "the ISP's own blocker stands after this hop (IMC 2021 §6.4: hops 5 to 8)"),
@@ -76,7 +57,7 @@ class Russia2021(RoutedTopo):
 
     def construct(self, **values: Any) -> None:
         """Lines, backbone, servers."""
-        self._check_places(values)
+        _check_places("", values)
         backbone, border, transit = (self.add_router(name) for name in ("backbone", "border", "transit"))
         for line in values["lines"]:
             self._add_line(line, backbone, values)
@@ -90,34 +71,26 @@ class Russia2021(RoutedTopo):
         self.connect(backbone, gateway, delay_s=values["hop_delay"])
         self.connect(gateway, self.add_server("state", network=AT_HOME), delay_s=0.0005)
 
-    def _check_places(self, values: dict[str, Any]) -> None:
-        if values["hops"] > MOST_HOPS:
-            raise ParameterError(
-                "hops", f"expected at most {MOST_HOPS}, or packets die on the way, got {values['hops']}"
-            )
-        for place in ("box_after_hop", "blocker_after_hop"):
-            if not 1 <= values[place] < values["hops"]:
-                problem = f"expected 1 to {values['hops'] - 1} (one less than hops), got {values[place]}"
-                raise ParameterError(place, problem)
-
     def _add_line(self, line: dict[str, Any], backbone: str, values: dict[str, Any]) -> None:
-        name, kind = line["name"], line["kind"]
+        name = line["name"]
+        own = _own_values(line, values)
+        _check_places(f"line {name}: ", own)
         client = self.add_client(name, line=name, network=SUBSCRIBERS)
-        hops = [self.add_router(f"{name}-r{hop}") for hop in range(1, values["hops"] + 1)]
+        hops = [self.add_router(f"{name}-r{hop}") for hop in range(1, own["hops"] + 1)]
         self.connect(
             client,
             hops[0],
-            delay_s=values[f"{kind}_delay"],
-            up=values[f"{kind}_up"],
-            down=values[f"{kind}_down"],
-            queue=values["queue"],
-            loss=values["access_loss"],
+            delay_s=own["delay"],
+            up=own["up"],
+            down=own["down"],
+            queue=own["queue"],
+            loss=own["loss"],
         )
         for hop, (near, far) in enumerate(itertools.pairwise(hops), start=1):
             previous = near
-            if line["tspu"] and hop == values["box_after_hop"]:
+            if line["tspu"] and hop == own["box_after_hop"]:
                 previous = self._pass_box(previous, f"{name}-tspu", name, "tspu", values["hop_delay"])
-            if hop == values["blocker_after_hop"]:
+            if hop == own["blocker_after_hop"]:
                 previous = self._pass_box(previous, f"{name}-blocker", name, "blocker", values["hop_delay"])
             self.connect(previous, far, delay_s=values["hop_delay"])
         self.connect(hops[-1], backbone, delay_s=values["backbone_delay"])
@@ -126,6 +99,24 @@ class Russia2021(RoutedTopo):
         self.add_box(box, line=line, kind=kind)
         self.connect(previous, box, delay_s=delay_s)
         return box
+
+
+def _own_values(line: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """What holds for one line: what it says itself, and the parameters of its kind or of all lines for the rest."""
+    kind = line["kind"]
+    of_kind = {"down": f"{kind}_down", "up": f"{kind}_up", "delay": f"{kind}_delay", "loss": "access_loss"}
+    return {name: line.get(name, values[of_kind.get(name, name)]) for name in LINE_OPTIONS}
+
+
+def _check_places(whose: str, values: dict[str, Any]) -> None:
+    parameter = "lines" if whose else None
+    if values["hops"] > MOST_HOPS:
+        problem = f"expected at most {MOST_HOPS}, or packets die on the way, got {values['hops']}"
+        raise ParameterError(parameter or "hops", f"{whose}hops: {problem}" if whose else problem)
+    for place in ("box_after_hop", "blocker_after_hop"):
+        if not 1 <= values[place] < values["hops"]:
+            problem = f"expected 1 to {values['hops'] - 1} (one less than hops), got {values[place]}"
+            raise ParameterError(parameter or place, f"{whose}{place}: {problem}" if whose else problem)
 
 
 topos = {"russia2021": Russia2021}

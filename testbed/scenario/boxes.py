@@ -6,13 +6,15 @@ import hashlib
 from typing import TYPE_CHECKING, cast
 
 from testbed.errors import ScenarioError
+from testbed.scenario.access import base_kind, line_values
 from testbed.scenario.profiles import CensorProfile, profile_for, why_no_box
 
 if TYPE_CHECKING:
     from testbed.guest.network.topology import RoutedTopo
     from testbed.records.plan import BoxPlan, ProfileDocument
+    from testbed.scenario.access import Line
     from testbed.scenario.model import Scenario
-    from testbed.scenario.place import Places
+    from testbed.scenario.place import Key, Places
 
 __all__ = ["Boxes"]
 
@@ -46,17 +48,21 @@ class Boxes:
         Raises:
             ScenarioError: A kind of box, a profile or a meter that is not there.
         """
+        built = dict.fromkeys(self._topology.nodeInfo(node)["kind"] for node in self._topology.with_role("box"))
+        known = [*dict.fromkeys([*_KINDS, *built])]
         for kind in self._scenario.censors:
-            if kind not in _KINDS:
-                raise self._places.error(("censors", kind), f"unknown kind of middlebox (known: {', '.join(_KINDS)})")
-        kinds = {line.name: line.kind for line in self._scenario.lines}
+            if kind not in known:
+                raise self._places.error(("censors", kind), f"unknown kind of middlebox (known: {', '.join(known)})")
+        lines = {line.name: (index, line) for index, line in enumerate(self._scenario.lines)}
         boxes: dict[str, BoxPlan] = {}
         for node in self._topology.with_role("box"):
             info = self._topology.nodeInfo(node)
-            censor = self._scenario.censors.get(info["kind"])
+            index, line = lines[info["line"]]
+            key, censor = self._named(info["kind"], index, line)
             if censor is None:
                 continue  # a place for a box that this scenario leaves empty: the box is a cable
-            chosen, why = self._censor(info["kind"], self._places.beside(censor), kinds[info["line"]])
+            kind = str(base_kind(line, self._scenario.kinds))
+            chosen, why = self._censor(key, self._places.beside(censor), kind)
             if chosen is None:  # told in the plan, and from there in the table: an empty place must not look measured
                 self.without_box[info["line"]] = str(why)
                 continue
@@ -64,18 +70,25 @@ class Boxes:
             boxes[node] = {"line": info["line"], "profile": profile, "seed": self._seed_of(node)}
         return boxes
 
-    def _censor(self, place: str, name: str, line_kind: str) -> tuple[CensorProfile | None, str | None]:
-        """The profile at a place on a line of some kind; or None and why there is no box.
+    def _named(self, place: str, index: int, line: Line) -> tuple[Key, str | None]:
+        """What is named for a place, the line's own or that of all lines, and the key at which it is."""
+        own = line_values(line, self._scenario.kinds).get({"tspu": "censor", "blocker": "blocker"}.get(place, ""))
+        if own is not None:
+            return ("lines", index, "censor" if place == "tspu" else place), str(own)
+        return ("censors", place), self._scenario.censors.get(place)
+
+    def _censor(self, where: Key, name: str, line_kind: str) -> tuple[CensorProfile | None, str | None]:
+        """The profile of a name on a line of some kind; or None and why there is no box.
 
         It is read once for each kind of line: a scenario may have eighty lines.
         """
-        key = (place, line_kind)
+        key = (name, line_kind)
         if key not in self._chosen:
             try:
                 chosen = profile_for(name, self._scenario.date, line_kind)
                 why = None if chosen else why_no_box(name, self._scenario.date, line_kind)
             except ScenarioError as error:
-                raise self._places.error(("censors", place), str(error)) from error
+                raise self._places.error(where, str(error)) from error
             self._chosen[key] = (chosen, why)
         return self._chosen[key]
 

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
     Tag,
@@ -23,6 +21,7 @@ from pydantic import (
 from testbed.guest.events.outage import Outage
 from testbed.guest.timed_event import TimedEvent, parse_run_time
 from testbed.quantities import parse_size, shown
+from testbed.scenario.access import CongestionControl, Line, LineKind, LineName, Strict
 from testbed.scenario.document import Document, Key
 from testbed.scenario.draws import draw_values
 from testbed.scenario.events import OneOfTheKinds
@@ -84,38 +83,25 @@ Bytes = Annotated[
 ]
 Name = Annotated[str, AfterValidator(_dns_name)]
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,31}$")]
-LineName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,15}$")]
 Role = Literal["target", "control", "collateral"]
 Outcome = Literal["throttled", "not throttled"]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Network(_Strict):
+class Network(Strict):
     """``topology``: a packaged one or a Mininet custom file; ``parameters``: see `testbed show TOPOLOGY`."""
 
     topology: str
-    parameters: dict[str, object] = {}
+    parameters: dict[str, object] = Field(default={})
     links: Literal["netlink", "stock"] = "netlink"
 
 
-class Line(_Strict):
-    """An access line and whether a TSPU stands on it."""
-
-    name: LineName
-    kind: Literal["mobile", "landline"]
-    tspu: bool
-
-
-class Origin(_Strict):
+class Origin(Strict):
     """A server and the names that resolve to it."""
 
     serves: list[Name] = Field(min_length=1)
 
 
-class Recording(_Strict):
+class Recording(Strict):
     """A session recorded on a line before the measurements, to be replayed."""
 
     name: Identifier
@@ -124,7 +110,7 @@ class Recording(_Strict):
     size: Bytes = parse_size(PUBLISHED_OBJECT)
 
 
-class _Measurement(_Strict):
+class _Measurement(Strict):
     role: Role
     lines: list[LineName] | None = None
     at: Seconds = 0.0
@@ -160,7 +146,7 @@ class Evade(_Measurement):
     evade: Annotated[str, WithJsonSchema({"type": "string", "enum": list(EVASIONS)})]
     sni: Name = "twitter.com"
     size: Bytes = Field(default=parse_size("100 kB"), gt=0)
-    options: dict[str, object] = {}
+    options: dict[str, object] = Field(default={})
     published: Outcome | None = None
 
 
@@ -181,7 +167,7 @@ Measurement = Annotated[
 ]
 
 
-class Scenario(_Strict):
+class Scenario(Strict):
     """One experiment."""
 
     format: Literal[1]
@@ -190,18 +176,19 @@ class Scenario(_Strict):
     date: Instant
     seed: Annotated[int, BeforeValidator(_whole_number)] = Field(default=1, ge=1, lt=1 << 63)
     network: Network
+    kinds: dict[LineName, LineKind] = Field(default={})
     lines: list[Line] = Field(min_length=1)
-    censors: dict[str, str] = {}
+    censors: dict[str, str] = Field(default={})
     meter: Literal["token_bucket", "coarse_refill"] | None = None
-    congestion_control: Literal["cubic", "bbr", "reno"] = "cubic"
+    congestion_control: CongestionControl = "cubic"
     hello: Annotated[Literal["2021", "2024", "system"], BeforeValidator(_year)] = "2021"
     origins: dict[str, Origin]
     replay_server: str | None = None
-    recordings: list[Recording] = []
+    recordings: list[Recording] = Field(default=[])
     measurements: list[Measurement] = Field(min_length=1)
-    outages: list[Outage] = []
-    events: list[Annotated[TimedEvent, OneOfTheKinds()]] = []
-    captures: list[Literal["client", "server", "box"]] = ["client", "server", "box"]
+    outages: list[Outage] = Field(default=[])
+    events: list[Annotated[TimedEvent, OneOfTheKinds()]] = Field(default=[])
+    captures: list[Literal["client", "server", "box"]] = Field(default=["client", "server", "box"])
 
 
 def load_scenario(path: Path, settings: list[str], *, seed: int | None = None) -> tuple[Scenario, Document]:

@@ -11,6 +11,7 @@ from testbed.errors import ScenarioError
 from testbed.guest.network.build import topology_class
 from testbed.guest.network.topology import ParameterError
 from testbed.scenario import library
+from testbed.scenario.access import base_kind, line_values, topology_values
 
 if TYPE_CHECKING:
     from testbed.guest.network.topology import RoutedTopo
@@ -40,6 +41,7 @@ def load_network(scenario: Scenario, places: Places) -> Network:
     Raises:
         ScenarioError: There is none, it cannot be built, or its lines are not those of the scenario.
     """
+    _check_kinds(scenario, places)
     file, cls = _find(scenario, places)
     parameters = _parameters(scenario, cls, places)
     topology = _build(file, cls, parameters, places)
@@ -48,6 +50,13 @@ def load_network(scenario: Scenario, places: Places) -> Network:
         "file": str(file.resolve()), "name": file.stem, "parameters": parameters, "links": scenario.network.links,
     }  # fmt: skip
     return Network(topology, plan)
+
+
+def _check_kinds(scenario: Scenario, places: Places) -> None:
+    for index, line in enumerate(scenario.lines):
+        if base_kind(line, scenario.kinds) is None:
+            known = ", ".join(["mobile", "landline", *scenario.kinds])
+            raise places.error(("lines", index, "kind"), f"no kind of line {line.kind!r} (there: {known})")
 
 
 def _find(scenario: Scenario, places: Places) -> tuple[Path, type[RoutedTopo]]:
@@ -65,8 +74,13 @@ def _parameters(scenario: Scenario, cls: type[RoutedTopo], places: Places) -> di
         raise places.error(("network", "parameters", "lines"), "the lines stand at the top of the scenario")
     # A topology that draws its own lines has no such parameter; `_check_lines` holds them against the scenario's.
     if "lines" not in cls.parameters:
+        for index, line in enumerate(scenario.lines):
+            own = line_values(line, scenario.kinds).keys() - {"censor", "blocker", "congestion_control"}
+            if own:
+                problem = "this topology builds its lines itself, so this would have no effect; remove it"
+                raise places.error(("lines", index, min(own)), problem)
         return dict(given)
-    return {**given, "lines": [line.model_dump() for line in scenario.lines]}
+    return {**given, "lines": [topology_values(line, scenario.kinds) for line in scenario.lines]}
 
 
 def _build(file: Path, cls: type[RoutedTopo], parameters: dict[str, object], places: Places) -> RoutedTopo:

@@ -10,6 +10,7 @@ from testbed.errors import ScenarioError
 from testbed.guest.events import event_plan
 from testbed.guest.timed_event import EventError
 from testbed.records.plan import planned_transfers
+from testbed.scenario.access import line_values
 from testbed.scenario.boxes import Boxes
 from testbed.scenario.model import Evade, Replay, Scenario, load_scenario
 from testbed.scenario.network import load_network
@@ -17,6 +18,7 @@ from testbed.scenario.place import Places
 from testbed.scenario.transfers import Transfers
 
 if TYPE_CHECKING:
+    from collections.abc import Container
     from pathlib import Path
 
     from testbed.guest.network.topology import RoutedTopo
@@ -114,6 +116,7 @@ class _Resolver:
         hosts = topology.with_role("client") + topology.with_role("server")
         boxes = Boxes(scenario, topology, self._places, self._seed)
         transfers = Transfers(scenario, topology, names, self._places)
+        planned_boxes = boxes.plan()
         data: PlanDocument = {
             "format": FORMAT,
             "scenario": self._name,
@@ -125,18 +128,27 @@ class _Resolver:
             # By whole microseconds: a float of seconds since 1970 has none left for the nanoseconds of a capture.
             "start_ns": (scenario.date - _EPOCH) // timedelta(microseconds=1) * 1000,
             "topology": self._network.plan,
-            "congestion_control": dict.fromkeys(hosts, scenario.congestion_control),
-            "boxes": boxes.plan(),
+            "congestion_control": self._congestion_control(hosts),
+            "boxes": planned_boxes,
             "names": names,
             "origins": transfers.origins(),
             "replay_server": self._replay_server(),
             "without_box": boxes.without_box,
-            "captures": self._captures(),
+            "captures": self._captures(planned_boxes),
             "phases": self._phases(transfers, command, line),
             "events": self._events(),
             "rtt_s": self._rtt_s(),
         }
         return Plan(self._name, data, topology)
+
+    def _congestion_control(self, hosts: list[str]) -> dict[str, str]:
+        """By host; a line may have another for its client."""
+        found: dict[str, str] = dict.fromkeys(hosts, self._scenario.congestion_control)
+        for line in self._scenario.lines:
+            own = line_values(line, self._scenario.kinds).get("congestion_control")
+            if own is not None:
+                found[self._topology.client_of(line.name)] = str(own)
+        return found
 
     def _rtt_s(self) -> dict[str, dict[str, float]]:
         return {
@@ -176,7 +188,7 @@ class _Resolver:
                 names[name] = address
         return names
 
-    def _captures(self) -> list[CapturePlan]:
+    def _captures(self, boxes: Container[str]) -> list[CapturePlan]:
         points: list[CapturePlan] = []
         for kind in ("client", "server", "box"):
             if kind not in self._scenario.captures:
@@ -184,7 +196,7 @@ class _Resolver:
             for node in self._topology.with_role(kind):
                 if kind != "box":
                     points.append({"name": f"{node}-{kind}", "node": node, "interface": "eth0"})
-                elif self._topology.nodeInfo(node)["kind"] in self._scenario.censors:
+                elif node in boxes or self._topology.nodeInfo(node)["kind"] in self._scenario.censors:
                     points.append({"name": f"{node}-inside", "node": node, "interface": "eth0"})
                     points.append({"name": f"{node}-outside", "node": node, "interface": "eth1"})
         return points

@@ -1,0 +1,113 @@
+"""What a scenario may say of access lines: of one line alone, and of all lines of a kind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from testbed.quantities import parse_duration, parse_rate, parse_share
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "CongestionControl",
+    "Line",
+    "LineKind",
+    "LineName",
+    "LineValues",
+    "Strict",
+    "base_kind",
+    "line_values",
+    "topology_values",
+]
+
+_MOST_QUEUE = 999_999  # packets
+
+
+class Strict(BaseModel):
+    """A mapping in a scenario: an unknown key is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+CongestionControl = Literal["cubic", "bbr", "reno"]
+
+
+def _text(parse: Callable[[object], object]) -> BeforeValidator:
+    """Check a quantity and keep it as it is written: a topology reads its parameters itself."""
+
+    def check(value: object) -> str:
+        parse(value)
+        return str(value)
+
+    return BeforeValidator(check)
+
+
+RateText = Annotated[str, _text(parse_rate)]
+DurationText = Annotated[str, _text(parse_duration)]
+ShareText = Annotated[str, _text(parse_share)]
+LineName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,15}$")]
+
+
+class LineValues(Strict):
+    """What may be said of one line, or of all lines of a kind; the topology says which of it it can honour.
+
+    ``censor`` and ``blocker``: the profiles of the line's own boxes, in place of those under ``censors``.
+    """
+
+    down: RateText | None = None
+    up: RateText | None = None
+    delay: DurationText | None = None
+    queue: int | None = Field(default=None, ge=1, le=_MOST_QUEUE)
+    loss: ShareText | None = None
+    hops: int | None = Field(default=None, ge=1)
+    box_after_hop: int | None = Field(default=None, ge=1)
+    blocker_after_hop: int | None = Field(default=None, ge=1)
+    congestion_control: CongestionControl | None = None
+    censor: str | None = None
+    blocker: str | None = None
+
+
+class LineKind(LineValues):
+    """A kind of line: values that its lines have unless they say otherwise, and what censors take it for."""
+
+    like: Literal["mobile", "landline"]
+
+
+class Line(LineValues):
+    """An access line and whether a TSPU stands on it."""
+
+    name: LineName
+    kind: str
+    tspu: bool
+
+
+_BOX_KEYS = {"censor", "blocker", "congestion_control"}
+
+
+def line_values(line: Line, kinds: dict[str, LineKind]) -> dict[str, object]:
+    """What holds for a line: what it says itself, else what its kind says; nothing else."""
+    preset = kinds.get(line.kind)
+    found: dict[str, object] = {}
+    for name in LineValues.model_fields:
+        value = getattr(line, name)
+        if value is None and preset is not None:
+            value = getattr(preset, name)
+        if value is not None:
+            found[name] = value
+    return found
+
+
+def base_kind(line: Line, kinds: dict[str, LineKind]) -> str | None:
+    """``mobile`` or ``landline``, whatever the kind is called; None: there is no such kind."""
+    if line.kind in kinds:
+        return kinds[line.kind].like
+    return line.kind if line.kind in {"mobile", "landline"} else None
+
+
+def topology_values(line: Line, kinds: dict[str, LineKind]) -> dict[str, object]:
+    """A line as its topology is given it."""
+    values = {key: value for key, value in line_values(line, kinds).items() if key not in _BOX_KEYS}
+    return {"name": line.name, "kind": base_kind(line, kinds), "tspu": line.tspu, **values}
