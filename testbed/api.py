@@ -160,6 +160,7 @@ def run(
         MissingError: This machine lacks something; says what, and how to get it.
         InvalidRunError: The run failed, or may not be scored.
     """
+    # Not in the current folder, as the command line does: a notebook's folder is often under version control.
     folder = Path(tempfile.mkdtemp(prefix="testbed-")) if output is None else Path(output)
     path = _file_of(scenario, folder)
     plan = make_plan(

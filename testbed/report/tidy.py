@@ -54,6 +54,7 @@ def tidy_rows(paths: Iterable[Path]) -> list[dict[str, Cell]]:
         for row in _rows_of(path, manifest):
             said = {name: verdicts.get((str(row["id"]), name)) for name in detectors}
             rows.append({**row, **{f"verdict_{name}": outcome for name, outcome in said.items()}})
+    # A detector that has judged only some of the runs has empty cells in the others, and a column in all.
     columns = [*COLUMNS, *(f"verdict_{name}" for name in detectors)]
     return [{column: row.get(column) for column in columns} for row in rows]
 

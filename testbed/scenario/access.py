@@ -93,6 +93,7 @@ def line_values(line: Line, kinds: dict[str, LineKind]) -> dict[str, object]:
     found: dict[str, object] = {}
     for name in LineValues.model_fields:
         value = getattr(line, name)
+        # None is "not said". A default here would hide what the kind says, and that of a kind the topology's parameter.
         if value is None and preset is not None:
             value = getattr(preset, name)
         if value is not None:

@@ -62,6 +62,7 @@ def check_profile(written: dict[str, object]) -> tuple[Profile | None, list[tupl
     Returns:
         The profile, and no problems; or None, and each problem with the key that it is about.
     """
+    # First what whole sections must not be there at all: pydantic would tell every key of such a section.
     problems = [(_key(dotted), problem) for dotted, problem in _wrong_sections(written)]
     profile = None
     try:
@@ -91,6 +92,7 @@ def _told(problem: ErrorDetails) -> tuple[Key, str]:
     if problem["type"] == "union_tag_invalid":
         written = shown(problem["input"]["kind"])
         return (*key, "kind"), f"unknown value {written}; expected one of {', '.join(ACTIONS)}"
+    # What is written is a file's key, and what pydantic knows is a field: the message speaks of the file.
     kind = None
     if key[0] == "action" and len(key) > 1:
         # Pydantic puts the kind that it chose behind the key of the section.

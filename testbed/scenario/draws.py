@@ -58,6 +58,7 @@ class _Numbers:
                 return f"{round(amount / _BITS) * _BITS} bit/s"
             case "B":
                 return f"{round(amount)} B"
+            # Six digits: a microsecond of an hour, and short enough to be read in a manifest.
             case "ns":
                 if amount >= _NS_PER_S:
                     return f"{amount / _NS_PER_S:.6f} s"
@@ -82,6 +83,7 @@ def draw_values(document: Document, seed: int) -> list[Draw]:
     """
     draws: list[Draw] = []
     problems: list[str] = []
+    # All are tried before any error is told: a scenario with ten draws is mended in one go.
     for key, text, put in _places(document.data, ()):
         match = _FORM.fullmatch(text)
         if match is None or key[0] in _FREE_TEXT:
@@ -109,7 +111,7 @@ def _places(value: object, key: Key) -> Iterator[tuple[Key, str, Callable[[objec
         items = iter(enumerate(value))
     else:
         return
-    for name, each in list(items):
+    for name, each in list(items):  # a copy: what is drawn is put into what is walked through
         if isinstance(each, str):
             yield (*key, name), each, lambda new, name=name: value.__setitem__(name, new)  # type: ignore[misc]
         else:
@@ -178,6 +180,7 @@ def _loguniform(random: Random, least: float, most: float) -> float:
 def _normal(random: Random, mean: float, deviation: float) -> float:
     """Never below zero: a draw that is, is drawn again."""
     for _ in range(_MOST_REDRAWS):
+        # Cut by drawing again, not by taking zero: a lump of zeros would be another distribution.
         if (drawn := random.gauss(mean, deviation)) >= 0:
             return drawn
     raise ValueError("almost every draw is below zero")

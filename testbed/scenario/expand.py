@@ -50,7 +50,7 @@ def expand_repetitions(document: Document) -> None:
     """
 
     def repeated(index: int, item: Item) -> list[Item]:
-        times = item.pop("repeat", 1)
+        times = item.pop("repeat", 1)  # a number, and none that is drawn: it decides how much there is to draw
         if isinstance(times, bool) or not isinstance(times, int) or not 1 <= times <= MOST_REPETITIONS:
             key = ("measurements", index, "repeat")
             raise ScenarioError(
@@ -87,6 +87,7 @@ def expand_pairs(document: Document, seed: int) -> None:
             raise _error(document, index, "order", f"expected one of {', '.join(ORDERS)}, got {shown(order)}")
         for key in {"fetch", "role"} & set(item):
             raise _error(document, index, key, "a pair says this already; remove it")
+        # The lot is drawn by the place in the list: another seed shuffles anew, a key elsewhere does not.
         roles = _in_order(str(order), int(nth) if isinstance(nth, int) else 0, f"{seed} {index}")
         # Only the first of a pair waits: the two are to see the same network.
         first, second = ({**item, "fetch": pair[role], "role": role} for role in roles)

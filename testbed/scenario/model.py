@@ -231,6 +231,7 @@ def scenario_schema() -> dict[str, object]:
         del pair["properties"][key]
     pair["properties"] |= PAIRED
     kinds["Pair"] = pair | {"title": "Pair", "required": ["pair"], "description": "A target and its control."}
+    # A pair is no model: it is expanded before there is one. Editors are to know it all the same.
     schema["properties"]["measurements"]["items"]["oneOf"].append({"$ref": "#/$defs/Pair"})
     return schema
 

@@ -58,6 +58,7 @@ def load_profile(name: str) -> CensorProfile:
     document, problems = _load_graded(library.find("profiles", name), ())
     evidence, more = statements(document.data)
     problems += more
+    # A value without a grade is often a value of the wrong kind as well: two messages for one line help nobody.
     graded_wrong = {key for key, _ in problems}
     profile, more = check_profile(plain_values(document.data))
     # What is wrong with a value's evidence and with the value itself is told by the first alone.
@@ -78,7 +79,7 @@ def read_graded(name: str) -> Document:
 
 def _load_graded(path: Path, below: tuple[Path, ...]) -> tuple[Document, list[tuple[Key, str]]]:
     """A file with its default grade filled in, merged with what it is based on, and what is wrong with these keys."""
-    own = path.resolve()
+    own = path.resolve()  # two names of one file, or a link, would hide a circle
     document = Document.load(path)
     if own in below:
         circle = ", ".join(str(each) for each in below[below.index(own) :])
@@ -94,6 +95,7 @@ def _load_graded(path: Path, below: tuple[Path, ...]) -> tuple[Document, list[tu
         found = library.find("profiles", _beside(path, base))
     except ScenarioError as error:
         raise refusal(document, [(("based_on",), str(error))]) from error
+    # Depth first, so that a mistake in the file that is at the bottom is told once, with its own line.
     basis, more = _load_graded(found, (*below, own))
     return _merged(basis, document), [*more, *problems]
 
@@ -120,6 +122,7 @@ def _merge(key: Key, base: dict[str, object], changes: dict[str, object], replac
         if isinstance(old, dict) and isinstance(value, dict) and is_section(old) and is_section(value):
             merged[name] = _merge((*key, name), old, value, replaced)
         else:
+            # A leaf is replaced with its grade and source: a new value would lie about what it rests on.
             merged[name] = value
             replaced.append((*key, name))
     return merged
@@ -136,6 +139,7 @@ def _beside(path: Path, base: str) -> str:
 def load_family(name: str) -> list[CensorProfile]:
     """The packaged profiles of a family, in the order of their dates."""
     members = [loaded for each in library.names("profiles") if (loaded := load_profile(each)).profile.family == name]
+    # By date, not by name: a family's letters follow its dates only by custom.
     return sorted(members, key=lambda member: member.profile.valid_from or "")
 
 
@@ -144,6 +148,7 @@ def family_at(members: list[CensorProfile], instant: datetime) -> CensorProfile 
     for member in members:
         begin, end = member.profile.valid_from, member.profile.valid_until
         has_begun = begin is None or datetime.fromisoformat(begin) <= instant
+        # From inclusive, until exclusive: at the instant of a change the new profile holds, and never both.
         has_ended = end is not None and datetime.fromisoformat(end) <= instant
         if has_begun and not has_ended:
             return member

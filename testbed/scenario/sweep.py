@@ -63,6 +63,7 @@ def variants(settings: list[str], seeds: list[int] | None) -> list[Variant]:
         ScenarioError: A value is empty or stands twice, or there are too many runs.
     """
     choices = [_choices(setting) for setting in settings]
+    # Counted before anything is built: a slip such as 1-1000000 must not fill the memory first.
     own: list[int | None] = [None] if seeds is None else [*seeds]
     count = len(own)
     for choice in choices:
@@ -72,6 +73,7 @@ def variants(settings: list[str], seeds: list[int] | None) -> list[Variant]:
     found = []
     for chosen in product(*choices):
         varied = [word for word, choice in zip(chosen, choices, strict=True) if len(choice) > 1]
+        # Seeds innermost: runs that differ by chance alone lie beside each other in the table.
         for seed in own:
             words = [*varied, *([f"seed={seed}"] if len(own) > 1 else [])]
             found.append(Variant(_folder_name(words), seed, tuple(chosen)))

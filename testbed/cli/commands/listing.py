@@ -29,6 +29,7 @@ def list_command(arguments: argparse.Namespace) -> int:
     if arguments.kind in _REGISTRIES:
         module, _, attribute = _REGISTRIES[arguments.kind].partition(":")
         found: Iterable[str] | Callable[[], Iterable[str]] = getattr(import_module(module), attribute)
+        # A registry is a mapping by name, or a function where other packages add to it.
         names = list(found() if callable(found) else found)
     else:
         names = library.names(arguments.kind)

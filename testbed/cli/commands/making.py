@@ -72,6 +72,7 @@ def _named(folder: Path) -> Iterator[None]:
 def new_run_folder(name: str, seed: int) -> Path:
     """Make an empty folder for a run, with a name that no other run has."""
     root = Path("results/runs")
+    # Below the current folder, not in a hidden place: results belong to whoever asked for them.
     number = 1
     root.mkdir(parents=True, exist_ok=True)
     while True:

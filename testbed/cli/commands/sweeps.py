@@ -56,6 +56,7 @@ def sweep(arguments: argparse.Namespace, path: Path, wanted: Sequence[Variant]) 
     """
     if arguments.terminal:
         raise InputError("--terminal: a sweep has many runs, and one terminal")
+    # All plans first: a mistake in the last variant is told before the first has taken its minutes.
     plans = [_plan(arguments, path, variant) for variant in wanted]
     kernel = ENGINES[arguments.engine].prepare(say)
     folder = arguments.output or new_run_folder(f"{path.stem}-sweep", plans[0].data["seed"])
@@ -70,8 +71,9 @@ def sweep(arguments: argparse.Namespace, path: Path, wanted: Sequence[Variant]) 
             command = UserCommand(arguments.user_command, visible=arguments.show) if arguments.user_command else None
             progress = Progress(len(each.plan.transfers), output=sys.stderr)
             carry_out(each.plan, kernel, each.folder, arguments, progress, command=command)
-        except (InvalidRunError, RecordError) as error:
+        except (InvalidRunError, RecordError) as error:  # anything else, such as a missing program, concerns all
             problems[each.variant.name] = str(error)
+    # After an interrupt there is no table: the same command again makes the rest, and then the table.
     rows = tidy_rows(each.folder for each in planned if (each.folder / "manifest.json").exists())
     write_table(rows, "csv", folder / TABLE)
     problems |= {name: why for name, why in _invalid(planned).items() if name not in problems}

@@ -1,0 +1,34 @@
+"""Measurements become transfers, each with an id, its times and its object."""
+
+from __future__ import annotations
+
+from tests.scenario.plans import first_day
+
+
+def test_every_transfer_has_an_id_of_its_own() -> None:
+    ids = [each["id"] for each in first_day().transfers]
+    assert len(set(ids)) == len(ids)
+
+
+def test_an_inverted_replay_shows_no_name() -> None:
+    plan = first_day()
+    names = {each["name"]: each["sni"] for each in plan.transfers if each["kind"] == "replay"}
+    assert names["replay twimg-image, upload, original"] == "abs.twimg.com"
+    assert names["replay twimg-image, upload, inverted"] is None
+
+
+def test_a_measurement_runs_on_the_lines_it_names() -> None:
+    plan = first_day("measurements=[{fetch: t.co, role: target, lines: [landline]}]")
+    assert [each["line"] for each in plan.transfers if each["kind"] == "fetch"] == ["landline"]
+
+
+def test_at_and_timeout_reach_the_transfer_in_seconds() -> None:
+    (transfer,) = first_day(
+        "measurements=[{fetch: t.co, role: target, lines: [landline], at: 1.5 min, timeout: 250 ms}]", "recordings=[]"
+    ).transfers
+    assert (transfer["at_s"], transfer["timeout_s"]) == (90.0, 0.25)
+
+
+def test_an_origin_has_an_object_of_every_size_that_is_asked_for() -> None:
+    plan = first_day("measurements=[{fetch: t.co, role: target, size: 1 kB}, {fetch: t.co, role: target, size: 2 kB}]")
+    assert plan.data["origins"]["origin"]["objects"] == {"/1000.bin": 1000, "/2000.bin": 2000, "/383000.bin": 383_000}
