@@ -68,7 +68,7 @@ class Transfer:
 
     @classmethod
     def of(cls, summary: TransferSummary) -> Transfer:
-        """A transfer as the manifest has it."""
+        """Return a transfer as the manifest has it."""
         return cls(**summary)
 
 
@@ -103,15 +103,15 @@ class Result:
         return [Transfer.of(each) for each in self.manifest.get("transfers", [])]
 
     def truth(self, box: str | None = None) -> list[TruthRecord]:
-        """The ground truth, packet by packet, of all boxes or of one."""
+        """Return the ground truth, packet by packet, of all boxes or of one."""
         return self._run.truth(box)
 
     def measurements(self, transfer: str | None = None) -> list[Measurement]:
-        """What clients saw, of all transfers or of one."""
+        """Return what clients saw, of all transfers or of one."""
         return self._run.measurements(transfer)
 
     def table(self) -> list[dict[str, Cell]]:
-        """A row a transfer, for ``pandas.DataFrame``; the columns are those of `testbed table`."""
+        """Return a row a transfer, for ``pandas.DataFrame``; the columns are those of `testbed table`."""
         return tidy_rows([self.path])
 
     @property
@@ -188,6 +188,6 @@ def _file_of(scenario: str | Path | Mapping[str, object], folder: Path) -> Path:
 
 
 def _written(value: object) -> str:
-    """A value as ``--set`` takes it: YAML in one line."""
+    """Return a value as ``--set`` takes it: YAML in one line."""
     text: str = yaml.safe_dump(value, default_flow_style=True, width=1 << 20, allow_unicode=True)
     return text.removesuffix("\n").removesuffix("\n...")

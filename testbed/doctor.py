@@ -69,7 +69,7 @@ def check_packages() -> list[Check]:
 
 
 def check_package(name: str) -> Check:
-    """One Python package, by the name it is installed under."""
+    """Check one Python package, by the name it is installed under."""
     try:
         version = importlib.metadata.version(name)
         if name.lower() == "netfilterqueue":
@@ -82,13 +82,13 @@ def check_package(name: str) -> Check:
 
 
 def check_program(name: str, package: str, *, path: str | None = None, required: bool = True) -> Check:
-    """One program, in the folders of ``path`` or else of the user's."""
+    """Check one program, in the folders of ``path`` or else of the user's."""
     found = shutil.which(name, path=path)
     return Check(name, found is not None, found or "not found", _unless(found, _apt(package)), required)
 
 
 def check_source(*, required: bool) -> Check:
-    """The Linux source that the kernel is compiled from; of no use once it is."""
+    """Check for the Linux source that the kernel is compiled from; of no use once it is."""
     source = find_source()
     return Check(
         "linux source",
@@ -100,14 +100,14 @@ def check_source(*, required: bool) -> Check:
 
 
 def check_kernel() -> Check:
-    """The kernel itself."""
+    """Check for the kernel itself."""
     kernel = kernel_info()
     found = f"{kernel.version}, {kernel.path}" if kernel.path else kernel.damage and f"damaged: {kernel.damage}"
     return Check("kernel", kernel.path is not None, found or "not built", _unless(kernel.path, "testbed kernel build"))
 
 
 def check_landlock(version: int) -> Check:
-    """The machine's own kernel can keep the guest from writing outside the run directory."""
+    """Check whether the machine's own kernel can keep the guest from writing outside the run directory."""
     found = f"version {version}" if version else "not in this machine's kernel"
     return Check("landlock", version > 0, found, required=False)
 

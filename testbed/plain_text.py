@@ -22,12 +22,12 @@ _UNSAFE_BYTES = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\xc2[\x80-\x9f]")
 
 
 def printable(text: str) -> str:
-    """A text of several lines, with every other control character escaped."""
+    """Return a text of several lines, with every other control character escaped."""
     return _UNSAFE.sub(_escaped, text)
 
 
 def one_line(text: str) -> str:
-    """A text for a line, a cell or a label: line feeds and tabs are escaped, too."""
+    """Return a text for a line, a cell or a label: line feeds and tabs are escaped, too."""
     return _UNSAFE_IN_A_LINE.sub(_escaped, text)
 
 
@@ -37,7 +37,7 @@ def printable_bytes(data: bytes) -> bytes:
 
 
 def html_text(text: str) -> str:
-    """A text for a page: as `one_line`, and no markup."""
+    """Return a text for a page: as `one_line`, and no markup."""
     return escape(one_line(text))
 
 

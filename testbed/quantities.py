@@ -40,7 +40,7 @@ _PATTERN = re.compile(r"\s*([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([A-Za-z/%]*)\s*")
 
 
 def shown(value: object) -> str:
-    """A value for a message, cut where it is long. Python refuses to write integers of thousands of digits."""
+    """Return a value for a message, cut where it is long. Python refuses to write integers of thousands of digits."""
     try:
         text = repr(value)
     except ValueError:
@@ -72,7 +72,7 @@ def _whole(text: object, units: dict[str, int], what: str) -> int:
 
 
 def split_quantity(text: str) -> tuple[Decimal, str]:
-    """A number and what it counts: the amount in ``bit/s``, ``B``, ``ns`` or ``%``, or in nothing (``""``).
+    """Return a number and what it counts: the amount in ``bit/s``, ``B``, ``ns`` or ``%``, or in nothing (``""``).
 
     Raises:
         ValueError: It is no number, or its unit is unknown.
@@ -93,22 +93,22 @@ def _example(units: Mapping[str, int | Decimal]) -> str:
 
 
 def parse_rate(text: object) -> int:
-    """Bits per second. Raises ValueError with what was expected."""
+    """Return bits per second. Raises ValueError with what was expected."""
     return _whole(text, _RATE_BPS, "rate")
 
 
 def parse_size(text: object) -> int:
-    """Bytes. Raises ValueError with what was expected."""
+    """Return bytes. Raises ValueError with what was expected."""
     return _whole(text, _SIZE_BYTES, "size")
 
 
 def parse_duration(text: object) -> float:
-    """Seconds. Raises ValueError with what was expected."""
+    """Return seconds. Raises ValueError with what was expected."""
     return float(_parse(text, _DURATION_NS, "duration") / 1_000_000_000)
 
 
 def parse_share(text: object) -> float:
-    """A share from 0 to 1, written in percent. Raises ValueError with what was expected."""
+    """Return a share from 0 to 1, written in percent. Raises ValueError with what was expected."""
     share = _parse(text, _SHARE, "share")
     if share > 1:
         raise ValueError(f"expected at most '100 %', got {shown(text)}")
@@ -164,7 +164,7 @@ Share = Annotated[float, Written(parse_share, {"type": "string", "description": 
 
 
 def format_rate(rate_bps: float) -> str:
-    """A rate in the unit that leaves one to three digits before the point."""
+    """Return a rate in the unit that leaves one to three digits before the point."""
     rounded = float(f"{rate_bps:.3g}")
     for unit, scale in (("Gbit/s", 1e9), ("Mbit/s", 1e6), ("kbit/s", 1e3)):
         if rounded >= scale:

@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _function(name: str) -> Callable[[argparse.Namespace], int]:
-    """The function ``module:function`` of `testbed.cli.commands`."""
+    """Return the function ``module:function`` of `testbed.cli.commands`."""
     module, _, attribute = name.partition(":")
     function: Callable[[argparse.Namespace], int] = getattr(import_module(f"testbed.cli.commands.{module}"), attribute)
     return function

@@ -64,7 +64,7 @@ examples:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The parser of all commands; ``command`` names the function that carries one out."""
+    """Return the parser of all commands; ``command`` names the function that carries one out."""
     parser = argparse.ArgumentParser(
         prog="testbed",
         description="Replays throttling with real Linux TCP in virtual time, and knows the fate of every packet.",

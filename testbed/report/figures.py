@@ -62,7 +62,7 @@ def write_figures(run: RunDirectory, transfers: list[TransferSummary], folder: P
 
 
 def _plotted_in_sequence(replays: list[TransferSummary]) -> list[TransferSummary]:
-    """The first throttled replay in each direction."""
+    """Return the first throttled replay in each direction."""
     chosen: dict[str, TransferSummary] = {}
     for transfer in replays:
         if transfer["throttled"]:

@@ -47,7 +47,7 @@ class Comparison:
 
 
 def compare_with_published(run: RunDirectory, transfers: list[TransferSummary]) -> list[Comparison]:
-    """Every published figure that this run has a transfer for."""
+    """Return every published figure that this run has a transfer for."""
     rows: list[Comparison] = []
     for line in dict.fromkeys(transfer["line"] for transfer in transfers):
         replays = {

@@ -43,14 +43,14 @@ class Series:
 
 
 def series(run: RunDirectory, transfer: TransferSummary) -> Series:
-    """The arrivals that the receiving end of a transfer noted."""
+    """Return the arrivals that the receiving end of a transfer noted."""
     records = run.measurements(transfer["id"])
     times, totals = received_bytes(records, "client" if transfer["direction"] == "download" else "server")
     return Series(np.array(times) - (transfer["start_s"] or 0.0), np.array(totals, dtype=np.float64))
 
 
 def windowed_throughput(arrivals: Series, window_s: float) -> tuple[Floats, Floats]:
-    """Payload throughput in consecutive windows.
+    """Return payload throughput in consecutive windows.
 
     Returns:
         Middles of the windows (s) and throughput (bit/s), both of shape (windows,); the last window that is not full is
@@ -75,7 +75,7 @@ class Segments:
 
 
 def segments(run: RunDirectory, transfer: TransferSummary) -> Segments:
-    """The data segments of a transfer where they enter the box, and which of them the box dropped.
+    """Return the data segments of a transfer where they enter the box, and which of them the box dropped.
 
     Raises:
         NotCapturedError: No box saw the transfer, or the run has no captures beside it.

@@ -71,13 +71,13 @@ def show(name: str, *, date: datetime | None = None, as_json: bool = False) -> s
 
 
 def _is_one_thing(name: str) -> bool:
-    """Whether a name is that of a single thing; most families have one member, and its name."""
+    """Return whether a name is that of a single thing; most families have one member, and its name."""
     kinds = ("profiles", "topologies", "scenarios")
     return any(name in library.names(kind) for kind in kinds) or name in EVASIONS or name.endswith(".yaml")
 
 
 def _is_profile(name: str) -> bool:
-    """Whether a path is that of a profile."""
+    """Return whether a path is that of a profile."""
     path = Path(name)
     with contextlib.suppress(OSError):  # a name too long for a file, or in a folder that may not be entered
         return path.suffix == ".yaml" and path.is_file() and kind_of_document(Document.load(path)) == "profile"

@@ -34,7 +34,7 @@ def format_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: f
 
 
 def transfer_table(manifest: Manifest) -> str:
-    """The transfers of a run, line by line, and below it what the run was."""
+    """Return the transfers of a run, line by line, and below it what the run was."""
     published = any("published" in transfer for transfer in manifest["transfers"])
     head = ("line", "transfer", "role", "goodput", "time", *(("published",) if published else ()), "ground truth")
     rows: list[tuple[str, ...]] = []
@@ -99,10 +99,10 @@ def _summary(manifest: Manifest) -> str:
 
 
 def _clipped(name: str) -> str:
-    """A name short enough for a column: a client may put two thousand characters into a hello."""
+    """Return a name short enough for a column: a client may put two thousand characters into a hello."""
     return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
 
 
 def _short(number: float) -> str:
-    """A number as people say it: a small one is not nothing."""
+    """Return a number as people say it: a small one is not nothing."""
     return f"{number:.0f}" if number >= _TWO_DIGITS else f"{number:.1f}"

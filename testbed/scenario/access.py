@@ -88,7 +88,7 @@ _BOX_KEYS = {"censor", "blocker", "congestion_control"}
 
 
 def line_values(line: Line, kinds: dict[str, LineKind]) -> dict[str, object]:
-    """What holds for a line: what it says itself, else what its kind says; nothing else."""
+    """Return what holds for a line: what it says itself, else what its kind says; nothing else."""
     preset = kinds.get(line.kind)
     found: dict[str, object] = {}
     for name in LineValues.model_fields:
@@ -109,6 +109,6 @@ def base_kind(line: Line, kinds: dict[str, LineKind]) -> str | None:
 
 
 def topology_values(line: Line, kinds: dict[str, LineKind]) -> dict[str, object]:
-    """A line as its topology is given it."""
+    """Return a line as its topology is given it."""
     values = {key: value for key, value in line_values(line, kinds).items() if key not in _BOX_KEYS}
     return {"name": line.name, "kind": base_kind(line, kinds), "tspu": line.tspu, **values}

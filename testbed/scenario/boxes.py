@@ -43,7 +43,7 @@ class Boxes:
         self.without_box: dict[str, str] = {}
 
     def plan(self) -> dict[str, BoxPlan]:
-        """The box of each node that has one.
+        """Return the box of each node that has one.
 
         Raises:
             ScenarioError: A kind of box, a profile or a meter that is not there.
@@ -71,14 +71,14 @@ class Boxes:
         return boxes
 
     def _named(self, place: str, index: int, line: Line) -> tuple[Key, str | None]:
-        """What is named for a place, the line's own or that of all lines, and the key at which it is."""
+        """Return what is named for a place, the line's own or that of all lines, and the key at which it is."""
         own = line_values(line, self._scenario.kinds).get({"tspu": "censor", "blocker": "blocker"}.get(place, ""))
         if own is not None:
             return ("lines", index, "censor" if place == "tspu" else place), str(own)
         return ("censors", place), self._scenario.censors.get(place)
 
     def _censor(self, where: Key, name: str, line_kind: str) -> tuple[CensorProfile | None, str | None]:
-        """The profile of a name on a line of some kind; or None and why there is no box.
+        """Return the profile of a name on a line of some kind; or None and why there is no box.
 
         It is read once for each kind of line: a scenario may have eighty lines.
         """
@@ -93,7 +93,7 @@ class Boxes:
         return self._chosen[key]
 
     def _with_meter(self, profile: ProfileDocument) -> ProfileDocument:
-        """The profile with the meter that the scenario asks for."""
+        """Return the profile with the meter that the scenario asks for."""
         meter, described = self._scenario.meter, profile.get("meter")
         if meter is None:
             return profile
@@ -102,6 +102,6 @@ class Boxes:
         return {**profile, "meter": {**described, "kind": meter}}
 
     def _seed_of(self, node: str) -> int:
-        """A seed of its own for each box, from the run's seed and the box's name."""
+        """Return a seed of its own for each box, from the run's seed and the box's name."""
         # Not a draw from one generator: then a box more on one line would change what the boxes of the others draw.
         return int.from_bytes(hashlib.sha256(f"{self._seed} {node}".encode()).digest()[:8], "big")

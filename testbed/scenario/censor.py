@@ -49,7 +49,7 @@ _HOP = "where a box stands is said by the topology (box_after_hop); remove it"
 
 @cache
 def profile_adapter() -> TypeAdapter[Profile]:
-    """What reads profiles. Making it takes some milliseconds."""
+    """Return what reads profiles. Making it takes some milliseconds."""
     return TypeAdapter(Profile)
 
 
@@ -76,7 +76,7 @@ def check_profile(written: dict[str, object]) -> tuple[Profile | None, list[tupl
 
 
 def _without_echoes(problems: list[tuple[Key, str]]) -> list[tuple[Key, str]]:
-    """Without the keys that are missing because they stand there by their old names."""
+    """Leave out the keys that are missing because they stand there by their old names."""
     called = {(*key[:-1], file_key(str(key[-1]))) for key, problem in problems if problem.startswith(_OLD_NAME)}
     return [(key, problem) for key, problem in problems if not (key in called and problem == MISSING)]
 
@@ -105,7 +105,7 @@ def _told(problem: ErrorDetails) -> tuple[Key, str]:
 
 
 def _instead(key: Key, kind: str | None) -> str | None:
-    """What to say of an unknown key that is known elsewhere, or was."""
+    """Return what to say of an unknown key that is known elsewhere, or was."""
     if key == ("placement", "hop"):
         return _HOP
     name = str(key[-1])
@@ -169,7 +169,7 @@ def _wrong_dates(profile: Profile) -> Iterator[Problem]:
 
 
 def _wrong_trigger(trigger: Trigger) -> Iterator[Problem]:
-    """What could never trigger."""
+    """Yield what could never trigger."""
     strange = [name for name in trigger.names_from if name not in trigger.recognisers]
     if strange:
         there = ", ".join(trigger.recognisers) or "none"

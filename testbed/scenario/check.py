@@ -35,7 +35,7 @@ class Checked(NamedTuple):
 
 
 def kind_of_document(document: Document) -> Kind:
-    """Whether a YAML document is a scenario or a profile.
+    """Return whether a YAML document is a scenario or a profile.
 
     Raises:
         ScenarioError: It has keys of neither.
@@ -72,7 +72,7 @@ def check_file(name: str, engine: str) -> Checked:
 
 
 def _found(name: str) -> tuple[Path, Kind]:
-    """The file, and what it is."""
+    """Return the file, and what it is."""
     path = Path(name)
     with contextlib.suppress(OSError):  # a name too long for a file, or in a folder that may not be entered
         if path.is_file():

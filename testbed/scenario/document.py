@@ -80,14 +80,14 @@ class Document:
                 self._note(value, (*key, index))
 
     def written(self, key: Sequence[str | int]) -> Key:
-        """The key as it was written, of an item that now stands for one of several."""
+        """Return the key as it was written, of an item that now stands for one of several."""
         match tuple(key):
             case (str(listed), int(index), *rest) if listed in self.sources and index < len(self.sources[listed]):
                 return (listed, self.sources[listed][index], *rest)
         return tuple(key)
 
     def place(self, key: Sequence[str | int]) -> str:
-        """Where a key stands, or the nearest one around it: ``file:line``. The key is as it was written."""
+        """Return where a key stands, or the nearest one around it: ``file:line``. The key is as it was written."""
         known = tuple(key)
         while known and known not in self.places:
             # YAML makes a number of a key that is written as one; places go by what is written.

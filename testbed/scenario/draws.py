@@ -103,7 +103,7 @@ def draw_values(document: Document, seed: int) -> list[Draw]:
 
 
 def _places(value: object, key: Key) -> Iterator[tuple[Key, str, Callable[[object], None]]]:
-    """Every text in plain data, with its key and a function that puts something in its place."""
+    """Yield every text in plain data, with its key and a function that puts something in its place."""
     items: Iterator[tuple[str | int, object]]
     if isinstance(value, dict):
         items = iter(value.items())

@@ -26,7 +26,7 @@ __all__ = ["OneOfTheKinds", "event_names"]
 
 
 def event_names() -> list[str]:
-    """The kinds of timed events, by name."""
+    """Return the kinds of timed events, by name."""
     return sorted(found.name for found in pkgutil.iter_modules(events.__path__))
 
 

@@ -38,12 +38,12 @@ class Statement(NamedTuple):
 
 
 def is_section(node: object) -> bool:
-    """Whether a mapping holds keys of a profile, not a value with its evidence."""
+    """Return whether a mapping holds keys of a profile, not a value with its evidence."""
     return isinstance(node, dict) and not {"value", "grade"} & node.keys()
 
 
 def plain_values(graded: Mapping[str, object]) -> dict[str, object]:
-    """The values alone, as `testbed.scenario.censor` reads them. What is null is as good as not there."""
+    """Return the values alone, as `testbed.scenario.censor` reads them. What is null is as good as not there."""
     return {key: _plain(node) for key, node in graded.items() if key not in _ABOUT_THE_FILE and not _is_null(node)}
 
 
@@ -62,7 +62,7 @@ def _is_null(node: object) -> bool:
 
 
 def with_default_grade(written: dict[str, object]) -> tuple[dict[str, object], list[tuple[Key, str]]]:
-    """A file's data with its default grade at every leaf that has none, and what is wrong with that grade.
+    """Return a file's data with its default grade at every leaf that has none, and what is wrong with that grade.
 
     It is done file by file, before files that are based on each other are merged: each has a default of its own.
     """
@@ -88,7 +88,7 @@ def _filled(node: object, evidence: dict[str, object]) -> object:
 
 
 def statements(graded: Mapping[str, object]) -> tuple[list[Statement], list[tuple[Key, str]]]:
-    """Every value with its evidence, in the order of the file, and what is wrong with the evidence."""
+    """Return every value with its evidence, in the order of the file, and what is wrong with the evidence."""
     found: list[Statement] = []
     problems: list[tuple[Key, str]] = []
     for key, node in graded.items():

@@ -17,7 +17,7 @@ _LAST_INSTANT: Final = datetime(2232, 1, 1, tzinfo=UTC)
 
 
 def parse_instant(value: object) -> datetime:
-    """An instant from text, or from what YAML makes of it; without a zone it is UTC.
+    """Return an instant from text, or from what YAML makes of it; without a zone it is UTC.
 
     Raises:
         ValueError: It is none, or outside what the guest's clock can hold.

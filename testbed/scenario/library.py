@@ -17,7 +17,7 @@ _SINGULAR = {"scenarios": "scenario", "topologies": "topology", "profiles": "pro
 
 
 def folder(kind: str) -> Path:
-    """The folder of ``scenarios``, ``topologies`` or ``profiles``."""
+    """Return the folder of ``scenarios``, ``topologies`` or ``profiles``."""
     if kind == "profiles":
         return _PACKAGE / "middlebox" / "censors"
     installed = _PACKAGE / kind
@@ -25,13 +25,13 @@ def folder(kind: str) -> Path:
 
 
 def names(kind: str) -> list[str]:
-    """What is packaged, by the name that a user would give."""
+    """Return what is packaged, by the name that a user would give."""
     root, suffix = folder(kind), _SUFFIXES[kind]
     return sorted(str(path.relative_to(root).with_suffix("")) for path in root.rglob(f"*{suffix}"))
 
 
 def find(kind: str, name: str) -> Path:
-    """The file that a user means: a path, or the name of a packaged one.
+    """Return the file that a user means: a path, or the name of a packaged one.
 
     Raises:
         ScenarioError: There is none; lists what there is.

@@ -221,7 +221,7 @@ def load_scenario(path: Path, settings: list[str], *, seed: int | None = None) -
 
 
 def scenario_schema() -> dict[str, object]:
-    """The JSON Schema of scenario files, with what is expanded before a scenario is checked."""
+    """Return the JSON Schema of scenario files, with what is expanded before a scenario is checked."""
     schema: dict[str, Any] = Scenario.model_json_schema()
     kinds = schema["$defs"]
     for name in ("Fetch", "Replay", "Evade"):
@@ -237,7 +237,7 @@ def scenario_schema() -> dict[str, object]:
 
 
 def _own_seed(document: Document) -> int:
-    """The seed that a scenario says, or the default; one that is none is refused later, with everything else."""
+    """Return the seed that a scenario says, or the default; one that is none is refused later, with everything else."""
     seed = document.data.get("seed", Scenario.model_fields["seed"].default)
     return seed if isinstance(seed, int) else 1
 

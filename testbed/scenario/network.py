@@ -68,7 +68,7 @@ def _find(scenario: Scenario, places: Places) -> tuple[Path, type[RoutedTopo]]:
 
 
 def _parameters(scenario: Scenario, cls: type[RoutedTopo], places: Places) -> dict[str, object]:
-    """The scenario's parameters, and its lines where the topology builds lines from them."""
+    """Return the scenario's parameters, and its lines where the topology builds lines from them."""
     given = scenario.network.parameters
     if "lines" in given:
         raise places.error(("network", "parameters", "lines"), "the lines stand at the top of the scenario")
@@ -97,7 +97,7 @@ def _build(file: Path, cls: type[RoutedTopo], parameters: dict[str, object], pla
 
 
 def _last_line_in(error: BaseException, path: Path) -> str:
-    """Where in a file an error came from: ``file:line``."""
+    """Return where in a file an error came from: ``file:line``."""
     steps = [step for step in traceback.extract_tb(error.__traceback__) if Path(step.filename) == path]
     return f"{path}:{steps[-1].lineno}" if steps else str(path)
 

@@ -29,12 +29,12 @@ class Places:
         self._document = document
 
     def error(self, key: Key, text: str) -> ScenarioError:
-        """The error that something is wrong at a key."""
+        """Return the error that something is wrong at a key."""
         written = self._document.written(key)
         return ScenarioError(f"{self._document.place(written)}: {'.'.join(map(str, written))}: {text}")
 
     def beside(self, name: str) -> str:
-        """A path counts from the scenario's file. A name that leads to no file there is left as it is."""
+        """Read a path from the folder of the scenario's file. A name that leads to no file there is left as it is."""
         if not name.endswith((".py", ".yaml")):
             return name
         beside = self._path.parent / name

@@ -57,7 +57,7 @@ class Plan:
         return next((phase["command"]["argv"] for phase in self.data["phases"] if phase["command"]), None)
 
     def path_of(self, transfer: TransferPlan) -> list[str]:
-        """The nodes that a transfer's packets pass, from its client to its server."""
+        """Return the nodes that a transfer's packets pass, from its client to its server."""
         server = self.data["replay_server"]
         if transfer["kind"] in {"fetch", "curl", "record"}:
             address = self.data["names"][str(transfer["sni"])]

@@ -26,7 +26,7 @@ _EVIDENCE: _Schema = {"grade": _GRADE, "source": _TEXT, "note": _TEXT}
 
 
 def profile_schema() -> _Schema:
-    """The schema, as JSON Schema 2020-12.
+    """Return the schema, as JSON Schema 2020-12.
 
     A file that has a grade for all its values may leave the evidence of each away; any other must give it.
     """
@@ -55,7 +55,7 @@ class _Graded:
         self._needs_grade = needs_grade
 
     def profile(self, keys: Mapping[str, object]) -> _Schema:
-        """The keys of a profile that have evidence."""
+        """Return the keys of a profile that have evidence."""
         return {
             key: self._rules(_mapping(keys[key])) if key in _RULES else self._node(_mapping(keys[key]))
             for key in keys
@@ -63,7 +63,7 @@ class _Graded:
         }
 
     def _node(self, schema: Mapping[str, object]) -> _Schema:
-        """A section, one of several kinds of section, or a value with its evidence."""
+        """Return a section, one of several kinds of section, or a value with its evidence."""
         schema = self._followed(schema)
         if "oneOf" in schema:
             return self._kinds(schema)
@@ -72,7 +72,7 @@ class _Graded:
         return self._leaf(_plain(schema))
 
     def _followed(self, schema: Mapping[str, object]) -> Mapping[str, object]:
-        """Without references, and without the null of a key that may be left out."""
+        """Leave out references, and without the null of a key that may be left out."""
         if "$ref" in schema:
             return self._followed(_mapping(self._definitions[str(schema["$ref"]).rsplit("/", 1)[-1]]))
         if "anyOf" in schema:
@@ -91,7 +91,7 @@ class _Graded:
         }
 
     def _kinds(self, schema: Mapping[str, object]) -> _Schema:
-        """The section of one kind or another. Without its kind, it changes keys of what it is based on.
+        """Return the section of one kind or another. Without its kind, it changes keys of what it is based on.
 
         A null is right for keys of the other kinds too: what the file is based on may be of one of them.
         """
@@ -113,7 +113,7 @@ class _Graded:
         return {"anyOf": [leaf, {"type": "null"}] if self._needs_grade else [value, leaf, {"type": "null"}]}
 
     def _rules(self, schema: Mapping[str, object]) -> _Schema:
-        """A list of rules, each with its evidence beside its own keys."""
+        """Return a list of rules, each with its evidence beside its own keys."""
         rule = self._followed(_mapping(schema["items"]))
         properties = {key: _plain(_mapping(each)) for key, each in _mapping(rule["properties"]).items()}
         item: _Schema = {
@@ -127,7 +127,7 @@ class _Graded:
 
 
 def _plain(schema: Mapping[str, object]) -> _Schema:
-    """Without what pydantic adds of its own: titles made from keys, and defaults of a part."""
+    """Leave out what pydantic adds of its own: titles made from keys, and defaults of a part."""
     return {key: each for key, each in schema.items() if key not in {"title", "default"}}
 
 

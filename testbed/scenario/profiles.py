@@ -47,7 +47,7 @@ class CensorProfile:
 
 
 def load_profile(name: str) -> CensorProfile:
-    """A packaged profile by name, or one of the user's by path.
+    """Return a packaged profile by name, or one of the user's by path.
 
     A file that gives no name, or no family, has that of the file: it is another censor than the one it is based on.
 
@@ -101,14 +101,14 @@ def _load_graded(path: Path, below: tuple[Path, ...]) -> tuple[Document, list[tu
 
 
 def _named(data: dict[str, object], stem: str) -> dict[str, object]:
-    """A file's data with a name and a family. Those of what it is based on are another censor's."""
+    """Return a file's data with a name and a family. Those of what it is based on are another censor's."""
     own = {key: value for key, value in data.items() if key != "based_on" and (key, value) != ("name", None)}
     name = own.get("name", stem)
     return {"name": name, "family": name if isinstance(name, str) else stem, **own}
 
 
 def _merged(base: Document, changes: Document) -> Document:
-    """A profile that is based on another: sections are merged; graded leaves and lists are replaced whole."""
+    """Return a profile that is based on another: sections are merged; graded leaves and lists are replaced whole."""
     replaced: list[Key] = []
     data = _merge((), base.data, changes.data, replaced)
     kept = {key: place for key, place in base.places.items() if not any(key[: len(each)] == each for each in replaced)}
@@ -129,7 +129,7 @@ def _merge(key: Key, base: dict[str, object], changes: dict[str, object], replac
 
 
 def _beside(path: Path, base: str) -> str:
-    """A profile by path counts from the file that is based on it."""
+    """Read a profile's path from the folder of the file that is based on it."""
     beside = path.parent / base
     with contextlib.suppress(OSError):  # a name too long for a file, or in a folder that may not be entered
         return str(beside) if base.endswith(".yaml") and beside.is_file() else base
@@ -137,14 +137,14 @@ def _beside(path: Path, base: str) -> str:
 
 
 def load_family(name: str) -> list[CensorProfile]:
-    """The packaged profiles of a family, in the order of their dates."""
+    """Return the packaged profiles of a family, in the order of their dates."""
     members = [loaded for each in library.names("profiles") if (loaded := load_profile(each)).profile.family == name]
     # By date, not by name: a family's letters follow its dates only by custom.
     return sorted(members, key=lambda member: member.profile.valid_from or "")
 
 
 def family_at(members: list[CensorProfile], instant: datetime) -> CensorProfile | None:
-    """The member of a family that is valid at an instant (with its time zone); None if none is."""
+    """Return the member of a family that is valid at an instant (with its time zone); None if none is."""
     for member in members:
         begin, end = member.profile.valid_from, member.profile.valid_until
         has_begun = begin is None or datetime.fromisoformat(begin) <= instant
@@ -156,7 +156,7 @@ def family_at(members: list[CensorProfile], instant: datetime) -> CensorProfile 
 
 
 def profile_for(name: str, instant: datetime, line_kind: str) -> CensorProfile | None:
-    """The profile that a box on a line follows at an instant.
+    """Return the profile that a box on a line follows at an instant.
 
     Args:
         name: Of a profile, taken whatever the date but not after its end, or of a family, of which the date selects
@@ -175,7 +175,7 @@ def profile_for(name: str, instant: datetime, line_kind: str) -> CensorProfile |
 
 
 def why_no_box(name: str, instant: datetime, line_kind: str) -> str | None:
-    """Why a profile leaves a line without a box, in a sentence for the user; None if it does not.
+    """Return why a profile leaves a line without a box, in a sentence for the user; None if it does not.
 
     Args and errors are those of `profile_for`.
     """
@@ -184,7 +184,7 @@ def why_no_box(name: str, instant: datetime, line_kind: str) -> str | None:
 
 
 def _choose(name: str, instant: datetime, line_kind: str) -> CensorProfile | str:
-    """The profile, or why there is no box."""
+    """Return the profile, or why there is no box."""
     packaged = library.names("profiles")
     if name in packaged or name.endswith(".yaml"):
         chosen = load_profile(name)

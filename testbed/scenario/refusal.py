@@ -25,7 +25,7 @@ _UNKNOWN = frozenset({"extra_forbidden", "unexpected_keyword_argument", "invalid
 
 
 def refusal(document: Document, problems: Iterable[tuple[Key, str]]) -> ScenarioError:
-    """The error of a document in which something is wrong. Of many problems the first few are told."""
+    """Return the error of a document in which something is wrong. Of many problems the first few are told."""
     messages = []
     for key, problem in problems:
         written = document.written(key)
@@ -38,7 +38,7 @@ def refusal(document: Document, problems: Iterable[tuple[Key, str]]) -> Scenario
 
 
 def in_words(problem: ErrorDetails, reference: str) -> str:
-    """What pydantic says of one key, in our words.
+    """Return what pydantic says of one key, in our words.
 
     Args:
         problem: One of a `ValidationError`'s errors.

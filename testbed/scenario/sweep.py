@@ -53,7 +53,7 @@ def parse_seeds(text: str) -> list[int]:
 
 
 def variants(settings: list[str], seeds: list[int] | None) -> list[Variant]:
-    """Every combination of seeds and of values with a ``|`` between them; one variant where nothing varies.
+    """Return every combination of seeds and of values with a ``|`` between them; one variant where nothing varies.
 
     Args:
         settings: ``key=value`` or ``key=value|value|…`` each. Within brackets and quotes a ``|`` is a character.
@@ -81,7 +81,7 @@ def variants(settings: list[str], seeds: list[int] | None) -> list[Variant]:
 
 
 def _choices(setting: str) -> list[str]:
-    """The settings that one with bars between its values stands for."""
+    """Return the settings that one with bars between its values stands for."""
     key, equals, text = setting.partition("=")
     values = [value.strip() for value in _split(text)]
     if not equals or len(values) == 1:

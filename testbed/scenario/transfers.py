@@ -55,7 +55,7 @@ class Transfers:
         self._places = places
 
     def origins(self) -> dict[str, OriginPlan]:
-        """The servers, each with an object of every size that is asked for.
+        """Return the servers, each with an object of every size that is asked for.
 
         Raises:
             ScenarioError: More than fits into the guest's memory.
@@ -77,7 +77,7 @@ class Transfers:
         return {node: {"names": origin.serves, "objects": objects} for node, origin in self._scenario.origins.items()}
 
     def recordings(self) -> list[LinePlan]:
-        """The sessions that are recorded, by line.
+        """Return the sessions that are recorded, by line.
 
         Raises:
             ScenarioError: A name twice, a server name that no origin serves, or a line that is not there.
@@ -95,7 +95,7 @@ class Transfers:
         return list(plans.values())
 
     def measurements(self) -> list[LinePlan]:
-        """The measurements of each line that has any, one after the other.
+        """Return the measurements of each line that has any, one after the other.
 
         Raises:
             ScenarioError: A server name, a recording, an evasion, an option or a line that is not there.

@@ -101,7 +101,7 @@ class Connection:
             self._tick()
 
     def receive(self, limit: int = _RECEIVE_BYTES) -> memoryview:
-        """What has arrived, 1 to ``limit`` bytes, valid until the next call; empty when the peer has closed.
+        """Return what has arrived, 1 to ``limit`` bytes, valid until the next call; empty when the peer has closed.
 
         Raises:
             TransferError: Nothing came before the deadline, or the connection broke.
@@ -143,7 +143,7 @@ class Connection:
         self._socket.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
 
     def sequence_numbers(self) -> tuple[int, int]:
-        """Those of the next byte to send and the next to receive, as a sniffer would learn them from the wire.
+        """Return those of the next byte to send and the next to receive, as a sniffer would learn them from the wire.
 
         The kernel tells them in its repair mode, which is left at once and without a probe. Takes CAP_NET_ADMIN.
         """
@@ -159,7 +159,7 @@ class Connection:
         return self._socket.getsockopt(socket.IPPROTO_TCP, _TCP_QUEUE_SEQ) % 2**32
 
     def unacknowledged(self) -> int:
-        """How many bytes were sent, or wait to be, and are not acknowledged."""
+        """Return how many bytes were sent, or wait to be, and are not acknowledged."""
         count: int = struct.unpack("=i", fcntl.ioctl(self._socket, termios.TIOCOUTQ, bytes(4)))[0]
         return count
 

@@ -122,7 +122,7 @@ class Passage:
     patience_s: float = 0.0
 
     def order(self, *, transfer: str, size: int, timeout_s: float) -> Order:
-        """What the far end is told, as plain JSON."""
+        """Return what the far end is told, as plain JSON."""
         return _order(transfer, (*self.steps, Bulk(size)), "tcp", self.opens, timeout_s + self.patience_s)
 
 
@@ -133,7 +133,7 @@ class DatagramPassage:
     datagrams: tuple[bytes, ...]
 
     def order(self, *, transfer: str, size: int, timeout_s: float) -> Order:
-        """What the far end is told, as plain JSON."""
+        """Return what the far end is told, as plain JSON."""
         steps = (Take(sum(map(len, self.datagrams))), Bulk(size))
         return _order(transfer, steps, "udp", "near", timeout_s)
 
@@ -159,7 +159,7 @@ def _step_to_json(step: Step) -> list[str | int]:
 
 
 def steps_from_json(plain: list[list[str | int]]) -> list[Step]:
-    """The steps of an order. Raises ValueError where one is none."""
+    """Return the steps of an order. Raises ValueError where one is none."""
     return [_step_from_json(step) for step in plain]
 
 

@@ -54,7 +54,7 @@ def prepare(order: Order, peer: tuple[str, int]) -> Callable[[TransferLog], None
 
 
 def _bound(kind: socket.SocketKind, port: int) -> socket.socket:
-    """A socket on a port on which the far end listens too: its peer tells it apart."""
+    """Return a socket on a port on which the far end listens too: its peer tells it apart."""
     bound = socket.socket(socket.AF_INET, kind)
     # The listeners are on this port already. A connected socket is found before a listening one, so none is disturbed.
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -131,7 +131,7 @@ class _Session:
         self._flush()
 
     def read(self) -> memoryview:
-        """Some decrypted bytes, valid until the next call; empty at the end."""
+        """Return some decrypted bytes, valid until the next call; empty at the end."""
         while True:
             try:
                 count: int = self._tls.read(_RECORD_BYTES, self._buffer)  # type: ignore[assignment]  # into a buffer

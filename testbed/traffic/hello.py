@@ -26,7 +26,7 @@ _RECORD_HEADER, _EXTENSION_HEADER = 5, 4
 
 
 def reproducible(seed: int) -> Random:
-    """A generator for bytes that only have to look random, the same for the same seed. Not for secrets."""
+    """Return a generator for bytes that only have to look random, the same for the same seed. Not for secrets."""
     return Random(seed)  # noqa: S311 - by design: see above
 
 
@@ -42,7 +42,7 @@ class Field:
 def client_hello(
     name: str | None, *, size: int | None = BROWSER_BYTES, seed: int = 1, hides_name: bool = False
 ) -> bytes:
-    """A ClientHello in one TLS record.
+    """Return a ClientHello in one TLS record.
 
     Args:
         name: Goes into server_name; None: without it.
@@ -54,13 +54,13 @@ def client_hello(
 
 
 def handshake_message(name: str | None, *, transport_parameters: bytes, seed: int = 1) -> bytes:
-    """A ClientHello without record header, with QUIC transport parameters (RFC 9001, section 8.2)."""
+    """Return a ClientHello without record header, with QUIC transport parameters (RFC 9001, section 8.2)."""
     extension = _extension(_TRANSPORT_PARAMETERS, transport_parameters)
     return b"".join(data for _, data in _message(name, reproducible(seed), [("QUIC transport parameters", extension)]))
 
 
 def hello_fields(name: str | None, *, size: int | None = BROWSER_BYTES, seed: int = 1) -> list[Field]:
-    """Where each field of `client_hello` lies, in order and without gaps."""
+    """Return where each field of `client_hello` lies, in order and without gaps."""
     fields, at = [], 0
     for field, data in _record(name, size, seed, hides_name=False):
         if data:

@@ -38,7 +38,7 @@ class TransferLog:
         self._tcp_info: list[tuple[float, dict[str, int]]] = []
 
     def now(self) -> float:
-        """Seconds since the start of the run."""
+        """Return seconds since the start of the run."""
         return (time.time_ns() - self._start_ns) / 1e9
 
     def event(self, event: str, **fields: object) -> None:

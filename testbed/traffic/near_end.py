@@ -113,7 +113,7 @@ class NearEnd:
 
 
 def _rate_bps(size: int, seconds: float) -> float:
-    """A small object may have come with what was sent before it: then no time has passed."""
+    """Divide, though no time may have passed: a small object may have come with what was sent before it."""
     return size * 8 / max(seconds, _SHORTEST_S)
 
 

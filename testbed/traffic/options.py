@@ -36,33 +36,33 @@ _Made = TypeVar("_Made", bound="DataclassInstance")
 
 
 def option(default: _Value, how: Written, purpose: str) -> _Value:
-    """A field of a dataclass that people may set: its default, how it is written, and a line of help."""
+    """Return a field of a dataclass that people may set: its default, how it is written, and a line of help."""
     made: _Value = field(default=default, metadata={"written": how, "about": purpose})
     return made
 
 
 def written(cls: type[DataclassInstance]) -> dict[str, Written]:
-    """How each option of a class is written."""
+    """Return how each option of a class is written."""
     return {each.name: each.metadata["written"] for each in fields(cls)}
 
 
 def about(cls: type[DataclassInstance]) -> dict[str, str]:
-    """What each option of a class is for."""
+    """Return what each option of a class is for."""
     return {each.name: each.metadata["about"] for each in fields(cls)}
 
 
 def with_options(cls: type[_Made], options: Mapping[str, Json]) -> _Made:
-    """An object of ``cls`` with options as a plan has them: checked, in plain values."""
+    """Return an object of ``cls`` with options as a plan has them: checked, in plain values."""
     return cls(**options)
 
 
 def known_options(made: DataclassInstance) -> dict[str, Json]:
-    """All options of an object with their values, plain."""
+    """Return all options of an object with their values, plain."""
     return asdict(made)
 
 
 def whole(least: int, most: int) -> Written:
-    """A whole number in [least, most]."""
+    """Read a whole number in [least, most]."""
 
     def read(value: object) -> int:
         number = int(value) if isinstance(value, str) and value.isdecimal() else value
@@ -74,7 +74,7 @@ def whole(least: int, most: int) -> Written:
 
 
 def span(least_s: float, most_s: float) -> Written:
-    """A duration with its unit, in [least_s, most_s] seconds."""
+    """Read a duration with its unit, in [least_s, most_s] seconds."""
 
     def read(value: object) -> float:
         seconds = parse_duration(value)
@@ -86,7 +86,7 @@ def span(least_s: float, most_s: float) -> Written:
 
 
 def choice(*known: str) -> Written:
-    """One of these words."""
+    """Read one of these words."""
 
     def read(value: object) -> str:
         if value not in known:
@@ -97,7 +97,7 @@ def choice(*known: str) -> Written:
 
 
 def server_name(value: object) -> str:
-    """A name as it goes into a hello: printable ASCII without blanks, at most 253 bytes. Raises ValueError."""
+    """Return a name as it goes into a hello: printable ASCII without blanks, at most 253 bytes. Raises ValueError."""
     if not isinstance(value, str) or not value.isascii() or not value.isprintable() or not value or " " in value:
         raise ValueError(f"expected a server name in ASCII, got {value!r}")
     if len(value) > _MOST_NAME_BYTES:

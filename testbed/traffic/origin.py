@@ -114,7 +114,7 @@ class CertificateAuthority:
 
 
 def _timestamps() -> bytes:
-    """A DER octet string with a list of timestamps: version, log, time, no extensions, ECDSA with SHA-256."""
+    """Return a DER octet string with a list of timestamps: version, log, time, no extensions, ECDSA with SHA-256."""
     signature = bytes(72)
     one = b"\0" + bytes(32) + bytes(8) + b"\0\0" + b"\x04\x03" + len(signature).to_bytes(2, "big") + signature
     entries = (len(one).to_bytes(2, "big") + one) * _TIMESTAMPS_OF

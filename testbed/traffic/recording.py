@@ -53,7 +53,7 @@ class Recording:
         return cls(sni, tuple(Message(way, b"".join(piece.payload for piece in run)) for way, run in runs))
 
     def inverted(self) -> Recording:
-        """The control: every payload byte bit-inverted."""
+        """Return the control: every payload byte bit-inverted."""
         return Recording(
             self.sni, tuple(Message(message.direction, message.payload.translate(_INVERT)) for message in self.messages)
         )
@@ -71,7 +71,7 @@ class Recording:
         return Recording.of(self.sni, [*before, Message("up", self.messages[largest].payload)])
 
     def bytes_in(self, direction: str) -> int:
-        """Payload bytes in one direction."""
+        """Return payload bytes in one direction."""
         return sum(len(message.payload) for message in self.messages if message.direction == direction)
 
     def save(self, path: Path) -> None:

@@ -48,7 +48,7 @@ class _Announcement(TypedDict):
 
 
 def load_variant(path: Path, *, direction: str, inverted: bool) -> Recording:
-    """A recording as one replay needs it: ``download`` or ``upload``, original or inverted."""
+    """Return a recording as one replay needs it: ``download`` or ``upload``, original or inverted."""
     recording = Recording.load(path)
     if direction == "upload":
         recording = recording.as_upload()
@@ -101,7 +101,7 @@ def _play(connection: Connection, recording: Recording, *, ours: str, log: Trans
 
 
 def announce_to(control: Path, address: str, transfer: Announced) -> Callable[[int], None]:
-    """A function that tells the replaying server which replay will come from a port of ``address``."""
+    """Return a function that tells the replaying server which replay will come from a port of ``address``."""
 
     def announce(port: int) -> None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
@@ -189,7 +189,7 @@ def _take_announcement(
 
 
 def _part(accepted: socket.socket, transfer: Announced, recordings: Path) -> Callable[[TransferLog], None]:
-    """The server's part on a connection: the steps of a conversation, or its messages of a recording."""
+    """Return the server's part on a connection: the steps of a conversation, or its messages of a recording."""
     if "steps" in transfer:
         return lambda log: converse(accepted, transfer, log)
 

@@ -30,14 +30,14 @@ _LONGEST_LABEL = 63
 
 
 def open_resolver() -> socket.socket:
-    """A bound socket, in the namespace of the caller. Raises OSError."""
+    """Return a bound socket, in the namespace of the caller. Raises OSError."""
     resolver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     resolver.bind(("127.0.0.1", PORT))
     return resolver
 
 
 def answer(query: bytes, names: Mapping[str, str]) -> bytes | None:
-    """The response to a query.
+    """Return the response to a query.
 
     Args:
         query: As received; it may hold anything.
@@ -71,7 +71,7 @@ def answer(query: bytes, names: Mapping[str, str]) -> bytes | None:
 
 
 def _look_up(name: str, kind: int, names: Mapping[str, str]) -> tuple[bool, list[bytes]]:
-    """Whether a name is known, and its records of a kind."""
+    """Return whether a name is known, and its records of a kind."""
     if name.endswith(".in-addr.arpa"):
         address = ".".join(reversed(name.removesuffix(".in-addr.arpa").split(".")))
         owners = [owner for owner, each in names.items() if each == address]
@@ -82,7 +82,7 @@ def _look_up(name: str, kind: int, names: Mapping[str, str]) -> tuple[bool, list
 
 
 def _name(query: bytes, at: int) -> tuple[str, int]:
-    """A name in a question, in lower case, and where it ends. Raises IndexError, ValueError."""
+    """Return a name in a question, in lower case, and where it ends. Raises IndexError, ValueError."""
     labels = []
     while length := query[at]:
         if length > _LONGEST_LABEL or at + length >= len(query):

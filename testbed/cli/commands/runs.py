@@ -77,7 +77,7 @@ def run_command(arguments: argparse.Namespace) -> int:
 
 
 def _user_command(arguments: argparse.Namespace) -> UserCommand | None:
-    """The command after ``--``, as its caller would run it; None where there is none."""
+    """Return the command after ``--``, as its caller would run it; None where there is none."""
     if arguments.terminal and not (ENGINES[arguments.engine].has_terminal and arguments.user_command):
         able = " or ".join(name for name, engine in ENGINES.items() if engine.has_terminal)
         raise InputError(f"--terminal: only a command with --engine {able} has one; in virtual time nobody can type")
@@ -96,7 +96,7 @@ def _user_command(arguments: argparse.Namespace) -> UserCommand | None:
 
 
 def _input() -> int | None:
-    """The descriptor of what is piped into us; None for a terminal, for nothing, and for what cannot be read."""
+    """Return the descriptor of what is piped into us; None for a terminal, for nothing, and for what cannot be read."""
     try:
         mode = os.fstat(0).st_mode
     except OSError:
@@ -130,7 +130,7 @@ def probe_command(arguments: argparse.Namespace) -> int:
 
 
 def _status(manifest: Manifest, status: int) -> int:
-    """The status of a valid run; that of an invalid one, after saying why."""
+    """Return the status of a valid run; that of an invalid one, after saying why."""
     if manifest["valid"]:
         return status
     for problem in manifest["problems"]:

@@ -95,7 +95,7 @@ def _plan(arguments: argparse.Namespace, path: Path, variant: Variant) -> Plan:
 
 
 def _is_complete(planned: _Planned) -> bool:
-    """Whether a run of this very plan is there and has ended. One that died is put aside.
+    """Return whether a run of this very plan is there and has ended. One that died is put aside.
 
     Raises:
         InputError: A run of another plan is there.
@@ -139,7 +139,7 @@ def _manifest(planned: _Planned) -> Manifest | None:
 
 
 def _summary(planned: Sequence[_Planned]) -> str:
-    """A line a run: how many transfers were completed, and how many were throttled."""
+    """Return a line a run: how many transfers were completed, and how many were throttled."""
     rows = []
     for each in planned:
         transfers = (_manifest(each) or {}).get("transfers", [])

@@ -27,17 +27,17 @@ _CHECKSUM = slice(36, 38)  # of TCP, behind an IP header without options
 
 
 def low_ttl(about: str = "time-to-live of the fake: past the box, short of the server") -> int:
-    """The option of packets that must die between box and server."""
+    """Return the option of packets that must die between box and server."""
     return option(_BEHIND_THE_BOX, whole(1, 64), about)
 
 
 def _noise(size: int) -> bytes:
-    """Bytes that no recogniser takes for a protocol."""
+    """Return bytes that no recogniser takes for a protocol."""
     return b"\xaa" + reproducible(size).randbytes(size - 1)  # no record type, no method, no version of SOCKS begins so
 
 
 def spoiled(segment: bytes) -> bytes:
-    """A segment whose TCP checksum is wrong."""
+    """Return a segment whose TCP checksum is wrong."""
     return segment[: _CHECKSUM.start] + bytes(255 - each for each in segment[_CHECKSUM]) + segment[_CHECKSUM.stop :]
 
 

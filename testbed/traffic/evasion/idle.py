@@ -18,7 +18,7 @@ _REQUEST = bytes.fromhex("1703030001") + b"\x00"  # a record of application data
 
 
 def after_idling(name: str, seconds: float) -> Passage:
-    """A hello, ``seconds`` without a packet, and a short request that the far end answers with the object."""
+    """Return a hello, ``seconds`` without a packet, and a short request that the far end answers with the object."""
     hello = client_hello(name)
 
     def send(talk: Talk) -> None:

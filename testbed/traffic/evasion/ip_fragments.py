@@ -45,7 +45,7 @@ class IpFragments:
 
 
 def fragments(datagram: bytes, size: int) -> list[bytes]:
-    """An IPv4 datagram without options, cut into fragments of ``size`` bytes of body at most.
+    """Return an IPv4 datagram without options, cut into fragments of ``size`` bytes of body at most.
 
     The kernel makes the header's checksum right when it sends them through a raw socket.
     """

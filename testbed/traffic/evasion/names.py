@@ -15,7 +15,7 @@ _INNOCUOUS = "example.org"
 
 
 def in_one_packet(payload: bytes) -> Passage:
-    """A connection on which the client sends one packet."""
+    """Return a connection on which the client sends one packet."""
     return Passage(steps=(Take(len(payload)),), send=lambda talk: talk.send(payload))
 
 

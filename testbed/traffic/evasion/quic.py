@@ -49,12 +49,12 @@ class Quic:
 
 
 def frame(offset: int, data: bytes) -> bytes:
-    """A CRYPTO frame."""
+    """Return a CRYPTO frame."""
     return _CRYPTO + _number(offset) + _number(len(data)) + data
 
 
 def initial_packet(version: int, destination: bytes, source: bytes, number: int, frames: bytes) -> bytes:
-    """A protected Initial packet that fills a datagram of 1200 bytes (RFC 9001, section 5).
+    """Return a protected Initial packet that fills a datagram of 1200 bytes (RFC 9001, section 5).
 
     Args:
         version: 1 or 2.
@@ -88,5 +88,5 @@ def initial_packet(version: int, destination: bytes, source: bytes, number: int,
 
 
 def _number(value: int) -> bytes:
-    """A variable-length integer of two bytes (RFC 9000, section 16)."""
+    """Return a variable-length integer of two bytes (RFC 9000, section 16)."""
     return (0x4000 | value).to_bytes(2, "big")

@@ -35,7 +35,7 @@ class Evasion(Protocol):
     __dataclass_fields__: ClassVar[dict[str, Field[object]]]
 
     def passage(self, name: str) -> Passage | DatagramPassage:
-        """How a hello for a name is brought past."""
+        """Return how a hello for a name is brought past."""
 
 
 EVASIONS: dict[str, type[Evasion]] = {

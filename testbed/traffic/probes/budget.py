@@ -56,6 +56,6 @@ def count_over_flows(is_read: Callable[[], bool], flows: int) -> tuple[int, int]
 
 
 def range_read(steps: list[BudgetStep]) -> tuple[int, int]:
-    """How many packets are read in all flows, and how many in any."""
+    """Return how many packets are read in all flows, and how many in any."""
     always = next((each["before"] - 1 for each in steps if each["read"] < each["flows"]), len(steps))
     return always, max((each["before"] for each in steps if each["read"]), default=0)

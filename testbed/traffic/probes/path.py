@@ -35,7 +35,7 @@ def hops(destination: str) -> list[str | None]:
 
 
 def echo_request(sequence: int) -> bytes:
-    """An ICMP echo request with a right checksum."""
+    """Return an ICMP echo request with a right checksum."""
     words = (_ECHO << 8, _IDENTIFIER, sequence)
     total = sum(words)
     checksum = 0xFFFF - (total % 0xFFFF or 0xFFFF)

@@ -38,7 +38,7 @@ class Timeout:
 
 
 def bisect(remembers: Callable[[float], bool], longest: float, precision: float) -> tuple[float, float | None]:
-    """The longest time known to be remembered and the shortest known not to be, ``precision`` apart at most.
+    """Return the longest time known to be remembered and the shortest known not to be, ``precision`` apart at most.
 
     (longest, None) if that is still remembered.
     """

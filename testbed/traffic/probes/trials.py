@@ -99,7 +99,7 @@ class Trials:
 
 
 def in_packets(*payloads: bytes) -> Passage:
-    """A connection on which the client sends these, each in a packet of its own and not too many at once."""
+    """Return a connection on which the client sends these, each in a packet of its own and not too many at once."""
 
     def send(talk: Talk) -> None:
         for number, payload in enumerate(payloads, start=1):

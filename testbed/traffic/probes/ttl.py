@@ -24,7 +24,7 @@ __all__ = ["Ttl", "with_dying_hello"]
 
 
 def with_dying_hello(name: str, ttl: int) -> Passage:
-    """A connection into which a hello is injected that dies at hop ``ttl``; then a request that names nobody."""
+    """Return a connection into which a hello is injected that dies at hop ``ttl``; then a request that names nobody."""
     hello = client_hello(name)
 
     def send(talk: Talk) -> None:
