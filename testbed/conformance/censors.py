@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from testbed.conformance.bench import MSS, NS_PER_S, Bench, Connection
 from testbed.conformance.hellos import client_hello, padded
 from testbed.conformance.row import FREE, THROTTLED, Check, Measured, Row
-from testbed.middlebox.craft import udp_datagram
+from testbed.middlebox.craft import fragments, udp_datagram, with_ttl
 from testbed.middlebox.events import (
     FlowForgotten,
     InspectionEnded,
@@ -47,17 +47,8 @@ def _split_handshake(profile: Profile) -> str:
 
 def _fragments(payload: bytes, size: int, *, first_ttl: int = 64) -> list[Packet]:
     """One segment in IP fragments of ``size`` bytes; the later ones have a TTL of 64."""
-    whole = Connection().packet(_UP, PSH | ACK, payload).data
-    header, body = bytearray(whole[:20]), whole[20:]
-    pieces = []
-    for offset in range(0, len(body), size):
-        piece = body[offset : offset + size]
-        header[2:4] = (20 + len(piece)).to_bytes(2, "big")
-        more = 0x2000 if offset + size < len(body) else 0
-        header[6:8] = (more | offset // 8).to_bytes(2, "big")
-        header[8] = 64 if offset else first_ttl
-        pieces.append(Packet.parse(bytes(header) + piece, _UP))
-    return pieces
+    first, *later = fragments(Connection().packet(_UP, PSH | ACK, payload).data, size)
+    return [Packet.parse(piece, _UP) for piece in (with_ttl(first, first_ttl), *later)]
 
 
 def _hello_in_fragments(profile: Profile) -> str:

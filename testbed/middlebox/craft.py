@@ -8,6 +8,7 @@ from testbed.middlebox.packet import TCP, UDP
 
 __all__ = [
     "CHANGE_CIPHER_SPEC",
+    "fragments",
     "inverted",
     "joined_datagram",
     "split_record",
@@ -20,7 +21,9 @@ CHANGE_CIPHER_SPEC = bytes.fromhex("140303000101")
 
 _INVERT = bytes(255 - value for value in range(256))
 _IPV4 = 4
-_DONT_FRAGMENT = 0x4000
+_IPV4_HEADER = 20
+_DONT_FRAGMENT, _MORE_FRAGMENTS = 0x4000, 0x2000
+_OFFSET_UNIT = 8  # bytes (RFC 791, section 3.1)
 
 
 def tcp_segment(
@@ -62,6 +65,28 @@ def with_ttl(data: bytes, ttl: int) -> bytes:
     size = (data[0] & 0x0F) * 4
     header = data[:8] + bytes([ttl]) + data[9:10] + b"\0\0" + data[12:size]
     return header[:10] + pack("!H", _checksum(header)) + header[12:] + data[size:]
+
+
+def fragments(datagram: bytes, size: int, *, ip_id: int | None = None) -> list[bytes]:
+    """An IPv4 datagram without options, cut into fragments of ``size`` bytes of body at most.
+
+    Checksums of their headers are left as they are: boxes do not look at them, and a kernel makes them right.
+
+    Args:
+        datagram: Any; its own length does not count.
+        size: Rounded down to a multiple of 8, in which offsets count.
+        ip_id: Identification of all of them; None: the datagram's.
+    """
+    size -= size % _OFFSET_UNIT
+    header, body = datagram[:_IPV4_HEADER], datagram[_IPV4_HEADER:]
+    identification = header[4:6] if ip_id is None else pack("!H", ip_id)
+    pieces = []
+    for at in range(0, len(body), size):
+        piece = body[at : at + size]
+        more = _MORE_FRAGMENTS if at + size < len(body) else 0
+        place = pack("!H", more | at // _OFFSET_UNIT)
+        pieces.append(header[:2] + pack("!H", _IPV4_HEADER + len(piece)) + identification + place + header[8:] + piece)
+    return pieces
 
 
 def split_record(hello: bytes, at: int) -> bytes:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from testbed.conformance import ELSEWHERE, ROWS, Row, as_json, as_markdown, run
+from testbed.conformance import ROWS, Row, as_json, as_markdown
 from testbed.conformance.evasion import _split_at
 from testbed.conformance.row import AS_CONFIGURED, ASSUMED, DIFFERS
-from testbed.middlebox.profile.sources import SOURCES
 from testbed.scenario.evidence import GRADES
 from tests.middlebox.build import client_hello, profile
 
@@ -75,24 +73,6 @@ def test_cuts_that_differ_are_told_apart() -> None:
     assert _split_at(range(len(hello) - 6, len(hello)))(profile()) == "2 not throttled, 4 throttled"
 
 
-def test_findings_are_told_as_a_table_and_as_json() -> None:
-    findings = run(profile, ROWS[:3])
-    records = as_json(findings)
-    assert [record["situation"] for record in records] == [row.name for row in ROWS[:3]]
-    lines = as_markdown(findings).splitlines()
-    assert lines[0] == "| verdict | rows | meaning |"
-    assert sum(line.startswith("| policing |") for line in lines) == 3
-    assert all(any(source.url in line for line in lines) for source in SOURCES.values())
-    assert all(any(fact in line for line in lines) for fact, _, _ in ELSEWHERE)
-
-
 def test_the_reference_page_is_what_the_command_writes() -> None:
     page = Path(__file__).parents[2] / "docs/reference/conformance.md"
     assert page.read_text() == as_markdown(FINDINGS.values())
-
-
-def test_a_difference_is_told() -> None:
-    row = next(row for row in ROWS if row.name == "packets over the limit")
-    found = replace(row, published="something else").find(profile)
-    assert found.is_surprise
-    assert "| **differs** |" in as_markdown([found])

@@ -16,7 +16,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from testbed.conformance.traces import draw_recipe, packets
-from testbed.middlebox.craft import udp_datagram
+from testbed.middlebox.craft import fragments, udp_datagram
 from testbed.middlebox.packet import Direction, Packet
 from tests.middlebox.build import Connection, problems, profile, profile_names
 from tests.middlebox.live import LiveByHand
@@ -68,22 +68,6 @@ def _connection(index: int) -> Connection:
     if index % 4 == 0:
         return Connection("2001:db8::1", "2001:db8::2", inside_port=1024 + index)
     return Connection(inside_port=1024 + index)
-
-
-def fragments(datagram: bytes, size: int) -> Iterator[bytes]:
-    """An IPv4 datagram in fragments of ``size`` bytes, a multiple of 8. Its own length does not count."""
-    header, body = datagram[:20], datagram[20:]
-    for offset in range(0, len(body), size):
-        piece = body[offset : offset + size]
-        word = offset // 8 | (0x2000 if offset + size < len(body) else 0)
-        yield (
-            header[:2]
-            + (20 + len(piece)).to_bytes(2, "big")
-            + header[4:6]
-            + word.to_bytes(2, "big")
-            + header[8:]
-            + piece
-        )
 
 
 def mutated(data: bytes, random: Random) -> bytes:

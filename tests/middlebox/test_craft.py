@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import IPv6
 
-from testbed.middlebox.craft import tcp_segment, udp_datagram
+from testbed.middlebox.craft import fragments, tcp_segment, udp_datagram
+from testbed.middlebox.fragments import joined
 from testbed.middlebox.packet import ACK, RST, Direction, Packet
 
 ADDRESSES = {4: ("10.0.0.1", "192.0.2.7"), 6: ("2001:db8::1", "2001:db8::2")}
@@ -55,3 +56,21 @@ def test_the_parser_reads_what_was_made() -> None:
     src, dst = packed(4)
     packet = Packet.parse(tcp_segment(src=src, dst=dst, sport=1, dport=2, seq=3, payload=b"x"), Direction.UP)
     assert (packet.src, packet.dst, packet.seq, packet.payload, packet.malformed) == (src, dst, 3, b"x", None)
+
+
+@given(payload=st.binary(min_size=1, max_size=600), size=st.integers(8, 517))
+def test_fragments_join_to_the_datagram(payload: bytes, size: int) -> None:
+    whole = tcp_segment(src=bytes([10, 0, 0, 1]), dst=bytes([192, 0, 2, 1]), sport=1, dport=2, ip_id=7, payload=payload)
+    pieces = [Packet.parse(each, Direction.UP) for each in fragments(whole, size)]
+    assert all(len(piece.body) <= size for piece in pieces)
+    assert b"".join(piece.body for piece in pieces) == whole[20:]
+    assert [piece.more_fragments for piece in pieces] == [True] * (len(pieces) - 1) + [False]
+    if len(pieces) > 1:
+        assert joined(pieces).payload == payload
+
+
+@pytest.mark.parametrize(("ip_id", "expected"), [(None, 7), (9, 9)])
+def test_fragments_have_one_identification(ip_id: int | None, expected: int) -> None:
+    src, dst = packed(4)
+    whole = tcp_segment(src=src, dst=dst, sport=1, dport=2, ip_id=7, payload=bytes(100))
+    assert {Packet.parse(each, Direction.UP).ip_id for each in fragments(whole, 40, ip_id=ip_id)} == {expected}

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from testbed.conformance.traces import draw_recipe, interleaved
-from testbed.middlebox.craft import inverted, udp_datagram
+from testbed.middlebox.craft import fragments, inverted, udp_datagram
 from testbed.middlebox.events import Event, HelloUnread, InspectionEnded
 from testbed.middlebox.inspector import Inspector
 from testbed.middlebox.packet import ACK, PSH, Direction, Packet
@@ -30,7 +30,6 @@ from tests.middlebox.build import (
     profile_names,
     split_record,
 )
-from tests.middlebox.fuzz import fragments
 from tests.middlebox.recognise.test_quic import initials
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from testbed.middlebox.craft import fragments
 from testbed.traffic.conversation import Passage, Take
 from testbed.traffic.hello import BROWSER_BYTES, client_hello
 from testbed.traffic.options import option, whole
@@ -16,10 +17,8 @@ from testbed.traffic.options import option, whole
 if TYPE_CHECKING:
     from testbed.traffic.conversation import Talk
 
-__all__ = ["IpFragments", "fragments"]
+__all__ = ["IpFragments"]
 
-_IP_HEADER = 20
-_MORE_FRAGMENTS = 0x2000
 _UNIT = 8  # offsets count in these
 _IDENTIFICATION = 0x7C0D
 
@@ -39,23 +38,6 @@ class IpFragments:
         def send(talk: Talk) -> None:
             whole_segment = talk.segment(hello)  # before the kernel sends: afterwards it would be the next segment
             talk.send_to_die(hello)
-            talk.emit(*fragments(whole_segment, self.size))
+            talk.emit(*fragments(whole_segment, self.size, ip_id=_IDENTIFICATION))
 
         return Passage(steps=(Take(len(hello)),), send=send)
-
-
-def fragments(datagram: bytes, size: int) -> list[bytes]:
-    """Return an IPv4 datagram without options, cut into fragments of ``size`` bytes of body at most.
-
-    The kernel makes the header's checksum right when it sends them through a raw socket.
-    """
-    size -= size % _UNIT
-    header, body = datagram[:_IP_HEADER], datagram[_IP_HEADER:]
-    pieces = []
-    for at in range(0, len(body), size):
-        piece = body[at : at + size]
-        more = _MORE_FRAGMENTS if at + size < len(body) else 0
-        length = (_IP_HEADER + len(piece)).to_bytes(2, "big")
-        place = _IDENTIFICATION.to_bytes(2, "big") + (more | at // _UNIT).to_bytes(2, "big")
-        pieces.append(header[:2] + length + place + header[8:] + piece)
-    return pieces

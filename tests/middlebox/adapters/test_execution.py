@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from testbed.middlebox.craft import fragments
 from testbed.middlebox.packet import ACK, SYN, Direction, Packet
 from testbed.middlebox.profile import Profile
 from testbed.scenario.censor import check_profile
 from tests.middlebox.build import Connection, client_hello, profile, profile_names, written_profile
-from tests.middlebox.fuzz import fragments
 from tests.middlebox.live import LiveByHand
 
 UP, DOWN = Direction.UP, Direction.DOWN
