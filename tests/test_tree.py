@@ -43,7 +43,6 @@ WITHOUT_A_TEST_FILE: dict[str, str] = {
     "conformance/three_way.py": "needs a live box: tests/engine/test_live_box.py",
     "conformance/trigger.py": _ROWS,
     "engine/judge/captured.py": _RUN,
-    "engine/judge/command_flows.py": _RUN,
     "engine/judge/compare_runs.py": "compares runs: tests/engine/test_reproducible.py makes two",
     "engine/judge/fingerprint.py": _RUN,
     "engine/kernel/__main__.py": "a few lines that call the build, for python -m",

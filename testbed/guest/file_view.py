@@ -77,7 +77,7 @@ class FileView:
             OSError: The kernel refused a mount.
         """
         _mount("", "/", flags=_MS_REC | _MS_PRIVATE)
-        # A device of the host's, as in the folder of a container, is another here, such as the line to the host.
+        # A device of the host's, as in the folder of a container, is another here, such as the console to the host.
         _mount("", "/", flags=_MS_REMOUNT | _MS_BIND | _MS_RDONLY | _MS_NOSUID | _MS_NODEV)
         kept = [(path, os.open(path, os.O_PATH | os.O_CLOEXEC)) for path in self.visible]
         terminals = Path("/dev/pts")
@@ -163,7 +163,7 @@ def _bind(descriptor: int, path: str) -> None:
 
 
 def _make_devices(terminals: int) -> None:
-    """A /dev without the line to the host, and with shared memory of its own; terminals are those of the guest."""
+    """A /dev without the console to the host, and with shared memory of its own; terminals are those of the guest."""
     _mount("tmpfs", "/dev", "tmpfs", _MS_NOSUID, "mode=755")
     previous = os.umask(0)
     for name, (major, minor) in _DEVICES.items():

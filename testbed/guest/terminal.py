@@ -1,4 +1,4 @@
-"""A terminal for a user's program: what it prints is appended to a file, what the user types comes over the line."""
+"""A terminal for a user's program: what it prints is appended to a file, what the user types comes over the console."""
 
 from __future__ import annotations
 

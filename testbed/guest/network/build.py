@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # mininet still imports distutils
-    from mininet.link import TCLink
+    from mininet.link import Intf, TCLink
     from mininet.net import Mininet
 
 from testbed.errors import CertificateError, ScenarioError
@@ -57,7 +57,7 @@ def topology_class(path: str, name: str) -> type[RoutedTopo]:
     return found
 
 
-def load_topology(path: str, name: str, parameters: dict[str, Any]) -> RoutedTopo:
+def load_topology(path: str, name: str, parameters: Mapping[str, object]) -> RoutedTopo:
     """Make a topology with its parameters.
 
     Raises:
@@ -90,14 +90,14 @@ def build(topology: RoutedTopo, *, links: str = "netlink", congestion_control: d
     return network
 
 
-def _adopt(interface: Any) -> None:
+def _adopt(interface: Intf) -> None:
     """What stock TCLink leaves to do: its index, and the offloads that it leaves on."""
     namespace = interface.node.namespace
     interface.index = link.links(namespace.kernel)[interface.name].index
     ethtool.disable_offloads(namespace.control, interface.name)
 
 
-def _interfaces(network: Mininet) -> list[Any]:
+def _interfaces(network: Mininet) -> list[Intf]:
     return [interface for node in network.hosts for interface in node.intfList()]
 
 
@@ -201,7 +201,7 @@ def differences(
     found: dict[str, list[str]] = {}
     for node in network.hosts:
         state = _NodeState(node)
-        checks: list[partial[Any]] = [partial(state.check_names, names[node.name])]
+        checks: list[Callable[[], object]] = [partial(state.check_names, names[node.name])]
         for interface in node.intfList():
             # What a timed event does to a link is as planned, too.
             options = {**planned[node.name, interface.name], **altered.get(_ends(interface), {})}
@@ -215,7 +215,7 @@ def differences(
     return found
 
 
-def _ends(interface: Any) -> frozenset[str]:
+def _ends(interface: Intf) -> frozenset[str]:
     return frozenset({interface.link.intf1.node.name, interface.link.intf2.node.name})
 
 
@@ -274,7 +274,7 @@ class _NodeState:
             raise CertificateError(f"{self._node.name}:{name}: the interface is gone")
         return self._links[name]
 
-    def check_netem(self, name: str, options: dict[str, Any]) -> int:
+    def check_netem(self, name: str, options: Mapping[str, Any]) -> int:
         """1 where a netem discipline was planned and is there as planned, 0 where none was planned."""
         where = f"{self._node.name}:{name}"
         index = self._link(name).index
@@ -292,7 +292,7 @@ class _NodeState:
         _close(f"{where}: loss in parts per billion", round(planned.loss * 1e9), round(actual.loss * 1e9), 100)
         return 1
 
-    def check_rate(self, name: str, options: dict[str, Any]) -> int:
+    def check_rate(self, name: str, options: Mapping[str, Any]) -> int:
         """1 where a rate was planned and is there as planned, 0 where none was planned."""
         where = f"{self._node.name}:{name}"
         rates = tc.htb_rates(self._node.namespace.kernel, self._link(name).index)

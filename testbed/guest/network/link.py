@@ -8,13 +8,17 @@ network.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mininet.link import Intf, Link
 
 from testbed.errors import ScenarioError
 from testbed.netlink import ethtool, link, tc
 from testbed.quantities import parse_duration
+
+if TYPE_CHECKING:
+    from testbed.guest.network.node import NamespaceNode
+    from testbed.netlink.socket import Request
 
 DEFAULT_MTU = 1500
 HTB_BURST_BYTES = 15 * 1024  # TCLink's "burst 15k"
@@ -49,8 +53,8 @@ class NetlinkIntf(Intf):  # type: ignore[misc]  # mininet has no types
         loss: float | None = None,
         max_queue_size: int | None = None,
         up: bool = True,  # noqa: FBT001, FBT002 - Mininet's
-        **options: Any,
-    ) -> dict[str, Any]:
+        **options: object,
+    ) -> dict[str, object]:
         """Address, disciplines, offloads off, up: one message to the kernel.
 
         Raises:
@@ -82,8 +86,8 @@ class NetlinkIntf(Intf):  # type: ignore[misc]  # mininet has no types
 
     def _disciplines(
         self, bw: float | None, delay: str | None, jitter: str | None, loss: float | None, queue: int | None
-    ) -> list[Any]:
-        requests = []
+    ) -> list[Request]:
+        requests: list[Request] = []
         # On a limited link netem is the leaf of HTB, as in Mininet: a packet is delayed first, and waits for its turn
         # then, so the buffer of netem is the link's.
         parent = tc.TC_H_ROOT
@@ -107,7 +111,7 @@ class NetlinkIntf(Intf):  # type: ignore[misc]  # mininet has no types
 class NetlinkLink(Link):  # type: ignore[misc]
     """A veth pair, each end born in its node's namespace."""
 
-    def __init__(self, node1: Any, node2: Any, **params: Any) -> None:
+    def __init__(self, node1: NamespaceNode, node2: NamespaceNode, **params: Any) -> None:
         self.mtu: int = params.get("mtu", DEFAULT_MTU)
         params["intf"] = NetlinkIntf  # Mininet passes its own default down
         super().__init__(node1, node2, **params)

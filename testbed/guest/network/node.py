@@ -74,12 +74,12 @@ class NamespaceNode(Node):  # type: ignore[misc]  # mininet has no types
         params.setdefault("preexec_fn", self.namespace.enter)
         return subprocess.Popen(cmd, **params)
 
-    def cmd(self, *args: Any, **kwargs: Any) -> Any:
+    def cmd(self, *args: object, **kwargs: object) -> Any:
         """As Mininet's, with the shell started first."""
         self._need_shell()
         return super().cmd(*args, **kwargs)
 
-    def sendCmd(self, *args: Any, **kwargs: Any) -> Any:  # noqa: N802 - Mininet's name
+    def sendCmd(self, *args: object, **kwargs: object) -> Any:  # noqa: N802 - Mininet's name
         """As Mininet's, with the shell started first."""
         self._need_shell()
         return super().sendCmd(*args, **kwargs)
@@ -106,7 +106,7 @@ class NamespaceNode(Node):  # type: ignore[misc]  # mininet has no types
 
 
 class Client(NamespaceNode):
-    """A vantage point. A user's program may administer its network, and nobody else's."""
+    """The client of an access line. A user's program may administer its network, and nobody else's."""
 
     is_fenced = True
 

@@ -12,7 +12,7 @@ import ipaddress
 import itertools
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, Unpack
 
 from mininet.topo import Topo
 
@@ -30,7 +30,24 @@ _LONGEST_DELAY_S = 60
 _MOST_DIGITS = 6
 _PORTS_OF_A_BOX = 2  # it is a bridge
 _ANYWHERE = "0.0.0.0"  # noqa: S104 - the network of a default route; nothing is bound to it
-_LINK_OPTIONS = frozenset({"up", "down", "queue", "loss"})
+
+
+class LinkOptions(TypedDict, total=False):
+    """What a link may have beside its delay.
+
+    Keys:
+        up, down: Rates in bit/s, from the first node to the second and back; 0: no limit.
+        queue: Packets of buffer at each end that has a rate.
+        loss: Share of packets lost, drawn one by one, each way.
+    """
+
+    up: float
+    down: float
+    queue: int
+    loss: float
+
+
+_LINK_OPTIONS = frozenset(LinkOptions.__annotations__)
 
 
 class ParameterError(ScenarioError):
@@ -79,8 +96,8 @@ class Parameter:
         about: One line of help, with the source where the default has one.
     """
 
-    default: Any
-    parse: Callable[[object], Any]
+    default: object
+    parse: Callable[[object], object]
     about: str
 
 
@@ -121,11 +138,11 @@ class Segment:
 
 
 class RoutedTopo(Topo):  # type: ignore[misc]  # mininet has no types
-    """See the module. Subclasses set ``parameters`` and override ``construct``."""
+    """A topology of roles, addresses and routes. Subclasses set ``parameters`` and override ``construct``."""
 
     parameters: ClassVar[dict[str, Parameter]] = {}
 
-    def build(self, **given: Any) -> None:
+    def build(self, **given: object) -> None:
         """Parse the parameters, construct, address and route.
 
         Raises:
@@ -153,7 +170,7 @@ class RoutedTopo(Topo):  # type: ignore[misc]  # mininet has no types
     # What a topology file calls.
 
     def add_client(self, name: str, *, line: str, network: str) -> str:
-        """A vantage point on a line; its access segment is numbered from ``network``."""
+        """The client of an access line; its access segment is numbered from ``network``."""
         return str(self.addHost(name, cls=Client, role="client", line=line, network=network, ip=None))
 
     def add_server(self, name: str, *, network: str) -> str:
@@ -168,12 +185,17 @@ class RoutedTopo(Topo):  # type: ignore[misc]  # mininet has no types
         """A middlebox place on a line; ``kind`` says which (``tspu``, ``blocker``). Link its subscriber side first."""
         return str(self.addHost(name, cls=Box, role="box", line=line, kind=kind, ip=None))
 
-    def connect(self, first: str, second: str, *, delay_s: float = 0.0, **options: Any) -> None:
+    def connect(self, first: str, second: str, *, delay_s: float = 0.0, **options: Unpack[LinkOptions]) -> None:
         """A link with the same delay each way. A box's own ports add none, so its captures show arrivals.
 
-        Options:
-            up, down: rates in bit/s, from first to second and back, with ``queue`` packets of buffer each; 0: no limit.
-            loss: share of packets lost, drawn one by one, each way.
+        Args:
+            first: One of its two nodes.
+            second: The other.
+            delay_s: Each way, seconds.
+            options: What else it has.
+
+        Raises:
+            ScenarioError: An option that would have no effect.
         """
         unknown = sorted(set(options) - _LINK_OPTIONS)
         if unknown:
@@ -185,7 +207,7 @@ class RoutedTopo(Topo):  # type: ignore[misc]  # mininet has no types
         interfaces = self._next_interface(first), self._next_interface(second)
         sides = []
         for node, rate_bps in ((first, options.get("up")), (second, options.get("down"))):
-            side: dict[str, Any] = {}
+            side: dict[str, float | str] = {}
             # Queues stand at a link's sending ends. A box's port has none, so that what its capture shows there leaves
             # at that very instant: the comparison of log and captures rests on it.
             if self.role(node) != "box":
@@ -214,7 +236,7 @@ class RoutedTopo(Topo):  # type: ignore[misc]  # mininet has no types
         return [name for name in self.nodes(sort=False) if self.role(name) == role]
 
     def client_of(self, line: str) -> str:
-        """The vantage point of a line. Raises KeyError."""
+        """The client of an access line. Raises KeyError."""
         for name in self.with_role("client"):
             if self.nodeInfo(name)["line"] == line:
                 return name
