@@ -82,6 +82,7 @@ def run_plan(
     if command is not None:
         command.program()
         open_files()
+    # Whatever can be refused has been by now: from here on there is a folder, and what happens is written down in it.
     run = RunDirectory.create(folder)
     manifest = _manifest(plan, kernel, memory_mib)
     attempt = _Attempt(engine, run, command, progress)
@@ -91,16 +92,17 @@ def run_plan(
         report = attempt.record(plan, kernel, manifest, memory_mib=memory_mib, silence_s=silence_s)
         guest_s = time.monotonic() - began
         progress({"kind": "progress", "what": "checking the records", "t": report["emulated_s"]})
+        # Comparing captures takes a while; who looks meanwhile finds a run that has ended, not one that hangs.
         manifest["state"] = "checking"
         run.write_manifest(manifest)
         judge(run, plan, report["certificate"], manifest)
-    except BaseException as error:
+    except BaseException as error:  # a KeyboardInterrupt too: what was recorded by then is kept, and marked
         problem = _explain(error, folder)
         manifest |= {"state": "incomplete", "valid": False, "problems": [problem]}
         _write_down_what_is_there(run, manifest)
         if isinstance(error, OSError):
             raise RecordError(problem) from error
-        if isinstance(error, TestbedError):
+        if isinstance(error, TestbedError):  # of the same kind: a command's exit status goes by it
             raise type(error)(problem) from error
         raise
     manifest["state"] = "complete"

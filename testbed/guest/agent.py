@@ -207,7 +207,7 @@ def main() -> None:
     require_guest()
     gc.disable()  # a collection touches every page, and every page that a forked child touches is copied
     console = Console(_DEVICE)
-    Path(_DEVICE).chmod(0o600)
+    Path(_DEVICE).chmod(0o600)  # a user's program is not to speak in our name
     try:
         for name in _ETC:
             mount_over(OUTPUT / "etc" / name, f"/etc/{name}")

@@ -40,7 +40,7 @@ def _body(name: str, box: BoxPlan, stage: Stage) -> Callable[[Lifetime], BoxCoun
         live = LiveBox(
             Profile.from_dict(box["profile"]),
             seed=box["seed"],
-            inside="eth0",
+            inside="eth0",  # the topology links a box's subscriber side first
             outside="eth1",
             log=lambda events: truth.write(*map(entry, events)),
         )

@@ -52,6 +52,7 @@ class UserCommands:
         names = {name.lower(): address for name, address in self._stage.plan["names"].items()}
         own = {node.name: self._stage.topology.address_of(node.name)}
         self.services.append(resolver(node, {**names, **own}))
+        # Before it is started: what its client captured earlier is not its own (recordings are made on the same line).
         self.began_s = self._stage.now_s()
         self._program = start_program(read_order(self._stage.output), node, self._stage.output, self._etc_files(node))
         self.type(b"")

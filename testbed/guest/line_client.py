@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LineClient"]
 
-_CLIENT_PORT = 20_000
+_CLIENT_PORT = 20_000  # below the range that Linux takes ports from (32768 on): no other connection has one of these
 HTTPS = 443
 
 
@@ -79,7 +79,7 @@ class LineClient:
             error = None
             try:
                 self._do(transfer, number, log, writer)
-            except TransferError as failure:
+            except TransferError as failure:  # a result: a censor may well be the cause
                 error = str(failure)
             log.event("finished", ok=error is None, error=error)
             self._report("ends", transfer["id"])

@@ -75,6 +75,7 @@ class Phases:
         clients = {line["name"]: self._start_line(line) for line in phase["lines"]}
         if phase["command"] is not None:
             self._start_command(phase["command"])
+        # Services come first: if one has ended, that is why a client fails, and it is what has to be told.
         alarm, watch = Alarm(), Watch()
         for service in self.services():
             watch.add(service.fileno(), _early_end_of(service))

@@ -48,7 +48,7 @@ def finish_captures(run: RunDirectory, plan: Plan, boxes: dict[str, BoxCounters]
     names = {point["name"] for point in plan.data["captures"]}
     for box in plan.data["boxes"]:
         if f"{box}-inside" not in names:
-            continue
+            continue  # not captured: the certificate says that its drops were not checked
         inside, outside = (folder / f"{box}-{side}.pcap" for side in ("inside", "outside"))
         subscriber = plan.topology.address_of(plan.topology.client_of(plan.topology.nodeInfo(box)["line"]))
         captures = read_box_captures(inside, outside, subscriber)
@@ -65,6 +65,7 @@ def finish_captures(run: RunDirectory, plan: Plan, boxes: dict[str, BoxCounters]
             "only_log": len(found.only_log), "unexplained": len(found.unexplained), "mistimed": found.mistimed,
             "worst_s": found.worst_s, "compared": found.compared, "not_compared": found.not_compared,
         }  # fmt: skip
+        # The frames are still in memory from the comparison: they are written with it, and read from the disk once.
         for side, path, frames in (("inside", inside, captures.inside), ("outside", outside, captures.outside)):
             comments = {number: f"dropped by {box}" for where, number in found.entry_frames if where == side}
             _convert(path, frames, secrets, comments)
@@ -92,4 +93,4 @@ def _convert(path: Path, frames: list[Frame], secrets: bytes, comments: dict[int
     written = write_pcapng(path.with_suffix(".pcapng"), frames, interface=path.stem, secrets=secrets, comments=comments)
     if written != len(frames):
         raise CaptureError(f"{path}: {written} of {len(frames)} frames were written")
-    path.unlink()
+    path.unlink()  # only when the other is whole: a run that dies here keeps its captures

@@ -171,6 +171,8 @@ def _transfers(plan: Plan, transfers: list[TransferSummary]) -> Check:
     by_role.pop("command", None)  # what a user's program tries may fail for reasons of its own
     failures = []
     for role, of_role in by_role.items():
+        # One that failed may be a result. All that failed of one kind, for no reason that is known, tell of a server or
+        # a network that did not work, and then what succeeded is worth no more.
         unexplained = [each for each in of_role if not each["ok"] and not _is_explained(each, plan)]
         if len(unexplained) == len(of_role):
             errors = sorted({str(each["error"]) for each in unexplained})

@@ -82,7 +82,7 @@ def _difference(first: Path, second: Path, name: str) -> str | None:
         return _capture_difference(first / "captures" / name, second / "captures" / name)
     lines = [_lines(folder / name) for folder in (first, second)]
     for number, (one, other) in enumerate(zip_longest(*lines), start=1):
-        if one != other:
+        if one != other:  # the first is enough: what follows differs because of it
             return f"{name}:{number}: {_shown(one)}\n  and {_shown(other)}"
     return None
 
@@ -94,7 +94,7 @@ def _lines(path: Path) -> list[bytes]:
 def _capture_difference(first: Path, second: Path) -> str | None:
     if first.exists() != second.exists():
         return f"{first.name}: only one of the runs has it"
-    if read_regular(first) == read_regular(second):
+    if read_regular(first) == read_regular(second):  # most are; only others are taken apart
         return None
     with open_regular(first) as one, open_regular(second) as other:
         for frames in zip_longest(read_frames(one), read_frames(other)):

@@ -58,6 +58,7 @@ def fingerprint(plan: Plan, kernel: KernelInfo) -> Fingerprint:
 
 def plan_digest(plan: Plan) -> str:
     """A digest of a plan, wherever the file of its topology lies."""
+    # Where the topology lies is no cause of a difference; what it says has a digest of its own.
     data = {**plan.data, "topology": {**plan.data["topology"], "file": plan.data["topology"]["name"]}}
     return _digest(json.dumps(data, sort_keys=True).encode())
 
@@ -66,6 +67,7 @@ def _programs() -> list[tuple[str, str]]:
     """Programs, the interpreter, and the libraries that it has loaded: the guest's loads the same."""
     found = [(name, path) for name in _PROGRAMS if (path := find_guest_program(name)) is not None]
     found.append(("python", sys.executable))
+    # By what this process has loaded: the paths of libraries differ between distributions.
     loaded = {line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if "/" in line}
     libraries = [path for path in sorted(loaded) if Path(path).name.startswith(_LIBRARIES)]
     return [*found, *((Path(path).name, path) for path in libraries)]

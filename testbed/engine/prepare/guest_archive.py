@@ -38,7 +38,7 @@ def main() -> None:
     compiled = {}
     for name, path in {**_library(_AGENT), **sources}.items():
         if name in first:
-            continue
+            continue  # it is loaded already when this archive is opened
         top = name.split("/", 1)[0]
         if top not in with_extensions:
             compiled[name] = path
@@ -55,7 +55,7 @@ def main() -> None:
 def _write(archive: Path, paths: dict[str, str]) -> None:
     """Compile sources into an archive, by their names in it."""
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:
-        for name in sorted(paths):
+        for name in sorted(paths):  # the order is in the bytes of the archive, and a folder's own order is chance
             file.writestr(zipfile.ZipInfo(name + "c", _EPOCH), _compiled(name, paths[name]))
 
 

@@ -63,7 +63,7 @@ def guest_code() -> Path:
     sources = _sources()
     folder = cache_folder().parent / "guest" / _digest(sources)
     if not _is_whole(folder):
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)  # half of one, or one that somebody changed: made anew as a whole
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-") as draft:
             _make(Path(draft))
@@ -115,6 +115,7 @@ def package_folder(name: str) -> Path:
 
 
 def _digest(sources: dict[str, Path]) -> str:
+    # Compiled modules are another interpreter's too, if they are of another version.
     digest = hashlib.sha256(f"{sys.version} {sys.implementation.cache_tag}".encode())
     for program in ("guest_code.py", "guest_archive.py", "origin_key.py"):  # what makes the folder
         digest.update((_HERE / program).read_bytes())

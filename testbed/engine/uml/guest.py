@@ -100,6 +100,8 @@ class Guest:
         environment = {"HOME": str(spool.kernel), "TMPDIR": str(spool.kernel)}
         writable = [spool.kernel, spool.output]
 
+        # The order matters: limits while they may still be raised; the signal of the parent's death after the change of
+        # user, which forgets it (prctl(2)); system calls last, since the fences before are made of some.
         def confine() -> None:
             raise_limits()
             give_up_privileges()
@@ -117,9 +119,10 @@ class Guest:
                 stderr=printed,
                 env=environment,
                 pass_fds=(to_guest_read, from_guest_write),
-                start_new_session=True,
+                start_new_session=True,  # Ctrl-C is ours alone, and one kill reaches all that the kernel has started
                 preexec_fn=confine,  # noqa: PLW1509 - the program that runs this has one thread
             )
+        # A pipe ends when its last writer has closed it: with ours open, the end of a guest would not be heard.
         os.close(to_guest_read)
         os.close(from_guest_write)
         self._stall_watch = StallWatch(self._process.pid)
@@ -144,6 +147,7 @@ class Guest:
                 heard = time.monotonic()
                 yield output
             sources = [self._from_guest] + ([self._keyboard.fileno()] if self._keyboard is not None else [])
+            # What a command prints is in files, and nothing tells that a file has grown: hence ten looks a second.
             ready = select(sources, [], [], min(remaining, _LOOK_S))[0]
             if self._keyboard is not None and self._keyboard.fileno() in ready:
                 self._tell({"kind": "typed", "data": self._keyboard.typed().hex()})
@@ -230,6 +234,8 @@ class Guest:
         return self
 
     def __exit__(self, *error: object) -> None:
+        # In good order the agent powers the guest off, and the kernel writes out what it has. After a failure there is
+        # nothing to wait for.
         if error[0] is None or isinstance(error[1], KeyboardInterrupt):
             self._wait()
         if self._process.poll() is None:

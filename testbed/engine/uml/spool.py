@@ -83,6 +83,7 @@ class Spool:
             OSError: The folder cannot be written.
             MissingError: The guest's code cannot be made.
         """
+        # Copied, not linked: the plan then names the same file in every run, wherever the topology lies.
         shutil.copyfile(data["topology"]["file"], self.output / "topology.py")
         inside: GuestPlan = {
             **data,
@@ -128,7 +129,7 @@ class Spool:
         """Give what is in the folder to the user that the guest runs as, where root started the testbed."""
         uid, gid = guest_identity()
         if uid != os.geteuid():
-            for path in self.folder.rglob("*"):
+            for path in self.folder.rglob("*"):  # links themselves, never what they lead to: that is the host's code
                 os.chown(path, uid, gid, follow_symlinks=False)
 
     def is_overfull(self) -> bool:
@@ -166,6 +167,7 @@ class Spool:
                 if path.suffix == _SUFFIXES[name]:
                     self._take_record(path, self._run / name / path.name)
         self._take_folder(self.output / COMMAND_OUTPUT, left)
+        # A program may leave any number of things, and the manifest is read whole.
         if len(left) > _MOST_LEFT:
             left[_MOST_LEFT:] = [f"and {len(left) - _MOST_LEFT} more"]
         return left
@@ -188,6 +190,7 @@ class Spool:
             status = source.lstat()
         except OSError:
             return 0
+        # A link could lead anywhere on the host; by a second name, what has been taken could still be changed.
         if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
             left.append(f"{one_line(str(source.relative_to(self.output)))}: no regular file with one name")
             return 0

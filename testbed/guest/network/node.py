@@ -39,11 +39,9 @@ class NamespaceNode(Node):  # type: ignore[misc]  # mininet has no types
     is_fenced = False  # see `Namespace`
     sysctls: ClassVar[Mapping[str, str]] = {}
 
-    def __init__(self, name: str, inNamespace: bool = True, **params: Any) -> None:  # noqa: FBT001, FBT002, N803 - Mininet's
-        super().__init__(name, inNamespace, **params)
-
-    def startShell(self, mnopts: str | None = None) -> None:  # noqa: N802, ARG002 - Mininet's name, called by its constructor
-        """Make the namespace; the shell waits until it is needed."""
+    def startShell(self, mnopts: str | None = None) -> None:  # noqa: N802 - Mininet's name
+        """Make the namespace, as Mininet's constructor asks; the shell waits until it is needed."""
+        del mnopts
         self.namespace = Namespace(is_fenced=self.is_fenced)
 
     @property
@@ -74,17 +72,18 @@ class NamespaceNode(Node):  # type: ignore[misc]  # mininet has no types
         params.setdefault("preexec_fn", self.namespace.enter)
         return subprocess.Popen(cmd, **params)
 
-    def cmd(self, *args: object, **kwargs: object) -> Any:
+    def cmd(self, *args: object, **kwargs: object) -> str:
         """As Mininet's, with the shell started first."""
         self._need_shell()
-        return super().cmd(*args, **kwargs)
+        printed: str = super().cmd(*args, **kwargs)
+        return printed
 
-    def sendCmd(self, *args: object, **kwargs: object) -> Any:  # noqa: N802 - Mininet's name
+    def sendCmd(self, *args: object, **kwargs: object) -> None:  # noqa: N802 - Mininet's name
         """As Mininet's, with the shell started first."""
         self._need_shell()
-        return super().sendCmd(*args, **kwargs)
+        super().sendCmd(*args, **kwargs)
 
-    def config(self, routes: Sequence[tuple[str, int, str]] = (), lo: str = "up", **params: Any) -> dict[str, Any]:
+    def config(self, routes: Sequence[tuple[str, int, str]] = (), lo: str = "up", **params: Any) -> dict[str, object]:
         """Bring the loopback up, write the kernel parameters, add the routes."""
         del lo
         kernel = self.namespace.kernel
@@ -128,7 +127,7 @@ class Router(NamespaceNode):
 class Box(NamespaceNode):
     """A middlebox: a bridge between its two ports, invisible at the IP layer. Port 0 faces the subscriber."""
 
-    def config(self, routes: Sequence[tuple[str, int, str]] = (), lo: str = "up", **params: Any) -> dict[str, Any]:
+    def config(self, routes: Sequence[tuple[str, int, str]] = (), lo: str = "up", **params: Any) -> dict[str, object]:
         """Bridge the two ports."""
         super().config(routes, lo, **params)
         kernel = self.namespace.kernel
