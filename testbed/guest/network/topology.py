@@ -97,7 +97,7 @@ class Parameter:
     """
 
     default: object
-    parse: Callable[[object], object]
+    parse: Callable[[object], Any]  # what a topology takes: seconds, a rate, a list of lines
     about: str
 
 
