@@ -45,11 +45,11 @@ def test_kinds_in_an_archive_are_found_in_the_same_order(tmp_path: Path) -> None
     assert listed(archive) == listed(PACKAGE.parent)
 
 
-def test_two_modules_cannot_have_one_kind(tmp_path: Path) -> None:
+def test_a_module_is_called_as_its_kind(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "code.zip", "w") as file:
         for path in PACKAGE.rglob("*.py"):
             file.write(path, path.relative_to(PACKAGE.parent))
         file.write(PACKAGE / "middlebox/actions/drop.py", "testbed/middlebox/actions/silence.py")
     with pytest.raises(subprocess.CalledProcessError) as caught:
         listed(tmp_path / "code.zip")
-    assert "have both the kind 'drop'" in caught.value.stderr
+    assert "silence has the kind 'drop'; a module is called as its kind" in caught.value.stderr

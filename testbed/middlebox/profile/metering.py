@@ -64,7 +64,7 @@ class MeterChoice(Described):
     @classmethod
     def from_dict(cls, plain: Mapping[str, object]) -> Self:
         """From plain JSON, in which each meter stands under its kind."""
-        described = {kind: METERS[kind].from_dict(keys) for kind in METERS if isinstance(keys := plain.get(kind), dict)}
+        described = {kind: METERS[kind].from_dict(keys) for kind, keys in plain.items() if isinstance(keys, dict)}
         return cls(kind=str(plain["kind"]), counts=str(plain["counts"]), described=described)
 
     def to_dict(self) -> dict[str, object]:
