@@ -11,6 +11,8 @@ import socket
 import struct
 from dataclasses import dataclass
 
+from testbed.netlink.netem import Netem
+from testbed.netlink.queue import Queue
 from testbed.netlink.socket import (
     NLM_F_CREATE,
     NLM_F_EXCL,
@@ -31,7 +33,6 @@ INGRESS = 0xFFFFFFF2
 TCA_KIND, TCA_OPTIONS, TCA_STATS2 = 1, 2, 7
 TCA_HTB_PARMS, TCA_HTB_INIT = 1, 2
 TCA_TBF_PARMS = 1
-TCA_NETEM_LATENCY64, TCA_NETEM_JITTER64 = 10, 11
 TCA_FLOWER_ACT, TCA_FLOWER_KEY_ETH_TYPE, TCA_FLOWER_KEY_IP_PROTO = 3, 8, 9
 TCA_FLOWER_KEY_IPV4_SRC, TCA_FLOWER_KEY_IPV6_SRC = 10, 14
 TCA_FLOWER_KEY_TCP_SRC, TCA_FLOWER_KEY_UDP_SRC = 18, 20
@@ -50,7 +51,6 @@ TICKS_PER_USER_HZ_S = 100  # USER_HZ: the unit of tcf_t in TCA_POLICE_TM
 
 _IPV6_BYTES = 16
 _TCMSG = struct.Struct("=BxxxiIII")
-_NETEM = struct.Struct("=IIIIII")
 _RATE_TABLE = bytes(1024)  # asked for by the kernel, read only where the link layer is unknown
 _CELL_LOG = 3
 _MAX_PACKET = 65535
@@ -102,38 +102,20 @@ def add_tbf(index: int, rate: int, ticks: int, limit_bytes: int) -> Request:
     return _qdisc(index, TC_H_ROOT, handle(6), "tbf", options, what=f"put a token bucket filter on link {index}")
 
 
-@dataclass(frozen=True, slots=True)
-class Netem:
-    """What a netem discipline does: delay and jitter in nanoseconds, loss as a probability, limit in packets."""
-
-    delay_ns: int = 0
-    jitter_ns: int = 0
-    loss: float = 0.0
-    limit: int = 1000
-
-
-def _netem_options(netem: Netem) -> bytes:
-    loss = round(netem.loss * 0xFFFFFFFF)
-    return (
-        _NETEM.pack(0, netem.limit, loss, 0, 0, 0)
-        + attribute(TCA_NETEM_LATENCY64, struct.pack("=q", netem.delay_ns))
-        + attribute(TCA_NETEM_JITTER64, struct.pack("=q", netem.jitter_ns))
-    )
-
-
 def add_netem(index: int, parent: int, netem: Netem) -> Request:
     """A netem discipline ``10:`` (hexadecimal, as tc reads it) below ``parent``."""
-    return _qdisc(
-        index, parent, handle(0x10), "netem", _netem_options(netem), what=f"put netem {netem} on link {index}"
-    )
+    return _qdisc(index, parent, handle(0x10), "netem", netem.options(), what=f"put netem {netem} on link {index}")
+
+
+def add_queue(index: int, parent: int, queue: Queue) -> Request:
+    """A queue ``20:`` below ``parent``: what waits there waits for the link, not for its delay."""
+    return _qdisc(index, parent, handle(0x20), queue.kind, queue.options(), what=f"put {queue} on link {index}")
 
 
 def change_netem(state: QdiscState, netem: Netem) -> Request:
     """Change a netem discipline; what is queued in it stays queued."""
     index = state.index
-    request = _qdisc(
-        index, state.parent, state.handle, "netem", _netem_options(netem), what=f"change netem on link {index}"
-    )
+    request = _qdisc(index, state.parent, state.handle, "netem", netem.options(), what=f"change netem on link {index}")
     request.flags = 0
     return request
 
@@ -250,13 +232,14 @@ def delete_flow_filter(index: int, number: int, match: FlowMatch) -> Request:
 
 @dataclass(frozen=True, slots=True)
 class QdiscState:
-    """A queueing discipline as the kernel has it; ``netem`` where it is one."""
+    """A queueing discipline as the kernel has it; ``netem`` and ``queue`` where it is one."""
 
     index: int
     kind: str
     handle: int
     parent: int
     netem: Netem | None
+    queue: Queue | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,20 +269,10 @@ def qdiscs(kernel: NetlinkSocket) -> list[QdiscState]:
         _, index, number, parent, _ = _TCMSG.unpack_from(body)
         values = attributes(body[_TCMSG.size :])
         kind = values[TCA_KIND].rstrip(b"\0").decode()
-        netem = _decode_netem(values[TCA_OPTIONS]) if kind == "netem" else None
-        found.append(QdiscState(index=index, kind=kind, handle=number, parent=parent, netem=netem))
+        netem = Netem.from_options(values[TCA_OPTIONS]) if kind == "netem" else None
+        queue = Queue.from_options(kind, values.get(TCA_OPTIONS, b""))
+        found.append(QdiscState(index=index, kind=kind, handle=number, parent=parent, netem=netem, queue=queue))
     return found
-
-
-def _decode_netem(options: bytes) -> Netem:
-    _, limit, loss, _, _, _ = _NETEM.unpack_from(options)
-    values = attributes(options[_NETEM.size :])
-    return Netem(
-        delay_ns=struct.unpack("=q", values[TCA_NETEM_LATENCY64])[0],
-        jitter_ns=struct.unpack("=q", values[TCA_NETEM_JITTER64])[0],
-        loss=loss / 0xFFFFFFFF,
-        limit=limit,
-    )
 
 
 def htb_rates(kernel: NetlinkSocket, index: int) -> list[RateState]:

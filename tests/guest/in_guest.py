@@ -21,6 +21,7 @@ from testbed.guest.network import build as network
 from testbed.guest.network.namespace import Namespace
 from testbed.guest.network.node import Client, Router
 from testbed.netlink import NetlinkError, ethtool, link, tc
+from testbed.netlink.netem import Netem
 from testbed.scenario import library
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def refusals() -> dict[str, Any]:
         "no such gateway": refusal(lambda: kernel.send([link.add_route("192.0.2.0", 24, "10.9.9.9")])),
         "no such kind": refusal(lambda: kernel.send([link.add_link("x", "nonsense")])),
         "one of three": refusal(lambda: kernel.send([address, address, link.set_link(index, up=True)])),
-        "netem without parent": refusal(lambda: kernel.send([tc.add_netem(index, tc.handle(7, 1), tc.Netem())])),
+        "netem without parent": refusal(lambda: kernel.send([tc.add_netem(index, tc.handle(7, 1), Netem())])),
         "filter that is not there": refusal(lambda: kernel.send([tc.delete_flow_filter(index, 7, FLOW)])),
     }
     return {"answers": answers, "up_all_the_same": _state(kernel, "near0")["up"]}
@@ -107,7 +108,7 @@ def refusals() -> dict[str, Any]:
 def disciplines() -> dict[str, Any]:
     pair = Pair()
     kernel, index = pair.near.kernel, pair.index
-    wanted = tc.Netem(delay_ns=15_000_064, jitter_ns=64_000, loss=0.25, limit=200)
+    wanted = Netem(delay_ns=15_000_064, jitter_ns=64_000, loss=0.25, limit=200)
     kernel.send([*tc.add_htb(index, 625_000, 15_360), tc.add_netem(index, tc.handle(5, 1), wanted)])
 
     def netem() -> list[dict[str, Any]]:
@@ -120,7 +121,7 @@ def disciplines() -> dict[str, Any]:
 
     before = netem()
     state = next(each for each in tc.qdiscs(kernel) if each.netem is not None)
-    kernel.send([tc.change_netem(state, tc.Netem(delay_ns=1_000_000, loss=1.0, limit=50))])
+    kernel.send([tc.change_netem(state, Netem(delay_ns=1_000_000, loss=1.0, limit=50))])
     rates = [{"handle": each.handle, "rate": each.rate} for each in tc.htb_rates(kernel, index)]
     return {"before": before, "after": netem(), "rates": rates, "elsewhere": len(tc.htb_rates(pair.far.kernel, 1))}
 
@@ -225,7 +226,7 @@ def networks() -> dict[str, Any]:
         return found
 
     def delay(delay_ns: int, limit: int = 200) -> Callable[[], None]:
-        return lambda: kernel.send([tc.change_netem(as_built, tc.Netem(delay_ns=delay_ns, limit=limit))])
+        return lambda: kernel.send([tc.change_netem(as_built, Netem(delay_ns=delay_ns, limit=limit))])
 
     def sysctl(algorithm: str) -> Callable[[], None]:
         return lambda: client.namespace.set_sysctls({"net/ipv4/tcp_congestion_control": algorithm})

@@ -7,12 +7,10 @@ import struct
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from testbed.netlink import tc
 from testbed.netlink.socket import attributes
-from testbed.netlink.tc import Netem, _decode_netem, _idle, _netem_options
+from testbed.netlink.tc import _idle
 
 Answers = dict[str, Any]
 
@@ -20,18 +18,6 @@ Answers = dict[str, Any]
 @pytest.mark.parametrize(("major", "minor", "number"), [(5, 0, 0x50000), (5, 1, 0x50001), (0xFFFF, 0xFFFF, 0xFFFFFFFF)])
 def test_a_handle_is_major_and_minor(major: int, minor: int, number: int) -> None:
     assert tc.handle(major, minor) == number
-
-
-@given(
-    st.builds(
-        Netem, delay_ns=st.integers(0, 2**62), jitter_ns=st.integers(0, 2**40), loss=st.floats(0, 1),
-        limit=st.integers(0, 2**32 - 1),
-    )
-)  # fmt: skip
-def test_netem_is_decoded_as_it_was_encoded(netem: Netem) -> None:
-    decoded = _decode_netem(_netem_options(netem))
-    assert (decoded.delay_ns, decoded.jitter_ns, decoded.limit) == (netem.delay_ns, netem.jitter_ns, netem.limit)
-    assert decoded.loss == pytest.approx(netem.loss, abs=1e-9)
 
 
 @pytest.mark.parametrize(

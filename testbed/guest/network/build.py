@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from testbed.guest.network.node import NamespaceNode
+    from testbed.netlink.netem import Netem
     from testbed.records.certificate import NetworkFound
 
 DELAY_TOLERANCE_NS = 64  # one tick of the packet scheduler: what stock tc's rounding may cost
@@ -146,7 +147,7 @@ def change_link(
             kernel.send([tc.change_netem(found, replace(found.netem, **fields))])
 
 
-def _netem(options: Mapping[str, Any]) -> tc.Netem | None:
+def _netem(options: Mapping[str, Any]) -> Netem | None:
     """The netem discipline that an interface's options ask for; None where they ask for none."""
     return planned_netem(*(options.get(name) for name in _NETEM_FIELDS))
 

@@ -14,6 +14,7 @@ from mininet.link import Intf, Link
 
 from testbed.errors import ScenarioError
 from testbed.netlink import ethtool, link, tc
+from testbed.netlink.netem import Netem
 from testbed.quantities import parse_duration
 
 if TYPE_CHECKING:
@@ -26,11 +27,11 @@ DEFAULT_QUEUE_PACKETS = 1000  # netem's own default limit
 _INTERNAL = {"moveIntfFn", "mtu", "port"}
 
 
-def planned_netem(delay: str | None, jitter: str | None, loss: float | None, queue: int | None) -> tc.Netem | None:
+def planned_netem(delay: str | None, jitter: str | None, loss: float | None, queue: int | None) -> Netem | None:
     """The netem discipline that an interface's options ask for; None where they ask for none."""
     if delay is None and jitter is None and loss is None and queue is None:
         return None
-    return tc.Netem(
+    return Netem(
         delay_ns=round(parse_duration(delay or 0) * 1e9),
         jitter_ns=round(parse_duration(jitter or 0) * 1e9),
         loss=(loss or 0.0) / 100,

@@ -9,7 +9,7 @@ import pytest
 
 from testbed.errors import ScenarioError
 from testbed.guest.network.link import NetlinkIntf, planned_netem
-from testbed.netlink.tc import Netem
+from testbed.netlink.netem import Netem
 
 
 @pytest.mark.parametrize(
