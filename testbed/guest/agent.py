@@ -131,7 +131,7 @@ class Agent:
         """Build the network; return what it was read back with."""
         plan = self._plan["topology"]
         control = self._plan["congestion_control"]
-        topology = network.load_topology(plan["file"], plan["name"], plan["parameters"])
+        topology = network.load_topology(plan["file"], plan["name"], plan["parameters"], self._plan["links"])
         built = network.build(topology, links=plan["links"], congestion_control=control)
         self._stage = Stage(self._plan, built, topology, OUTPUT, WORK)
         return network.read_back(built, topology, control)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 from testbed.netlink.socket import attribute, attributes
+from testbed.records.plan import QueueKind
 
-__all__ = ["QUEUE_KINDS", "Queue", "QueueKind"]
+__all__ = ["QUEUE_KINDS", "Queue"]
 
-QueueKind = Literal["pfifo", "bfifo", "codel", "fq_codel"]
 QUEUE_KINDS: tuple[QueueKind, ...] = get_args(QueueKind)
 _TARGET, _LIMIT, _INTERVAL, _ECN = 1, 2, 3, 4  # TCA_CODEL_*, and TCA_FQ_CODEL_* alike
 

@@ -27,12 +27,15 @@ __all__ = [
     "FlowTransfer",
     "GuestPlan",
     "LinePlan",
+    "LinkPlan",
     "MeterDocument",
     "OriginPlan",
     "Phase",
     "PlanDocument",
     "ProbeTransfer",
     "ProfileDocument",
+    "QueueKind",
+    "QueuePlan",
     "RecordTransfer",
     "ReplayTransfer",
     "RuleDocument",
@@ -42,6 +45,9 @@ __all__ = [
 ]  # fmt: skip
 
 Direction = Literal["download", "upload"]
+
+QueueKind = Literal["pfifo", "bfifo", "codel", "fq_codel"]
+"""The kernel's names of the queues that a link may have."""
 
 
 class _Transfer(TypedDict):
@@ -246,6 +252,37 @@ class DrawPlan(TypedDict):
     value: str | int | float | bool
 
 
+class QueuePlan(TypedDict):
+    """What waits for a link: the kernel's name of the queue, and its limit (bytes of ``bfifo``, else packets)."""
+
+    kind: QueueKind
+    limit: int
+
+
+class LinkPlan(TypedDict):
+    """What is said of one link. What is missing stays as the topology has it.
+
+    Keys:
+        between: Its two nodes.
+        toward: The node in whose direction it holds; missing: both ways.
+        seed: Of its draws.
+        loss, duplicate, reorder: Shares of packets.
+        burst: Mean number of packets that are lost in a row.
+    """
+
+    between: list[str]
+    seed: int
+    toward: NotRequired[str]
+    delay_s: NotRequired[float]
+    jitter_s: NotRequired[float]
+    loss: NotRequired[float]
+    burst: NotRequired[float]
+    duplicate: NotRequired[float]
+    reorder: NotRequired[float]
+    rate_bps: NotRequired[int]
+    queue: NotRequired[QueuePlan]
+
+
 class PlanDocument(TypedDict):
     """All that a run is made of.
 
@@ -271,6 +308,7 @@ class PlanDocument(TypedDict):
     hello: str
     start_ns: int
     topology: TopologyPlan
+    links: list[LinkPlan]
     congestion_control: dict[str, str]
     boxes: dict[str, BoxPlan]
     names: dict[str, str]

@@ -27,6 +27,7 @@ from testbed.scenario.draws import draw_values
 from testbed.scenario.events import OneOfTheKinds
 from testbed.scenario.expand import PAIRED, REPEATED, expand_pairs, expand_repetitions
 from testbed.scenario.instant import parse_instant
+from testbed.scenario.links import Link
 from testbed.scenario.refusal import in_words, refusal
 from testbed.traffic.evasion import EVASIONS
 
@@ -178,6 +179,7 @@ class Scenario(Strict):
     network: Network
     kinds: dict[LineName, LineKind] = Field(default={})
     lines: list[Line] = Field(min_length=1)
+    links: list[Link] = Field(default=[])
     censors: dict[str, str] = Field(default={})
     meter: Literal["token_bucket", "coarse_refill"] | None = None
     congestion_control: CongestionControl = "cubic"

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from testbed.errors import ScenarioError
 from testbed.guest.events import event_plan
+from testbed.guest.network.impairment import impair
 from testbed.guest.timed_event import EventError
 from testbed.records.plan import planned_transfers
 from testbed.scenario.access import line_values
 from testbed.scenario.boxes import Boxes
+from testbed.scenario.links import plan_links
 from testbed.scenario.model import Evade, Replay, Scenario, load_scenario
 from testbed.scenario.network import load_network
 from testbed.scenario.place import Places
@@ -109,6 +111,8 @@ class _Resolver:
         self._seed = seed
         self._network = load_network(scenario, places)
         self._topology = self._network.topology
+        self._links = plan_links(scenario.links, self._topology, places, seed=seed, builder=scenario.network.links)
+        impair(self._topology, self._links)
 
     def plan(self, engine: str, command: list[str] | None, line: str | None) -> Plan:
         scenario, topology = self._scenario, self._topology
@@ -128,6 +132,7 @@ class _Resolver:
             # By whole microseconds: a float of seconds since 1970 has none left for the nanoseconds of a capture.
             "start_ns": (scenario.date - _EPOCH) // timedelta(microseconds=1) * 1000,
             "topology": self._network.plan,
+            "links": self._links,
             "congestion_control": self._congestion_control(hosts),
             "boxes": planned_boxes,
             "names": names,

@@ -15,16 +15,18 @@ with warnings.catch_warnings():
     from mininet.net import Mininet
 
 from testbed.errors import CertificateError, ScenarioError
+from testbed.guest.network.impairment import Impairment, impair
 from testbed.guest.network.link import DEFAULT_MTU, NetlinkLink, planned_netem
 from testbed.guest.network.topology import RoutedTopo
 from testbed.netlink import ethtool, link, tc
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from testbed.guest.network.node import NamespaceNode
     from testbed.netlink.netem import Netem
     from testbed.records.certificate import NetworkFound
+    from testbed.records.plan import LinkPlan
 
 DELAY_TOLERANCE_NS = 64  # one tick of the packet scheduler: what stock tc's rounding may cost
 RATE_TOLERANCE = 1  # bytes per second: rounding of Mbit/s
@@ -58,13 +60,15 @@ def topology_class(path: str, name: str) -> type[RoutedTopo]:
     return found
 
 
-def load_topology(path: str, name: str, parameters: Mapping[str, object]) -> RoutedTopo:
-    """Make a topology with its parameters.
+def load_topology(path: str, name: str, parameters: Mapping[str, object], links: Iterable[LinkPlan] = ()) -> RoutedTopo:
+    """Make a topology with its parameters, and put upon it what is said of single links.
 
     Raises:
-        ScenarioError: No such topology, or a parameter that does not fit.
+        ScenarioError: No such topology or link, or a parameter that does not fit.
     """
-    return topology_class(path, name)(**parameters)
+    topology = topology_class(path, name)(**parameters)
+    impair(topology, links)
+    return topology
 
 
 def build(topology: RoutedTopo, *, links: str = "netlink", congestion_control: dict[str, str]) -> Mininet:
@@ -144,12 +148,15 @@ def change_link(
                     f"{near}:{interface.name} has no netem discipline, so its {', '.join(names)} cannot change"
                 )
             fields = {_NETEM_FIELDS[name]: getattr(wanted, _NETEM_FIELDS[name]) for name in names}
+            # While everything is lost the kernel knows of no bursts, so it cannot tell them when they come back. A seed
+            # of the plan's begins anew; without one the kernel draws another, as it does at every change.
+            fields |= {"burst": wanted.burst, "seed": wanted.seed}
             kernel.send([tc.change_netem(found, replace(found.netem, **fields))])
 
 
 def _netem(options: Mapping[str, Any]) -> Netem | None:
     """The netem discipline that an interface's options ask for; None where they ask for none."""
-    return planned_netem(*(options.get(name) for name in _NETEM_FIELDS))
+    return planned_netem(*(options.get(name) for name in _NETEM_FIELDS), impairment=options.get("impairment"))
 
 
 def read_back(network: Mininet, topology: RoutedTopo, congestion_control: dict[str, str]) -> NetworkFound:
@@ -291,7 +298,20 @@ class _NodeState:
         _close(f"{where}: jitter in ns", planned.jitter_ns, actual.jitter_ns, DELAY_TOLERANCE_NS)
         _same(f"{where}: queue limit", planned.limit, actual.limit)
         _close(f"{where}: loss in parts per billion", round(planned.loss * 1e9), round(actual.loss * 1e9), 100)
+        self._check_impairment(where, index, planned, actual, options.get("impairment") or Impairment())
         return 1
+
+    def _check_impairment(self, where: str, index: int, planned: Netem, actual: Netem, more: Impairment) -> None:
+        """What Mininet has no words for: bursts, duplicates, order, seed, and the queue behind netem."""
+        in_bursts = 0 < planned.loss < 1
+        for name in ("burst", "duplicate", "reorder"):
+            wanted = getattr(planned, name) if name != "burst" or in_bursts else 1.0
+            parts = [round(share * 1e9) for share in (wanted, getattr(actual, name))]
+            _close(f"{where}: {name} in parts per billion", parts[0], parts[1], 1000)
+        if planned.seed:
+            _same(f"{where}: seed", planned.seed, actual.seed)
+        queues = [each.queue for each in self._qdiscs if each.index == index and each.parent == tc.handle(0x10, 1)]
+        _same(f"{where}: queue", [] if more.queue is None else [more.queue], queues)
 
     def check_rate(self, name: str, options: Mapping[str, Any]) -> int:
         """1 where a rate was planned and is there as planned, 0 where none was planned."""

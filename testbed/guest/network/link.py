@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mininet.link import Intf, Link
 
 from testbed.errors import ScenarioError
+from testbed.guest.network.impairment import Impairment
 from testbed.netlink import ethtool, link, tc
 from testbed.netlink.netem import Netem
 from testbed.quantities import parse_duration
@@ -25,17 +26,28 @@ DEFAULT_MTU = 1500
 HTB_BURST_BYTES = 15 * 1024  # TCLink's "burst 15k"
 DEFAULT_QUEUE_PACKETS = 1000  # netem's own default limit
 _INTERNAL = {"moveIntfFn", "mtu", "port"}
+_UNDER_WAY_PACKETS = 1_000_000
 
 
-def planned_netem(delay: str | None, jitter: str | None, loss: float | None, queue: int | None) -> Netem | None:
+def planned_netem(
+    delay: str | None, jitter: str | None, loss: float | None, queue: int | None, *,
+    impairment: Impairment | None = None,
+) -> Netem | None:  # fmt: skip
     """The netem discipline that an interface's options ask for; None where they ask for none."""
     if delay is None and jitter is None and loss is None and queue is None:
         return None
+    more = impairment or Impairment()
+    limit = DEFAULT_QUEUE_PACKETS if queue is None else queue
     return Netem(
         delay_ns=round(parse_duration(delay or 0) * 1e9),
         jitter_ns=round(parse_duration(jitter or 0) * 1e9),
         loss=(loss or 0.0) / 100,
-        limit=DEFAULT_QUEUE_PACKETS if queue is None else queue,
+        # Where a queue of its own stands behind it, netem holds what is under way, and must never be what is full.
+        limit=limit if more.queue is None else _UNDER_WAY_PACKETS,
+        burst=more.burst,
+        duplicate=more.duplicate,
+        reorder=more.reorder,
+        seed=more.seed,
     )
 
 
@@ -54,6 +66,7 @@ class NetlinkIntf(Intf):  # type: ignore[misc]  # mininet has no types
         loss: float | None = None,
         max_queue_size: int | None = None,
         up: bool = True,  # noqa: FBT001, FBT002 - Mininet's
+        impairment: Impairment | None = None,
         **options: object,
     ) -> dict[str, object]:
         """Address, disciplines, offloads off, up: one message to the kernel.
@@ -79,15 +92,15 @@ class NetlinkIntf(Intf):  # type: ignore[misc]  # mininet has no types
             self.prefixLen = int(prefix)
             requests.append(link.add_address(self.index, self.ip, self.prefixLen))
         # Disciplines before the link is up: no packet leaves by the default one.
-        requests += self._disciplines(bw, delay, jitter, loss, max_queue_size)
+        requests += self._disciplines(
+            bw, planned_netem(delay, jitter, loss, max_queue_size, impairment=impairment), impairment
+        )
         if up:
             requests.append(link.set_link(self.index, up=True))
         kernel.send(requests)
         return {}
 
-    def _disciplines(
-        self, bw: float | None, delay: str | None, jitter: str | None, loss: float | None, queue: int | None
-    ) -> list[Request]:
+    def _disciplines(self, bw: float | None, netem: Netem | None, impairment: Impairment | None) -> list[Request]:
         requests: list[Request] = []
         # On a limited link netem is the leaf of HTB, as in Mininet: a packet is delayed first, and waits for its turn
         # then, so the buffer of netem is the link's.
@@ -95,9 +108,10 @@ class NetlinkIntf(Intf):  # type: ignore[misc]  # mininet has no types
         if bw is not None:
             requests += tc.add_htb(self.index, round(bw * 1_000_000 / 8), HTB_BURST_BYTES)
             parent = tc.handle(5, 1)
-        netem = planned_netem(delay, jitter, loss, queue)
         if netem is not None:
             requests.append(tc.add_netem(self.index, parent, netem))
+            if impairment is not None and impairment.queue is not None:
+                requests.append(tc.add_queue(self.index, tc.handle(0x10, 1), impairment.queue))
         return requests
 
     def ifconfig(self, *args: str) -> str:

@@ -14,8 +14,10 @@ PLAIN = {"name": "a", "kind": "mobile", "tspu": True}
 
 
 def parse(line: dict[str, Any], *options: str) -> dict[str, Any]:
-    (parsed,) = lines([PLAIN], options or tuple(LINE_OPTIONS)).parse([line])
-    return parsed  # type: ignore[no-any-return]
+    parsed = lines([PLAIN], options or tuple(LINE_OPTIONS)).parse([line])
+    assert isinstance(parsed, list)
+    only: dict[str, Any] = parsed[0]
+    return only
 
 
 def test_what_a_line_says_is_parsed_and_nothing_else_is_there() -> None:
