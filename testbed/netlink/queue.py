@@ -15,6 +15,7 @@ from testbed.records.plan import QueueKind
 __all__ = ["QUEUE_KINDS", "Queue"]
 
 QUEUE_KINDS: tuple[QueueKind, ...] = get_args(QueueKind)
+_ROUNDED_US = 2
 _TARGET, _LIMIT, _INTERVAL, _ECN = 1, 2, 3, 4  # TCA_CODEL_*, and TCA_FQ_CODEL_* alike
 
 
@@ -41,6 +42,13 @@ class Queue:
         # Without ECN: drops, not marks, are what the boxes of a path without ECN do.
         values = {_TARGET: self.target_us, _LIMIT: self.limit, _INTERVAL: self.interval_us, _ECN: 0}
         return b"".join(attribute(key, struct.pack("=I", value)) for key, value in values.items())
+
+    def is_like(self, other: Queue) -> bool:
+        """Return whether two queues are the same but for rounding: the kernel keeps times in units of 1024 ns."""
+        if (self.kind, self.limit) != (other.kind, other.limit):
+            return False
+        pairs = ((self.target_us, other.target_us), (self.interval_us, other.interval_us))
+        return all(abs(one - another) <= _ROUNDED_US for one, another in pairs)
 
     @classmethod
     def from_options(cls, kind: str, data: bytes) -> Queue | None:

@@ -41,13 +41,13 @@ class _Record(TypedDict):
 
 
 class LinkRecord(TypedDict):
-    """A link failed, or is back. ``about``: why, in the scenario's words."""
+    """A link failed, is impaired, or is back. ``about``: why, in the scenario's words."""
 
     t: float
     wall: str
     box: None
     flow: None
-    event: Literal["link_failed", "link_restored"]
+    event: Literal["link_failed", "link_impaired", "link_restored"]
     link: list[str]
     about: str
 

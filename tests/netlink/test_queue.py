@@ -23,3 +23,11 @@ def test_a_managed_queue_has_its_times() -> None:
 def test_other_disciplines_are_no_queues() -> None:
     assert Queue.from_options("netem", b"") is None
     assert Queue.from_options("htb", struct.pack("=I", 3)) is None
+
+
+def test_the_kernel_rounds_times_and_nothing_else() -> None:
+    queue = Queue("codel", 100)
+    assert queue.is_like(Queue("codel", 100, target_us=4_999, interval_us=99_999))
+    assert not queue.is_like(Queue("codel", 100, target_us=4_900))
+    assert not queue.is_like(Queue("codel", 101))
+    assert not queue.is_like(Queue("fq_codel", 100))

@@ -15,6 +15,7 @@ from testbed.scenario.plan import Plan, make_plan
 if TYPE_CHECKING:
     from pathlib import Path
 
+ONE_KEY = "expected a mapping with one key, a kind of event (impairment, outage)"
 OUTAGE = "{link: [gateway, state], from: 0, until: 4 min, about: why}"
 
 
@@ -23,7 +24,7 @@ def planned(*settings: str) -> Plan:
 
 
 def test_the_kinds_are_the_modules_that_are_there() -> None:
-    assert event_names() == ["outage"]
+    assert event_names() == ["impairment", "outage"]
 
 
 def test_an_outage_is_an_event_by_either_key() -> None:
@@ -43,10 +44,10 @@ def test_outages_come_before_events_in_the_plan() -> None:
 @pytest.mark.parametrize(
     ("event", "problem"),
     [
-        ("{flood: {}}", "events.0: expected a mapping with one key, a kind of event (outage), got the keys flood"),
-        ("{}", "events.0: expected a mapping with one key, a kind of event (outage), got the keys "),
-        (f"{{outage: {OUTAGE}, other: 1}}", "events.0: expected a mapping with one key, a kind of event (outage), got"),
-        ("outage", "events.0: expected a mapping with one key, a kind of event (outage), got 'outage'"),
+        ("{flood: {}}", f"events.0: {ONE_KEY}, got the keys flood"),
+        ("{}", f"events.0: {ONE_KEY}, got the keys "),
+        (f"{{outage: {OUTAGE}, other: 1}}", f"events.0: {ONE_KEY}, got"),
+        ("outage", f"events.0: {ONE_KEY}, got 'outage'"),
         ("{outage: 5}", "events.0.outage: expected a dictionary or an instance of Outage, got 5"),
         (f"{{outage: {OUTAGE.replace('4 min', '4')}}}", "events.0.outage.until: expected a duration such as '95 ms'"),
         (f"{{outage: {OUTAGE.replace('4 min', '21 d')}}}", "events.0.outage.until: expected at most 20 d, got '21 d'"),

@@ -310,8 +310,12 @@ class _NodeState:
             _close(f"{where}: {name} in parts per billion", parts[0], parts[1], 1000)
         if planned.seed:
             _same(f"{where}: seed", planned.seed, actual.seed)
-        queues = [each.queue for each in self._qdiscs if each.index == index and each.parent == tc.handle(0x10, 1)]
-        _same(f"{where}: queue", [] if more.queue is None else [more.queue], queues)
+        behind = [each for each in self._qdiscs if each.index == index and each.parent == tc.handle(0x10, 1)]
+        queues = [each.queue for each in behind if each.queue is not None]
+        if more.queue is None:
+            _same(f"{where}: queue", [], queues)
+        elif not queues or not queues[0].is_like(more.queue):
+            raise CertificateError(f"{where}: planned {more.queue}, the kernel has {queues}")
 
     def check_rate(self, name: str, options: Mapping[str, Any]) -> int:
         """1 where a rate was planned and is there as planned, 0 where none was planned."""

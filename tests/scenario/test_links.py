@@ -1,0 +1,96 @@
+"""What a scenario says of its links is resolved to what the kernel can do, or refused with its place."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from testbed.errors import ScenarioError
+from tests.scenario.plans import first_day
+
+if TYPE_CHECKING:
+    from testbed.records.plan import LinkPlan
+
+
+def planned(*links: str) -> list[LinkPlan]:
+    return first_day(f"links=[{', '.join(links)}]").data["links"]
+
+
+def test_what_is_said_of_a_link_is_planned_in_the_kernels_terms() -> None:
+    link = "{between: [transit, origin], toward: transit, delay: 30 ms, jitter: 5 ms, loss: {mean: 2 %, burst: 4}, "
+    [plan] = planned(link + "duplicate: 1 %, reorder: 3 %, rate: 8 Mbit/s, queue: 60 ms}")
+    assert plan.pop("seed") > 0  # type: ignore[misc]
+    assert plan == {
+        "between": ["transit", "origin"], "toward": "transit", "delay_s": 0.03, "jitter_s": 0.005, "loss": 0.02,
+        "burst": 4.0, "duplicate": 0.01, "reorder": 0.03, "rate_bps": 8_000_000,
+        "queue": {"kind": "bfifo", "limit": 60_000},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "queue"),
+    [
+        ("rate: 8 Mbit/s, queue: 50", {"kind": "pfifo", "limit": 50}),
+        ("rate: 8 Mbit/s, queue: 64 kB", {"kind": "bfifo", "limit": 64_000}),
+        ("rate: 8 Mbit/s, queue: 100 ms", {"kind": "bfifo", "limit": 100_000}),
+        ("rate: 8 Mbit/s, discipline: codel", {"kind": "codel", "limit": 100}),
+        ("rate: 8 Mbit/s, discipline: fq_codel, queue: 1024", {"kind": "fq_codel", "limit": 1024}),
+        ("rate: 8 Mbit/s, discipline: codel, queue: 151400 B", {"kind": "codel", "limit": 100}),
+    ],
+)
+def test_a_queue_is_so_many_packets_bytes_or_milliseconds(words: str, queue: dict[str, object]) -> None:
+    [plan] = planned(f"{{between: [transit, origin], {words}}}")
+    assert plan["queue"] == queue
+
+
+def test_a_queue_in_time_counts_at_the_topologys_own_rate() -> None:
+    [plan] = planned("{between: [mobile, mobile-r1], queue: 80 ms}")
+    assert plan["queue"] == {"kind": "bfifo", "limit": 50_000}  # of 5 Mbit/s, the slower direction
+
+
+def test_a_delay_of_a_link_is_in_the_round_trip_time() -> None:
+    before = first_day().data["rtt_s"]["mobile"]
+    after = first_day("links=[{between: [transit, origin], toward: origin, delay: 100.5 ms}]").data["rtt_s"]["mobile"]
+    assert after["origin"] - before["origin"] == pytest.approx(0.1)
+    assert after["state"] == before["state"]
+
+
+def test_each_link_draws_from_a_seed_of_its_own_that_follows_the_runs() -> None:
+    links = "links=[{between: [transit, origin], loss: 2 %}, {between: [gateway, state], loss: 2 %}]"
+    first, other = ([link["seed"] for link in first_day(links, seed=seed).data["links"]] for seed in (1, 2))
+    assert len({*first, *other}) == 4
+
+
+@pytest.mark.parametrize(
+    ("links", "problem"),
+    [
+        ("{between: [transit, moon]}", "links.0.between: no link between transit and moon"),
+        ("{between: [mobile-r3, mobile-tspu]}", "links.0.between: mobile-tspu is a middlebox, whose ports add nothing"),
+        ("{between: [transit, origin], toward: moon}", "links.0.toward: expected transit or origin, got 'moon'"),
+        ("{between: [transit, origin], loss: 2}", "links.0.loss.mean: expected a share such as '2 %', got 2"),
+        ("{between: [transit, origin], loss: {mean: 2 %}}", "links.0.loss.burst: this key is missing"),
+        ("{between: [transit, origin], loss: {mean: 2 %, burst: 0.5}}", "links.0.loss.burst: expected greater than"),
+        ("{between: [transit, origin], jitter: 5}", "links.0.jitter: expected a duration such as"),
+        ("{between: [transit, origin], queue: 50}", "links.0.queue: a link without a rate has no queue"),
+        ("{between: [transit, origin], rate: 1 Mbit/s, queue: 0}", "links.0.queue: expected 1 to 1000000 packets"),
+        ("{between: [transit, origin], rate: 1 Mbit/s, queue: many}", "links.0.queue: expected packets such as 100"),
+        ("{between: [transit, origin], rate: 1 Mbit/s, discipline: red}", "links.0.discipline: expected 'fifo'"),
+        ("{between: [transit, origin], loss: 1 %}, {between: [origin, transit], toward: transit, delay: 1 ms}",
+         "links.1.between: the link of origin and transit stands twice, that way"),
+    ],
+)  # fmt: skip
+def test_what_a_link_cannot_do_is_refused_with_its_place(links: str, problem: str) -> None:
+    with pytest.raises(ScenarioError, match=re.escape(problem)):
+        planned(links)
+
+
+def test_two_directions_of_a_link_may_be_said_one_by_one() -> None:
+    ways = [f"{{between: [transit, origin], toward: {end}, loss: 1 %}}" for end in ("transit", "origin")]
+    assert len(planned(*ways)) == 2
+
+
+def test_mininets_own_links_cannot_do_this() -> None:
+    with pytest.raises(ScenarioError, match="links: Mininet's own links cannot do this"):
+        first_day("links=[{between: [transit, origin], loss: 1 %}]", "network.links=stock")
