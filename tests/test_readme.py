@@ -39,6 +39,9 @@ def test_the_example_with_a_program_of_ones_own_runs(run_scenario: Runner, tmp_p
     assert "THROTTLED by twitter.com" in result.stderr
 
 
+FOLDERS = {path.name for root in (ROOT, ROOT / "testbed") for path in root.iterdir() if path.is_dir()} - {".venv"}
+
+
 def documents() -> list[Path]:
     return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
@@ -48,3 +51,11 @@ def test_links_lead_somewhere(document: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", document.read_text())
     local = [link for link in links if "://" not in link]
     assert [link for link in local if not (document.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("document", documents(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_that_documents_name_are_there(document: Path) -> None:
+    """In backquotes, from the root of the repository or from ``testbed/``."""
+    named = set(re.findall(r"`((?:[a-z0-9_.-]+/)+[a-z0-9_.-]*)`", document.read_text()))
+    ours = [path for path in named if path.split("/")[0] in FOLDERS]
+    assert [path for path in sorted(ours) if not ((ROOT / path).exists() or (ROOT / "testbed" / path).exists())] == []

@@ -61,7 +61,7 @@ class RunningGuest(Protocol):
         """End the guest, if it has not ended by itself."""
 
     def messages(self) -> Iterator[Message]:
-        """What its agent says, until it has finished or failed.
+        """Return what its agent says, until it has finished or failed.
 
         Raises:
             GuestError: The guest crashed, or said nothing for too long.

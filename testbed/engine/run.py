@@ -178,7 +178,7 @@ class _Attempt:
 
 
 def _manifest(plan: Plan, kernel: KernelInfo, memory_mib: int) -> Manifest:
-    """What is known before the guest starts."""
+    """Return what is known before the guest starts."""
     return {
         "format": FORMAT,
         "state": "running",
@@ -207,7 +207,7 @@ def _failure(message: FailedMessage) -> TestbedError:
 
 
 def _explain(error: BaseException, folder: Path) -> str:
-    """The error in words, and a full disk where there is one: inside the guest it looks like anything."""
+    """Return the error in words, and a full disk where there is one: inside the guest it looks like anything."""
     text = "stopped by the user" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
     if isinstance(error, OSError):
         text = f"cannot write the run directory {folder}: {error.strerror}"

@@ -49,5 +49,5 @@ def disable_offloads(control: socket.socket, interface: str) -> None:
 
 
 def active_offloads(control: socket.socket, interface: str) -> list[str]:
-    """Those of ``SEGMENTING`` that are on."""
+    """Return those of ``SEGMENTING`` that are on."""
     return [name for name in SEGMENTING if _call(control, interface, _COMMANDS[name][0], 0)]

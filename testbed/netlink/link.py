@@ -67,7 +67,7 @@ def _end_attributes(end: End, mtu: int) -> list[bytes]:
 
 
 def add_veth(first: End, second: End, *, mtu: int) -> Request:
-    """A veth pair, each end in its own namespace. MTU in bytes."""
+    """Make a veth pair, each end in its own namespace. MTU in bytes."""
     header = _LINK.pack(socket.AF_UNSPEC, 0, 0, 0, 0)
     peer = nested(VETH_INFO_PEER, header + b"".join(_end_attributes(second, mtu)))
     info = nested(IFLA_LINKINFO, attribute(IFLA_INFO_KIND, b"veth"), nested(IFLA_INFO_DATA, peer))
@@ -78,7 +78,7 @@ def add_veth(first: End, second: End, *, mtu: int) -> Request:
 
 
 def add_link(name: str, kind: str) -> Request:
-    """A link that needs no parameters: ``bridge``, ``dummy``."""
+    """Make a link that needs no parameters: ``bridge``, ``dummy``."""
     body = (
         _LINK.pack(socket.AF_UNSPEC, 0, 0, 0, 0)
         + attribute(IFLA_IFNAME, name.encode() + b"\0")
@@ -99,7 +99,7 @@ def set_link(index: int, *, up: bool | None = None, master: int | None = None, m
 
 
 def add_address(index: int, address: str, prefix_length: int) -> Request:
-    """An IPv4 or IPv6 address on a link."""
+    """Put an IPv4 or IPv6 address on a link."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     packed = socket.inet_pton(family, address)
     body = (
@@ -116,7 +116,7 @@ def add_address(index: int, address: str, prefix_length: int) -> Request:
 
 
 def add_route(destination: str, prefix_length: int, gateway: str) -> Request:
-    """A static route through a neighbour; ``0.0.0.0`` with prefix length 0 is the default route."""
+    """Add a static route through a neighbour; ``0.0.0.0`` with prefix length 0 is the default route."""
     family = socket.AF_INET6 if ":" in gateway else socket.AF_INET
     body = _ROUTE.pack(
         family, prefix_length, 0, 0, RT_TABLE_MAIN, RTPROT_STATIC, RT_SCOPE_UNIVERSE, RTN_UNICAST, 0
@@ -129,7 +129,7 @@ def add_route(destination: str, prefix_length: int, gateway: str) -> Request:
 
 
 def add_neighbour(index: int, address: str, mac: str) -> Request:
-    """A permanent neighbour entry, so that no first packet waits for address resolution."""
+    """Add a permanent neighbour entry, so that no first packet waits for address resolution."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     body = (
         _NEIGHBOUR.pack(family, index, NUD_PERMANENT, 0, 0)
@@ -140,7 +140,7 @@ def add_neighbour(index: int, address: str, mac: str) -> Request:
 
 
 def links(kernel: NetlinkSocket) -> dict[str, LinkState]:
-    """The links of the socket's namespace, by name."""
+    """Return the links of the socket's namespace, by name."""
     found: dict[str, LinkState] = {}
     for body in kernel.dump(RTM_GETLINK, _LINK.pack(socket.AF_UNSPEC, 0, 0, 0, 0), what="list the links"):
         _, _, index, flags, _ = _LINK.unpack_from(body)

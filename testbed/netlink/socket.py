@@ -41,18 +41,18 @@ class NetlinkError(TestbedError):
 
 
 def attribute(kind: int, value: bytes) -> bytes:
-    """One netlink attribute, padded to four bytes."""
+    """Return one netlink attribute, padded to four bytes."""
     length = _ATTRIBUTE.size + len(value)
     return _ATTRIBUTE.pack(length, kind) + value + bytes(-length % 4)
 
 
 def nested(kind: int, *attributes: bytes) -> bytes:
-    """An attribute that holds attributes."""
+    """Return an attribute that holds attributes."""
     return attribute(kind | _NESTED, b"".join(attributes))
 
 
 def attributes(data: bytes) -> dict[int, bytes]:
-    """Attributes by type; of several with one type, the last. Stops at the first that does not fit."""
+    """Return attributes by type; of several with one type, the last. Stops at the first that does not fit."""
     found: dict[int, bytes] = {}
     offset = 0
     while offset + _ATTRIBUTE.size <= len(data):
@@ -170,7 +170,7 @@ class NetlinkSocket:
 
 
 def _explanation(flags: int, body: bytes) -> str:
-    """The kernel's own sentence in an extended acknowledgement, or nothing."""
+    """Return the kernel's own sentence in an extended acknowledgement, or nothing."""
     if not flags & NLM_F_ACK_TLVS:
         return ""
     # Behind the error code the kernel repeats the request, whole unless it says that it was cut to its header.

@@ -57,7 +57,7 @@ _MAX_PACKET = 65535
 
 
 def handle(major: int, minor: int = 0) -> int:
-    """The number of ``major:minor``."""
+    """Return the number of ``major:minor``."""
     return major << 16 | minor
 
 
@@ -73,7 +73,7 @@ def _qdisc(index: int, parent: int, number: int, kind: str, options: bytes, *, w
 
 
 def add_htb(index: int, rate: int, burst_bytes: int) -> list[Request]:
-    """An HTB root ``5:`` with one class ``5:1`` that everything goes through, as Mininet's TCLink builds it."""
+    """Put on an HTB root ``5:`` with one class ``5:1`` that everything goes through, as Mininet's TCLink builds it."""
     glob = attribute(TCA_HTB_INIT, struct.pack("=IIIII", 3, 10, 1, 0, 0))
     root = _qdisc(index, TC_H_ROOT, handle(5), "htb", glob, what=f"put HTB on link {index}")
     ticks = burst_bytes * NS_PER_S // rate // NS_PER_TICK
@@ -90,7 +90,7 @@ def add_htb(index: int, rate: int, burst_bytes: int) -> list[Request]:
 
 
 def add_bfifo(index: int, parent: int, limit_bytes: int) -> Request:
-    """A queue ``20:`` of so many bytes below ``parent``."""
+    """Put a queue ``20:`` of so many bytes below ``parent``."""
     options = struct.pack("=I", limit_bytes)
     return _qdisc(index, parent, handle(0x20), "bfifo", options, what=f"put a queue on link {index}")
 
@@ -103,12 +103,12 @@ def add_tbf(index: int, rate: int, ticks: int, limit_bytes: int) -> Request:
 
 
 def add_netem(index: int, parent: int, netem: Netem) -> Request:
-    """A netem discipline ``10:`` (hexadecimal, as tc reads it) below ``parent``."""
+    """Put a netem discipline ``10:`` (hexadecimal, as tc reads it) below ``parent``."""
     return _qdisc(index, parent, handle(0x10), "netem", netem.options(), what=f"put netem {netem} on link {index}")
 
 
 def add_queue(index: int, parent: int, queue: Queue) -> Request:
-    """A queue ``20:`` below ``parent``: what waits there waits for the link, not for its delay."""
+    """Put a queue ``20:`` below ``parent``: what waits there waits for the link, not for its delay."""
     return _qdisc(index, parent, handle(0x20), queue.kind, queue.options(), what=f"put {queue} on link {index}")
 
 
@@ -121,7 +121,7 @@ def change_netem(state: QdiscState, netem: Netem) -> Request:
 
 
 def add_clsact(index: int) -> Request:
-    """The hook that ingress filters hang on."""
+    """Add the hook that ingress filters hang on."""
     return _qdisc(index, TC_H_CLSACT, CLSACT_HANDLE, "clsact", b"", what=f"put clsact on link {index}")
 
 
@@ -150,7 +150,7 @@ def skbedit_mark(mark: int, control: int) -> tuple[str, bytes]:
 
 
 def police(rate: int, ticks: int, *, exceed: int, conform: int) -> tuple[str, bytes]:
-    """A single-rate policer (net/sched/act_police.c).
+    """Describe a single-rate policer (net/sched/act_police.c).
 
     Args:
         rate: Bytes per second.
@@ -205,13 +205,13 @@ def _match(match: FlowMatch) -> bytes:
 
 
 def _filter_header(index: int, number: int, match: FlowMatch) -> bytes:
-    """The kernel wants a priority of its own for each protocol: IPv4 has 1, IPv6 has 2."""
+    """Write the header with a priority, of which the kernel wants one for each protocol: IPv4 has 1, IPv6 has 2."""
     priority, ether_type = (2, ETH_P_IPV6) if _is_ipv6(match) else (1, ETH_P_IP)
     return _TCMSG.pack(socket.AF_UNSPEC, index, number, INGRESS, priority << 16 | socket.htons(ether_type))
 
 
 def add_flow_filter(index: int, number: int, match: FlowMatch, actions: list[tuple[str, bytes]]) -> Request:
-    """An ingress filter for one direction of a flow; ``number`` names it for reading and deleting."""
+    """Add an ingress filter for one direction of a flow; ``number`` names it for reading and deleting."""
     chain = b"".join(
         nested(order, attribute(TCA_ACT_KIND, kind.encode() + b"\0"), nested(TCA_ACT_OPTIONS, options))
         for order, (kind, options) in enumerate(actions, start=1)
@@ -263,7 +263,7 @@ class FilterState:
 
 
 def qdiscs(kernel: NetlinkSocket) -> list[QdiscState]:
-    """Every queueing discipline of the namespace."""
+    """Return every queueing discipline of the namespace."""
     found: list[QdiscState] = []
     for body in kernel.dump(RTM_GETQDISC, _TCMSG.pack(0, 0, 0, 0, 0), what="list the queueing disciplines"):
         _, index, number, parent, _ = _TCMSG.unpack_from(body)
@@ -276,7 +276,7 @@ def qdiscs(kernel: NetlinkSocket) -> list[QdiscState]:
 
 
 def htb_rates(kernel: NetlinkSocket, index: int) -> list[RateState]:
-    """The HTB classes of one link."""
+    """Return the HTB classes of one link."""
     found: list[RateState] = []
     for body in kernel.dump(RTM_GETTCLASS, _TCMSG.pack(0, index, 0, 0, 0), what=f"list the classes of link {index}"):
         _, owner, number, _, _ = _TCMSG.unpack_from(body)
@@ -289,7 +289,7 @@ def htb_rates(kernel: NetlinkSocket, index: int) -> list[RateState]:
 
 
 def flow_filters(kernel: NetlinkSocket, index: int) -> dict[int, FilterState]:
-    """The flow filters on a link's ingress, by number."""
+    """Return the flow filters on a link's ingress, by number."""
     found: dict[int, FilterState] = {}
     request = _TCMSG.pack(0, index, 0, INGRESS, 0)
     for body in kernel.dump(RTM_GETTFILTER, request, what=f"list the filters of link {index}"):
@@ -303,7 +303,7 @@ def flow_filters(kernel: NetlinkSocket, index: int) -> dict[int, FilterState]:
 
 
 def flow_filter(kernel: NetlinkSocket, index: int, number: int, match: FlowMatch) -> FilterState | None:
-    """One flow filter on a link's ingress, however many there are beside it; None if it is not there."""
+    """Return one flow filter on a link's ingress, however many there are beside it; None if it is not there."""
     header = _filter_header(index, number, match) + attribute(TCA_KIND, b"flower\0")
     try:
         body = kernel.get(RTM_GETTFILTER, header, what=f"read filter {number} of link {index}")
@@ -334,7 +334,7 @@ def _decode_filter(number: int, chain: bytes) -> FilterState:
 
 
 def _idle(times: bytes, packets: int) -> float | None:
-    """Seconds since the action's last packet, from struct tcf_t."""
+    """Return seconds since the action's last packet, from struct tcf_t."""
     if not packets:
         return None
     last_use: int = struct.unpack_from("=QQ", times)[1]

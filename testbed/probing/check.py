@@ -109,7 +109,7 @@ def _probe_of(plan: Plan) -> ProbeTransfer:
 
 
 def _acts(profiles: list[Profile], payload: bytes) -> bool:
-    """Whether one of these boxes does anything to a flow whose client sends this."""
+    """Return whether one of these boxes does anything to a flow whose client sends this."""
     return any(_has_acted(Bench(profile).connect().up(payload)) for profile in profiles)
 
 

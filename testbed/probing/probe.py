@@ -51,7 +51,7 @@ class ProbeRequest:
     def from_words(
         cls, probe: str, options: list[str], *, line: str | None, sni: str, names: Path | None
     ) -> ProbeRequest:
-        """A request as it comes from the command line: options as ``key=value``, names in a file.
+        """Return a request as it comes from the command line: options as ``key=value``, names in a file.
 
         Raises:
             ScenarioError: No such form; a file that cannot be read, with the line.
@@ -94,7 +94,7 @@ def read_names(path: Path) -> list[str]:
 
 
 def plan_probe(path: Path, settings: list[str], request: ProbeRequest, *, seed: int | None, engine: str) -> Plan:
-    """A plan whose only transfer is the probe.
+    """Return a plan whose only transfer is the probe.
 
     Raises:
         ScenarioError: Of the scenario as in `make_plan`; no such line; an option that the probe does not take.
@@ -122,7 +122,7 @@ def plan_probe(path: Path, settings: list[str], request: ProbeRequest, *, seed: 
 
 
 def read_findings(plan: Plan, folder: Path) -> Findings:
-    """What the probe of a finished run found.
+    """Return what the probe of a finished run found.
 
     Raises:
         GuestError: It found nothing, since the path did not work.

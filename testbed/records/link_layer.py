@@ -79,7 +79,7 @@ _GRE_ETHERNET: Final = 0x6558
 
 
 def is_read(link_type: int) -> bool:
-    """Whether frames of this link type are read at all."""
+    """Return whether frames of this link type are read at all."""
     return link_type in LINK_HEADERS or link_type in _PPP or link_type == _PPP_ETHER
 
 

@@ -135,7 +135,7 @@ _OF_GUEST: dict[str, type[GuestMessage]] = {
 
 
 def guest_message(value: object) -> GuestMessage:
-    """A message of the guest, as it was read.
+    """Return a message of the guest, as it was read.
 
     Raises:
         ValueError: It is none; the message says why.

@@ -328,7 +328,7 @@ class GuestPlan(PlanDocument):
 
 
 def planned_transfers(plan: PlanDocument) -> Iterator[TransferPlan]:
-    """Every transfer of every line, in the plan's order."""
+    """Yield every transfer of every line, in the plan's order."""
     for phase in plan["phases"]:
         for line in phase["lines"]:
             yield from line["transfers"]

@@ -37,7 +37,7 @@ _NAMES: dict[object, str] = {
 
 
 def shaped(value: object, kind: type[Shape]) -> Shape:
-    """The value, known to have a type's shape.
+    """Return the value, known to have a type's shape.
 
     Args:
         value: What was read.
@@ -52,7 +52,7 @@ def shaped(value: object, kind: type[Shape]) -> Shape:
 
 
 def _problems(value: object, kind: object, where: str = "") -> Iterator[str]:
-    """What is wrong, the first thing first."""
+    """Yield what is wrong, the first thing first."""
     arguments, origin = get_args(kind), get_origin(kind)
     if is_typeddict(kind) and isinstance(value, dict):
         yield from _problems_of_keys(value, cast("type", kind), where)
@@ -67,7 +67,7 @@ def _problems(value: object, kind: object, where: str = "") -> Iterator[str]:
 
 
 def _fits(value: object, kind: object) -> bool:
-    """Whether a value that has no parts to be looked at fits, or one of several shapes does."""
+    """Return whether a value that has no parts to be looked at fits, or one of several shapes does."""
     origin = get_origin(kind)
     if origin in {Union, UnionType}:
         return any(not any(_problems(value, each)) for each in get_args(kind))
@@ -98,7 +98,7 @@ def _expected(wanted: str, value: object, where: str) -> str:
 
 
 def _name(kind: object) -> str:
-    """A type as readers of JSON call it."""
+    """Return a type as readers of JSON call it."""
     origin = get_origin(kind)
     if origin in {Union, UnionType}:
         return " or ".join(map(_name, get_args(kind)))

@@ -78,7 +78,7 @@ def finish_captures(run: RunDirectory, plan: Plan, boxes: dict[str, BoxCounters]
 
 
 def _secrets(folder: Path) -> bytes:
-    """The TLS secrets of our own clients and of a command, line by line."""
+    """Return the TLS secrets of our own clients and of a command, line by line."""
     found = []
     for path in (folder / "tls-secrets.txt", folder / "output" / "tls-secrets.txt"):
         try:

@@ -27,7 +27,7 @@ __all__ = ["checks", "notes", "problems"]
 
 
 def checks(plan: Plan, certificate: Certificate, transfers: list[TransferSummary]) -> list[Check]:
-    """All checks of a run that has ended.
+    """Return all checks of a run that has ended.
 
     Args:
         plan: What was planned.
@@ -46,12 +46,12 @@ def checks(plan: Plan, certificate: Certificate, transfers: list[TransferSummary
 
 
 def problems(found: Iterable[Check]) -> list[str]:
-    """Why the run must not be scored; empty for a valid run."""
+    """Return why the run must not be scored; empty for a valid run."""
     return [each["about"] for each in found if each["state"] == "failed"]
 
 
 def notes(plan: Plan, transfers: list[TransferSummary], left_behind: list[str]) -> list[str]:
-    """What a reader has to know though the run is valid.
+    """Return what a reader has to know though the run is valid.
 
     Args:
         plan: Of the run.
@@ -123,7 +123,7 @@ def _drops(boxes: Iterable[str], agreement: dict[str, AgreementFound]) -> Check:
 
 
 def _left_out(agreement: dict[str, AgreementFound]) -> str:
-    """What was not compared, by kind."""
+    """Return what was not compared, by kind."""
     counts: dict[str, int] = defaultdict(int)
     for found in agreement.values():
         for kind, count in found["not_compared"].items():
@@ -162,7 +162,7 @@ def _memory(lack: str | None) -> Check:
 
 
 def _transfers(plan: Plan, transfers: list[TransferSummary]) -> Check:
-    """A role of which every transfer failed tells of a broken world, unless a box or an outage explains it."""
+    """Look for a role all of whose transfers failed, where no box and no outage explains it: the network is broken."""
     if not transfers:
         return _not_checked("transfers", "transfers not checked: none was planned")
     by_role: dict[str, list[TransferSummary]] = defaultdict(list)
@@ -185,7 +185,7 @@ def _transfers(plan: Plan, transfers: list[TransferSummary]) -> Check:
 
 
 def _is_explained(transfer: TransferSummary, plan: Plan) -> bool:
-    """Whether a box acted on a transfer that failed, or a link on its way was out meanwhile."""
+    """Return whether a box acted on a transfer that failed, or a link on its way was out meanwhile."""
     if transfer["action"]:
         return True
     planned = next((each for each in plan.transfers if each["id"] == transfer["id"]), None)

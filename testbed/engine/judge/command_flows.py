@@ -96,7 +96,7 @@ class CommandFlow:
 
 
 def flows_of(packets: Iterable[tuple[int, bytes]], client: str, *, start_ns: int) -> list[CommandFlow]:
-    """The flows of a client, in the order in which they began.
+    """Return the flows of a client, in the order in which they began.
 
     Args:
         packets: Instant (ns since the epoch) and IP datagram of each packet of the client's capture, in order.
@@ -150,7 +150,7 @@ def _note(flow: CommandFlow, packet: Packet, t: float, *, is_up: bool) -> None:
 
 
 def planned_transfers(flows: list[CommandFlow], line: str, names: dict[str, str]) -> list[FlowTransfer]:
-    """What stands in the plan for each flow, as for transfers that were planned.
+    """Return what stands in the plan for each flow, as for transfers that were planned.
 
     Args:
         flows: Of the command.
@@ -175,7 +175,7 @@ def planned_transfers(flows: list[CommandFlow], line: str, names: dict[str, str]
 
 
 def flow_records(flows: list[CommandFlow], transfers: list[FlowTransfer]) -> Iterator[Measurement]:
-    """Lines of measurements.jsonl for the flows, as our own clients would have written them."""
+    """Yield lines of measurements.jsonl for the flows, as our own clients would have written them."""
     for flow, transfer in zip(flows, transfers, strict=True):
         name = transfer["id"]
         yield {"t": flow.started, "transfer": name, "side": "client", "event": "started", "remote": flow.remote}

@@ -63,7 +63,7 @@ def compare_runs(first: Path, second: Path) -> Comparison:
 
 
 def _why_unequal(engine: str) -> str | None:
-    """Why no two runs of an engine need be equal; None: they should be."""
+    """Return why no two runs of an engine need be equal; None: they should be."""
     if engine in ENGINES:
         return ENGINES[engine].why_unequal
     return "it is not known here, so nothing can be said of two of its runs"

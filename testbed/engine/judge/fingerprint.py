@@ -57,7 +57,7 @@ def fingerprint(plan: Plan, kernel: KernelInfo) -> Fingerprint:
 
 
 def plan_digest(plan: Plan) -> str:
-    """A digest of a plan, wherever the file of its topology lies."""
+    """Return a digest of a plan, wherever the file of its topology lies."""
     # Where the topology lies is no cause of a difference; what it says has a digest of its own.
     data = {**plan.data, "topology": {**plan.data["topology"], "file": plan.data["topology"]["name"]}}
     return _digest(json.dumps(data, sort_keys=True).encode())

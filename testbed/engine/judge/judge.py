@@ -71,7 +71,7 @@ def _require_records(run: RunDirectory, plan: Plan) -> None:
 
 
 def _with_flows(run: RunDirectory, plan: Plan, began_s: float) -> Plan:
-    """The plan with the flows that its command made, which are written down as what a client saw.
+    """Return the plan with the flows that its command made, which are written down as what a client saw.
 
     Flows that began before the command are left out: they are recordings that the scenario made on the same line.
     """

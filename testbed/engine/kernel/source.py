@@ -114,7 +114,7 @@ def require_source(folder: Path = SOURCE_FOLDER) -> KernelSource:
 
 
 def _installed(folder: Path) -> dict[tuple[int, int], Path]:
-    """Every packaged source, by release."""
+    """Return every packaged source, by release."""
     matches = ((archive, _ARCHIVE.fullmatch(archive.name)) for archive in folder.glob("linux-source-*.tar.xz"))
     return {(int(match[1]), int(match[2])): archive for archive, match in matches if match}
 

@@ -69,7 +69,7 @@ class UserCommand:
     privileged: bool = False
 
     def program(self) -> Path:
-        """The file that is to be run, as the caller's shell would find it.
+        """Return the file that is to be run, as the caller's shell would find it.
 
         Raises:
             InputError: There is none.
@@ -87,7 +87,7 @@ class UserCommand:
         return Path(found).absolute()
 
     def order(self, run: Path) -> CommandOrder:
-        """What the guest is told.
+        """Return what the guest is told.
 
         Args:
             run: The run directory; the program does not see it.
@@ -152,7 +152,7 @@ class UserCommand:
         return _closed_to_others([self.folder.resolve(), self.program().resolve(), *map(Path, self._visible())])
 
     def _is_open_to_others(self) -> bool:
-        """Whether somebody who is not root can reach the caller's folder and the program."""
+        """Return whether somebody who is not root can reach the caller's folder and the program."""
         hidden = {Path(each) for each in self._hidden()}
         for path in (Path(os.path.realpath(self.folder)), self.program().resolve()):
             way = (path, *path.parents)
@@ -178,7 +178,7 @@ class UserCommand:
 
 
 def _exists(path: Path) -> bool:
-    """Whether a word of a command line is a path; it may be anything, also longer than any path."""
+    """Return whether a word of a command line is a path; it may be anything, even longer than any path."""
     try:
         return path.exists()
     except (OSError, ValueError):
@@ -212,7 +212,7 @@ def _closed_to_others(shown: Iterable[Path]) -> list[str]:
 
 
 def _is_open(path: Path) -> bool:
-    """Whether everybody may read it; a link has no say of its own."""
+    """Return whether everybody may read it; a link has no say of its own."""
     try:
         mode = path.lstat().st_mode
     except OSError:
@@ -221,7 +221,7 @@ def _is_open(path: Path) -> bool:
 
 
 def open_files() -> int:
-    """How many files the program may have open: the host's limit, less what the guest's kernel needs itself.
+    """Return how many files the program may have open: the host's limit, less what the guest's kernel needs itself.
 
     Raises:
         MissingError: The host's limit is lower than programs take for granted.

@@ -125,7 +125,7 @@ def require_environment(*, guest_mib: int = LEAST_MIB) -> None:
 
 
 def check_architecture(system: str, machine: str) -> Check:
-    """The kernel runs on x86-64 Linux only."""
+    """Check the machine: the guest's kernel runs on x86-64 Linux only."""
     ok = (system, machine) == ("Linux", "x86_64")
     return Check("machine", ok, f"{system} {machine}" + ("" if ok else ", and our kernel runs on Linux x86_64 only"))
 
@@ -147,7 +147,7 @@ def check_processes(limit: int) -> Check:
 
 
 def check_sizes(address_space: int, file_size: int, guest_mib: int) -> Check:
-    """The guest's memory is one file that lies in no folder, mapped into one process."""
+    """Check the memory: the guest's is one file that lies in no folder, mapped into one process."""
     needed = (guest_mib + _KERNEL_MIB) * _MIB
     for what, limit, letter in (("address space", address_space, "v"), ("size of a file", file_size, "f")):
         if limit != _UNLIMITED and limit < needed:
@@ -171,7 +171,7 @@ def check_memory(free_bytes: int, where: str, guest_mib: int) -> Check:
 
 
 def check_ptrace() -> Check:
-    """The kernel runs the guest's programs under ptrace, which some containers forbid: try it."""
+    """Try ptrace, under which the kernel runs the guest's programs, and which some containers forbid."""
     attempt = subprocess.run(
         [sys.executable, "-I", "-S", "-c", _ATTEMPT], capture_output=True, text=True, check=False
     )  # fmt: skip
@@ -181,7 +181,7 @@ def check_ptrace() -> Check:
 
 
 def available_memory(root: Path = Path("/")) -> tuple[int, str]:
-    """Bytes that may still be used, and what limits them: the machine or a control group.
+    """Return bytes that may still be used, and what limits them: the machine or a control group.
 
     Args:
         root: Of the file system, for tests.
@@ -201,7 +201,7 @@ def available_memory(root: Path = Path("/")) -> tuple[int, str]:
 
 
 def _reclaimable(statistics: Path) -> int:
-    """Bytes that a group's kernel gives up when asked: pages of files that nobody has used lately."""
+    """Return bytes that a group's kernel gives up when asked: pages of files that nobody has used lately."""
     return sum(
         int(value)
         for name, value in (line.split() for line in statistics.read_text().splitlines())

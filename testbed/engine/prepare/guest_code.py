@@ -42,7 +42,7 @@ _CHECKSUM = "sha256"
 
 
 def guest_python() -> Path:
-    """The interpreter below `sys.base_prefix`, relative to it; a virtual environment's own is a link to it."""
+    """Return the interpreter below `sys.base_prefix`, relative to it; a virtual environment's own is a link to it."""
     program = Path(os.path.realpath(sys.executable))
     prefix = Path(os.path.realpath(sys.base_prefix))
     if not program.is_relative_to(prefix):
@@ -54,7 +54,7 @@ def guest_python() -> Path:
 
 
 def guest_code() -> Path:
-    """The folder with the archive; made if it is not in the cache.
+    """Return the folder with the archive; made if it is not in the cache.
 
     Raises:
         MissingError: A package that the guest needs is not installed, or its code cannot be compiled.
@@ -75,7 +75,7 @@ def guest_code() -> Path:
 
 
 def _is_whole(folder: Path) -> bool:
-    """Whether the archive in a folder of the cache is there as it was made."""
+    """Return whether the archive in a folder of the cache is there as it was made."""
     try:
         return (folder / _CHECKSUM).read_text() == _checksum(folder)
     except OSError:
@@ -83,7 +83,7 @@ def _is_whole(folder: Path) -> bool:
 
 
 def _checksum(folder: Path) -> str:
-    """One checksum of all files but the one that keeps it."""
+    """Return one checksum of all files but the one that keeps it."""
     digest = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.name != _CHECKSUM):
         digest.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes())
@@ -91,7 +91,7 @@ def _checksum(folder: Path) -> str:
 
 
 def _sources() -> dict[str, Path]:
-    """Every file of the guest's side, by the name that it has in the archive."""
+    """Return every file of the guest's side, by the name that it has in the archive."""
     found = {f"testbed/{name}": _PACKAGE / name for name in _MODULES}
     for room in _ROOMS:
         found |= {f"testbed/{path.relative_to(_PACKAGE)}": path for path in sorted((_PACKAGE / room).rglob("*.py"))}
@@ -103,7 +103,7 @@ def _sources() -> dict[str, Path]:
 
 
 def package_folder(name: str) -> Path:
-    """The folder of an installed package; it is not imported, since that may take long.
+    """Return the folder of an installed package; it is not imported, since that may take long.
 
     Raises:
         MissingError: It is not installed.

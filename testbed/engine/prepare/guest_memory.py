@@ -65,7 +65,7 @@ def describe_lack_of_memory(log: str) -> str | None:
 
 
 def _bytes_in_flight(phase: Phase) -> int:
-    """What the clients of a phase hold at once: each line runs one transfer after the other."""
+    """Return what the clients of a phase hold at once: each line runs one transfer after the other."""
     return sum(max(map(_size_of, line["transfers"]), default=0) for line in phase["lines"])
 
 

@@ -28,7 +28,7 @@ _HEAD = "openssl_conf = testbed\n[testbed]\nssl_conf = contexts\n[contexts]\nsys
 
 
 def openssl_configuration(hello: str) -> str:
-    """The text of an ``openssl.cnf``.
+    """Return the text of an ``openssl.cnf``.
 
     Args:
         hello: ``2021``, ``2024``, or ``system`` for whatever this machine's OpenSSL sends by itself.

@@ -23,7 +23,7 @@ _LONG_FORM = 0x80  # a length from here on is preceded by the number of its byte
 
 
 def origin_key() -> str:
-    """The private key, PEM."""
+    """Return the private key, PEM."""
     first, second = (_prime(label) for label in (b"first", b"second"))
     modulus, secret = first * second, pow(_EXPONENT, -1, (first - 1) * (second - 1))
     numbers = (
@@ -54,7 +54,7 @@ def _is_prime(number: int) -> bool:
 
 
 def _passes(base: int, odd: int, halvings: int, number: int) -> bool:
-    """One round of the test of Miller and Rabin."""
+    """Carry out one round of the test of Miller and Rabin."""
     power = pow(base, odd, number)
     if power in {1, number - 1}:
         return True

@@ -32,7 +32,7 @@ _STOCK_LINKS = {"ip", "mnexec", "tc"}
 
 
 def find_guest_program(name: str) -> str | None:
-    """Where the guest finds a program, or None."""
+    """Return where the guest finds a program, or None."""
     return shutil.which(name, path=GUEST_PATH)
 
 

@@ -85,7 +85,7 @@ _REFUSED = {
 
 
 def landlock_version() -> int:
-    """The version that the host's kernel speaks; 0 where Landlock is absent or switched off."""
+    """Return the version that the host's kernel speaks; 0 where Landlock is absent or switched off."""
     version: int = ctypes.CDLL(None, use_errno=True).syscall(_CREATE_RULESET, None, 0, _CREATE_RULESET_VERSION)
     return max(version, 0)
 

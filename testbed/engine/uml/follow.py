@@ -31,7 +31,7 @@ class Follower:
         self._file: BinaryIO | None = None
 
     def new(self, *, most: int | None = _MOST_AT_ONCE) -> Iterator[bytes]:
-        """What has been written since, in pieces.
+        """Yield what has been written since, in pieces.
 
         Args:
             most: Bytes; None: until there is no more.

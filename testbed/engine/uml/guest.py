@@ -129,7 +129,7 @@ class Guest:
         self._stall_said = _FIRST_STALL_S
 
     def messages(self) -> Iterator[Message]:
-        """What the agent says, until it has finished.
+        """Yield what the agent says, until it has finished.
 
         Raises:
             GuestError: The guest failed, crashed, or said nothing for too long.
@@ -185,14 +185,14 @@ class Guest:
         self._next_look = now + _LOOK_AT_ROOM_S
 
     def _output(self, *, to_the_end: bool = False) -> Iterator[OutputMessage]:
-        """What the command has printed since, as messages."""
+        """Yield what the command has printed since, as messages."""
         for stream, follower in self._printed.items():
             shown = stream if self._keyboard is None else "terminal"
             for data in follower.new(most=None) if to_the_end else follower.new():
                 yield {"kind": "output", "stream": shown, "data": data}
 
     def _stall(self, silent_s: float) -> Iterator[StallMessage]:
-        """What a silent guest is doing, as a message, the first time after a while and then ever more seldom."""
+        """Yield what a silent guest is doing, as a message, the first time after a while and then ever more seldom."""
         if silent_s >= 1:
             self._stall_watch.look()
         if silent_s >= self._stall_said and (doing := self._stall_watch.describe()):
@@ -215,7 +215,7 @@ class Guest:
                 self._doing = f"running {message['transfer']} at t = {message['t']:.1f} s"
 
     def _log_tail(self) -> str:
-        """What the guest printed last; if it ran out of memory, that in words."""
+        """Return what the guest printed last; if it ran out of memory, that in words."""
         printed = self._log.read_text(errors="replace").strip().splitlines()
         if lack := describe_lack_of_memory("\n".join(printed)):
             return f"; {lack}"
@@ -254,7 +254,7 @@ class Guest:
 
 
 def _message(line: bytes) -> GuestMessage:
-    """What the agent said. Raises GuestError: it makes no sense."""
+    """Return what the agent said. Raises GuestError: it makes no sense."""
     try:
         return guest_message(json.loads(line))
     except ValueError as error:
@@ -262,7 +262,7 @@ def _message(line: bytes) -> GuestMessage:
 
 
 def _arguments(setup: GuestSetup, settle_s: float | None) -> list[str]:
-    """The kernel's arguments; what it does not know and has a ``=`` becomes the environment of init."""
+    """Return the kernel's arguments; what it does not know and has a ``=`` becomes the environment of init."""
     environment = {"TESTBED_PYTHON": str(guest_python()), "TESTBED_DISTUTILS": DISTUTILS}
     clock = []
     if settle_s is not None:

@@ -56,7 +56,7 @@ class Keyboard:
             termios.tcsetattr(self._descriptor, termios.TCSADRAIN, before)
 
     def typed(self) -> bytes:
-        """What has been typed. Raises KeyboardInterrupt for the key that leaves."""
+        """Return what has been typed. Raises KeyboardInterrupt for the key that leaves."""
         data = os.read(self._descriptor, _CHUNK)
         if _LEAVE in data:
             raise KeyboardInterrupt(signal.SIGINT)

@@ -217,7 +217,7 @@ class Spool:
 
 
 def _entries(folder: Path) -> list[Path]:
-    """What is in a folder, if it is one, in a fixed order."""
+    """Return what is in a folder, if it is one, in a fixed order."""
     if not folder.is_dir() or folder.is_symlink():
         return []
     _open_up(folder)
@@ -270,7 +270,7 @@ def _walk(folder: Path, depth: int, left: list[str]) -> Iterator[Path]:
 
 
 def _site() -> Path:
-    """Where packages beside the testbed's own are, for topologies that import some."""
+    """Return where packages beside the testbed's own are, for topologies that import some."""
     return package_folder("mininet").parent
 
 

@@ -148,7 +148,7 @@ class StallWatch:
         self._last = look
 
     def describe(self) -> str | None:
-        """One sentence, or None where two looks have not been made."""
+        """Return one sentence, or None where two looks have not been made."""
         if self._first is None or self._last is None or self._first is self._last:
             return None
         (began, before), (now, after) = self._first, self._last
@@ -156,7 +156,7 @@ class StallWatch:
 
 
 def _changed(first: Activity, last: Activity, now: Activity) -> bool:
-    """Whether the guest does something else than it did between the first look and the last."""
+    """Return whether the guest does something else than it did between the first look and the last."""
     return now.pid != first.pid or (last.calls == first.calls) != (now.calls == last.calls)
 
 
