@@ -28,16 +28,23 @@ class Enforcement:
         # What a subscriber's flows share lives as long as one of them is remembered.
         self._subscribers: WeakValueDictionary[bytes, Treatment] = WeakValueDictionary()
 
-    def treatment(self, subscriber: bytes, opened_ns: int, now_ns: int) -> Treatment:
-        """What is done to a flow of ``subscriber`` (a packed address), opened at ``opened_ns``, that matches now."""
+    def treatment(self, subscriber: bytes, opened_ns: int, now_ns: int, packets: int = 1) -> Treatment:
+        """What is done to a flow of ``subscriber``, a packed address, that matches now.
+
+        Args:
+            subscriber: Whose flow it is.
+            opened_ns: When it was opened.
+            now_ns: When it matches.
+            packets: How many of its packets the box has seen, with this one.
+        """
         if self._profile.action.scope != "subscriber":
-            return self.fresh(opened_ns, now_ns)
+            return self.fresh(opened_ns, now_ns, packets)
         shared = self._subscribers.get(subscriber)
         if shared is None:
-            shared = self._subscribers[subscriber] = self.fresh(opened_ns, now_ns)
+            shared = self._subscribers[subscriber] = self.fresh(opened_ns, now_ns, packets)
         return shared
 
-    def fresh(self, opened_ns: int, now_ns: int) -> Treatment:
+    def fresh(self, opened_ns: int, now_ns: int, packets: int = 1) -> Treatment:
         """One that nobody shares yet."""
-        beginning = Beginning(opened_ns, now_ns, self._random)
+        beginning = Beginning(opened_ns, now_ns, self._random, packets)
         return self._profile.action.make(beginning, self._profile.meter)

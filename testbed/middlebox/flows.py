@@ -30,7 +30,7 @@ class Flow:
 
     __slots__ = (
         "bound_ns", "entry", "id", "in_handshake", "inspections_left", "is_new", "is_refreshed", "key", "last_seen_ns",
-        "opened_ns", "overlooked", "reader", "timeout_ns", "treatment",
+        "opened_ns", "overlooked", "packets", "reader", "timeout_ns", "treatment",
     )  # fmt: skip
 
     def __init__(self, number: int, key: FlowKey, now_ns: int, timeout_ns: int) -> None:
@@ -41,6 +41,7 @@ class Flow:
         self.last_seen_ns = now_ns
         self.timeout_ns = timeout_ns
         self.bound_ns = 0
+        self.packets = 1  # that the box has seen; those of a flow left to the kernel are not among them
         self.entry = 0  # number of its entry in the heap
         self.inspections_left = 0
         self.reader: Reader | None = None

@@ -179,8 +179,10 @@ class Inspector:
                 # It may not say whose it is, so it opens nothing. In a flow that is known, its time counts.
                 return events
             flow = self._open(packet, now_ns, events)
-        elif flow.is_refreshed:
-            flow.saw(now_ns)
+        else:
+            flow.packets += 1
+            if flow.is_refreshed:
+                flow.saw(now_ns)
         # Before the payload: a SYN may carry data, which the reader can place only once it knows where the stream
         # begins, and a SYN from outside ends inspection of what it carries too. After `saw`: the timeout that a
         # handshake sets counts from this packet.
@@ -202,7 +204,7 @@ class Inspector:
         """All traffic of the line shares the meters, and no flow is remembered: its number is 0."""
         if self._line is None:
             # Made by the first packet: meters that refill in steps count from there, as from the opening of a flow.
-            self._line = self._enforcement.fresh(now_ns, now_ns)
+            self._line = self._enforcement.fresh(now_ns, now_ns, packets=0)  # it meters the first one too
             return self._line.start(0, packet, now_ns) + self._line.on_packet(0, packet, now_ns)
         return self._line.on_packet(0, packet, now_ns)
 
@@ -372,7 +374,7 @@ class Inspector:
     def _act(self, flow: Flow, packet: Packet, now_ns: int, match: Match, name: str | None) -> list[Event]:
         """Begin what the profile does to flows that match."""
         events: list[Event] = [RuleMatched(t_ns=now_ns, flow=flow.id, rule=match.rule, pattern=match.pattern, sni=name)]
-        flow.treatment = self._enforcement.treatment(flow.key.inside, flow.opened_ns, now_ns)
+        flow.treatment = self._enforcement.treatment(flow.key.inside, flow.opened_ns, now_ns, flow.packets)
         events += flow.treatment.start(flow.id, packet, now_ns)
         if self._residual_ns is not None:
             # Packets no longer push the expiry back. An assumption: X22 does not say what its times count from.

@@ -52,6 +52,13 @@ def test_a_random_pass_that_lets_nothing_pass_ends_a_flow() -> None:
     )
 
 
+def test_a_meter_is_told_how_many_packets_the_flow_had() -> None:
+    ours = enforcement(meter={"kind": "packet_quota", "counts": "ip_length", "packet_quota": {"packets": 5}})
+    action = ours.treatment(SUBSCRIBER, 0, 0, packets=4)
+    packet = Connection().packet(Direction.UP)
+    assert [len(action.on_packet(1, packet, 0)) for _ in range(3)] == [0, 1, 1]
+
+
 def test_flows_have_their_own_meters() -> None:
     ours = enforcement()
     assert ours.treatment(SUBSCRIBER, 0, 0) is not ours.treatment(SUBSCRIBER, 0, 0)

@@ -19,6 +19,9 @@ BUCKET = {"rate_bps": 140_000, "burst_bytes": 16384}
         ("ru-tw-2021a", {"action__scope": "subscriber"}, False),
         ("ru-tw-2021a", {"flows__cleared_by": ["rst"]}, False),
         ("ru-yt-2024-tcp", {}, False),  # its timeouts follow the handshake
+        ("ru-tw-2021a", {"action__after_amount_bytes": 1}, False),  # tc's acts on every packet
+        ("ru-tw-2021a", {"action__after_time_s": 1.0}, False),
+        ("ru-tw-2021a", {"action__lasts_s": 1.0}, False),
         ("tele2-3g-up", {}, False),
         ("ru-2022-II", {}, False),
     ],

@@ -69,7 +69,11 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
         "meter.token_bucket.rate_bps",
         "it is called rate now, and its value has a ",
     ),
-    ({"meter__kind": "leaky_bucket"}, "meter.kind", "expected 'byte_quota', 'coarse_refill', 'random_pass', 'shaper'"),
+    (
+        {"meter__kind": "leaky_bucket"},
+        "meter.kind",
+        "expected 'byte_quota', 'coarse_refill', 'packet_quota', 'random_pass'",
+    ),
     ({"meter__kind": "shaper"}, "meter.kind", "shaper is not described here; expected one of coarse_refill, token_"),
     ({"meter": {"kind": "shaper", "counts": "payload"}}, "meter.shaper", "missing: the meter that is used has to be"),
     ({"meter": 5}, "meter", "expected a mapping, got 5"),

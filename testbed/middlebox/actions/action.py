@@ -54,7 +54,6 @@ class Action(Described):
         kind: Its name in profiles; the module is called so too.
         needs_meter: Whether the profile has to describe a meter. If not, it must not.
         needs_tcp: Whether it means nothing over UDP.
-        is_metering: Whether it does nothing but meter from the match on, so that the kernel may do it.
         directions: Which way is acted upon.
         scope: Whose packets share what it keeps.
         trigger_packet: What happens to the packet that matched. It is neither metered nor delayed.
@@ -65,7 +64,6 @@ class Action(Described):
     # Of the class, not of a profile: dataclasses take no class variable for a field, so none of these is a key.
     needs_meter: ClassVar[bool] = False
     needs_tcp: ClassVar[bool] = False
-    is_metering: ClassVar[bool] = False
 
     directions: Directions
     scope: Literal["flow", "subscriber", "line"]
@@ -76,6 +74,11 @@ class Action(Described):
     def effect(self) -> Effect:
         """What it means for a flow. Every action says it: labels are made of it."""
         raise NotImplementedError
+
+    @property
+    def is_metering(self) -> bool:
+        """Whether it does nothing but meter from the match on, so that the kernel may do it."""
+        return False
 
     def to_dict(self) -> dict[str, object]:
         """Plain JSON, with the kind, by which the class is found again."""

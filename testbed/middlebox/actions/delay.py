@@ -1,4 +1,4 @@
-"""Every packet is sent on later by the same time."""
+"""Every packet is sent on later by the same time, or those of the TLS handshake alone."""
 
 from __future__ import annotations
 
@@ -6,22 +6,36 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from testbed.middlebox.actions.action import Action, throttling_started
+from testbed.middlebox.packet import Direction
 from testbed.middlebox.packet_events import packet_delayed
 from testbed.middlebox.written import Seconds
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from testbed.middlebox.actions.action import Treatment
+    from testbed.middlebox.described import Problem
     from testbed.middlebox.events import Event
+    from testbed.middlebox.meters import Beginning
     from testbed.middlebox.packet import Packet
     from testbed.middlebox.profile.metering import MeterChoice
+    from testbed.middlebox.profile.model import Profile
+    from testbed.records.truth import Effect
 
-__all__ = ["Delay"]
+__all__ = ["Delay", "DelayingHandshake"]
 
 _NS_PER_S = 1_000_000_000
+# RFC 8446, section 5.1: with one of these records the client ends its part of the handshake, in TLS 1.3 as in 1.2.
+_CHANGE_CIPHER_SPEC, _APPLICATION_DATA = b"\x14", b"\x17"
+_LAST_RECORDS = frozenset({_CHANGE_CIPHER_SPEC, _APPLICATION_DATA})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delay(Action):
-    """A delay of ``delay_s``. The packet that matched passes at once."""
+    """A delay of ``delay_s``. The packet that matched passes at once.
+
+    ``only`` the handshake: packets that come after it are no longer delayed.
+    """
 
     kind = "delay"
     effect = "slows"
@@ -29,11 +43,17 @@ class Delay(Action):
     scope: Literal["flow"]
     trigger_packet: Literal["passes"]
     delay_s: Seconds
+    only: Literal["handshake"] | None = None
+
+    def make(self, beginning: Beginning, metering: MeterChoice | None) -> Treatment:
+        """Itself for all flows, unless it has to know how far each has come."""
+        del beginning, metering
+        return self if self.only is None else DelayingHandshake(self)
 
     def start(self, flow: int, packet: Packet, now_ns: int) -> list[Event]:
         """Say how the flow is delayed from now on."""
         del packet
-        parameters = {"delay_s": self.delay_s}
+        parameters = {"delay_s": self.delay_s} | ({} if self.only is None else {"handshake_only": 1})
         return [
             throttling_started(
                 flow, now_ns, self.kind, effect=self.effect, parameters=parameters, directions=self.directions
@@ -51,3 +71,49 @@ class Delay(Action):
         """That is all it does."""
         del metering
         return True
+
+    def problems(self, profile: Profile) -> Iterator[Problem]:
+        """A handshake of which the box would not see the end."""
+        others = set(profile.trigger.recognisers) - {"tls"}
+        if self.only is not None and others:
+            yield "action.only", f"the end of the handshake is seen in TLS over TCP alone, not in {min(others)}"
+
+
+class DelayingHandshake:
+    """A flow whose packets are delayed until the client has sent the last of its handshake, and that one too."""
+
+    __slots__ = ("_delay", "_departures_ns", "_is_over")
+
+    def __init__(self, delay: Delay) -> None:
+        self._delay = delay
+        self._departures_ns: dict[Direction, int] = {}
+        self._is_over = False
+
+    @property
+    def effect(self) -> Effect:
+        """As the action says."""
+        return self._delay.effect
+
+    def start(self, flow: int, packet: Packet, now_ns: int) -> list[Event]:
+        """Say how the flow is delayed from now on."""
+        return self._delay.start(flow, packet, now_ns)
+
+    def on_packet(self, flow: int, packet: Packet, now_ns: int) -> list[Event]:
+        """Send the packet on later, or after the ones that wait."""
+        if packet.direction not in self._delay.directions:
+            self._note(packet)
+            return []
+        delay_ns = 0 if self._is_over else round(self._delay.delay_s * _NS_PER_S)
+        # Not before those that came before it: a box that lets packets overtake each other would cost retransmissions
+        # and slow down what comes after the handshake too.
+        departure_ns = max(now_ns + delay_ns, self._departures_ns.get(packet.direction, 0))
+        self._note(packet)
+        if departure_ns <= now_ns:
+            return []
+        self._departures_ns[packet.direction] = departure_ns
+        return [packet_delayed(flow, packet, now_ns, self._delay.kind, departure_ns=departure_ns)]
+
+    def _note(self, packet: Packet) -> None:
+        """The client's last packet of the handshake. One that repeats its hello begins with another record."""
+        if packet.direction is Direction.UP and packet.payload[:1] in _LAST_RECORDS:
+            self._is_over = True

@@ -5,16 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from testbed.middlebox.meters.meter import MeterSpec, Policer
+from testbed.middlebox.meters.meter import AmountSpec, Policer
 from testbed.middlebox.written import size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from testbed.middlebox.described import Problem
     from testbed.middlebox.meters.meter import Beginning
-    from testbed.middlebox.profile.metering import MeterChoice
-    from testbed.records.truth import Effect
 
 __all__ = ["ByteQuota", "ByteQuotaSpec"]
 
@@ -40,25 +35,14 @@ class ByteQuota(Policer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ByteQuotaSpec(MeterSpec):
+class ByteQuotaSpec(AmountSpec):
     """A byte quota as a profile describes it."""
 
     kind = "byte_quota"
-    limits = "amount"
 
     quota_bytes: Annotated[int, size(0)]
-
-    @property
-    def effect(self) -> Effect:
-        """Once it is used up nothing passes: that ends a flow, and slows none."""
-        return "ends"
 
     def start(self, beginning: Beginning) -> ByteQuota:
         """A fresh quota."""
         del beginning
         return ByteQuota(self.quota_bytes)
-
-    def problems(self, choice: MeterChoice) -> Iterator[Problem]:
-        """A rate beside it: which of the two was meant would be anybody's guess."""
-        if any(each.limits == "rate" for each in choice.described.values()):
-            yield self.kind, "a quota and a rate exclude each other; describe one of them"

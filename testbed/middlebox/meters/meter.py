@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from testbed.middlebox.profile.metering import MeterChoice
     from testbed.records.truth import Effect
 
-__all__ = ["Beginning", "Meter", "MeterSpec", "Policer"]
+__all__ = ["AmountSpec", "Beginning", "Meter", "MeterSpec", "Policer"]
 
 
 class Beginning(NamedTuple):
@@ -30,11 +30,13 @@ class Beginning(NamedTuple):
         opened_ns: When the flow was opened.
         matched_ns: When a rule matched it.
         random: The box's generator. Each draw moves it on, so what has no use for chance must not ask.
+        packets: How many packets of the flow the box had seen by then, both directions, with the one that matched.
     """
 
     opened_ns: int
     matched_ns: int
     random: Random
+    packets: int = 1
 
 
 class Meter(Protocol):
@@ -66,6 +68,7 @@ class MeterSpec(Described):
         kind: Its name in profiles; the module is called so too.
         limits: What is limited. A rate and an amount exclude each other in one profile.
         delays: Whether packets wait their turn.
+        is_shared: Whether both directions have one meter together, and not one each.
         effect: What it means for a flow. Labels are made of it.
     """
 
@@ -73,6 +76,7 @@ class MeterSpec(Described):
     kind: ClassVar[str]
     limits: ClassVar[Literal["rate", "amount", "share"]]
     delays: ClassVar[bool] = False
+    is_shared: ClassVar[bool] = False
 
     @property
     def effect(self) -> Effect:
@@ -96,3 +100,20 @@ class MeterSpec(Described):
         """What cannot be honoured of it, beside the others of its profile. Keys count from the section ``meter``."""
         del choice
         yield from ()
+
+
+class AmountSpec(MeterSpec):
+    """Base of meters that let an amount pass and then nothing."""
+
+    __slots__ = ()
+    limits = "amount"
+
+    @property
+    def effect(self) -> Effect:
+        """Once it is used up nothing passes: that ends a flow, and slows none."""
+        return "ends"
+
+    def problems(self, choice: MeterChoice) -> Iterator[Problem]:
+        """A rate beside it: which of the two was meant would be anybody's guess."""
+        if any(each.limits == "rate" for each in choice.described.values()):
+            yield self.kind, "a quota and a rate exclude each other; describe one of them"

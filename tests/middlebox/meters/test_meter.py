@@ -7,7 +7,7 @@ from testbed.middlebox.meters.meter import Policer
 
 
 def test_each_module_of_the_folder_has_the_meter_of_its_name() -> None:
-    assert list(METERS) == ["byte_quota", "coarse_refill", "random_pass", "shaper", "token_bucket"]
+    assert list(METERS) == ["byte_quota", "coarse_refill", "packet_quota", "random_pass", "shaper", "token_bucket"]
     assert all(METERS[kind].__module__ == f"testbed.middlebox.meters.{kind}" for kind in METERS)
 
 
