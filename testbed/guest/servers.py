@@ -1,4 +1,4 @@
-"""The far side of the network: an nginx for each origin, and the replaying server."""
+"""The far side of the network: a server for each origin, and the replaying server."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from testbed.errors import GuestError
 from testbed.guest.child import Child, Lifetime
 from testbed.traffic.origin import CertificateAuthority, nginx_configuration, write_object
+from testbed.traffic.origin_server import OriginServer, serve_origin
 from testbed.traffic.replay import serve_replays
 from testbed.traffic.resolver import answer, open_resolver
 
@@ -28,10 +29,11 @@ if TYPE_CHECKING:
     from testbed.guest.stage import Stage
     from testbed.records.plan import OriginPlan
 
-__all__ = ["Nginx", "Origins", "replay_server", "resolver", "start_servers"]
+__all__ = ["Nginx", "Origins", "origin_server", "replay_server", "resolver", "start_servers"]
 
 _NGINX_PATIENCE_S = 10.0
 _LARGEST_DATAGRAM = 65_535
+_OWN_SERVER = {"rate_bps", "think_s", "send_buffer"}  # what nginx cannot do, or not as it is meant
 
 
 def start_servers(stage: Stage) -> tuple[list[Service], Path]:
@@ -96,27 +98,33 @@ class Origins:
         """The authority's certificate, PEM."""
         return self._authority.certificate
 
-    def start(self, origins: dict[str, OriginPlan], network: Mininet) -> Iterator[Nginx]:
-        """Start one nginx a node, then wait until each takes connections.
+    def start(self, origins: dict[str, OriginPlan], network: Mininet) -> Iterator[Service]:
+        """Start one server a node, then wait until each takes connections.
 
         Raises:
             GuestError: One did not start.
         """
         # All are started before the first is waited for: they get ready side by side.
         started = [(self._start(origin, name, network[name]), network[name]) for name, origin in origins.items()]
-        for nginx, node in started:
-            _await(nginx, node)
-            yield nginx
+        for server, node in started:
+            if isinstance(server, Nginx):
+                _await(server, node)
+            yield server
 
-    def _start(self, origin: OriginPlan, name: str, node: NamespaceNode) -> Nginx:
+    def _start(self, origin: OriginPlan, name: str, node: NamespaceNode) -> Nginx | Child[None]:
         folder = self._folder / name
+        self._furnish(origin, folder, node)
+        if _OWN_SERVER & set(origin):
+            return origin_server(origin, name, node, folder)
+        argv = ["nginx", "-p", str(folder), "-e", "stderr", "-c", str(nginx_configuration(folder))]
+        process = node.spawn(argv)
+        return Nginx(f"nginx on {name}", process, os.pidfd_open(process.pid))
+
+    def _furnish(self, origin: OriginPlan, folder: Path, node: NamespaceNode) -> None:
         (folder / "www").mkdir(parents=True)
         self._authority.issue(origin["names"], node.IP("eth0"), folder)
         for path, size_bytes in origin["objects"].items():
             write_object(folder / "www" / path.lstrip("/"), size_bytes, self._seed)
-        argv = ["nginx", "-p", str(folder), "-e", "stderr", "-c", str(nginx_configuration(folder))]
-        process = node.spawn(argv)
-        return Nginx(f"nginx on {name}", process, os.pidfd_open(process.pid))
 
 
 def _await(nginx: Nginx, node: NamespaceNode) -> None:
@@ -128,6 +136,31 @@ def _await(nginx: Nginx, node: NamespaceNode) -> None:
             if nginx.process.poll() is not None or time.monotonic() > deadline:
                 raise GuestError(f"{nginx.name} did not start (status {nginx.process.poll()}); guest.log says why")
             time.sleep(0.02)  # in virtual time a wait without a pause would never end: nothing else could run
+
+
+def origin_server(origin: OriginPlan, name: str, node: NamespaceNode, folder: Path) -> Child[None]:
+    """The testbed's own server, for an origin of which more is said than what it serves.
+
+    Args:
+        origin: As planned.
+        name: Of its node.
+        node: Where it runs.
+        folder: With its certificate and its objects.
+
+    Raises:
+        GuestError: It did not start.
+    """
+    server = OriginServer(
+        folder=folder,
+        rate_bps=origin.get("rate_bps"),
+        think_s=origin.get("think_s", 0.0),
+        send_buffer=origin.get("send_buffer"),
+    )
+    return Child(
+        f"the origin {name}",
+        lambda lifetime: serve_origin(server, ready=lifetime.ready, ending=lifetime.fileno()),
+        node.namespace,
+    )
 
 
 def replay_server(node: NamespaceNode, *, control: Path, output: Path, start_ns: int) -> Child[None]:

@@ -208,10 +208,21 @@ class BoxPlan(TypedDict):
 
 
 class OriginPlan(TypedDict):
-    """A server: the DNS names that it serves, and the size in bytes of the object at each path."""
+    """A server. What is missing is not asked for; where nothing of it is, nginx serves.
+
+    Keys:
+        names: DNS names that it serves.
+        objects: Path to size in bytes.
+        rate_bps: Of a body, on each connection.
+        think_s: Between a request and the first byte of its answer.
+        send_buffer: Of each connection, bytes.
+    """
 
     names: list[str]
     objects: dict[str, int]
+    rate_bps: NotRequired[int]
+    think_s: NotRequired[float]
+    send_buffer: NotRequired[int]
 
 
 class CapturePlan(TypedDict):

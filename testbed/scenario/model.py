@@ -20,7 +20,7 @@ from pydantic import (
 
 from testbed.guest.events.outage import Outage
 from testbed.guest.timed_event import TimedEvent, parse_run_time
-from testbed.quantities import parse_size, shown
+from testbed.quantities import parse_rate, parse_size, shown
 from testbed.scenario.access import CongestionControl, Line, LineKind, LineName, Strict
 from testbed.scenario.document import Document, Key
 from testbed.scenario.draws import draw_values
@@ -39,6 +39,7 @@ __all__ = ["Evade", "Fetch", "Line", "Recording", "Replay", "Scenario", "load_sc
 _LONGEST_NAME = 253  # without the final dot (RFC 1035, section 2.3.4)
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
 _ADDRESS = re.compile(r"[0-9]+(\.[0-9]+){3}")
+_LONGEST_THOUGHT_S = 3600.0
 PUBLISHED_OBJECT = "383 kB"  # the image from abs.twimg.com, Xue et al., IMC 2021, section 5
 
 
@@ -82,6 +83,14 @@ Bytes = Annotated[
     BeforeValidator(parse_size),
     WithJsonSchema({"type": "string", "description": "a size with its unit, such as 383 kB"}),
 ]
+Buffer = Annotated[Bytes, Field(ge=4_000, le=64_000_000)]  # below, Linux takes sizes of its own choice
+BodyRate = Annotated[
+    int,
+    BeforeValidator(parse_rate),
+    Field(ge=1_000, le=1_000_000_000),
+    WithJsonSchema({"type": "string", "description": "a rate with its unit, such as 400 kbit/s"}),
+]
+ThinkTime = Annotated[Seconds, Field(lt=_LONGEST_THOUGHT_S)]
 Name = Annotated[str, AfterValidator(_dns_name)]
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,31}$")]
 Role = Literal["target", "control", "collateral"]
@@ -97,9 +106,12 @@ class Network(Strict):
 
 
 class Origin(Strict):
-    """A server and the names that resolve to it."""
+    """A server and the names that resolve to it; how fast it answers, and from how large a buffer."""
 
     serves: list[Name] = Field(min_length=1)
+    rate: BodyRate | None = None
+    think: ThinkTime | None = None
+    send_buffer: Buffer | None = None
 
 
 class Recording(Strict):

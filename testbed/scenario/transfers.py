@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         ReplayTransfer,
         TransferPlan,
     )
-    from testbed.scenario.model import Recording, Scenario
+    from testbed.scenario.model import Origin, Recording, Scenario
     from testbed.scenario.place import Key, Places
 
 __all__ = ["Transfers"]
@@ -74,7 +74,7 @@ class Transfers:
                 f"too large: every origin keeps an object of each size in the guest's memory, which has room for "
                 f"{_MOST_OBJECT_BYTES // 1_000_000} MB of them",
             )
-        return {node: {"names": origin.serves, "objects": objects} for node, origin in self._scenario.origins.items()}
+        return {node: _origin(origin, objects) for node, origin in self._scenario.origins.items()}
 
     def recordings(self) -> list[LinePlan]:
         """Return the sessions that are recorded, by line.
@@ -174,6 +174,18 @@ class Transfers:
         except KeyError:
             known = ", ".join(each.name for each in self._scenario.lines)
             raise self._places.error(key, f"no line {line!r} (there: {known})") from None
+
+
+def _origin(origin: Origin, objects: dict[str, int]) -> OriginPlan:
+    plan: OriginPlan = {"names": origin.serves, "objects": objects}
+    # What is not said has no key: nginx serves an origin of which nothing is.
+    if origin.rate is not None:
+        plan["rate_bps"] = origin.rate
+    if origin.think is not None:
+        plan["think_s"] = origin.think
+    if origin.send_buffer is not None:
+        plan["send_buffer"] = origin.send_buffer
+    return plan
 
 
 def _fetched(head: str, measurement: Fetch, timing: _Timing) -> FetchTransfer | CurlTransfer:

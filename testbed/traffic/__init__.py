@@ -1,6 +1,7 @@
 """Real traffic: origins, clients, record and replay. Runs inside the guest.
 
 origin      nginx with certificates of a CA made at run time
+origin_server  the origin of which more is said: pace, time to think, buffer
 log         what clients saw, as lines of measurements.jsonl
 connection  a TCP connection with deadlines, byte timeline and TCP_INFO samples
 fetch       our measuring client: TLS and HTTP with every instant noted

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from testbed.errors import ScenarioError
 from tests.scenario.plans import first_day
 
 
@@ -32,3 +35,26 @@ def test_at_and_timeout_reach_the_transfer_in_seconds() -> None:
 def test_an_origin_has_an_object_of_every_size_that_is_asked_for() -> None:
     plan = first_day("measurements=[{fetch: t.co, role: target, size: 1 kB}, {fetch: t.co, role: target, size: 2 kB}]")
     assert plan.data["origins"]["origin"]["objects"] == {"/1000.bin": 1000, "/2000.bin": 2000, "/383000.bin": 383_000}
+
+
+def test_what_is_said_of_an_origin_is_planned_and_nothing_else() -> None:
+    plain = first_day().data["origins"]["origin"]
+    assert set(plain) == {"names", "objects"}
+    slow = first_day(
+        "origins.origin.rate=400 kbit/s", "origins.origin.think=80 ms", "origins.origin.send_buffer=16 kB"
+    ).data["origins"]["origin"]
+    assert (slow["rate_bps"], slow["think_s"], slow["send_buffer"]) == (400_000, 0.08, 16_000)
+
+
+@pytest.mark.parametrize(
+    ("setting", "problem"),
+    [
+        ("origins.origin.rate=0", r"origins\.origin\.rate: .*1000"),
+        ("origins.origin.rate=400", "the unit is missing"),
+        ("origins.origin.think=2 h", r"origins\.origin\.think: .*3600"),
+        ("origins.origin.send_buffer=1 kB", r"origins\.origin\.send_buffer: .*4000"),
+    ],
+)
+def test_an_end_that_there_cannot_be_is_refused(setting: str, problem: str) -> None:
+    with pytest.raises(ScenarioError, match=problem):
+        first_day(setting)

@@ -1,0 +1,211 @@
+"""An origin whose end is a condition of the experiment: it thinks before it answers, or sends at a rate of its own.
+
+nginx is the server of every other origin. It cannot stand in here: its ``limit_rate`` sends a burst and waits, which a
+client sees as a saw, and it knows no time before the first byte.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import ssl
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from testbed.errors import GuestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+__all__ = ["OriginServer", "Pace", "serve_origin", "set_buffer"]
+
+HTTP, HTTPS = 80, 443
+_IDLE_S = 75.0  # how long a connection may be silent, as nginx has it
+_MAX_HEAD_BYTES = 65_536
+_RECORD_BYTES = 16_384  # the most that a TLS record holds
+_LEAST_PIECE_BYTES = 1400  # with what TLS adds it fills one segment: smaller ones would only cost headers
+_PIECE_S = 0.005  # of a fast body: at 20 Mbit/s nine segments at a time
+_MOST_LAG_S = 0.05  # a wake-up so late is made good; after a longer stop nothing is, so that no burst follows it
+_BITS = 8
+_GREETING = b"an origin of the throttling testbed\n"
+
+
+class Pace:
+    """A schedule of bytes: so many bits a second, and never more than a moment's worth at once.
+
+    Args:
+        rate_bps: Bits per second.
+        now: Seconds, on the clock of whoever asks.
+    """
+
+    def __init__(self, rate_bps: float, now: float) -> None:
+        self._rate_bps = rate_bps
+        self._next = now
+
+    def delay(self, now: float) -> float:
+        """Return how long to wait before the next bytes, seconds."""
+        return max(self._next - now, 0.0)
+
+    def spend(self, count: int, now: float) -> None:
+        """Note that so many bytes went at ``now``."""
+        # From the instant at which they were due, not from now: wake-ups that come late would add up.
+        self._next = max(self._next, now - _MOST_LAG_S) + count * _BITS / self._rate_bps
+
+
+def set_buffer(of: socket.socket, option: int, forced: int, size: int) -> None:
+    """Give a socket a buffer of a fixed size, and read it back: the kernel books twice of what is asked for.
+
+    Args:
+        of: Before it connects or listens: the window's scale is settled with the first packet.
+        option: SO_SNDBUF or SO_RCVBUF.
+        forced: The same for who may exceed the machine's limit (linux/socket.h).
+        size: Bytes.
+
+    Raises:
+        GuestError: The kernel gave another size.
+    """
+    of.setsockopt(socket.SOL_SOCKET, option, size)
+    if of.getsockopt(socket.SOL_SOCKET, option) != 2 * size:
+        with contextlib.suppress(PermissionError):
+            of.setsockopt(socket.SOL_SOCKET, forced, size)
+    found = of.getsockopt(socket.SOL_SOCKET, option) // 2
+    if found != size:
+        raise GuestError(f"a socket's buffer of {size} bytes was asked for, and the kernel gave {found}")
+
+
+_SO_SNDBUFFORCE = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OriginServer:
+    """What an origin needs to know.
+
+    Attributes:
+        folder: With ``certificate.pem``, ``key.pem`` and the objects below ``www``.
+        rate_bps: Of a body, on each connection; None: as fast as TCP takes it.
+        think_s: Between a request and the first byte of its answer.
+        send_buffer: Of each connection, bytes; None: the kernel's, which grows.
+    """
+
+    folder: Path
+    rate_bps: int | None = None
+    think_s: float = 0.0
+    send_buffer: int | None = None
+
+    def listen(self, port: int) -> socket.socket:
+        """Return a listening socket; what is set on it holds for the connections that it takes."""
+        listening = socket.create_server(("", port), backlog=511)  # nginx's backlog
+        if self.send_buffer is not None:
+            set_buffer(listening, socket.SO_SNDBUF, _SO_SNDBUFFORCE, self.send_buffer)
+        return listening
+
+    def context(self) -> ssl.SSLContext:
+        """Return the TLS of the origin, with the versions that nginx is given."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(self.folder / "certificate.pem", self.folder / "key.pem")
+        return context
+
+    def serve(self, accepted: socket.socket, context: ssl.SSLContext | None) -> None:
+        """Answer the requests of a connection until either end has enough. What goes wrong is for the client to tell.
+
+        Args:
+            accepted: Closed at the end.
+            context: Of TLS; None: plain HTTP.
+        """
+        accepted.settimeout(_IDLE_S)
+        # Each piece leaves when its time has come: Nagle would hold it back for the acknowledgement of the one before.
+        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with contextlib.suppress(OSError), accepted:
+            session = accepted if context is None else context.wrap_socket(accepted, server_side=True)
+            with session:
+                pending = b""
+                while (request := _read_head(session, pending)) is not None:
+                    head, pending = request
+                    if not self._answer(session, head):
+                        break
+
+    def _answer(self, session: socket.socket, head: bytes) -> bool:
+        """Answer one request; return whether the connection goes on."""
+        request, *fields = head.decode("latin-1").split("\r\n")
+        method, _, rest = request.partition(" ")
+        path = rest.partition(" ")[0]
+        goes_on = "connection: close" not in [field.lower() for field in fields]
+        if self.think_s:
+            time.sleep(self.think_s)
+        # The path is looked up, never opened as it is: whoever asks for /../key.pem is told that there is none.
+        found = {f"/{each.name}": each for each in (self.folder / "www").iterdir()}.get(path)
+        if method not in {"GET", "HEAD"}:
+            _send_head(session, "405 Not Allowed", 0, goes_on=goes_on)
+        elif path == "/":
+            _send_head(session, "200 OK", len(_GREETING), goes_on=goes_on)
+            session.sendall(b"" if method == "HEAD" else _GREETING)
+        elif found is None:
+            _send_head(session, "404 Not Found", 0, goes_on=goes_on)
+        else:
+            _send_head(session, "200 OK", found.stat().st_size, goes_on=goes_on)
+            if method == "GET":
+                self._send_body(session, found)
+        return goes_on
+
+    def _send_body(self, session: socket.socket, path: Path) -> None:
+        with path.open("rb") as body:
+            if self.rate_bps is None:
+                while piece := body.read(_RECORD_BYTES):
+                    session.sendall(piece)
+                return
+            size = min(max(round(self.rate_bps / _BITS * _PIECE_S), _LEAST_PIECE_BYTES), _RECORD_BYTES)
+            pace = Pace(self.rate_bps, time.monotonic())
+            while piece := body.read(size):
+                if delay := pace.delay(time.monotonic()):
+                    time.sleep(delay)
+                session.sendall(piece)
+                pace.spend(len(piece), time.monotonic())
+
+
+def serve_origin(
+    server: OriginServer, *, ready: Callable[[], None], ending: int, ports: tuple[int, int] = (HTTPS, HTTP)
+) -> None:
+    """Take connections until it is to end, each in a thread of its own.
+
+    Args:
+        server: What it is.
+        ready: Called once it listens.
+        ending: A descriptor that is readable once it is to end.
+        ports: Of HTTPS and of HTTP.
+    """
+    contexts: dict[int, tuple[socket.socket, ssl.SSLContext | None]] = {}
+    with server.listen(ports[0]) as https, server.listen(ports[1]) as http:
+        contexts = {https.fileno(): (https, server.context()), http.fileno(): (http, None)}
+        poll = select.poll()
+        for descriptor in (ending, *contexts):
+            poll.register(descriptor, select.POLLIN)
+        ready()
+        while True:
+            for descriptor, _ in poll.poll():
+                if descriptor == ending:
+                    return
+                listening, context = contexts[descriptor]
+                accepted, _ = listening.accept()
+                threading.Thread(target=server.serve, args=(accepted, context), daemon=True).start()
+
+
+def _read_head(session: socket.socket, pending: bytes) -> tuple[bytes, bytes] | None:
+    """Return the head of a request and what came behind it; None: the client is done, or makes no sense."""
+    while b"\r\n\r\n" not in pending:
+        data = session.recv(_MAX_HEAD_BYTES)
+        if not data or len(pending) > _MAX_HEAD_BYTES:
+            return None
+        pending += data
+    head, _, rest = pending.partition(b"\r\n\r\n")
+    return head, rest
+
+
+def _send_head(session: socket.socket, status: str, length: int, *, goes_on: bool) -> None:
+    connection = "keep-alive" if goes_on else "close"
+    fields = f"Content-Type: application/octet-stream\r\nContent-Length: {length}\r\nConnection: {connection}"
+    session.sendall(f"HTTP/1.1 {status}\r\nServer: testbed\r\n{fields}\r\n\r\n".encode())

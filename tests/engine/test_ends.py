@@ -1,0 +1,91 @@
+"""Ends in the guest are what was said of them, in captures and records."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from testbed.detectors.sources.run import observation_from_run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from testbed.detectors.observation import Transfer
+    from tests.conftest import FinishedRun, Runner
+
+SCENARIO = """\
+format: 1
+title: ends
+about: one line and servers that differ
+date: 2021-03-10T09:00Z
+network: {topology: dumbbell}
+lines:
+  - {name: one, kind: landline, tspu: false}
+"""
+
+
+def measured(run_scenario: Runner, folder: Path, text: str) -> FinishedRun:
+    path = folder / "ends.yaml"
+    path.write_text(SCENARIO + text)
+    run = run_scenario(scenario=str(path))
+    assert run.manifest["valid"], run.manifest["problems"]
+    assert [each["error"] for each in run.manifest["transfers"] if not each["ok"]] == []
+    return run
+
+
+def seen(run: FinishedRun) -> list[Transfer]:
+    """What the client's capture has of each transfer."""
+    return list(observation_from_run(run.path).transfers)
+
+
+def test_an_origin_has_its_rate_in_every_five_seconds_of_the_clients_capture(
+    run_scenario: Runner, tmp_path: Path
+) -> None:
+    run = measured(
+        run_scenario, tmp_path,
+        "origins:\n"
+        "  server1: {serves: [twitter.com], rate: 400 kbit/s, think: 80 ms}\n"
+        "  server2: {serves: [example.com], rate: 4 Mbit/s}\n"
+        "measurements:\n"
+        "  - {fetch: twitter.com, role: target, size: 400 kB}\n"
+        "  - {fetch: example.com, role: control, size: 4 MB}\n",
+    )  # fmt: skip
+    for transfer, rate_bps in zip(seen(run), (400_000, 4_000_000), strict=True):
+        times, totals = transfer.times_s, transfer.bytes
+        handshake_s = (transfer.connect_s or 0) + (transfer.handshake_s or 0)
+        begin = times[np.searchsorted(times, handshake_s + 0.2)]  # behind the thought
+        for start in np.arange(begin, times[-1] - 5, 0.25):
+            at = np.interp([start, start + 5], times, totals)
+            assert (at[1] - at[0]) * 8 / 5 == pytest.approx(rate_bps, rel=0.03)
+
+
+def test_an_origin_thinks_before_each_first_byte(run_scenario: Runner, tmp_path: Path) -> None:
+    run = measured(
+        run_scenario, tmp_path,
+        "origins:\n"
+        "  server1: {serves: [twitter.com], think: 0}\n"
+        "  server2: {serves: [example.com], think: 300 ms}\n"
+        "measurements:\n"
+        "  - {fetch: twitter.com, role: target, size: 1 kB}\n"
+        "  - {fetch: example.com, role: control, size: 1 kB}\n",
+    )  # fmt: skip
+    at_once, later = (each["duration_s"] for each in run.manifest["transfers"])
+    assert later - at_once == pytest.approx(0.3, abs=0.002)
+
+
+def test_a_small_send_buffer_bounds_what_is_on_its_way(run_scenario: Runner, tmp_path: Path) -> None:
+    run = measured(
+        run_scenario, tmp_path,
+        "origins:\n"
+        "  server1: {serves: [twitter.com]}\n"
+        "  server2: {serves: [example.com], send_buffer: 8 kB}\n"
+        "measurements:\n"
+        "  - {fetch: twitter.com, role: target}\n"
+        "  - {fetch: example.com, role: control}\n",
+    )  # fmt: skip
+    free, bound = (each["goodput_bps"] for each in run.manifest["transfers"])
+    assert bound < free / 2
+    # The kernel books twice 8 kB for payload and its own records of it; a round trip takes 45 ms.
+    assert bound < 16_000 * 8 / 0.045

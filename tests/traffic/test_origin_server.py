@@ -1,0 +1,135 @@
+"""The testbed's own origin: what it answers, when, and how fast."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import socket
+import ssl
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from testbed.errors import GuestError
+from testbed.traffic.origin_server import OriginServer, Pace, serve_origin, set_buffer
+from tests.traffic.conftest import LOCALHOST
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from testbed.traffic.origin import CertificateAuthority
+
+OBJECT = bytes(range(256)) * 400  # 102,400 bytes
+
+
+def test_a_pace_is_kept_over_late_wake_ups() -> None:
+    pace, now, sent = Pace(400_000, 0.0), 0.0, 0
+    for _ in range(250):
+        now += pace.delay(now) + 0.003  # every wake-up is late
+        pace.spend(1000, now)
+        sent += 1000
+    assert sent * 8 / now == pytest.approx(400_000, rel=0.01)
+
+
+def test_what_a_long_stop_left_out_is_not_made_good() -> None:
+    pace = Pace(8000, 0.0)
+    pace.spend(1000, 10.0)
+    assert pace.delay(10.0) == pytest.approx(0.95)
+
+
+@pytest.fixture
+def origin(authority: CertificateAuthority, tmp_path: Path) -> Iterator[Callable[..., http.client.HTTPSConnection]]:
+    """Start an origin with settings; a client that is connected to it."""
+    (tmp_path / "www").mkdir()
+    (tmp_path / "www/102400.bin").write_bytes(OBJECT)
+    for name in ("certificate.pem", "key.pem"):
+        (tmp_path / name).write_bytes((authority.certificate.parent / name).read_bytes())
+    threads = []
+    ending, end = os.pipe()
+
+    def start(**settings: float) -> http.client.HTTPSConnection:
+        with socket.create_server(("", 0)) as first, socket.create_server(("", 0)) as second:
+            ports = (first.getsockname()[1], second.getsockname()[1])
+        listens = threading.Event()
+        server = OriginServer(folder=tmp_path, **settings)  # type: ignore[arg-type]
+        serving = threading.Thread(
+            target=lambda: serve_origin(server, ready=listens.set, ending=ending, ports=ports), daemon=True
+        )
+        serving.start()
+        threads.append(serving)
+        assert listens.wait(20)
+        context = ssl.create_default_context(cafile=str(authority.certificate))
+        made = http.client.HTTPSConnection("localhost", ports[0], timeout=20, context=context)
+        made.connect()
+        return made
+
+    yield start
+    os.write(end, b".")
+    for thread in threads:
+        thread.join(20)
+        assert not thread.is_alive()
+    os.close(ending)
+    os.close(end)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "body"),
+    [
+        ("GET", "/102400.bin", 200, OBJECT),
+        ("HEAD", "/102400.bin", 200, b""),
+        ("GET", "/", 200, b"an origin of the throttling testbed\n"),
+        ("GET", "/nosuch.bin", 404, b""),
+        ("GET", "/../key.pem", 404, b""),
+        ("DELETE", "/102400.bin", 405, b""),
+    ],
+)
+def test_it_answers_as_a_server_does(
+    origin: Callable[..., http.client.HTTPSConnection], method: str, path: str, status: int, body: bytes
+) -> None:
+    client = origin()
+    for _ in range(2):  # on one connection
+        client.request(method, path)
+        answer = client.getresponse()
+        assert (answer.status, answer.read()) == (status, body)
+    client.close()
+
+
+def test_it_thinks_before_the_first_byte_and_sends_at_its_rate(
+    origin: Callable[..., http.client.HTTPSConnection],
+) -> None:
+    client = origin(think_s=0.2, rate_bps=2_000_000)
+    began = time.monotonic()
+    client.request("GET", "/102400.bin")
+    answer = client.getresponse()
+    assert time.monotonic() - began >= 0.2
+    answer.read()
+    # No faster; how much slower is the machine's affair. The guest's clock stands still meanwhile: tests/engine.
+    assert time.monotonic() - began >= 0.2 + 0.95 * len(OBJECT) * 8 / 2_000_000
+    client.close()
+
+
+def test_a_client_that_makes_no_sense_is_no_end_of_the_server(
+    origin: Callable[..., http.client.HTTPSConnection],
+) -> None:
+    client = origin()
+    with socket.create_connection((LOCALHOST, client.port)) as stranger:
+        stranger.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        stranger.settimeout(20)
+        with contextlib.suppress(ConnectionResetError):
+            while stranger.recv(4096):
+                pass
+    client.request("GET", "/102400.bin")
+    assert client.getresponse().read() == OBJECT
+    client.close()
+
+
+def test_a_buffer_has_the_size_that_was_asked_for() -> None:
+    with socket.socket() as of:
+        set_buffer(of, socket.SO_SNDBUF, 32, 8000)
+        assert of.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == 16_000
+        with pytest.raises(GuestError, match="a socket's buffer of 100 bytes was asked for, and the kernel gave"):
+            set_buffer(of, socket.SO_SNDBUF, 32, 100)
