@@ -89,7 +89,9 @@ class LineClient:
     def _do(self, transfer: TransferPlan, number: int, log: TransferLog, writer: LineWriter) -> None:
         # The kinds are compared one by one, not matched: so a type checker knows which keys a transfer has.
         if transfer["kind"] == "fetch":
-            self._fetch(transfer, log)
+            self._fetch(
+                transfer, log, receive_buffer=transfer.get("receive_buffer"), reading_bps=transfer.get("reading_bps")
+            )
         elif transfer["kind"] == "record":
             self._fetch(transfer, log).save(self.output / "recordings" / transfer["recording"])
         elif transfer["kind"] == "curl":
@@ -106,11 +108,18 @@ class LineClient:
     def _key_log(self) -> Path:
         return self.output / "tls-secrets.txt"
 
-    def _fetch(self, transfer: FetchTransfer | RecordTransfer, log: TransferLog) -> Recording:
+    def _fetch(
+        self,
+        transfer: FetchTransfer | RecordTransfer,
+        log: TransferLog,
+        *,
+        receive_buffer: int | None = None,
+        reading_bps: int | None = None,
+    ) -> Recording:
         address = (self._resolve(transfer["sni"]), HTTPS)
         return fetch(
             transfer["sni"], address, transfer["path"], ca=self.ca, key_log=self._key_log,
-            timeout_s=transfer["timeout_s"], log=log,
+            timeout_s=transfer["timeout_s"], log=log, receive_buffer=receive_buffer, reading_bps=reading_bps,
         )  # fmt: skip
 
     def _evade(self, transfer: EvadeTransfer, number: int, log: TransferLog) -> None:

@@ -76,12 +76,19 @@ class _Transfer(TypedDict):
 
 
 class FetchTransfer(_Transfer):
-    """An HTTPS download by the measuring client."""
+    """An HTTPS download by the measuring client.
+
+    Keys:
+        receive_buffer: Of the client's socket, bytes; missing: the kernel's.
+        reading_bps: How fast the client reads; missing: as it comes.
+    """
 
     kind: Literal["fetch"]
     sni: str
     path: str
     size: int
+    receive_buffer: NotRequired[int]
+    reading_bps: NotRequired[int]
 
 
 class CurlTransfer(_Transfer):

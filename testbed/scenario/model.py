@@ -137,6 +137,8 @@ class Fetch(_Measurement):
     fetch: Name
     client: Literal["measure", "curl"] = "measure"
     size: Bytes = parse_size(PUBLISHED_OBJECT)
+    receive_buffer: Buffer | None = None
+    reading: BodyRate | None = None
 
 
 class Replay(_Measurement):

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["Transfers"]
 
 _MOST_OBJECT_BYTES = 128_000_000  # what fits beside everything else into a guest of the ordinary size
+_MEASURING_CLIENT = ("receive_buffer", "reading")  # keys of a fetch that curl has no option for
+_WHO_CAN = "the client 'measure', which is the default, can"
 _RECORDING_TIMEOUT_S = 120.0  # a recording is made on an unthrottled line: only a broken one takes longer
 
 
@@ -36,6 +38,20 @@ class _Timing(TypedDict):
     line: str
     role: str
     pause_s: NotRequired[float]
+
+
+class _Object(TypedDict):
+    id: str
+    name: str
+    sni: str
+    direction: Literal["download"]
+    path: str
+    size: int
+
+
+class _Reader(TypedDict, total=False):
+    receive_buffer: int
+    reading_bps: int
 
 
 class Transfers:
@@ -124,10 +140,23 @@ class Transfers:
         head = f"{line}/{index + 1:02}"
         if isinstance(measurement, Fetch):
             self._check_name(("measurements", index, "fetch"), measurement.fetch)
-            return _fetched(head, measurement, timing)
+            return self._fetched(head, index, measurement, timing)
         if isinstance(measurement, Evade):
             return self._evaded(head, index, measurement, timing)
         return self._replayed(head, index, measurement, timing)
+
+    def _fetched(self, head: str, index: int, measurement: Fetch, timing: _Timing) -> FetchTransfer | CurlTransfer:
+        if measurement.client == "curl":
+            self._check_curl(index, measurement)
+            return {"kind": "curl", **_object(head, measurement), **timing}
+        return {"kind": "fetch", **_object(head, measurement), **_reader(measurement), **timing}
+
+    def _check_curl(self, index: int, measurement: Fetch) -> None:
+        for key in _MEASURING_CLIENT:
+            if getattr(measurement, key) is not None:
+                raise self._places.error(
+                    ("measurements", index, key), f"curl cannot do this; remove it, or 'client: curl' ({_WHO_CAN})"
+                )
 
     def _replayed(self, head: str, index: int, measurement: Replay, timing: _Timing) -> ReplayTransfer:
         recording = next((each for each in self._scenario.recordings if each.name == measurement.replay), None)
@@ -188,15 +217,20 @@ def _origin(origin: Origin, objects: dict[str, int]) -> OriginPlan:
     return plan
 
 
-def _fetched(head: str, measurement: Fetch, timing: _Timing) -> FetchTransfer | CurlTransfer:
-    fetched: FetchTransfer = {
-        "id": f"{head}-{measurement.fetch}", "name": measurement.fetch, "kind": "fetch", "sni": measurement.fetch,
-        "direction": "download", "path": _object_path(measurement.size), "size": measurement.size, **timing,
+def _object(head: str, measurement: Fetch) -> _Object:
+    return {
+        "id": f"{head}-{measurement.fetch}", "name": measurement.fetch, "sni": measurement.fetch,
+        "direction": "download", "path": _object_path(measurement.size), "size": measurement.size,
     }  # fmt: skip
-    if measurement.client == "measure":
-        return fetched
-    kind: Literal["curl"] = "curl"
-    return {**fetched, "kind": kind}
+
+
+def _reader(measurement: Fetch) -> _Reader:
+    reader: _Reader = {}
+    if measurement.receive_buffer is not None:
+        reader["receive_buffer"] = measurement.receive_buffer
+    if measurement.reading is not None:
+        reader["reading_bps"] = measurement.reading
+    return reader
 
 
 def _recorded(recording: Recording) -> RecordTransfer:

@@ -3,6 +3,7 @@
 origin      nginx with certificates of a CA made at run time
 origin_server  the origin of which more is said: pace, time to think, buffer
 log         what clients saw, as lines of measurements.jsonl
+pace        how fast an end sends or reads, and how much its socket holds
 connection  a TCP connection with deadlines, byte timeline and TCP_INFO samples
 fetch       our measuring client: TLS and HTTP with every instant noted
 curl        the real curl

@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 from testbed.errors import TestbedError
+from testbed.traffic.pace import Pace, set_receive_buffer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +30,9 @@ _RECEIVE_QUEUE, _SEND_QUEUE = 1, 2
 _TCP_INFO_BYTES = 232
 _TCP_INFO_INTERVAL_S = 0.1  # half a round-trip time of the published measurements
 _RECEIVE_BYTES = 65_536
+_READING_S, _LEAST_READ_BYTES = 0.02, 500  # a slow reader reads often, and not byte by byte
+_OVERDUE_S = 0.001  # past a deadline, so that a wait that is cut there finds it passed
+_BITS = 8
 # struct tcp_info, linux/tcp.h: name and offset of what is sampled; 32-bit fields unless named _bytes.
 _TCP_INFO_FIELDS = {
     "rto_us": (8, "=I"),
@@ -78,6 +82,8 @@ class Connection:
         self._deadline = deadline
         self._log = log
         self._next_sample = 0.0
+        self._reading: Pace | None = None
+        self._most_read = _RECEIVE_BYTES
         # One buffer for the whole transfer: a new one for each segment would be memory that the guest has to fault in.
         self._buffer = bytearray(_RECEIVE_BYTES)
         self._view = memoryview(self._buffer)
@@ -106,13 +112,22 @@ class Connection:
         Raises:
             TransferError: Nothing came before the deadline, or the connection broke.
         """
+        if self._reading is not None and (delay := self._reading.delay(self.now)):
+            self.wait(min(delay, max(self._deadline - self.now, 0.0) + _OVERDUE_S))
         _wait(self._readable, self._deadline - self.now, "waiting for data")
         try:
-            count = self._socket.recv_into(self._buffer, min(limit, _RECEIVE_BYTES))
+            count = self._socket.recv_into(self._buffer, min(limit, self._most_read))
         except OSError as error:
             raise TransferError(f"receiving failed: {error.strerror}") from error
         self._tick()
+        if self._reading is not None:
+            self._reading.spend(count, self.now)
         return self._view[:count]
+
+    def read_at(self, rate_bps: int) -> None:
+        """Read no faster than this from now on, so that the receive buffer fills and its window closes."""
+        self._reading = Pace(rate_bps, self.now)
+        self._most_read = min(max(round(rate_bps / _BITS * _READING_S), _LEAST_READ_BYTES), _RECEIVE_BYTES)
 
     def drain(self) -> None:
         """Say that no more will be sent, and wait until the peer has closed too. Raises TransferError."""
@@ -186,7 +201,14 @@ def _wait(poll: select.poll, remaining_s: float, doing: str) -> None:
         raise TransferError(f"timed out while {doing}")
 
 
-def connect(address: tuple[str, int], *, timeout_s: float, log: TransferLog, local_port: int = 0) -> Connection:
+def connect(
+    address: tuple[str, int],
+    *,
+    timeout_s: float,
+    log: TransferLog,
+    local_port: int = 0,
+    receive_buffer: int | None = None,
+) -> Connection:
     """Connect and log ``started`` and ``connected``.
 
     Args:
@@ -194,13 +216,17 @@ def connect(address: tuple[str, int], *, timeout_s: float, log: TransferLog, loc
         timeout_s: For the connection and all that is done with it.
         log: Where events and samples go.
         local_port: 0 lets the kernel choose.
+        receive_buffer: Bytes; None: the kernel's, which grows.
 
     Raises:
         TransferError: Refused, unreachable or timed out.
+        GuestError: The kernel gave another buffer.
     """
     deadline = log.now() + timeout_s
     connecting = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     try:
+        if receive_buffer is not None:
+            set_receive_buffer(connecting, receive_buffer)
         # An empty host is any address: the client's own, which routing chooses.
         connecting.bind(("", local_port))
         log.event("started", remote=list(address))

@@ -25,7 +25,16 @@ _STATUS_WORDS = 2  # version and status; the reason may be empty
 
 
 def fetch(
-    host: str, address: tuple[str, int], path: str, *, ca: Path, key_log: Path, timeout_s: float, log: TransferLog
+    host: str,
+    address: tuple[str, int],
+    path: str,
+    *,
+    ca: Path,
+    key_log: Path,
+    timeout_s: float,
+    log: TransferLog,
+    receive_buffer: int | None = None,
+    reading_bps: int | None = None,
 ) -> Recording:
     """Fetch ``https://host/path`` and log every step.
 
@@ -37,6 +46,8 @@ def fetch(
         key_log: TLS secrets are appended there.
         timeout_s: For all of it.
         log: Events ``started``, ``connected``, ``handshake``, ``bytes``, ``tcp_info``.
+        receive_buffer: Of the connection, bytes; None: the kernel's, which grows.
+        reading_bps: How fast the answer is read, bits per second; None: as it comes.
 
     Returns:
         The TLS session as it went over the wire.
@@ -44,11 +55,13 @@ def fetch(
     Raises:
         TransferError: What a user of the client would see.
     """
-    connection = connect(address, timeout_s=timeout_s, log=log)
+    connection = connect(address, timeout_s=timeout_s, log=log, receive_buffer=receive_buffer)
     try:
         session = _Session(connection, host, ca, key_log)
         version, cipher = session.handshake()
         log.event("handshake", version=version, cipher=cipher)
+        if reading_bps is not None:
+            connection.read_at(reading_bps)
         session.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
         _read_response(session, log)
         return Recording.of(host, session.pieces)

@@ -15,13 +15,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from testbed.errors import GuestError
+from testbed.traffic.pace import Pace, set_send_buffer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["OriginServer", "Pace", "serve_origin", "set_buffer"]
+__all__ = ["OriginServer", "serve_origin"]
 
 HTTP, HTTPS = 80, 443
 _IDLE_S = 75.0  # how long a connection may be silent, as nginx has it
@@ -29,55 +29,8 @@ _MAX_HEAD_BYTES = 65_536
 _RECORD_BYTES = 16_384  # the most that a TLS record holds
 _LEAST_PIECE_BYTES = 1400  # with what TLS adds it fills one segment: smaller ones would only cost headers
 _PIECE_S = 0.005  # of a fast body: at 20 Mbit/s nine segments at a time
-_MOST_LAG_S = 0.05  # a wake-up so late is made good; after a longer stop nothing is, so that no burst follows it
 _BITS = 8
 _GREETING = b"an origin of the throttling testbed\n"
-
-
-class Pace:
-    """A schedule of bytes: so many bits a second, and never more than a moment's worth at once.
-
-    Args:
-        rate_bps: Bits per second.
-        now: Seconds, on the clock of whoever asks.
-    """
-
-    def __init__(self, rate_bps: float, now: float) -> None:
-        self._rate_bps = rate_bps
-        self._next = now
-
-    def delay(self, now: float) -> float:
-        """Return how long to wait before the next bytes, seconds."""
-        return max(self._next - now, 0.0)
-
-    def spend(self, count: int, now: float) -> None:
-        """Note that so many bytes went at ``now``."""
-        # From the instant at which they were due, not from now: wake-ups that come late would add up.
-        self._next = max(self._next, now - _MOST_LAG_S) + count * _BITS / self._rate_bps
-
-
-def set_buffer(of: socket.socket, option: int, forced: int, size: int) -> None:
-    """Give a socket a buffer of a fixed size, and read it back: the kernel books twice of what is asked for.
-
-    Args:
-        of: Before it connects or listens: the window's scale is settled with the first packet.
-        option: SO_SNDBUF or SO_RCVBUF.
-        forced: The same for who may exceed the machine's limit (linux/socket.h).
-        size: Bytes.
-
-    Raises:
-        GuestError: The kernel gave another size.
-    """
-    of.setsockopt(socket.SOL_SOCKET, option, size)
-    if of.getsockopt(socket.SOL_SOCKET, option) != 2 * size:
-        with contextlib.suppress(PermissionError):
-            of.setsockopt(socket.SOL_SOCKET, forced, size)
-    found = of.getsockopt(socket.SOL_SOCKET, option) // 2
-    if found != size:
-        raise GuestError(f"a socket's buffer of {size} bytes was asked for, and the kernel gave {found}")
-
-
-_SO_SNDBUFFORCE = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +53,7 @@ class OriginServer:
         """Return a listening socket; what is set on it holds for the connections that it takes."""
         listening = socket.create_server(("", port), backlog=511)  # nginx's backlog
         if self.send_buffer is not None:
-            set_buffer(listening, socket.SO_SNDBUF, _SO_SNDBUFFORCE, self.send_buffer)
+            set_send_buffer(listening, self.send_buffer)
         return listening
 
     def context(self) -> ssl.SSLContext:

@@ -89,3 +89,22 @@ def test_a_small_send_buffer_bounds_what_is_on_its_way(run_scenario: Runner, tmp
     assert bound < free / 2
     # The kernel books twice 8 kB for payload and its own records of it; a round trip takes 45 ms.
     assert bound < 16_000 * 8 / 0.045
+
+
+def test_a_slow_reader_is_a_slow_transfer_whose_window_closes(run_scenario: Runner, tmp_path: Path) -> None:
+    run = measured(
+        run_scenario, tmp_path,
+        "origins:\n"
+        "  server1: {serves: [twitter.com, example.com]}\n"
+        "measurements:\n"
+        "  - {fetch: twitter.com, role: target, size: 400 kB, reading: 400 kbit/s, receive_buffer: 16 kB}\n"
+        "  - {fetch: example.com, role: control, size: 400 kB, receive_buffer: 16 kB}\n",
+    )  # fmt: skip
+    slow, bound = seen(run)
+    # What the server could send in any five seconds is what was read, give or take a buffer's worth.
+    for start in np.arange(0.5, slow.times_s[-1] - 5, 0.25):
+        at = np.interp([start, start + 5], slow.times_s, slow.bytes)
+        assert (at[1] - at[0]) * 8 == pytest.approx(5 * 400_000, abs=16_000 * 8)
+    assert run.manifest["transfers"][0]["goodput_bps"] == pytest.approx(400_000, rel=0.05)
+    # One window a round trip of 45 ms.
+    assert bound.bytes[-1] * 8 / bound.times_s[-1] < 2 * 16_000 * 8 / 0.045

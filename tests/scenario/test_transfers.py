@@ -58,3 +58,18 @@ def test_what_is_said_of_an_origin_is_planned_and_nothing_else() -> None:
 def test_an_end_that_there_cannot_be_is_refused(setting: str, problem: str) -> None:
     with pytest.raises(ScenarioError, match=problem):
         first_day(setting)
+
+
+def test_a_slow_reader_reaches_its_transfer_and_no_other() -> None:
+    fetches = "{fetch: t.co, role: target, reading: 200 kbit/s, receive_buffer: 16 kB}, {fetch: t.co, role: target}"
+    slow, plain = first_day(f"measurements=[{fetches}]", "recordings=[]").data["phases"][0]["lines"][0]["transfers"]
+    assert slow["kind"] == plain["kind"] == "fetch"
+    assert (slow["reading_bps"], slow["receive_buffer"]) == (200_000, 16_000)
+    assert not {"reading_bps", "receive_buffer"} & set(plain)
+
+
+@pytest.mark.parametrize("key", ["reading: 200 kbit/s", "receive_buffer: 16 kB"])
+def test_what_curl_cannot_do_is_refused(key: str) -> None:
+    name = key.partition(":")[0]
+    with pytest.raises(ScenarioError, match=rf"measurements\.0\.{name}: curl cannot do this; remove it, or"):
+        first_day(f"measurements=[{{fetch: t.co, role: target, client: curl, {key}}}]")

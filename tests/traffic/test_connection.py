@@ -135,3 +135,24 @@ def test_the_last_thing_is_a_sample_of_tcp_info(listening: socket.socket, kept: 
     assert last["bytes_received"][-1] in {1000, 1001}  # the peer's FIN counts as a byte
     assert last["snd_mss"][-1] > 500
     assert last["retrans"][-1] == 0
+
+
+def test_a_slow_reader_reads_at_its_rate(listening: socket.socket, kept: KeptLog) -> None:
+    with connected(listening, kept) as (connection, peer):
+        began = connection.now
+        connection.read_at(800_000)
+        peer.sendall(bytes(30_000))
+        received = 0
+        while received < 30_000:
+            received += len(connection.receive())
+        # All but the last read have been waited for.
+        assert connection.now - began >= 0.95 * (30_000 - 2000) * 8 / 800_000
+
+
+def test_a_slow_reader_keeps_its_deadline(listening: socket.socket, kept: KeptLog) -> None:
+    with connected(listening, kept, seconds_left=0.2) as (connection, peer):
+        connection.read_at(1000)
+        peer.sendall(bytes(2000))
+        connection.receive()
+        with pytest.raises(TransferError, match="timed out while waiting"):
+            connection.receive()

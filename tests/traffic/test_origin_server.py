@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testbed.errors import GuestError
-from testbed.traffic.origin_server import OriginServer, Pace, serve_origin, set_buffer
+from testbed.traffic.origin_server import OriginServer, serve_origin
 from tests.traffic.conftest import LOCALHOST
 
 if TYPE_CHECKING:
@@ -24,21 +23,6 @@ if TYPE_CHECKING:
     from testbed.traffic.origin import CertificateAuthority
 
 OBJECT = bytes(range(256)) * 400  # 102,400 bytes
-
-
-def test_a_pace_is_kept_over_late_wake_ups() -> None:
-    pace, now, sent = Pace(400_000, 0.0), 0.0, 0
-    for _ in range(250):
-        now += pace.delay(now) + 0.003  # every wake-up is late
-        pace.spend(1000, now)
-        sent += 1000
-    assert sent * 8 / now == pytest.approx(400_000, rel=0.01)
-
-
-def test_what_a_long_stop_left_out_is_not_made_good() -> None:
-    pace = Pace(8000, 0.0)
-    pace.spend(1000, 10.0)
-    assert pace.delay(10.0) == pytest.approx(0.95)
 
 
 @pytest.fixture
@@ -125,11 +109,3 @@ def test_a_client_that_makes_no_sense_is_no_end_of_the_server(
     client.request("GET", "/102400.bin")
     assert client.getresponse().read() == OBJECT
     client.close()
-
-
-def test_a_buffer_has_the_size_that_was_asked_for() -> None:
-    with socket.socket() as of:
-        set_buffer(of, socket.SO_SNDBUF, 32, 8000)
-        assert of.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == 16_000
-        with pytest.raises(GuestError, match="a socket's buffer of 100 bytes was asked for, and the kernel gave"):
-            set_buffer(of, socket.SO_SNDBUF, 32, 100)
