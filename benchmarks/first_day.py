@@ -23,6 +23,7 @@ import numpy as np
 
 from testbed.engine.kernel import ensure_kernel, kernel_info
 from testbed.engine.run import run_plan
+from testbed.records.plan import profiles_of
 from testbed.records.run import RunDirectory
 from testbed.report.series import segments
 from testbed.scenario import library
@@ -108,7 +109,7 @@ def conformance(timed: Timed, direction: str) -> float:
     between = passed[(passed > drops[0]) & (passed < drops[-1])]
     rate = (sent.length[between] + HEADERS_BYTES).sum() * 8 / (sent.times_s[drops[-1]] - sent.times_s[drops[0]])
     box = next(iter(timed.run.plan["boxes"].values()))
-    meters = cast("Mapping[str, Mapping[str, float]]", box["profile"]["meter"])  # each with parameters of its own
+    meters = cast("Mapping[str, Mapping[str, float]]", profiles_of(box)[0]["meter"])  # each with parameters of its own
     return float(rate / meters["token_bucket"]["rate_bps"])
 
 

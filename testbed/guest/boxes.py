@@ -8,6 +8,7 @@ from testbed.guest.child import Child, Lifetime
 from testbed.middlebox.adapters.nfqueue import LiveBox
 from testbed.middlebox.events import Event, event_to_json
 from testbed.middlebox.profile import Profile
+from testbed.middlebox.succession import ProfileChange
 from testbed.records.clock import iso_time
 from testbed.records.jsonl import Json, LineWriter
 
@@ -16,9 +17,11 @@ if TYPE_CHECKING:
 
     from testbed.guest.stage import Stage
     from testbed.records.certificate import BoxCounters
-    from testbed.records.plan import BoxPlan
+    from testbed.records.plan import BoxPlan, ProfileDocument
 
 __all__ = ["start_boxes"]
+
+_NS_PER_S = 1e9
 
 
 def start_boxes(stage: Stage) -> dict[str, Child[BoxCounters]]:
@@ -38,17 +41,29 @@ def _body(name: str, box: BoxPlan, stage: Stage) -> Callable[[Lifetime], BoxCoun
         truth = LineWriter(stage.output / "truth.jsonl")
         entry = _entries(name, stage.start_ns)
         live = LiveBox(
-            Profile.from_dict(box["profile"]),
+            _profile(box["profile"]),
             seed=box["seed"],
             inside="eth0",  # the topology links a box's subscriber side first
             outside="eth1",
             log=lambda events: truth.write(*map(entry, events)),
+            changes=[
+                ProfileChange(
+                    at_ns=stage.start_ns + round(change["at_s"] * _NS_PER_S),
+                    profile=_profile(change["profile"]),
+                    forgets=change["forgets"],
+                )
+                for change in box.get("changes", [])
+            ],
         )
         counters = live.run(lifetime.ready, lifetime.fileno())
         truth.close()
         return counters
 
     return work
+
+
+def _profile(described: ProfileDocument | None) -> Profile | None:
+    return None if described is None else Profile.from_dict(described)
 
 
 def _entries(name: str, start_ns: int) -> Callable[[Event], dict[str, object]]:

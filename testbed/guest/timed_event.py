@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from testbed.guest.network.topology import RoutedTopo
     from testbed.records.jsonl import Json
 
-__all__ = ["LONGEST_RUN_S", "Change", "Effects", "EventError", "RunTime", "TimedEvent", "parse_run_time"]
+__all__ = ["LONGEST_RUN_S", "BoxChange", "Change", "Effects", "EventError", "RunTime", "TimedEvent", "parse_run_time"]
 
-LONGEST_RUN_S = 20 * 86_400  # poll(2) waits 2**31 ms at most, which is 24 days
+LONGEST_RUN_S = (
+    1000 * 86_400
+)  # nanoseconds of a run are kept as seconds in a float, which is a tenth of 1 µs exact then
 
 
 def parse_run_time(text: object) -> float:
@@ -102,6 +104,23 @@ class Change:
     is_end: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoxChange:
+    """A box follows another profile from an instant on.
+
+    Attributes:
+        box: Its node.
+        at_s: When, seconds since the start of the run.
+        censor: A profile by name or path, or a family; None: the box is a cable.
+        forgets: Flows that are acted on already are forgotten, too.
+    """
+
+    box: str
+    at_s: float
+    censor: str | None
+    forgets: bool = False
+
+
 def _key(field: str) -> str:
     return field.removesuffix("_")
 
@@ -122,6 +141,11 @@ class TimedEvent:
     def changes(self) -> Iterable[Change]:
         """What happens, and when."""
         raise NotImplementedError
+
+    def box_changes(self, topology: RoutedTopo) -> Iterable[BoxChange]:
+        """Which boxes follow another profile, and when. The host asks, and puts it into the boxes' own plans."""
+        del topology
+        return ()
 
     def note(self) -> str | None:
         """What a reader of the run's results has to know of it; None: nothing."""

@@ -31,6 +31,7 @@ __all__ = [
     "PacketHeld",
     "PacketInjected",
     "PacketRewritten",
+    "ProfileChanged",
     "RuleMatched",
     "ThrottlingStarted",
     "event_from_json",
@@ -202,9 +203,23 @@ class InspectionEnded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowForgotten(Event):
-    """All state of the flow is gone. ``reason``: "idle", "evicted", "residual time over", "fin" or "rst"."""
+    """All state of the flow is gone.
+
+    ``reason``: "idle", "evicted", "residual time over", "fin", "rst" or "profile changed".
+    """
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileChanged(Event):
+    """From now on the box follows another profile, by name; None: it is a cable. It is about no flow: number 0.
+
+    Flows that are acted on keep what was decided about them, unless it ``forgets``.
+    """
+
+    profile: str | None
+    forgets: bool
 
 
 _CLASSES: tuple[type[Event], ...] = (
@@ -221,6 +236,7 @@ _CLASSES: tuple[type[Event], ...] = (
     PacketRewritten,
     InspectionEnded,
     FlowForgotten,
+    ProfileChanged,
 )
 
 

@@ -69,15 +69,24 @@ class FlowTable:
 
     __slots__ = ("_by_id", "_by_key", "_count", "_entries", "_heap", "_limit", "evicted")
 
-    def __init__(self, limit: int) -> None:
-        """An empty table for at most ``limit`` flows."""
+    def __init__(self, limit: int, *, last_number: int = 0) -> None:
+        """An empty table for at most ``limit`` flows, which are numbered from the one after ``last_number`` on."""
         self._limit = limit
         self._by_key: dict[FlowKey, Flow] = {}
         self._by_id: dict[int, Flow] = {}
         self._heap: list[tuple[int, int, int]] = []  # bound, flow, number of the entry
-        self._count = 0
+        self._count = last_number
         self._entries = 0
         self.evicted = 0
+
+    @property
+    def last_number(self) -> int:
+        """The number of the flow that was opened last."""
+        return self._count
+
+    def all(self) -> list[Flow]:
+        """Every flow that is remembered, in the order in which they were opened."""
+        return list(self._by_id.values())
 
     def __len__(self) -> int:
         """How many flows are remembered."""

@@ -50,16 +50,17 @@ class Inspector:
     Args:
         profile: The censor, resolved for a date.
         seed: Of everything that the box draws by lot. The same packets, times and seed give the same events.
+        last_flow: Flows are numbered from the one after it on.
     """
 
     __slots__ = (
         "_clearing", "_enforcement", "_exempt", "_flows", "_fragments", "_handshake_timeouts", "_hellos",
-        "_is_stateless", "_line", "_matches_at_open", "_profile", "_random", "_readers", "_residual_ns", "_rules",
-        "_sees", "_timeout_ns",
+        "_is_stateless", "_line", "_matches_at_open", "_random", "_readers", "_residual_ns", "_rules", "_sees",
+        "_timeout_ns", "profile",
     )  # fmt: skip
 
-    def __init__(self, profile: Profile, *, seed: int) -> None:
-        self._profile = profile
+    def __init__(self, profile: Profile, *, seed: int, last_flow: int = 0) -> None:
+        self.profile = profile
         self._random = Random(seed)  # noqa: S311 - reproducible, not secret
         self._enforcement = Enforcement(profile, self._random)
         self._rules, self._exempt = RuleSet(profile.rules), RuleSet(profile.exempt)
@@ -71,7 +72,7 @@ class Inspector:
         self._matches_at_open = trigger.address_rules == "open" and any(
             rule.kind in _ADDRESS_KINDS for rule in profile.rules
         )
-        self._flows = FlowTable(flows.table_size)
+        self._flows = FlowTable(flows.table_size, last_number=last_flow)
         self._timeout_ns = round(flows.idle_timeout_s * _NS_PER_S)
         self._handshake_timeouts = {
             flags: round(seconds * _NS_PER_S)
@@ -85,6 +86,11 @@ class Inspector:
         self._is_stateless = profile.action.scope == "line"
         self._fragments = None if profile.inspection.fragments == "pass" else FragmentBuffer()
         self._line: Treatment | None = None
+
+    @property
+    def last_flow(self) -> int:
+        """The number of the flow that was opened last."""
+        return self._flows.last_number
 
     @property
     def flow_count(self) -> int:
@@ -140,7 +146,7 @@ class Inspector:
     def dropped(self, packet: Packet, now_ns: int) -> list[Event]:
         """The events of a packet that the kernel's policer dropped on the box's behalf."""
         flow = self._flows.get(packet.key)
-        metering = self._profile.meter
+        metering = self.profile.meter
         if flow is None or metering is None:
             return []
         self.refresh(flow.id, now_ns)
@@ -163,6 +169,16 @@ class Inspector:
     def expire(self, now_ns: int) -> list[Event]:
         """Forget the flows that were idle for too long. Each event bears the time at which that came true."""
         return [event for flow in self._flows.due(now_ns) for event in self._forget_idle(flow)]
+
+    def forget_if_over(self, key: FlowKey, now_ns: int) -> list[Event]:
+        """Forget one flow if it was idle for too long."""
+        flow = self._flows.get(key)
+        return [] if flow is None or flow.expires_ns > now_ns else self._forget_idle(flow)
+
+    def relieve(self, now_ns: int, *, forgets: bool) -> list[Event]:
+        """Forget every flow that nothing is done to; or, if it ``forgets``, every flow. No other will be opened."""
+        gone = [flow for flow in self._flows.all() if forgets or flow.treatment is None]
+        return [event for flow in gone for event in self._forget(flow, now_ns, "profile changed")]
 
     def _follow(self, packet: Packet, now_ns: int) -> list[Event]:
         """A packet of a flow that the box knows or opens now."""
@@ -210,7 +226,7 @@ class Inspector:
 
     def _take_fragment(self, fragments: FragmentBuffer, packet: Packet, now_ns: int) -> list[Event]:
         """Drop a fragment, or keep it until its datagram is complete."""
-        policy = self._profile.inspection.fragments
+        policy = self.profile.inspection.fragments
         if policy == "drop":
             return [packet_dropped(0, packet, now_ns, "fragment")]
         events, pieces = fragments.hold(packet, now_ns)
@@ -229,7 +245,7 @@ class Inspector:
     def _overlook(self, first: Packet) -> None:
         """Note the first fragment of a datagram that passes unread."""
         flow = self._flows.get(first.key)
-        if flow is not None and flow.overlooked is not None and first.direction in self._profile.trigger.directions:
+        if flow is not None and flow.overlooked is not None and first.direction in self.profile.trigger.directions:
             flow.overlooked.note_fragment(first)
 
     def _forget_idle(self, flow: Flow) -> list[Event]:
@@ -278,7 +294,7 @@ class Inspector:
                 opened_by=opened_by,
             )
         )
-        trigger = self._profile.trigger
+        trigger = self.profile.trigger
         # It draws a lot only where the share is below one, and before the budget does: the order of draws is a part of
         # what a seed means.
         reason = reason_not_to_inspect(trigger, packet, opened_by, self._random)
@@ -288,7 +304,7 @@ class Inspector:
             self._end(flow, now_ns, reason, events)
         elif flow.treatment is None:
             # The first packet, and so many more.
-            flow.inspections_left = 1 + self._random.randint(*self._profile.inspection.budget_packets)
+            flow.inspections_left = 1 + self._random.randint(*self.profile.inspection.budget_packets)
             flow.reader = self._readers.start(packet.protocol)
             flow.overlooked = Overlooked(self._hellos, key.outside_port)
         return flow
@@ -314,7 +330,7 @@ class Inspector:
         if flags & SYN and flow.reader is not None:
             flow.reader.syn(packet)
         is_remote_syn = flags == SYN and packet.direction is Direction.DOWN and not flow.is_new
-        if is_remote_syn and flow.inspections_left and self._profile.trigger.remote_syn == "ends_inspection":
+        if is_remote_syn and flow.inspections_left and self.profile.trigger.remote_syn == "ends_inspection":
             self._end(flow, now_ns, "SYN from outside", events)
 
     def _read(self, flow: Flow, packet: Packet, now_ns: int, events: list[Event]) -> None:
@@ -323,19 +339,14 @@ class Inspector:
             return
         reading = flow.reader.read(packet)
         # Noted whatever comes of it, since the box itself does not know yet whether it will find a name.
-        if flow.overlooked is not None and packet.direction in self._profile.trigger.directions:
+        if flow.overlooked is not None and packet.direction in self.profile.trigger.directions:
             flow.overlooked.note(packet, reading.data, reading.result)
-        if isinstance(reading.result, Hello):
-            events.append(
-                HelloSeen(
-                    t_ns=now_ns,
-                    flow=flow.id,
-                    protocol=reading.result.protocol,
-                    sni=reading.result.name,
-                    direction=packet.direction,
-                )
-            )
-        name = reading.result.name if isinstance(reading.result, Hello) else None
+        hello = reading.result if isinstance(reading.result, Hello) else None
+        if hello is not None:
+            events.append(HelloSeen(
+                t_ns=now_ns, flow=flow.id, protocol=hello.protocol, sni=hello.name, direction=packet.direction
+            ))  # fmt: skip
+        name = None if hello is None else hello.name
         # Before the rules: a name that is allowed is spared at an address that is not (N4P490).
         if self._is_exempt(flow, reading, name):
             self._end(flow, now_ns, "exempt", events)
@@ -346,13 +357,13 @@ class Inspector:
             return
         # The budget is spent on payload alone: a hundred acknowledgements cost nothing.
         flow.inspections_left -= 1
-        if reading.result is Outcome.NOT_THIS and len(packet.payload) >= self._profile.inspection.give_up_bytes:
+        if reading.result is Outcome.NOT_THIS and len(packet.payload) >= self.profile.inspection.give_up_bytes:
             self._end(flow, now_ns, "gave up", events)
         elif not flow.inspections_left:
             self._end(flow, now_ns, "budget", events)
 
     def _is_exempt(self, flow: Flow, reading: Reading, name: str | None) -> bool:
-        if not self._profile.exempt or reading.protocol not in self._profile.trigger.recognisers:
+        if not self.profile.exempt or reading.protocol not in self.profile.trigger.recognisers:
             return False
         matches = [self._exempt.match_protocol(reading.protocol), self._exempt.match_address(flow.key.outside)]
         if name is not None:
@@ -361,7 +372,7 @@ class Inspector:
 
     def _match(self, flow: Flow, packet: Packet, reading: Reading, name: str | None) -> Match | None:
         """The rule that what was read matches."""
-        trigger = self._profile.trigger
+        trigger = self.profile.trigger
         if not reading.protocol or packet.direction not in trigger.directions:
             return None
         match = None

@@ -75,7 +75,9 @@ class _Line:
         names = [name for name in path if name in plan.data["boxes"]]
         # A TTL counts routers: other boxes on the path are bridges, and change none.
         hops = {name: sum(plan.topology.role(node) == "router" for node in path[: path.index(name)]) for name in names}
-        boxes = {name: Profile.from_dict(plan.data["boxes"][name]["profile"]) for name in names}
+        # As at the start of the run, when the probe begins; one that is a cable then has nothing to be found.
+        described = {name: plan.data["boxes"][name]["profile"] for name in names}
+        boxes = {name: Profile.from_dict(each) for name, each in described.items() if each is not None}
         hello = client_hello(transfer["sni"])
         acting = {name: profile for name, profile in boxes.items() if _acts([profile], hello)}
         return cls(transfer["sni"], transfer["options"], hops, boxes, acting)

@@ -33,6 +33,7 @@ __all__ = [
     "Phase",
     "PlanDocument",
     "ProbeTransfer",
+    "ProfileChangePlan",
     "ProfileDocument",
     "QueueKind",
     "QueuePlan",
@@ -42,6 +43,8 @@ __all__ = [
     "TopologyPlan",
     "TransferPlan",
     "planned_transfers",
+    "profile_at",
+    "profiles_of",
 ]  # fmt: skip
 
 Direction = Literal["download", "upload"]
@@ -206,12 +209,33 @@ class ProfileDocument(TypedDict):
     meter: NotRequired[MeterDocument]
 
 
+class ProfileChangePlan(TypedDict):
+    """From an instant of the run on, a box follows another profile.
+
+    Keys:
+        profile: None: the box is a cable from then on.
+        forgets: Flows that are acted on already are forgotten, too.
+        why: Why it is a cable although a censor is named.
+    """
+
+    at_s: float
+    profile: ProfileDocument | None
+    forgets: bool
+    why: NotRequired[str]
+
+
 class BoxPlan(TypedDict):
-    """A box: the access line that it stands on, its profile, and its own seed."""
+    """A box: the access line that it stands on, its profile, and its own seed.
+
+    Keys:
+        profile: None: the box is a cable at first.
+        changes: Of the profile, in the order of time.
+    """
 
     line: str
-    profile: ProfileDocument
+    profile: ProfileDocument | None
     seed: int
+    changes: NotRequired[list[ProfileChangePlan]]
 
 
 class OriginPlan(TypedDict):
@@ -343,6 +367,21 @@ class GuestPlan(PlanDocument):
     """The plan as the guest is given it: with what the engine adds."""
 
     clock: Clock
+
+
+def profile_at(box: BoxPlan, t: float) -> ProfileDocument | None:
+    """The profile that a box follows at an instant of the run; None: it is a cable then."""
+    found = box["profile"]
+    for change in box.get("changes", []):
+        if change["at_s"] <= t:
+            found = change["profile"]
+    return found
+
+
+def profiles_of(box: BoxPlan) -> list[ProfileDocument]:
+    """Every profile that a box follows in the course of the run, in the order of time."""
+    found = [box["profile"], *(change["profile"] for change in box.get("changes", []))]
+    return [each for each in found if each is not None]
 
 
 def planned_transfers(plan: PlanDocument) -> Iterator[TransferPlan]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypedDict
 
 from testbed.records.measurements import by_transfer, client_events, instant, received_bytes
-from testbed.records.plan import planned_transfers
+from testbed.records.plan import planned_transfers, profile_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -152,10 +152,13 @@ class _Flow:
 
 @dataclass(slots=True)
 class _Line:
-    """What a box does to all traffic of a line, in which directions, and when it dropped packets."""
+    """What a box does to all traffic of a line, in which directions, until when, and when it dropped packets."""
 
+    box: str
+    began: float
     doing: _Flow
     directions: set[Way]
+    ended: float | None = None
     drops: list[float] = field(default_factory=list)
 
 
@@ -164,7 +167,7 @@ class _Flows:
 
     def __init__(self, truth: Iterable[TruthRecord], boxes: Mapping[str, BoxPlan]) -> None:
         self._by_end: dict[tuple[str, int], list[_Flow]] = {}
-        self._lines: dict[str, _Line] = {}
+        self._lines: dict[str, list[_Line]] = {}
         known: dict[tuple[str, int], _Flow] = {}  # boxes number their flows by themselves, each from 1
         for record in truth:
             if record["box"] is None:
@@ -181,16 +184,27 @@ class _Flows:
                 known[key].note(record)
 
     def _note_line(self, record: TruthRecord, box: BoxPlan) -> None:
+        known = self._lines.setdefault(box["line"], [])
         if record["event"] == "throttling_started":
-            self._lines[box["line"]] = _Line(_line_action(record, box), _directions(record))
-        elif record["event"] == "packet_dropped" and box["line"] in self._lines:
-            self._lines[box["line"]].drops.append(record["t"])
+            known.append(_Line(record["box"], record["t"], _line_action(record, box), _directions(record)))
+        elif record["event"] == "packet_dropped" and known:
+            known[-1].drops.append(record["t"])
+        elif record["event"] == "profile_changed":
+            for each in known:
+                if each.box == record["box"] and each.ended is None:
+                    each.ended = record["t"]
 
     def of_line(self, transfer: TransferPlan, *, began: float, ended: float) -> _Flow | None:
         """Return what a box does to all traffic of a transfer's line in its direction, with the drops of that time."""
-        line = self._lines.get(transfer["line"])
-        if line is None or _WAYS[transfer["direction"]] not in line.directions:
+        # The latest that lasted into the time of the transfer: an earlier one ended when the box's profile changed.
+        meanwhile = [
+            line
+            for line in self._lines.get(transfer["line"], [])
+            if (line.ended is None or line.ended > began) and line.began <= ended
+        ]
+        if not meanwhile or _WAYS[transfer["direction"]] not in meanwhile[-1].directions:
             return None
+        line = meanwhile[-1]
         return replace(line.doing, drops=sum(began <= t <= ended for t in line.drops))
 
     def find(self, connected: Connected, download: Download | None) -> _Flow | None:
@@ -211,7 +225,9 @@ class _Flows:
 
 
 def _line_action(record: ThrottlingStartedRecord, box: BoxPlan) -> _Flow:
-    rule = box["profile"]["rules"][0]["id"]  # a profile that meters a whole line has this rule alone
+    profile = profile_at(box, record["t"])
+    # A profile that meters a whole line has one rule alone. Without a profile nothing would have been metered.
+    rule = None if profile is None else profile["rules"][0]["id"]
     return _Flow(action=record["meter"], effect=record.get("effect"), rule=rule)
 
 

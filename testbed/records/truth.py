@@ -10,8 +10,8 @@ from typing import Literal, TypedDict
 __all__ = [
     "BlockingStartedRecord", "Effect", "FlowForgottenRecord", "FlowOpenedRecord", "HelloSeenRecord",
     "HelloUnreadRecord", "InspectionEndedRecord", "LinkRecord", "PacketDelayedRecord", "PacketDroppedRecord",
-    "PacketHeldRecord", "PacketInjectedRecord", "PacketRecord", "PacketRewrittenRecord", "RuleMatchedRecord",
-    "ThrottlingStartedRecord", "TruthRecord", "Way",
+    "PacketHeldRecord", "PacketInjectedRecord", "PacketRecord", "PacketRewrittenRecord", "ProfileChangedRecord",
+    "RuleMatchedRecord", "ThrottlingStartedRecord", "TruthRecord", "Way",
 ]  # fmt: skip
 
 Effect = Literal["slows", "ends", "alters"]
@@ -189,6 +189,14 @@ class FlowForgottenRecord(_Record):
     reason: str
 
 
+class ProfileChangedRecord(_Record):
+    """From now on the box follows another profile, by name; None: it is a cable. Its flow is 0."""
+
+    event: Literal["profile_changed"]
+    profile: str | None
+    forgets: bool
+
+
 PacketRecord = (
     PacketDroppedRecord | PacketDelayedRecord | PacketHeldRecord | PacketInjectedRecord | PacketRewrittenRecord
 )
@@ -204,4 +212,5 @@ TruthRecord = (
     | PacketRecord
     | InspectionEndedRecord
     | FlowForgottenRecord
+    | ProfileChangedRecord
 )

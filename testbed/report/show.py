@@ -173,5 +173,11 @@ def _scenario(name: str) -> _Shown:
 
 def _box(name: str, described: BoxPlan) -> str:
     profile = described["profile"]
+    changes = [
+        f"\n  from {change['at_s']:g} s on: {(change['profile'] or {'name': 'a cable'})['name']}"
+        for change in described.get("changes", [])
+    ]
+    if profile is None:
+        return f"{name}: a cable at first{''.join(changes)}"
     meter = f", meter {profile['meter']['kind']}" if "meter" in profile else ""
-    return f"{name}: {profile['name']} ({profile['summary']}){meter}"
+    return f"{name}: {profile['name']} ({profile['summary']}){meter}{''.join(changes)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import timedelta
 from typing import TYPE_CHECKING, cast
 
 from testbed.errors import ScenarioError
@@ -10,8 +11,11 @@ from testbed.scenario.access import base_kind, line_values
 from testbed.scenario.profiles import CensorProfile, profile_for, why_no_box
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from testbed.guest.network.topology import RoutedTopo
-    from testbed.records.plan import BoxPlan, ProfileDocument
+    from testbed.guest.timed_event import BoxChange, TimedEvent
+    from testbed.records.plan import BoxPlan, ProfileChangePlan, ProfileDocument
     from testbed.scenario.access import Line
     from testbed.scenario.model import Scenario
     from testbed.scenario.place import Key, Places
@@ -39,11 +43,14 @@ class Boxes:
         self._topology = topology
         self._places = places
         self._seed = seed
-        self._chosen: dict[tuple[str, str], tuple[CensorProfile | None, str | None]] = {}
+        self._chosen: dict[tuple[str, str, datetime], tuple[CensorProfile | None, str | None]] = {}
         self.without_box: dict[str, str] = {}
 
-    def plan(self) -> dict[str, BoxPlan]:
-        """Return the box of each node that has one.
+    def plan(self, events: list[tuple[Key, TimedEvent]]) -> dict[str, BoxPlan]:
+        """Return the box of each node that has one, in the course of the run.
+
+        Args:
+            events: Of the scenario, checked, each with its key.
 
         Raises:
             ScenarioError: A kind of box, a profile or a meter that is not there.
@@ -54,21 +61,40 @@ class Boxes:
             if kind not in known:
                 raise self._places.error(("censors", kind), f"unknown kind of middlebox (known: {', '.join(known)})")
         lines = {line.name: (index, line) for index, line in enumerate(self._scenario.lines)}
+        changes = _by_box(self._topology, events, self._places)
         boxes: dict[str, BoxPlan] = {}
         for node in self._topology.with_role("box"):
             info = self._topology.nodeInfo(node)
             index, line = lines[info["line"]]
             key, censor = self._named(info["kind"], index, line)
-            if censor is None:
-                continue  # a place for a box that this scenario leaves empty: the box is a cable
             kind = str(base_kind(line, self._scenario.kinds))
-            chosen, why = self._censor(key, self._places.beside(censor), kind)
-            if chosen is None:  # told in the plan, and from there in the table: an empty place must not look measured
-                self.without_box[info["line"]] = str(why)
-                continue
-            profile = self._with_meter(cast("ProfileDocument", chosen.plain))
+            profile = None
+            if censor is not None:
+                profile, why = self._profile(key, censor, kind, self._scenario.date)
+                if profile is None:  # told in the plan, and from there in the table: an empty place must not look
+                    self.without_box[info["line"]] = str(why)  # measured
+            own = changes.get(node, [])
+            if profile is None and not own:
+                continue  # a place for a box that this scenario leaves empty: the box is a cable
             boxes[node] = {"line": info["line"], "profile": profile, "seed": self._seed_of(node)}
+            if own:
+                boxes[node]["changes"] = [self._change(key, change, kind) for key, change in own]
         return boxes
+
+    def _change(self, where: Key, change: BoxChange, line_kind: str) -> ProfileChangePlan:
+        planned: ProfileChangePlan = {"at_s": change.at_s, "profile": None, "forgets": change.forgets}
+        if change.censor is not None:
+            instant = self._scenario.date + timedelta(seconds=change.at_s)
+            planned["profile"], why = self._profile((*where, "censor"), change.censor, line_kind, instant)
+            if why is not None:
+                planned["why"] = why
+        return planned
+
+    def _profile(
+        self, where: Key, censor: str, line_kind: str, instant: datetime
+    ) -> tuple[ProfileDocument | None, str | None]:
+        chosen, why = self._censor(where, self._places.beside(censor), line_kind, instant)
+        return (None, why) if chosen is None else (self._with_meter(cast("ProfileDocument", chosen.plain)), None)
 
     def _named(self, place: str, index: int, line: Line) -> tuple[Key, str | None]:
         """Return what is named for a place, the line's own or that of all lines, and the key at which it is."""
@@ -77,16 +103,18 @@ class Boxes:
             return ("lines", index, "censor" if place == "tspu" else place), str(own)
         return ("censors", place), self._scenario.censors.get(place)
 
-    def _censor(self, where: Key, name: str, line_kind: str) -> tuple[CensorProfile | None, str | None]:
-        """Return the profile of a name on a line of some kind; or None and why there is no box.
+    def _censor(
+        self, where: Key, name: str, line_kind: str, instant: datetime
+    ) -> tuple[CensorProfile | None, str | None]:
+        """Return the profile of a name on a line of some kind at an instant; or None and why there is no box.
 
         It is read once for each kind of line: a scenario may have eighty lines.
         """
-        key = (name, line_kind)
+        key = (name, line_kind, instant)
         if key not in self._chosen:
             try:
-                chosen = profile_for(name, self._scenario.date, line_kind)
-                why = None if chosen else why_no_box(name, self._scenario.date, line_kind)
+                chosen = profile_for(name, instant, line_kind)
+                why = None if chosen else why_no_box(name, instant, line_kind)
             except ScenarioError as error:
                 raise self._places.error(where, str(error)) from error
             self._chosen[key] = (chosen, why)
@@ -105,3 +133,22 @@ class Boxes:
         """Return a seed of its own for each box, from the run's seed and the box's name."""
         # Not a draw from one generator: then a box more on one line would change what the boxes of the others draw.
         return int.from_bytes(hashlib.sha256(f"{self._seed} {node}".encode()).digest()[:8], "big")
+
+
+def _by_box(
+    topology: RoutedTopo, events: list[tuple[Key, TimedEvent]], places: Places
+) -> dict[str, list[tuple[Key, BoxChange]]]:
+    """Return what events change at each box, in the order of time, each with the key of its event.
+
+    Raises:
+        ScenarioError: Two events give one box a profile at one instant.
+    """
+    found: dict[str, list[tuple[Key, BoxChange]]] = {}
+    for key, event in events:
+        for change in event.box_changes(topology):
+            own = found.setdefault(change.box, [])
+            if any(other.at_s == change.at_s for _, other in own):
+                problem = f"another event gives {change.box} a profile at this instant already; move or remove one"
+                raise places.error(key, problem)
+            own.append((key, change))
+    return {box: sorted(own, key=lambda each: each[1].at_s) for box, own in found.items()}

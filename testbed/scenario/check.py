@@ -5,18 +5,21 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from testbed.errors import ScenarioError
 from testbed.guest.network.build import topology_class
 from testbed.middlebox.profile import Profile
-from testbed.records.plan import planned_transfers
+from testbed.records.plan import planned_transfers, profiles_of
 from testbed.scenario import library
 from testbed.scenario.document import Document
 from testbed.scenario.evidence import GRADES
 from testbed.scenario.model import Scenario
 from testbed.scenario.plan import make_plan
 from testbed.scenario.profiles import load_profile
+
+if TYPE_CHECKING:
+    from testbed.records.plan import BoxPlan
 
 __all__ = ["Checked", "check_file", "kind_of_document"]
 
@@ -66,9 +69,14 @@ def check_file(name: str, engine: str) -> Checked:
     if kind == "profile":
         return _checked_profile(path)
     plan = make_plan(path, [], seed=None, engine=engine, command=None).data
-    boxes = ", ".join(f"{place} {box['profile']['name']}" for place, box in plan["boxes"].items()) or "no boxes"
+    boxes = ", ".join(f"{place} {_profile_names(box)}" for place, box in plan["boxes"].items()) or "no boxes"
     transfers = sum(1 for _ in planned_transfers(plan))
     return Checked("scenario", path.stem, f"{transfers} transfers on {len(plan['rtt_s'])} lines; {boxes}")
+
+
+def _profile_names(box: BoxPlan) -> str:
+    first = [] if box["profile"] else ["a cable"]
+    return ", then ".join([*first, *(each["name"] for each in profiles_of(box))])
 
 
 def _found(name: str) -> tuple[Path, Kind]:

@@ -20,8 +20,9 @@ from pydantic import (
 
 from testbed.guest.events.outage import Outage
 from testbed.guest.timed_event import TimedEvent, parse_run_time
-from testbed.quantities import parse_rate, parse_size, shown
+from testbed.quantities import parse_duration, parse_rate, parse_size, shown
 from testbed.scenario.access import CongestionControl, Line, LineKind, LineName, Strict
+from testbed.scenario.calendar import resolve_dates
 from testbed.scenario.document import Document, Key
 from testbed.scenario.draws import draw_values
 from testbed.scenario.events import OneOfTheKinds
@@ -78,6 +79,21 @@ Seconds = Annotated[
     BeforeValidator(parse_run_time),
     WithJsonSchema({"type": ["string", "integer"], "description": "a duration with its unit, such as 95 ms; or 0"}),
 ]
+LONGEST_WAIT_S = 20 * 86_400  # poll(2), by which sockets wait, counts 2**31 ms at most: 24 days
+
+
+def _parse_wait(text: object) -> float:
+    seconds = parse_duration(text)
+    if seconds > LONGEST_WAIT_S:
+        raise ValueError(f"expected at most {LONGEST_WAIT_S // 86_400} d, got {text!r}")
+    return seconds
+
+
+Wait = Annotated[
+    float,
+    BeforeValidator(_parse_wait),
+    WithJsonSchema({"type": ["string", "integer"], "description": "a duration with its unit, such as 95 ms; or 0"}),
+]
 Bytes = Annotated[
     int,
     BeforeValidator(parse_size),
@@ -128,7 +144,7 @@ class _Measurement(Strict):
     lines: list[LineName] | None = None
     at: Seconds = 0.0
     pause: Seconds = 0.0
-    timeout: Seconds = Field(default=120.0, gt=0)
+    timeout: Wait = Field(default=120.0, gt=0)
 
 
 class Fetch(_Measurement):
@@ -229,6 +245,7 @@ def load_scenario(path: Path, settings: list[str], *, seed: int | None = None) -
     expand_repetitions(document)
     document.drawn = draw_values(document, seed)
     expand_pairs(document, seed)
+    resolve_dates(document)
     try:
         return Scenario.model_validate(document.data), document
     except ValidationError as error:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from testbed.guest.network.topology import RoutedTopo
     from testbed.guest.timed_event import TimedEvent
-    from testbed.records.plan import CapturePlan, CommandPlan, EventPlan, Phase, PlanDocument, TransferPlan
+    from testbed.records.plan import CapturePlan, CommandPlan, Phase, PlanDocument, TransferPlan
     from testbed.scenario.place import Key
 
 __all__ = ["Plan", "make_plan"]
@@ -120,7 +120,8 @@ class _Resolver:
         hosts = topology.with_role("client") + topology.with_role("server")
         boxes = Boxes(scenario, topology, self._places, self._seed)
         transfers = Transfers(scenario, topology, names, self._places)
-        planned_boxes = boxes.plan()
+        events = self._checked_events()
+        planned_boxes = boxes.plan(events)
         data: PlanDocument = {
             "format": FORMAT,
             "scenario": self._name,
@@ -141,7 +142,7 @@ class _Resolver:
             "without_box": boxes.without_box,
             "captures": self._captures(planned_boxes),
             "phases": self._phases(transfers, command, line),
-            "events": self._events(),
+            "events": [event_plan(event) for _, event in events],
             "rtt_s": self._rtt_s(),
         }
         return Plan(self._name, data, topology)
@@ -219,12 +220,11 @@ class _Resolver:
         user_command: CommandPlan = {"node": self._topology.client_of(place), "argv": command}
         return [*phases, {"lines": [], "command": user_command}]
 
-    def _events(self) -> list[EventPlan]:
+    def _checked_events(self) -> list[tuple[Key, TimedEvent]]:
         """Outages and other events, in the order in which the scenario has them. An outage is an event like others."""
         events: list[tuple[Key, TimedEvent]] = [
             (("outages", index), outage) for index, outage in enumerate(self._scenario.outages)
         ]
-        plans = []
         for index, event in enumerate(self._scenario.events):
             events.append((("events", index, event_plan(event)["kind"]), event))
         for key, event in events:
@@ -232,5 +232,4 @@ class _Resolver:
                 event.check(self._topology)
             except EventError as error:
                 raise self._places.error((*key, error.key), error.problem) from error
-            plans.append(event_plan(event))
-        return plans
+        return events

@@ -20,6 +20,7 @@ from testbed.middlebox.craft import udp_datagram
 from testbed.middlebox.events import event_to_json
 from testbed.middlebox.packet import ACK, SYN, Direction, Packet
 from testbed.middlebox.profile import Profile
+from testbed.records.plan import profiles_of
 from tests.middlebox.build import Connection, client_hello, plain_profile, profile_names
 from tests.middlebox.recognise.test_quic import initials
 from tests.middlebox.test_fragments import pieces_of
@@ -220,7 +221,7 @@ def fates_by_model(run: FinishedRun, name: str) -> list[tuple[Any, ...]]:
     rows = inspect_box(
         run.path / "captures" / f"{name}-inside.pcapng",
         run.path / "captures" / f"{name}-outside.pcapng",
-        Profile.from_dict(box["profile"]),
+        Profile.from_dict(profiles_of(box)[0]),
         seed=box["seed"],
         inside=["100.64.0.0/10"],
     )

@@ -12,6 +12,7 @@ import pytest
 
 from testbed.middlebox.adapters.pcap import inspect_box
 from testbed.middlebox.profile import Profile
+from testbed.records.plan import profiles_of
 from testbed.report.series import segments
 from testbed.scenario import library
 
@@ -216,7 +217,7 @@ def test_the_model_drops_the_packets_that_the_live_box_dropped(first_day: Finish
             rows = inspect_box(
                 run.path / "captures" / f"{name}-inside.pcapng",
                 run.path / "captures" / f"{name}-outside.pcapng",
-                Profile.from_dict(box["profile"]),
+                Profile.from_dict(profiles_of(box)[0]),
                 seed=box["seed"],
                 inside=["100.64.0.0/10"],
             )

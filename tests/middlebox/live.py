@@ -68,6 +68,9 @@ class KernelByHand:
         if gone is not None:
             del self._by_key[gone.key]
 
+    def queue_for(self, followed: object) -> None:
+        self.followed = followed
+
     def takes(self, packet: Packet) -> str:
         """Whether a packet is "queued", or stays in the kernel and is "passed" or "policed"."""
         held = None if packet.is_fragment else self._by_key.get(packet.key)

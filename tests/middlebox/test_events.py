@@ -20,6 +20,7 @@ from testbed.middlebox.events import (
     PacketHeld,
     PacketInjected,
     PacketRewritten,
+    ProfileChanged,
     RuleMatched,
     ThrottlingStarted,
     event_from_json,
@@ -65,6 +66,8 @@ EVENTS = [
     ),
     InspectionEnded(t_ns=4, flow=1, reason="budget"),
     FlowForgotten(t_ns=600_000_000_004, flow=1, reason="idle"),
+    ProfileChanged(t_ns=5, flow=0, profile="ru-tw-2021b", forgets=False),
+    ProfileChanged(t_ns=5, flow=0, profile=None, forgets=True),
 ]  # fmt: skip
 
 

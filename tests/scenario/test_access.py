@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from testbed.errors import ScenarioError
+from testbed.records.plan import profiles_of
 from testbed.scenario.plan import Plan, make_plan
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def test_a_line_goes_before_its_kind_and_both_before_all_lines(tmp_path: Path) -
 
 def test_two_lines_may_have_two_censors(tmp_path: Path) -> None:
     boxes = planned(tmp_path).data["boxes"]
-    assert {box["line"]: box["profile"]["name"] for box in boxes.values()} == {
+    assert {box["line"]: profiles_of(box)[0]["name"] for box in boxes.values()} == {
         "own": "ru-tw-2021-report", "other": "ru-tw-2021a",
     }  # fmt: skip
 

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from testbed.errors import ScenarioError
+from testbed.records.plan import profiles_of
 from tests.scenario.plans import first_day
+
+if TYPE_CHECKING:
+    from testbed.records.plan import BoxPlan
 
 
 def test_only_lines_with_a_tspu_get_a_box() -> None:
-    assert {name: box["profile"]["name"] for name, box in first_day().data["boxes"].items()} == {
+    assert {name: profiles_of(box)[0]["name"] for name, box in first_day().data["boxes"].items()} == {
         "mobile-tspu": "ru-tw-2021a",
         "landline-tspu": "ru-tw-2021a",
     }
@@ -25,7 +35,7 @@ def test_each_box_has_a_seed_of_its_own_that_follows_the_runs() -> None:
 
 
 def test_the_meter_of_the_scenario_goes_before_the_profiles() -> None:
-    kinds = {box["profile"]["meter"]["kind"] for box in first_day("meter=coarse_refill").data["boxes"].values()}
+    kinds = {profiles_of(box)[0]["meter"]["kind"] for box in first_day("meter=coarse_refill").data["boxes"].values()}
     assert kinds == {"coarse_refill"}
 
 
@@ -33,3 +43,50 @@ def test_a_line_that_its_profile_leaves_without_a_box_says_why() -> None:
     plan = first_day("date=2021-05-18")
     assert list(plan.data["without_box"]) == ["landline"]
     assert "spares landline lines" in plan.data["without_box"]["landline"]
+
+
+def names(box: BoxPlan) -> list[str | None]:
+    """The profiles of a box, one after the other; None: it is a cable."""
+    return [
+        None if each is None else each["name"]
+        for each in (box["profile"], *(change["profile"] for change in box["changes"]))
+    ]
+
+
+def test_a_box_without_a_profile_at_first_gets_one_from_an_event() -> None:
+    boxes = first_day("censors={}", "events=[{censor: {at: 5 s, censor: ru-tw-2021b, lines: [mobile]}}]").data["boxes"]
+    assert {name: names(box) for name, box in boxes.items()} == {"mobile-tspu": [None, "ru-tw-2021b"]}
+
+
+def test_changes_come_in_the_order_of_time() -> None:
+    boxes = first_day(
+        "events=[{censor: {at: 9 s, censor: none}}, {censor: {at: 5 s, censor: ru-tw-2021b, forgets: true}}]"
+    ).data["boxes"]
+    assert names(boxes["mobile-tspu"]) == ["ru-tw-2021a", "ru-tw-2021b", None]
+    assert [change["forgets"] for change in boxes["mobile-tspu"]["changes"]] == [True, False]
+
+
+def test_a_line_that_the_new_profile_spares_has_a_cable_and_says_why() -> None:
+    boxes = first_day("events=[{censor: {at: 2021-05-18, censor: ru-tw-2021}}]").data["boxes"]
+    change = boxes["landline-tspu"]["changes"][0]
+    assert change["profile"] is None
+    assert "spares landline lines" in change["why"]
+    assert names(boxes["mobile-tspu"]) == ["ru-tw-2021a", "ru-tw-2021d"]
+
+
+@pytest.mark.parametrize(
+    ("events", "problem"),
+    [
+        ("[{censor: {at: 5 s, censor: moon}}]", "events.0.censor.censor: no censor profile or family 'moon'"),
+        ("[{censor: {at: 5 s, censor: 5}}]", "events.0.censor.censor: expected a profile, a family or none, got 5"),
+        (
+            "[{censor: {at: 5 s, censor: none}}, {censor: {at: 5 s, censor: ru-tw-2021b, lines: [mobile]}}]",
+            "events.1.censor: another event gives mobile-tspu a profile at this instant already; move or remove one",
+        ),
+        ("[{censor: {at: 5 s, censor: none, lines: [moon]}}]", "events.0.censor.lines: no line 'moon'"),
+        ("[{censor: {censor: none}}]", "events.0.censor.at: this key is missing"),
+    ],
+)
+def test_a_change_that_cannot_be_is_refused_with_its_key(events: str, problem: str) -> None:
+    with pytest.raises(ScenarioError, match=re.escape(problem)):
+        first_day(f"events={events}")

@@ -59,6 +59,12 @@ def notes(plan: Plan, transfers: list[TransferSummary], left_behind: list[str]) 
         left_behind: What the guest left that was not taken over.
     """
     found = [f"no box on line {line}: {why}" for line, why in plan.data["without_box"].items()]
+    found += [
+        f"box {name} is a cable from {change['at_s']:g} s on: {change['why']}"
+        for name, box in plan.data["boxes"].items()
+        for change in box.get("changes", [])
+        if "why" in change
+    ]
     found += [note for event in map(planned_event, plan.data["events"]) if (note := event.note()) is not None]
     found += [f"left in the guest, not taken over: {each}" for each in left_behind]
     unread: dict[str, list[str]] = defaultdict(list)

@@ -22,13 +22,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from testbed.errors import CertificateError
-from testbed.middlebox.adapters.ruleset import DECIDED
+from testbed.middlebox.adapters.ruleset import DECIDED, REPLACED, rules
 from testbed.middlebox.meters.kernel_rate import kernel_rate
 from testbed.middlebox.packet import Direction, FlowKey
 from testbed.netlink import NetlinkSocket, link, tc
 
 if TYPE_CHECKING:
     from testbed.middlebox.meters.token_bucket import TokenBucketSpec
+    from testbed.middlebox.profile import Profile
 
 __all__ = ["DROP_PORTS", "Dataplane"]
 
@@ -37,9 +38,10 @@ DROP_PORTS = {Direction.UP: "drop-up", Direction.DOWN: "drop-down"}
 
 @dataclass(frozen=True, slots=True)
 class _Decision:
-    """The filters of one decided flow."""
+    """The filters of one decided flow, in the directions that its box saw then."""
 
     key: FlowKey
+    sees: tuple[Direction, ...]
     policed: bool
     without_flags: int = 0
 
@@ -49,19 +51,21 @@ class Dataplane:
 
     Args:
         ports: By direction, the name of the port where packets come in.
-        sees: The directions that the box sees.
     """
 
-    def __init__(self, ports: dict[Direction, str], sees: frozenset[Direction]) -> None:
+    def __init__(self, ports: dict[Direction, str]) -> None:
         self._kernel = NetlinkSocket()
         self._names = ports
-        self._sees = [direction for direction in ports if direction in sees]
+        self._sees: tuple[Direction, ...] = ()
         self._decisions: dict[int, _Decision] = {}
         self._ports: dict[Direction, int] = {}
         self._drop_ports: dict[Direction, int] = {}
 
-    def set_up(self, rules: str) -> None:
+    def set_up(self, followed: list[tuple[Profile, frozenset[int]]]) -> None:
         """Add the hooks, the drop ports and the nft rules.
+
+        Args:
+            followed: The censors at first, each with the IP protocols that it follows.
 
         Raises:
             NetlinkError: The kernel refused a link or a discipline.
@@ -77,14 +81,33 @@ class Dataplane:
             + [tc.add_clsact(index) for index in self._ports.values()]
         )
         # Last: from now on packets go to the queue, and those over a limit to the drop ports.
-        result = subprocess.run(["nft", "-f", "-"], input=rules, text=True, capture_output=True, check=False)
+        self._load(rules(followed, self._names))
+        self._see(followed)
+
+    def queue_for(self, followed: list[tuple[Profile, frozenset[int]]]) -> None:
+        """Queue from now on what these look at; decided flows stay decided.
+
+        Raises:
+            CertificateError: The program nft refused the rules.
+        """
+        self._load(REPLACED + rules(followed, self._names))
+        self._see(followed)
+
+    def _see(self, followed: list[tuple[Profile, frozenset[int]]]) -> None:
+        # The last one is the one that decides about flows from now on.
+        sees = followed[-1][0].placement.sees if followed else frozenset()
+        self._sees = tuple(direction for direction in self._names if direction in sees)
+
+    @staticmethod
+    def _load(text: str) -> None:
+        result = subprocess.run(["nft", "-f", "-"], input=text, text=True, capture_output=True, check=False)
         if result.returncode != 0:
             raise CertificateError(f"nft refused the box's rules: {result.stderr.strip()}")
 
     def let_pass(self, flow: int, key: FlowKey, *, without_flags: int) -> None:
         """Keep a flow in the kernel and let it pass; TCP packets that have one of the flags are queued still."""
         chain = [tc.skbedit_mark(DECIDED, tc.TC_ACT_OK)]
-        decision = _Decision(key, policed=False, without_flags=without_flags)
+        decision = _Decision(key, self._sees, policed=False, without_flags=without_flags)
         self._install(flow, decision, dict.fromkeys(self._sees, chain))
 
     def police(self, flow: int, key: FlowKey, spec: TokenBucketSpec, directions: frozenset[Direction]) -> None:
@@ -106,7 +129,7 @@ class Dataplane:
                 ]
             else:
                 chains[direction] = [tc.skbedit_mark(DECIDED, tc.TC_ACT_OK)]
-        self._install(flow, _Decision(key, policed=True), chains)
+        self._install(flow, _Decision(key, self._sees, policed=True), chains)
         # Read back: a limit that the kernel rounded, or took for none, would be a wrong result and no error.
         for direction in directions:
             actual = self._filter(flow, direction)
@@ -125,7 +148,8 @@ class Dataplane:
 
     def idle_s(self, flow: int) -> float | None:
         """Seconds since the kernel last saw a packet of the flow, in steps of 10 ms; None if it saw none."""
-        idle = [state.idle_s for direction in self._sees if (state := self._filter(flow, direction)) is not None]
+        sees = self._decisions[flow].sees
+        idle = [state.idle_s for direction in sees if (state := self._filter(flow, direction)) is not None]
         return min((each for each in idle if each is not None), default=None)
 
     def forget(self, flow: int) -> None:
@@ -135,7 +159,7 @@ class Dataplane:
         if decision is not None:
             self._kernel.send(
                 tc.delete_flow_filter(self._ports[direction], flow, _match(decision, direction))
-                for direction in self._sees
+                for direction in decision.sees
             )
 
     def _filter(self, flow: int, direction: Direction) -> tc.FilterState | None:

@@ -24,12 +24,12 @@ from testbed.middlebox.events import (
     PacketRewritten,
     ThrottlingStarted,
 )
-from testbed.middlebox.inspector import Inspector
 from testbed.middlebox.offload import kernel_policer
 from testbed.middlebox.packet import TCP, UDP, Direction, FlowKey, Packet
+from testbed.middlebox.succession import ProfileChange, Succession
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from testbed.middlebox.meters.token_bucket import TokenBucketSpec
     from testbed.middlebox.profile import Profile
@@ -67,6 +67,10 @@ class Kernel(Protocol):
         """Let the flow's packets come to the box again."""
         ...
 
+    def queue_for(self, followed: list[tuple[Profile, frozenset[int]]]) -> None:
+        """Queue from now on what boxes of these profiles look at, each with the IP protocols that it follows."""
+        ...
+
 
 class Outlet(Protocol):
     """Where the box's own datagrams go; `wires.Wires` is one."""
@@ -93,20 +97,28 @@ class Queued(Protocol):
 
 
 class Execution:
-    """One inspector, and what follows from what it says.
+    """A box's inspectors, one after the other, and what follows from what they say.
 
     Args:
-        profile: The censor, resolved for a date.
+        profile: The censor, resolved for a date; None: the box is a cable at first.
         seed: Of everything that the box draws by lot.
         kernel: Keeps decided flows.
         outlet: Sends what the box makes.
         log: Called with the events of some packets, in order, by `write_log`.
+        changes: Of the profile, in the order of time.
     """
 
     def __init__(
-        self, profile: Profile, *, seed: int, kernel: Kernel, outlet: Outlet, log: Callable[[list[Event]], None]
+        self,
+        profile: Profile | None,
+        *,
+        seed: int,
+        kernel: Kernel,
+        outlet: Outlet,
+        log: Callable[[list[Event]], None],
+        changes: Iterable[ProfileChange] = (),
     ) -> None:
-        self.inspector = Inspector(profile, seed=seed)
+        self.inspector = Succession(profile, seed=seed, changes=changes)
         self.logged_drops = 0
         self._kernel = kernel
         self._outlet = outlet
@@ -115,12 +127,12 @@ class Execution:
         self._keys: dict[int, FlowKey] = {}
         self._delays = Delays()
         self._now_ns = 0
-        self._police = kernel_policer(profile)
-        self._directions = profile.action.directions
+        self._police = None if profile is None else kernel_policer(profile)
+        self._directions = frozenset[Direction]() if profile is None else profile.action.directions
 
     def next_ns(self) -> int | None:
-        """When `on_timer` will next have something to do; None while nothing is remembered and nothing waits."""
-        instants = (self.inspector.next_expiry_ns(), self._delays.next_ns())
+        """When `on_timer` will next have something to do; None: it will not, unless packets come."""
+        instants = (self.inspector.next_expiry_ns(), self._delays.next_ns(), self.inspector.next_change_ns())
         return min((each for each in instants if each is not None), default=None)
 
     def on_packet(self, queued: Queued, packet: Packet, arrived_ns: int, clock_ns: Callable[[], int]) -> None:
@@ -135,6 +147,8 @@ class Execution:
         """
         # A time that runs backwards would let a flow expire before it was seen.
         now_ns = self._now_ns = max(self._now_ns, arrived_ns)
+        # By the packet's own time: whether it or the timer is seen to first must not decide which profile holds for it.
+        self._change(now_ns)
         is_kept, departure_ns = False, now_ns
         for event in self.inspector.inspect(packet, now_ns):
             self._note(event)
@@ -163,6 +177,7 @@ class Execution:
     def on_timer(self, now_ns: int) -> None:
         """Let go of what is due; forget idle flows, after asking the kernel when it last saw those that it holds."""
         self._delays.release(now_ns)
+        self._change(now_ns)
         # The box sees no packet of a flow that the kernel holds, and would think it idle.
         for flow in self.inspector.due(now_ns):
             idle_s = self._kernel.idle_s(flow) if self._kernel.holds(flow) else None
@@ -176,6 +191,19 @@ class Execution:
         if self._unwritten:
             self._log(self._unwritten)
             self._unwritten = []
+
+    def _change(self, now_ns: int) -> None:
+        """Follow another profile, if that is due."""
+        events = self.inspector.change(now_ns)
+        if not events:
+            return
+        for event in events:
+            self._note(event)
+        profile = self.inspector.profile
+        # Those of the profile that was are of no use any more: what is throttled from now on is the other's doing.
+        self._police = None if profile is None else kernel_policer(profile)
+        self._directions = frozenset() if profile is None else profile.action.directions
+        self._kernel.queue_for(self.inspector.followed)
 
     def _note(self, event: Event) -> None:
         """Remember an event for the log, and do in the kernel what follows from it."""

@@ -20,16 +20,17 @@ from testbed.errors import GuestError, TestbedError
 from testbed.middlebox.adapters.alarm import Alarm
 from testbed.middlebox.adapters.dataplane import DROP_PORTS, Dataplane
 from testbed.middlebox.adapters.execution import Execution, Queued
-from testbed.middlebox.adapters.ruleset import MARKS, rules
+from testbed.middlebox.adapters.ruleset import MARKS
 from testbed.middlebox.adapters.wires import Wires
 from testbed.middlebox.packet import Direction, Packet
 from testbed.middlebox.recognise.quic import load_ciphers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from testbed.middlebox.events import Event
     from testbed.middlebox.profile import Profile
+    from testbed.middlebox.succession import ProfileChange
     from testbed.records.certificate import BoxCounters
 
 __all__ = ["LiveBox"]
@@ -65,21 +66,31 @@ class LiveBox:
     """A middlebox on the two ports of a bridge.
 
     Args:
-        profile: The censor, resolved for a date.
+        profile: The censor, resolved for a date; None: the box is a cable at first.
         seed: Of everything that the box draws by lot.
         inside: Name of the port that faces the subscriber.
         outside: Name of the other one.
         log: Called with the events of some packets, in order.
+        changes: Of the profile, in the order of time.
     """
 
     def __init__(
-        self, profile: Profile, *, seed: int, inside: str, outside: str, log: Callable[[list[Event]], None]
+        self,
+        profile: Profile | None,
+        *,
+        seed: int,
+        inside: str,
+        outside: str,
+        log: Callable[[list[Event]], None],
+        changes: Sequence[ProfileChange] = (),
     ) -> None:
-        self._profile = profile
+        self._profiles = [each for each in (profile, *(change.profile for change in changes)) if each is not None]
         self._ports = {Direction.UP: inside, Direction.DOWN: outside}
-        self._dataplane = Dataplane(self._ports, profile.placement.sees)
+        self._dataplane = Dataplane(self._ports)
         self._wires = Wires(self._ports)
-        self._execution = Execution(profile, seed=seed, kernel=self._dataplane, outlet=self._wires, log=log)
+        self._execution = Execution(
+            profile, seed=seed, kernel=self._dataplane, outlet=self._wires, log=log, changes=changes
+        )
         self._failure: Exception | None = None
         self._subject: Packet | str = "while starting"
 
@@ -111,9 +122,9 @@ class LiveBox:
 
     def _work(self, ready: Callable[[], None], ending: int) -> BoxCounters:
         execution = self._execution
-        self._dataplane.set_up(rules(self._profile, execution.inspector.protocols, self._ports))
+        self._dataplane.set_up(execution.inspector.followed)
         # Before `ready`: the first Initial packet must not wait for a library.
-        if "quic" in self._profile.trigger.recognisers:
+        if any("quic" in profile.trigger.recognisers for profile in self._profiles):
             load_ciphers()
         alarm = Alarm()
         queue = netfilterqueue.NetfilterQueue()

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from testbed.middlebox.packet import TCP, UDP, Direction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from testbed.middlebox.profile import Profile
 
-__all__ = ["DECIDED", "MARKS", "rules"]
+__all__ = ["DECIDED", "MARKS", "REPLACED", "rules"]
 
 MARKS = {Direction.UP: 2, Direction.DOWN: 3}
 """What a queued packet is marked with, so that the inspector knows where it comes from."""
@@ -23,6 +23,8 @@ DECIDED = 1
 """The mark of a packet whose flow is decided: it passes the queue."""
 
 _NAMES = {TCP: "tcp", UDP: "udp"}
+REPLACED = "delete table bridge box\n"
+"""Stands before the rules where there are others already: both happen at one instant, or neither does."""
 _RULESET = """
 table bridge box {{
   chain inspect {{
@@ -34,21 +36,23 @@ table bridge box {{
 """
 
 
-def rules(profile: Profile, protocols: frozenset[int], ports: dict[Direction, str]) -> str:
+def rules(followed: Iterable[tuple[Profile, frozenset[int]]], ports: dict[Direction, str]) -> str:
     """The rules, for ``nft -f``.
 
     Args:
-        profile: The censor.
-        protocols: IP protocols that it follows.
+        followed: The censors, most often one, each with the IP protocols that it follows. A box whose profile has
+            changed has the one that was besides, for the flows that it acts on still.
         ports: By direction, the name of the port where packets come in.
     """
     queued = [
         f'    iifname "{name}" {match} meta mark set {MARKS[direction]} queue num 0'
+        for profile, protocols in followed
         for direction, name in ports.items()
         if direction in profile.placement.sees
         for match in _matches(profile, protocols)
     ]
-    return _RULESET.format(decided=DECIDED, queued="\n".join(queued))
+    # Each once: the second of two equal rules would never be reached.
+    return _RULESET.format(decided=DECIDED, queued="\n".join(dict.fromkeys(queued)))
 
 
 def _matches(profile: Profile, protocols: frozenset[int]) -> Iterator[str]:

@@ -13,7 +13,7 @@ PORTS = {Direction.UP: "in0", Direction.DOWN: "out0"}
 def queued(name: str) -> list[str]:
     """The rules that queue, without what they have in common."""
     used = profile(name)
-    text = rules(used, Inspector(used, seed=1).protocols, PORTS)
+    text = rules([(used, Inspector(used, seed=1).protocols)], PORTS)
     return [line.split(" meta mark set ")[0].strip() for line in text.splitlines() if "queue num 0" in line]
 
 
@@ -32,5 +32,5 @@ def test_what_the_box_looks_at_is_queued(name: str, expected: list[tuple[str, st
 
 
 def test_decided_flows_pass_before_anything_is_queued() -> None:
-    lines = rules(profile(), frozenset({6}), PORTS).splitlines()
+    lines = rules([(profile(), frozenset({6}))], PORTS).splitlines()
     assert lines.index("    meta mark 1 accept") < next(n for n, line in enumerate(lines) if "queue" in line)
