@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 __all__ = ["Phases"]
 
 _HEARTBEAT_MS = 1000  # of the guest's time
+# In virtual time idle hours pass in no time but that of the heartbeats, so these get rarer where nothing happens for
+# long. Not at once: every waking up takes some of the guest's time, and is a part of what runs have always been.
+_STEADY_BEATS = 1000
+_LONGEST_MS = 3_600_000
 _CHUNK = 65_536
 
 
@@ -91,13 +95,22 @@ class Phases:
         # unless somebody sits before it.
         patience_ms = None if phase["command"] is not None and terminal is None else _HEARTBEAT_MS
         is_due = False
+        quiet = 0
         while running:
             alarm.set(self.schedule.next_ns(), has_gone_off=is_due)
-            ready = watch.wait(patience_ms)
+            ready = watch.wait(patience_ms and self._patience_ms(quiet))
             is_due = alarm.fileno() in ready
+            quiet = 0 if ready else quiet + 1
             if not ready:
                 self.console.send({"kind": "alive", "t": self.stage.now_s()})
         alarm.close()
+
+    def _patience_ms(self, quiet: int) -> int:
+        """How long to wait for something to happen, after so many waits in which nothing did."""
+        more = quiet - _STEADY_BEATS
+        if more <= 0 or not self.stage.plan["clock"]["is_virtual"]:
+            return _HEARTBEAT_MS
+        return min(_HEARTBEAT_MS * 2 ** min(more, 12), _LONGEST_MS)
 
     def _start_line(self, line: LinePlan) -> Task:
         node = self.stage.network[line["node"]]
