@@ -34,6 +34,7 @@ _HEARTBEAT_MS = 1000  # of the guest's time
 # long. Not at once: every waking up takes some of the guest's time, and is a part of what runs have always been.
 _STEADY_BEATS = 1000
 _LONGEST_MS = 3_600_000
+_DOUBLINGS = 12  # more than lead from the heartbeat to the longest
 _CHUNK = 65_536
 
 
@@ -110,7 +111,7 @@ class Phases:
         more = quiet - _STEADY_BEATS
         if more <= 0 or not self.stage.plan["clock"]["is_virtual"]:
             return _HEARTBEAT_MS
-        return min(_HEARTBEAT_MS * 2 ** min(more, 12), _LONGEST_MS)
+        return min(_HEARTBEAT_MS << min(more, _DOUBLINGS), _LONGEST_MS)
 
     def _start_line(self, line: LinePlan) -> Task:
         node = self.stage.network[line["node"]]

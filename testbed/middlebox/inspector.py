@@ -177,7 +177,7 @@ class Inspector:
 
     def relieve(self, now_ns: int, *, forgets: bool) -> list[Event]:
         """Forget every flow that nothing is done to; or, if it ``forgets``, every flow. No other will be opened."""
-        gone = [flow for flow in self._flows.all() if forgets or flow.treatment is None]
+        gone = (flow for flow in self._flows.all() if forgets or flow.treatment is None)
         return [event for flow in gone for event in self._forget(flow, now_ns, "profile changed")]
 
     def _follow(self, packet: Packet, now_ns: int) -> list[Event]:
@@ -281,19 +281,12 @@ class Inspector:
         key = packet.key
         flow = self._flows.open(key, now_ns, self._timeout_ns)
         opened_by = opener(packet)
-        events.append(
-            FlowOpened(
-                t_ns=now_ns,
-                flow=flow.id,
-                protocol="udp" if packet.protocol == UDP else "tcp",
-                inside=address_text(key.inside),
-                inside_port=key.inside_port,
-                outside=address_text(key.outside),
-                outside_port=key.outside_port,
-                community_id=community_id(*key),
-                opened_by=opened_by,
-            )
-        )
+        events.append(FlowOpened(
+            t_ns=now_ns, flow=flow.id, protocol="udp" if packet.protocol == UDP else "tcp",
+            inside=address_text(key.inside), inside_port=key.inside_port,
+            outside=address_text(key.outside), outside_port=key.outside_port,
+            community_id=community_id(*key), opened_by=opened_by,
+        ))  # fmt: skip
         trigger = self.profile.trigger
         # It draws a lot only where the share is below one, and before the budget does: the order of draws is a part of
         # what a seed means.
