@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from testbed.conformance import censors, domains, evasion, policing, state, trigger
+from testbed.conformance import censors, domains, evasion, freezes, policing, state, trigger
 from testbed.conformance.report import ELSEWHERE, as_json, as_markdown
 from testbed.conformance.row import Finding, Row
 
@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 
 __all__ = ["ELSEWHERE", "ROWS", "Finding", "Row", "as_json", "as_markdown", "run"]
 
-ROWS: list[Row] = [*policing.ROWS, *trigger.ROWS, *domains.ROWS, *state.ROWS, *evasion.ROWS, *censors.ROWS]
+ROWS: list[Row] = [
+    *policing.ROWS,
+    *trigger.ROWS,
+    *domains.ROWS,
+    *state.ROWS,
+    *evasion.ROWS,
+    *censors.ROWS,
+    *freezes.ROWS,
+]
 
 
 def run(load: Callable[[str], Profile], rows: Iterable[Row] = ROWS) -> list[Finding]:

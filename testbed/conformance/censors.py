@@ -362,7 +362,7 @@ ROWS: list[Row] = [
         within=(15, 20),
         restates="meter.byte_quota.quota",
     ),
-    _row("16 KB", "ru-16k-2025", "upload", "passes", _curtain_upwards, source="N4P490: server to client"),
+    _row("16 KB", "ru-16k-2025", "upload", "freezes", _curtain_upwards, source="DPICH26", grade="secondary"),
     _row(
         "Kazakhstan",
         "kz-2022",

@@ -94,9 +94,11 @@ def test_each_thing_that_a_box_can_do_to_a_packet_was_done(all_profiles: dict[st
         ("packet_dropped", "ru-tw-2021a"),
         ("packet_dropped", "eco-degrade"),
         ("packet_dropped", "ru-16k-2025"),
+        ("packet_dropped", "ru-l4-25"),
         ("packet_dropped", "ru-2022-IV"),
         ("packet_delayed", "tele2-3g-up"),
         ("packet_delayed", "kz-2022"),
+        ("packet_delayed", "tr-handshake-2025"),
         ("packet_rewritten", "ru-2022-I"),
         ("packet_injected", "isp-block"),
         ("packet_injected", "isp-block-rst"),
@@ -189,6 +191,17 @@ CASES: dict[str, tuple[dict[str, Any], Callable[[], list[Packet]], dict[str, int
     "reopened": (plain_profile("isp-block-rst"), reopened_after_fin, {"flow_opened": 3, "packet_injected": 12}),
     "opened-outside": (plain_profile("ru-2022-I"), opened_from_outside, {"inspection_ended": 1}),
     "quic": (plain_profile("ru-yt-2024-quic"), quic_initials, {"rule_matched": 1}),
+    "quic-frozen": (
+        plain_profile("ru-l4-25", trigger__share=1.0, rules=[{"id": "all", "address": ["192.0.2.0/24"]}]),
+        quic_initials,
+        {"rule_matched": 1, "packet_dropped": 6},
+    ),
+    # Ten packets of 1440 bytes pass before it begins, the bucket lets eleven pass, and it ends behind four more.
+    "begins-late-and-ends": (
+        plain_profile("ru-tw-2021a", action__after_amount_bytes=14_400, action__lasts_s=1.45e-3),
+        split_handshake,
+        {"packet_dropped": 4},
+    ),
     "quic-blocked": (plain_profile("ru-quic-2022"), quic_initials, {"packet_dropped": 31}),
 }
 

@@ -64,6 +64,29 @@ SOURCES = {
         "Cloudflare: Russian Internet users are unable to access the open Internet, 26 June 2025",
         "https://blog.cloudflare.com/russian-internet-users-are-unable-to-access-the-open-internet/",
     ),
+    "DPICH26": Source(
+        "hyperion-cs/dpi-checkers: documentation of dpi-ch, 2026; raw experiments are in utils/l4-25_prober.py",
+        "https://github.com/hyperion-cs/dpi-checkers/blob/main/ru/dpi-ch/docs/README.md",
+    ),
+    "DPICH20": Source(
+        "hyperion-cs/dpi-checkers, issue 20, December 2025", "https://github.com/hyperion-cs/dpi-checkers/issues/20"
+    ),
+    "DPIDET26": Source("Runnin4ik/dpi-detector, README", "https://github.com/Runnin4ik/dpi-detector"),
+    "DWC25": Source(
+        "hyperion-cs/dpi-checkers: names that are let through, 2 July 2025",
+        "https://github.com/hyperion-cs/dpi-checkers/tree/main/ru/tcp-16-20_dwc",
+    ),
+    "MEDYA25": Source(
+        "Medya Yazar, September 2025, with the research director of NetBlocks",
+        "https://www.medyayazar.com/internet-kesintileri-bant-daraltma-degil-erisim-engeli/amp",
+    ),
+    "OONITR25": Source(
+        "OONI: Throttling of Social Media in Türkiye During Protests, 2025",
+        "https://ooni.org/post/2025-turkiye-throttling-social-media",
+    ),
+    "XTLS2451": Source(
+        "XTLS/Xray-core, issue 2451, comment of 17 August 2023", "https://github.com/XTLS/Xray-core/issues/2451"
+    ),
     "ECO26": Source(
         "Lavrushin: tspu-docs, machine-made transcript of an operator's lecture of 2021",
         "https://github.com/DanielLavrushin/tspu-docs",
