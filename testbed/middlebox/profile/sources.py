@@ -52,9 +52,15 @@ SOURCES = {
     "N4P106": _bbs(106, "Instagram in Russia, March 2022"),
     "N4P108": _bbs(108, "QUIC in Russia, March 2022"),
     "N4P382": _bbs(382, "YouTube in Russia, from July 2024"),
+    "N4P417": _bbs(417, "Encrypted Client Hello in Russia, from November 2024"),
+    "N4P520": _bbs(520, "whole lines slowed down in China, September 2025"),
     "N4P490": _bbs(490, "foreign data centres in Russia, from June 2025"),
     "ZAPRET1408": Source("bol-van/zapret, issue 1408", "https://github.com/bol-van/zapret/issues/1408"),
     "NTC1724": Source("ntc.party, thread on Twitter, 26 February 2022", "https://ntc.party/t/1724"),
+    "NTC3471": Source(
+        "ntc.party, thread on social networks in Türkiye, 13 November 2022",
+        "https://ntc.party/t/social-networks-being-slowed-down/3471",
+    ),
     "MED24": Source(
         "Meduza, 6 August 2024, with ValdikSS's measurements",
         "https://meduza.io/en/feature/2024/08/06/russian-authorities-inform-local-internet-service-providers-that-most-"
