@@ -16,7 +16,7 @@ from testbed.records.jsonl import LineWriter
 from testbed.traffic.connection import TransferError
 from testbed.traffic.curl import curl
 from testbed.traffic.evasion import EVASIONS
-from testbed.traffic.fetch import fetch
+from testbed.traffic.fetch import fetch, upload
 from testbed.traffic.log import TransferLog
 from testbed.traffic.near_end import NearEnd
 from testbed.traffic.options import with_options
@@ -92,6 +92,12 @@ class LineClient:
             self._fetch(
                 transfer, log, receive_buffer=transfer.get("receive_buffer"), reading_bps=transfer.get("reading_bps")
             )
+        elif transfer["kind"] == "upload":
+            address = (self._resolve(transfer["sni"]), HTTPS)
+            upload(
+                transfer["sni"], address, transfer["path"], size=transfer["size"], ca=self.ca, key_log=self._key_log,
+                timeout_s=transfer["timeout_s"], log=log,
+            )  # fmt: skip
         elif transfer["kind"] == "record":
             self._fetch(transfer, log).save(self.output / "recordings" / transfer["recording"])
         elif transfer["kind"] == "curl":

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from testbed.errors import GuestError
 from testbed.guest.child import Child, Lifetime
+from testbed.records.jsonl import LineWriter
+from testbed.traffic.log import TransferLog
 from testbed.traffic.origin import CertificateAuthority, nginx_configuration, write_object
 from testbed.traffic.origin_server import OriginServer, serve_origin
 from testbed.traffic.replay import serve_replays
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from mininet.net import Mininet
-
     from testbed.guest.child import Service
     from testbed.guest.network.node import NamespaceNode
     from testbed.guest.stage import Stage
@@ -33,7 +33,7 @@ __all__ = ["Nginx", "Origins", "origin_server", "replay_server", "resolver", "st
 
 _NGINX_PATIENCE_S = 10.0
 _LARGEST_DATAGRAM = 65_535
-_OWN_SERVER = {"rate_bps", "think_s", "send_buffer"}  # what nginx cannot do, or not as it is meant
+_OWN_SERVER = {"rate_bps", "think_s", "send_buffer", "uploads"}  # what nginx cannot do, or not as it is meant
 
 
 def start_servers(stage: Stage) -> tuple[list[Service], Path]:
@@ -45,9 +45,9 @@ def start_servers(stage: Stage) -> tuple[list[Service], Path]:
     Raises:
         GuestError: One did not start.
     """
-    origins = Origins(stage.work, stage.plan["seed"])
+    origins = Origins(stage)
     (stage.output / "ca.pem").write_bytes(origins.certificate.read_bytes())
-    servers: list[Service] = [*origins.start(stage.plan["origins"], stage.network)]
+    servers: list[Service] = [*origins.start()]
     if stage.plan["replay_server"] is not None:
         node = stage.network[stage.plan["replay_server"]]
         control = stage.work / "replays"
@@ -84,27 +84,26 @@ class Origins:
     """The origins of a plan and their certificate authority.
 
     Args:
-        folder: Where their files go, in the guest's memory.
-        seed: Of the objects' bytes.
+        stage: Where; their files go into the guest's memory.
     """
 
-    def __init__(self, folder: Path, seed: int) -> None:
-        self._folder = folder
-        self._seed = seed
-        self._authority = CertificateAuthority(folder / "ca", folder / "code" / "origin.key")
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._authority = CertificateAuthority(stage.work / "ca", stage.work / "code" / "origin.key")
 
     @property
     def certificate(self) -> Path:
         """The authority's certificate, PEM."""
         return self._authority.certificate
 
-    def start(self, origins: dict[str, OriginPlan], network: Mininet) -> Iterator[Service]:
+    def start(self) -> Iterator[Service]:
         """Start one server a node, then wait until each takes connections.
 
         Raises:
             GuestError: One did not start.
         """
         # All are started before the first is waited for: they get ready side by side.
+        network, origins = self._stage.network, self._stage.plan["origins"]
         started = [(self._start(origin, name, network[name]), network[name]) for name, origin in origins.items()]
         for server, node in started:
             if isinstance(server, Nginx):
@@ -112,10 +111,10 @@ class Origins:
             yield server
 
     def _start(self, origin: OriginPlan, name: str, node: NamespaceNode) -> Nginx | Child[None]:
-        folder = self._folder / name
+        folder = self._stage.work / name
         self._furnish(origin, folder, node)
         if _OWN_SERVER & set(origin):
-            return origin_server(origin, name, node, folder)
+            return origin_server(origin, name, node, folder, self._stage)
         argv = ["nginx", "-p", str(folder), "-e", "stderr", "-c", str(nginx_configuration(folder))]
         process = node.spawn(argv)
         return Nginx(f"nginx on {name}", process, os.pidfd_open(process.pid))
@@ -124,7 +123,7 @@ class Origins:
         (folder / "www").mkdir(parents=True)
         self._authority.issue(origin["names"], node.IP("eth0"), folder)
         for path, size_bytes in origin["objects"].items():
-            write_object(folder / "www" / path.lstrip("/"), size_bytes, self._seed)
+            write_object(folder / "www" / path.lstrip("/"), size_bytes, self._stage.plan["seed"])
 
 
 def _await(nginx: Nginx, node: NamespaceNode) -> None:
@@ -138,7 +137,7 @@ def _await(nginx: Nginx, node: NamespaceNode) -> None:
             time.sleep(0.02)  # in virtual time a wait without a pause would never end: nothing else could run
 
 
-def origin_server(origin: OriginPlan, name: str, node: NamespaceNode, folder: Path) -> Child[None]:
+def origin_server(origin: OriginPlan, name: str, node: NamespaceNode, folder: Path, stage: Stage) -> Child[None]:
     """The testbed's own server, for an origin of which more is said than what it serves.
 
     Args:
@@ -146,21 +145,31 @@ def origin_server(origin: OriginPlan, name: str, node: NamespaceNode, folder: Pa
         name: Of its node.
         node: Where it runs.
         folder: With its certificate and its objects.
+        stage: With the run's start, and the folder of its records.
 
     Raises:
         GuestError: It did not start.
     """
-    server = OriginServer(
-        folder=folder,
-        rate_bps=origin.get("rate_bps"),
-        think_s=origin.get("think_s", 0.0),
-        send_buffer=origin.get("send_buffer"),
-    )
-    return Child(
-        f"the origin {name}",
-        lambda lifetime: serve_origin(server, ready=lifetime.ready, ending=lifetime.fileno()),
-        node.namespace,
-    )
+
+    def body(lifetime: Lifetime) -> None:
+        with contextlib.closing(LineWriter(stage.output / "measurements.jsonl")) as writer:
+            logs = {
+                path: TransferLog(writer, transfer=transfer, side="server", start_ns=stage.start_ns)
+                for path, transfer in origin.get("uploads", {}).items()
+            }
+            server = OriginServer(
+                folder=folder,
+                rate_bps=origin.get("rate_bps"),
+                think_s=origin.get("think_s", 0.0),
+                send_buffer=origin.get("send_buffer"),
+                uploads=logs,
+            )
+            serve_origin(server, ready=lifetime.ready, ending=lifetime.fileno())
+            # An upload that was cut off silently is still waited for: what came of it is written down all the same.
+            for log in logs.values():
+                log.flush()
+
+    return Child(f"the origin {name}", body, node.namespace)
 
 
 def replay_server(node: NamespaceNode, *, control: Path, output: Path, start_ns: int) -> Child[None]:

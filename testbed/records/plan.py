@@ -42,6 +42,7 @@ __all__ = [
     "RuleDocument",
     "TopologyPlan",
     "TransferPlan",
+    "UploadTransfer",
     "planned_transfers",
     "profile_at",
     "profiles_of",
@@ -103,6 +104,15 @@ class CurlTransfer(_Transfer):
     size: int
 
 
+class UploadTransfer(_Transfer):
+    """An HTTPS upload by the measuring client. The origin counts the bytes as they come."""
+
+    kind: Literal["upload"]
+    sni: str
+    path: str
+    size: int
+
+
 class RecordTransfer(_Transfer):
     """An HTTPS download that is recorded, to be replayed later."""
 
@@ -153,7 +163,14 @@ class FlowTransfer(_Transfer):
 
 
 TransferPlan = (
-    FetchTransfer | CurlTransfer | RecordTransfer | ReplayTransfer | EvadeTransfer | ProbeTransfer | FlowTransfer
+    FetchTransfer
+    | CurlTransfer
+    | UploadTransfer
+    | RecordTransfer
+    | ReplayTransfer
+    | EvadeTransfer
+    | ProbeTransfer
+    | FlowTransfer
 )
 
 
@@ -247,6 +264,7 @@ class OriginPlan(TypedDict):
         rate_bps: Of a body, on each connection.
         think_s: Between a request and the first byte of its answer.
         send_buffer: Of each connection, bytes.
+        uploads: Path to the id of the upload that comes there.
     """
 
     names: list[str]
@@ -254,6 +272,7 @@ class OriginPlan(TypedDict):
     rate_bps: NotRequired[int]
     think_s: NotRequired[float]
     send_buffer: NotRequired[int]
+    uploads: NotRequired[dict[str, str]]
 
 
 class CapturePlan(TypedDict):

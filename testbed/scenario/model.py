@@ -35,7 +35,7 @@ from testbed.traffic.evasion import EVASIONS
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Evade", "Fetch", "Line", "Recording", "Replay", "Scenario", "load_scenario", "scenario_schema"]
+__all__ = ["Evade", "Fetch", "Line", "Recording", "Replay", "Scenario", "Upload", "load_scenario", "scenario_schema"]
 
 _LONGEST_NAME = 253  # without the final dot (RFC 1035, section 2.3.4)
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
@@ -157,6 +157,13 @@ class Fetch(_Measurement):
     reading: BodyRate | None = None
 
 
+class Upload(_Measurement):
+    """One HTTPS upload by our client, counted by the origin."""
+
+    upload: Name
+    size: Bytes = Field(default=parse_size(PUBLISHED_OBJECT), gt=0)
+
+
 class Replay(_Measurement):
     """One replay of a recording, original or bit-inverted, as it was or turned into an upload."""
 
@@ -181,19 +188,25 @@ class Evade(_Measurement):
     published: Outcome | None = None
 
 
+_KINDS_OF_MEASUREMENT = ("fetch", "upload", "replay", "evade")
+
+
 def _kind_of_measurement(value: object) -> str | None:
     if isinstance(value, dict):
-        kinds = [kind for kind in ("fetch", "replay", "evade") if kind in value]
+        kinds = [kind for kind in _KINDS_OF_MEASUREMENT if kind in value]
         return kinds[0] if len(kinds) == 1 else None
     return None
 
 
 Measurement = Annotated[
-    Annotated[Fetch, Tag("fetch")] | Annotated[Replay, Tag("replay")] | Annotated[Evade, Tag("evade")],
+    Annotated[Fetch, Tag("fetch")]
+    | Annotated[Upload, Tag("upload")]
+    | Annotated[Replay, Tag("replay")]
+    | Annotated[Evade, Tag("evade")],
     Discriminator(
         _kind_of_measurement,
         custom_error_type="measurement_kind",
-        custom_error_message="expected a mapping with exactly one of the keys 'fetch', 'replay' and 'evade'",
+        custom_error_message="expected a mapping with exactly one of the keys 'fetch', 'upload', 'replay' and 'evade'",
     ),
 ]
 
@@ -257,7 +270,7 @@ def scenario_schema() -> dict[str, object]:
     """Return the JSON Schema of scenario files, with what is expanded before a scenario is checked."""
     schema: dict[str, Any] = Scenario.model_json_schema()
     kinds = schema["$defs"]
-    for name in ("Fetch", "Replay", "Evade"):
+    for name in ("Fetch", "Upload", "Replay", "Evade"):
         kinds[name]["properties"] |= REPEATED
     pair = copy.deepcopy(kinds["Fetch"])
     for key in ("fetch", "role"):

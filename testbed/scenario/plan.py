@@ -61,7 +61,7 @@ class Plan:
     def path_of(self, transfer: TransferPlan) -> list[str]:
         """Return the nodes that a transfer's packets pass, from its client to its server."""
         server = self.data["replay_server"]
-        if transfer["kind"] in {"fetch", "curl", "record"}:
+        if transfer["kind"] in {"fetch", "curl", "upload", "record"}:
             address = self.data["names"][str(transfer["sni"])]
             server = next(
                 node for node in self.topology.with_role("server") if self.topology.address_of(node) == address

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
-from testbed.scenario.model import Evade, Fetch, Replay
+from testbed.scenario.model import Evade, Fetch, Replay, Upload
 from testbed.scenario.options import OptionError, read_options
 from testbed.traffic.evasion import EVASIONS
 from testbed.traffic.options import known_options
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         RecordTransfer,
         ReplayTransfer,
         TransferPlan,
+        UploadTransfer,
     )
     from testbed.scenario.model import Origin, Recording, Scenario
     from testbed.scenario.place import Key, Places
@@ -90,7 +91,21 @@ class Transfers:
                 f"too large: every origin keeps an object of each size in the guest's memory, which has room for "
                 f"{_MOST_OBJECT_BYTES // 1_000_000} MB of them",
             )
-        return {node: _origin(origin, objects) for node, origin in self._scenario.origins.items()}
+        return {
+            node: _origin(origin, objects, self._uploads(origin)) for node, origin in self._scenario.origins.items()
+        }
+
+    def _uploads(self, origin: Origin) -> dict[str, str]:
+        """Return where the uploads to an origin go: path to the transfer's id."""
+        ids = [
+            _upload_id(_head(line.name, index), measurement)
+            for line in self._scenario.lines
+            for index, measurement in enumerate(self._scenario.measurements)
+            if isinstance(measurement, Upload)
+            and measurement.upload in origin.serves
+            and (measurement.lines is None or line.name in measurement.lines)
+        ]
+        return {_upload_path(each): each for each in ids}
 
     def recordings(self) -> list[LinePlan]:
         """Return the sessions that are recorded, by line.
@@ -131,16 +146,19 @@ class Transfers:
                 self._client(("measurements", index, "lines"), name)
         return plans
 
-    def _transfer(self, index: int, line: str, measurement: Fetch | Replay | Evade) -> TransferPlan:
+    def _transfer(self, index: int, line: str, measurement: Fetch | Upload | Replay | Evade) -> TransferPlan:
         timing: _Timing = {
             "at_s": measurement.at, "timeout_s": measurement.timeout, "line": line, "role": measurement.role,
         }  # fmt: skip
         if measurement.pause:
             timing["pause_s"] = measurement.pause
-        head = f"{line}/{index + 1:02}"
+        head = _head(line, index)
         if isinstance(measurement, Fetch):
             self._check_name(("measurements", index, "fetch"), measurement.fetch)
             return self._fetched(head, index, measurement, timing)
+        if isinstance(measurement, Upload):
+            self._check_name(("measurements", index, "upload"), measurement.upload)
+            return _uploaded(head, measurement, timing)
         if isinstance(measurement, Evade):
             return self._evaded(head, index, measurement, timing)
         return self._replayed(head, index, measurement, timing)
@@ -205,7 +223,7 @@ class Transfers:
             raise self._places.error(key, f"no line {line!r} (there: {known})") from None
 
 
-def _origin(origin: Origin, objects: dict[str, int]) -> OriginPlan:
+def _origin(origin: Origin, objects: dict[str, int], uploads: dict[str, str]) -> OriginPlan:
     plan: OriginPlan = {"names": origin.serves, "objects": objects}
     # What is not said has no key: nginx serves an origin of which nothing is.
     if origin.rate is not None:
@@ -214,6 +232,8 @@ def _origin(origin: Origin, objects: dict[str, int]) -> OriginPlan:
         plan["think_s"] = origin.think
     if origin.send_buffer is not None:
         plan["send_buffer"] = origin.send_buffer
+    if uploads:
+        plan["uploads"] = uploads
     return plan
 
 
@@ -221,6 +241,26 @@ def _object(head: str, measurement: Fetch) -> _Object:
     return {
         "id": f"{head}-{measurement.fetch}", "name": measurement.fetch, "sni": measurement.fetch,
         "direction": "download", "path": _object_path(measurement.size), "size": measurement.size,
+    }  # fmt: skip
+
+
+def _head(line: str, index: int) -> str:
+    return f"{line}/{index + 1:02}"
+
+
+def _upload_id(head: str, measurement: Upload) -> str:
+    return f"{head}-upload-{measurement.upload}"
+
+
+def _upload_path(transfer: str) -> str:
+    return f"/upload/{transfer}"
+
+
+def _uploaded(head: str, measurement: Upload, timing: _Timing) -> UploadTransfer:
+    own = _upload_id(head, measurement)
+    return {
+        "kind": "upload", "id": own, "name": f"upload {measurement.upload}", "sni": measurement.upload,
+        "direction": "upload", "path": _upload_path(own), "size": measurement.size, **timing,
     }  # fmt: skip
 
 

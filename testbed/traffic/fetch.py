@@ -1,4 +1,4 @@
-"""Our measuring client: one HTTPS request, with the instant of everything that a client can see.
+"""Our measuring client: one HTTPS request, up or down, with the instant of everything that a client can see.
 
 TLS runs in memory, so the bytes on the wire can be recorded as well as measured.
 """
@@ -9,6 +9,7 @@ import ssl
 from typing import TYPE_CHECKING
 
 from testbed.traffic.connection import Connection, TransferError, connect
+from testbed.traffic.hello import reproducible
 from testbed.traffic.recording import Message, Recording
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from testbed.traffic.log import TransferLog
 
-__all__ = ["fetch"]
+__all__ = ["fetch", "upload"]
 
 _MAX_HEADER_BYTES = 65_536
 _RECORD_BYTES = 16_384  # the most that a TLS record holds
@@ -69,7 +70,52 @@ def fetch(
         connection.close()
 
 
-def _read_response(session: _Session, log: TransferLog) -> None:
+def upload(
+    host: str,
+    address: tuple[str, int],
+    path: str,
+    *,
+    size: int,
+    ca: Path,
+    key_log: Path,
+    timeout_s: float,
+    log: TransferLog,
+) -> None:
+    """Send an object to ``https://host/path`` by POST, wait for the answer, and log every step.
+
+    Args:
+        host: Goes into SNI and Host.
+        address: Where to connect to.
+        path: That takes the object. The server counts the bytes as they come: only it sees them.
+        size: Bytes.
+        ca: Certificate authority, PEM.
+        key_log: TLS secrets are appended there.
+        timeout_s: For all of it.
+        log: Events ``started``, ``connected``, ``handshake``, ``tcp_info``.
+
+    Raises:
+        TransferError: What a user of the client would see.
+    """
+    connection = connect(address, timeout_s=timeout_s, log=log)
+    try:
+        session = _Session(connection, host, ca, key_log, keeps=False)
+        version, cipher = session.handshake()
+        log.event("handshake", version=version, cipher=cipher)
+        session.write(
+            f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {size}\r\nConnection: close\r\n\r\n".encode()
+        )
+        # One piece again and again: TLS makes other bytes of it each time, and an object may be larger than memory.
+        piece = reproducible(size).randbytes(_RECORD_BYTES)
+        for begin in range(0, size, _RECORD_BYTES):
+            session.write(piece[: size - begin])
+        header, _ = _read_head(session)
+        _content_length(header)
+    finally:
+        connection.close()
+
+
+def _read_head(session: _Session) -> tuple[bytes, bytes]:
+    """Return the head of an answer, and what of its body came with it."""
     head = b""
     while b"\r\n\r\n" not in head:
         data = session.read()
@@ -78,8 +124,13 @@ def _read_response(session: _Session, log: TransferLog) -> None:
         head += data
         if len(head) > _MAX_HEADER_BYTES:
             raise TransferError("the server's header has no end")
+    header, _, body = head.partition(b"\r\n\r\n")
+    return header, body
+
+
+def _read_response(session: _Session, log: TransferLog) -> None:
     # The first bytes of the object may have come in the record of the header: they count from that instant.
-    header, body = head.split(b"\r\n\r\n", 1)
+    header, body = _read_head(session)
     expected = _content_length(header)
     received = len(body)
     log.received(session.now, received)
@@ -104,9 +155,9 @@ def _content_length(header: bytes) -> int:
 
 
 class _Session:
-    """TLS between memory and a connection. ``pieces`` is what went over the wire."""
+    """TLS between memory and a connection. ``pieces`` is what went over the wire, if it ``keeps`` that."""
 
-    def __init__(self, connection: Connection, host: str, ca: Path, key_log: Path) -> None:
+    def __init__(self, connection: Connection, host: str, ca: Path, key_log: Path, *, keeps: bool = True) -> None:
         # What a default context sends is what OpenSSL's configuration says: the plan's key `hello` sets it.
         context = ssl.create_default_context(cafile=str(ca))
         context.keylog_filename = str(key_log)
@@ -116,6 +167,7 @@ class _Session:
         self._buffer = bytearray(_RECORD_BYTES)
         self._view = memoryview(self._buffer)
         self.pieces: list[Message] = []
+        self._keeps = keeps
 
     @property
     def now(self) -> float:
@@ -162,7 +214,7 @@ class _Session:
     def _fill(self, closed_error: str | None) -> None:
         data = self._connection.receive()
         if data:
-            self.pieces.append(Message("down", bytes(data)))
+            self._keep("down", bytes(data))
             self._incoming.write(data)
         elif closed_error:
             raise TransferError(closed_error)
@@ -172,5 +224,9 @@ class _Session:
     def _flush(self) -> None:
         data = self._outgoing.read()
         if data:
-            self.pieces.append(Message("up", data))
+            self._keep("up", data)
             self._connection.send(data)
+
+    def _keep(self, direction: str, data: bytes) -> None:
+        if self._keeps:
+            self.pieces.append(Message(direction, data))

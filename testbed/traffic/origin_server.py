@@ -1,7 +1,7 @@
-"""An origin whose end is a condition of the experiment: it thinks before it answers, or sends at a rate of its own.
+"""An origin whose end is a condition of the experiment: it thinks, sends at a rate of its own, or takes uploads.
 
 nginx is the server of every other origin. It cannot stand in here: its ``limit_rate`` sends a burst and waits, which a
-client sees as a saw, and it knows no time before the first byte.
+client sees as a saw; it knows no time before the first byte, and does not tell how an upload came.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ import socket
 import ssl
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from testbed.traffic.pace import Pace, set_send_buffer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
+
+    from testbed.traffic.log import TransferLog
 
 __all__ = ["OriginServer", "serve_origin"]
 
@@ -33,6 +35,61 @@ _BITS = 8
 _GREETING = b"an origin of the throttling testbed\n"
 
 
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """The head of a request: what matters of it. ``length`` is that of the body that follows."""
+
+    method: str
+    path: str
+    length: int
+    goes_on: bool
+
+
+class _Reader:
+    """What comes from a client: heads of requests, and their bodies."""
+
+    def __init__(self, session: socket.socket) -> None:
+        self._session = session
+        self._pending = b""
+
+    def request(self) -> _Request | None:
+        """Return the next request; None: the client is done, or makes no sense."""
+        while b"\r\n\r\n" not in self._pending:
+            data = self._session.recv(_RECORD_BYTES)
+            if not data or len(self._pending) > _MAX_HEAD_BYTES:
+                return None
+            self._pending += data
+        head, _, self._pending = self._pending.partition(b"\r\n\r\n")
+        line, *rest = head.decode("latin-1").split("\r\n")
+        fields = {name.lower(): value.strip() for name, _, value in (each.partition(":") for each in rest)}
+        method, _, target = line.partition(" ")
+        length = fields.get("content-length", "0")
+        # isascii: isdecimal alone takes digits of other scripts, as a server must not.
+        if not (length.isascii() and length.isdecimal()) or "transfer-encoding" in fields:
+            return None
+        goes_on = fields.get("connection", "").lower() != "close"
+        return _Request(method, target.partition(" ")[0], int(length), goes_on)
+
+    def skip(self, length: int, log: TransferLog | None) -> bool:
+        """Take a body and keep nothing of it but its count; return whether it was complete.
+
+        Args:
+            length: Of the body, bytes.
+            log: Is told how much has come by when; None: nobody wants to know.
+        """
+        taken = 0
+        while taken < length:
+            data = self._pending or self._session.recv(_RECORD_BYTES)
+            if not data:
+                return False
+            count = min(len(data), length - taken)
+            self._pending = data[count:]
+            taken += count
+            if log is not None:
+                log.received(log.now(), taken)
+        return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OriginServer:
     """What an origin needs to know.
@@ -42,12 +99,14 @@ class OriginServer:
         rate_bps: Of a body, on each connection; None: as fast as TCP takes it.
         think_s: Between a request and the first byte of its answer.
         send_buffer: Of each connection, bytes; None: the kernel's, which grows.
+        uploads: Path to the log of the upload that comes there. Others are taken, and nothing is written down.
     """
 
     folder: Path
     rate_bps: int | None = None
     think_s: float = 0.0
     send_buffer: int | None = None
+    uploads: Mapping[str, TransferLog] = field(default_factory=dict)
 
     def listen(self, port: int) -> socket.socket:
         """Return a listening socket; what is set on it holds for the connections that it takes."""
@@ -76,23 +135,22 @@ class OriginServer:
         with contextlib.suppress(OSError), accepted:
             session = accepted if context is None else context.wrap_socket(accepted, server_side=True)
             with session:
-                pending = b""
-                while (request := _read_head(session, pending)) is not None:
-                    head, pending = request
-                    if not self._answer(session, head):
-                        break
+                reader = _Reader(session)
+                while (request := reader.request()) is not None and self._answer(session, reader, request):
+                    pass
 
-    def _answer(self, session: socket.socket, head: bytes) -> bool:
+    def _answer(self, session: socket.socket, reader: _Reader, request: _Request) -> bool:
         """Answer one request; return whether the connection goes on."""
-        request, *fields = head.decode("latin-1").split("\r\n")
-        method, _, rest = request.partition(" ")
-        path = rest.partition(" ")[0]
-        goes_on = "connection: close" not in [field.lower() for field in fields]
+        method, path, goes_on = request.method, request.path, request.goes_on
+        if not reader.skip(request.length, self.uploads.get(path)):
+            return False
         if self.think_s:
             time.sleep(self.think_s)
         # The path is looked up, never opened as it is: whoever asks for /../key.pem is told that there is none.
         found = {f"/{each.name}": each for each in (self.folder / "www").iterdir()}.get(path)
-        if method not in {"GET", "HEAD"}:
+        if method == "POST":
+            _send_head(session, "200 OK", 0, goes_on=goes_on)
+        elif method not in {"GET", "HEAD"}:
             _send_head(session, "405 Not Allowed", 0, goes_on=goes_on)
         elif path == "/":
             _send_head(session, "200 OK", len(_GREETING), goes_on=goes_on)
@@ -145,17 +203,6 @@ def serve_origin(
                 listening, context = contexts[descriptor]
                 accepted, _ = listening.accept()
                 threading.Thread(target=server.serve, args=(accepted, context), daemon=True).start()
-
-
-def _read_head(session: socket.socket, pending: bytes) -> tuple[bytes, bytes] | None:
-    """Return the head of a request and what came behind it; None: the client is done, or makes no sense."""
-    while b"\r\n\r\n" not in pending:
-        data = session.recv(_MAX_HEAD_BYTES)
-        if not data or len(pending) > _MAX_HEAD_BYTES:
-            return None
-        pending += data
-    head, _, rest = pending.partition(b"\r\n\r\n")
-    return head, rest
 
 
 def _send_head(session: socket.socket, status: str, length: int, *, goes_on: bool) -> None:

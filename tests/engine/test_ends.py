@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from testbed.detectors.observation import Direction
 from testbed.detectors.sources.run import observation_from_run
 
 if TYPE_CHECKING:
@@ -26,10 +27,10 @@ lines:
 """
 
 
-def measured(run_scenario: Runner, folder: Path, text: str) -> FinishedRun:
+def measured(run_scenario: Runner, folder: Path, text: str, *settings: str) -> FinishedRun:
     path = folder / "ends.yaml"
     path.write_text(SCENARIO + text)
-    run = run_scenario(scenario=str(path))
+    run = run_scenario(*settings, scenario=str(path))
     assert run.manifest["valid"], run.manifest["problems"]
     assert [each["error"] for each in run.manifest["transfers"] if not each["ok"]] == []
     return run
@@ -108,3 +109,37 @@ def test_a_slow_reader_is_a_slow_transfer_whose_window_closes(run_scenario: Runn
     assert run.manifest["transfers"][0]["goodput_bps"] == pytest.approx(400_000, rel=0.05)
     # One window a round trip of 45 ms.
     assert bound.bytes[-1] * 8 / bound.times_s[-1] < 2 * 16_000 * 8 / 0.045
+
+
+def test_an_upload_is_counted_by_its_origin_and_judged_like_a_download(run_scenario: Runner, tmp_path: Path) -> None:
+    run = measured(
+        run_scenario, tmp_path,
+        "censors: {tspu: ru-tw-2021}\n"
+        "origins:\n"
+        "  server1: {serves: [twitter.com]}\n"
+        "  server2: {serves: [example.com], think: 100 ms}\n"
+        "measurements:\n"
+        "  - {upload: twitter.com, role: target, size: 300 kB}\n"
+        "  - {upload: example.com, role: control, size: 300 kB}\n",
+        "lines=[{name: one, kind: landline, tspu: true}]",
+    )  # fmt: skip
+    slow, fast = run.manifest["transfers"]
+    assert [(each["direction"], each["bytes"], each["throttled"]) for each in (slow, fast)] == [
+        ("upload", 300_000, True), ("upload", 300_000, False),
+    ]  # fmt: skip
+    assert slow["goodput_bps"] == pytest.approx(140_000, rel=0.05)
+    assert [str(each.direction) for each in seen(run)] == [str(Direction.UP)] * 2
+    assert all(each.sender_flow is not None and each.bytes[-1] >= 300_000 for each in seen(run))
+
+
+def test_of_an_upload_that_is_given_up_what_came_is_known(run_scenario: Runner, tmp_path: Path) -> None:
+    path = tmp_path / "ends.yaml"
+    path.write_text(
+        SCENARIO
+        + "origins: {server1: {serves: [twitter.com]}}\n"
+        + "outages: [{link: [server1, right], from: 300 ms, until: 1 h, about: cut for good}]\n"
+        + "measurements: [{upload: twitter.com, role: target, size: 2 MB, timeout: 5 s}]\n"
+    )
+    (transfer,) = run_scenario(scenario=str(path)).manifest["transfers"]
+    assert transfer["error"].startswith("timed out")
+    assert 50_000 < transfer["bytes"] < 1_000_000

@@ -73,3 +73,28 @@ def test_what_curl_cannot_do_is_refused(key: str) -> None:
     name = key.partition(":")[0]
     with pytest.raises(ScenarioError, match=rf"measurements\.0\.{name}: curl cannot do this; remove it, or"):
         first_day(f"measurements=[{{fetch: t.co, role: target, client: curl, {key}}}]")
+
+
+def test_an_upload_is_expected_by_the_origin_of_its_name_alone() -> None:
+    plan = first_day("measurements=[{upload: t.co, role: target, lines: [landline], size: 1 kB}]", "recordings=[]")
+    (transfer,) = plan.transfers
+    assert (transfer["kind"], transfer["direction"], transfer["name"]) == ("upload", "upload", "upload t.co")
+    expecting = {name: origin.get("uploads") for name, origin in plan.data["origins"].items()}
+    assert expecting.pop("origin") == {f"/upload/{transfer['id']}": transfer["id"]}
+    assert set(expecting.values()) <= {None}
+    assert plan.path_of(transfer)[-1] == "origin"
+
+
+@pytest.mark.parametrize(
+    ("upload", "problem"),
+    [
+        ("upload: nosuch.com", r"measurements\.0\.upload: no origin serves nosuch.com"),
+        ("upload: t.co, size: 0", r"measurements\.0\.size: expected greater than 0"),
+        ("upload: t.co, client: curl", r"measurements\.0\.client: unknown key"),
+        ("upload: t.co, reading: 1 Mbit/s", r"measurements\.0\.reading: unknown key"),
+        ("upload: t.co, fetch: t.co", "exactly one of the keys 'fetch', 'upload'"),
+    ],
+)
+def test_an_upload_that_there_cannot_be_is_refused(upload: str, problem: str) -> None:
+    with pytest.raises(ScenarioError, match=problem):
+        first_day(f"measurements=[{{{upload}, role: target}}]")

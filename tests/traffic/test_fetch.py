@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from testbed.traffic.connection import TransferError
-from testbed.traffic.fetch import _content_length, fetch
+from testbed.traffic.fetch import _content_length, fetch, upload
 from tests.traffic.conftest import LOCALHOST, KeptLog
 
 if TYPE_CHECKING:
@@ -143,3 +144,39 @@ def test_any_header_has_a_length_or_is_a_failed_transfer(header: bytes) -> None:
         assert _content_length(b"HTTP/1.1 200 OK\r\n" + header) >= 0
     except TransferError as error:
         assert str(error)  # noqa: PT017 - either is right
+
+
+@pytest.mark.parametrize("size", [1, 16_384, 50_000])
+def test_an_upload_sends_so_many_bytes_and_waits_for_the_answer(
+    serve: Serve, authority: CertificateAuthority, kept: KeptLog, tmp_path: Path, size: int
+) -> None:
+    folder = authority.certificate.parent
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
+    came = bytearray()
+
+    def answer(accepted: socket.socket) -> None:
+        with context.wrap_socket(accepted, server_side=True) as session:
+            while len(came.partition(b"\r\n\r\n")[2]) < size:
+                came.extend(session.recv(9999))
+            session.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    address = (LOCALHOST, serve(answer))
+    upload(
+        "localhost", address, "/upload/t", size=size, ca=authority.certificate, key_log=tmp_path / "secrets.txt",
+        timeout_s=20.0, log=kept.log,
+    )  # fmt: skip
+    assert bytes(came).startswith(b"POST /upload/t HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n" % size)
+    assert len(came.partition(b"\r\n\r\n")[2]) == size
+    assert kept.events() == ["started", "connected", "handshake"]
+
+
+def test_an_upload_that_is_refused_is_a_failed_transfer(
+    serve_https: ServeHttps, authority: CertificateAuthority, kept: KeptLog, tmp_path: Path
+) -> None:
+    port = serve_https(b"HTTP/1.1 405 Not Allowed\r\nContent-Length: 0\r\n\r\n")
+    with pytest.raises(TransferError, match=r"the server answered 'HTTP/1\.1 405 Not Allowed'"):
+        upload(
+            "localhost", (LOCALHOST, port), "/upload/t", size=0, ca=authority.certificate,
+            key_log=tmp_path / "secrets.txt", timeout_s=20.0, log=kept.log,
+        )  # fmt: skip

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from testbed.traffic.origin_server import OriginServer, serve_origin
-from tests.traffic.conftest import LOCALHOST
+from tests.traffic.conftest import LOCALHOST, KeptLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,7 +35,7 @@ def origin(authority: CertificateAuthority, tmp_path: Path) -> Iterator[Callable
     threads = []
     ending, end = os.pipe()
 
-    def start(**settings: float) -> http.client.HTTPSConnection:
+    def start(**settings: object) -> http.client.HTTPSConnection:
         with socket.create_server(("", 0)) as first, socket.create_server(("", 0)) as second:
             ports = (first.getsockname()[1], second.getsockname()[1])
         listens = threading.Event()
@@ -69,6 +69,7 @@ def origin(authority: CertificateAuthority, tmp_path: Path) -> Iterator[Callable
         ("GET", "/nosuch.bin", 404, b""),
         ("GET", "/../key.pem", 404, b""),
         ("DELETE", "/102400.bin", 405, b""),
+        ("POST", "/anything", 200, b""),
     ],
 )
 def test_it_answers_as_a_server_does(
@@ -108,4 +109,44 @@ def test_a_client_that_makes_no_sense_is_no_end_of_the_server(
                 pass
     client.request("GET", "/102400.bin")
     assert client.getresponse().read() == OBJECT
+    client.close()
+
+
+def test_an_upload_is_counted_as_it_comes_and_the_connection_goes_on(
+    origin: Callable[..., http.client.HTTPSConnection], kept: KeptLog
+) -> None:
+    client = origin(uploads={"/upload/t": kept.log})
+    client.request("POST", "/upload/t", body=OBJECT)
+    assert client.getresponse().read() == b""
+    client.request("POST", "/upload/other", body=OBJECT)  # nobody's: taken, and not written down
+    assert client.getresponse().read() == b""
+    client.close()
+    totals = [total for each in kept.records("bytes") for total in each["totals"]]
+    assert len(totals) >= len(OBJECT) / 16_384
+    assert totals == sorted(totals)
+    assert totals[-1] == len(OBJECT)
+
+
+def test_of_an_upload_that_is_cut_off_the_part_that_came_is_known(
+    origin: Callable[..., http.client.HTTPSConnection], kept: KeptLog
+) -> None:
+    client = origin(uploads={"/upload/t": kept.log})
+    client.putrequest("POST", "/upload/t")
+    client.putheader("Content-Length", str(len(OBJECT)))
+    client.endheaders(OBJECT[:1000])
+    client.sock.shutdown(socket.SHUT_RDWR)
+    client.close()
+    deadline = time.monotonic() + 20
+    while not kept.records("bytes") and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert kept.records("bytes")[-1]["totals"][-1] == 1000
+
+
+@pytest.mark.parametrize("length", ["-1", "many", "\u0664"])
+def test_a_length_that_is_none_ends_the_connection(
+    origin: Callable[..., http.client.HTTPSConnection], length: str
+) -> None:
+    client = origin()
+    client.sock.sendall(f"POST / HTTP/1.1\r\nContent-Length: {length}\r\n\r\n".encode())
+    assert client.sock.recv(100) == b""
     client.close()

@@ -70,6 +70,7 @@ def _bytes_in_flight(phase: Phase) -> int:
 
 
 def _size_of(transfer: TransferPlan) -> int:
-    if transfer["kind"] == "replay" or transfer["kind"] == "flow":
+    # Neither end keeps an upload, and a replay is read from a file.
+    if transfer["kind"] == "replay" or transfer["kind"] == "flow" or transfer["kind"] == "upload":
         return 0
     return transfer["size"]
