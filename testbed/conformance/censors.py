@@ -362,7 +362,16 @@ ROWS: list[Row] = [
         within=(15, 20),
         restates="meter.byte_quota.quota",
     ),
-    _row("16 KB", "ru-16k-2025", "upload", "freezes", _curtain_upwards, source="DPICH26", grade="secondary"),
+    _row(
+        "16 KB",
+        "ru-16k-2025",
+        "upload",
+        "freezes",
+        _curtain_upwards,
+        source="DPICH26",
+        grade="secondary",
+        restates="action.directions",
+    ),
     _row(
         "Kazakhstan",
         "kz-2022",
