@@ -11,6 +11,7 @@ A run is a process of our own kernel and a folder; what is returned reads from t
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,14 +20,14 @@ import yaml
 
 from testbed.engine.engine import DEFAULT_ENGINE, ENGINES
 from testbed.engine.run import run_plan
-from testbed.errors import InvalidRunError
+from testbed.errors import InputError, InvalidRunError
 from testbed.records.run import RunDirectory
 from testbed.report.tidy import tidy_rows
 from testbed.scenario import library
 from testbed.scenario.plan import make_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from testbed.records.manifest import Manifest, TransferSummary
     from testbed.records.measurements import Measurement
@@ -103,11 +104,25 @@ class Result:
         return [Transfer.of(each) for each in self.manifest.get("transfers", [])]
 
     def truth(self, box: str | None = None) -> list[TruthRecord]:
-        """Return the ground truth, packet by packet, of all boxes or of one."""
-        return self._run.truth(box)
+        """Return the ground truth, packet by packet, of all boxes or of one.
+
+        Raises:
+            InputError: The run has no such box.
+        """
+        records = self._run.truth()
+        # A box that saw nothing has no records, and is in the certificate all the same.
+        boxes = {*self.manifest.get("certificate", {}).get("boxes", {})}
+        boxes |= {each["box"] for each in records if each["box"] is not None}  # an event of the network is no box's
+        _require("box", box, sorted(boxes))
+        return [each for each in records if box in {None, each["box"]}]
 
     def measurements(self, transfer: str | None = None) -> list[Measurement]:
-        """Return what clients saw, of all transfers or of one."""
+        """Return what clients saw, of all transfers or of one.
+
+        Raises:
+            InputError: The run has no such transfer.
+        """
+        _require("transfer", transfer, [each.id for each in self.transfers])
         return self._run.measurements(transfer)
 
     def table(self) -> list[dict[str, Cell]]:
@@ -117,6 +132,11 @@ class Result:
     @property
     def _run(self) -> RunDirectory:
         return RunDirectory.open(self.path)
+
+
+def _require(kind: str, name: str | None, there: Collection[str]) -> None:
+    if name is not None and name not in there:
+        raise InputError(f"no {kind} {name!r} in this run; there are: {', '.join(there) or 'none'}")
 
 
 def load(path: str | Path) -> Result:
@@ -160,34 +180,61 @@ def run(
         MissingError: This machine lacks something; says what, and how to get it.
         InvalidRunError: The run failed, or may not be scored.
     """
-    # Not in the current folder, as the command line does: a notebook's folder is often under version control.
-    folder = Path(tempfile.mkdtemp(prefix="testbed-")) if output is None else Path(output)
-    path = _file_of(scenario, folder)
-    plan = make_plan(
-        path, [f"{key}={_written(value)}" for key, value in (settings or {}).items()],
-        seed=seed, engine=engine, command=None if command is None else list(command), line=line,
-    )  # fmt: skip
+    if engine not in ENGINES:
+        raise InputError(f"engine={engine!r}: no such engine; expected one of {', '.join(ENGINES)}")
+    if settings is not None and not isinstance(settings, Mapping):
+        raise InputError(f"settings: expected a mapping of dotted keys to values, got {type(settings).__name__}")
+    changes = [
+        f"{key}={_written(f'settings: {key}', value, in_one_line=True)}" for key, value in (settings or {}).items()
+    ]
+    # The scenario's own folder is a temporary one: nothing that the user has may be written over.
+    with tempfile.TemporaryDirectory(prefix="testbed-") as written:
+        plan = make_plan(
+            _file_of(scenario, Path(written)), changes,
+            seed=seed, engine=engine, command=None if command is None else list(command), line=line,
+        )  # fmt: skip
     kernel = ENGINES[engine].prepare(progress)
+    # Not in the current folder, as the command line does: a notebook's folder is often under version control.
+    folder = Path(tempfile.mkdtemp(prefix="testbed-")) / "run" if output is None else Path(output)
     manifest = run_plan(
-        plan, kernel, folder / "run" if output is None else folder, silence_s=_SILENCE_S,
+        plan, kernel, folder, silence_s=_SILENCE_S,
         progress=lambda message: progress(str(message.get("what", message["kind"]))),
     )  # fmt: skip
     if must_be_valid and not manifest["valid"]:
         raise InvalidRunError(f"{folder}: do not score this run: {'; '.join(manifest['problems'])}")
-    return Result(folder / "run" if output is None else folder)
+    return Result(folder)
 
 
 def _file_of(scenario: str | Path | Mapping[str, object], folder: Path) -> Path:
-    """The scenario's file. One that is given as a mapping is written down, so that errors have a file and a line."""
+    """Return the scenario's file. A mapping is written into the folder, so that its errors have a file and a line."""
     if isinstance(scenario, str | Path):
         return library.find("scenarios", str(scenario))
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    path = folder.parent / f"{folder.name}.yaml"
-    path.write_text(yaml.safe_dump(dict(scenario), sort_keys=False, allow_unicode=True))
+    if not isinstance(scenario, Mapping):
+        raise InputError(f"scenario: expected a name, a path or a mapping, got {type(scenario).__name__}")
+    path = folder / "scenario.yaml"
+    path.write_text(_written("scenario", dict(scenario), in_one_line=False))
     return path
 
 
-def _written(value: object) -> str:
-    """Return a value as ``--set`` takes it: YAML in one line."""
-    text: str = yaml.safe_dump(value, default_flow_style=True, width=1 << 20, allow_unicode=True)
+class _Dumper(yaml.SafeDumper):
+    """PyYAML's, which writes a value out each time: the reader of scenarios knows no aliases."""
+
+    def ignore_aliases(self, _: object) -> bool:
+        return True
+
+
+def _written(name: str, value: object, *, in_one_line: bool) -> str:
+    """Return a value as YAML.
+
+    Raises:
+        InputError: It holds something that YAML has no plain form for.
+    """
+    try:
+        text: str = yaml.dump(
+            value, Dumper=_Dumper, default_flow_style=in_one_line, width=1 << 20, allow_unicode=True, sort_keys=False
+        )
+    except (yaml.YAMLError, RecursionError) as error:
+        raise InputError(
+            f"{name}: cannot be written as YAML: {error}; use text, numbers, lists and mappings"
+        ) from error
     return text.removesuffix("\n").removesuffix("\n...")

@@ -13,7 +13,7 @@ import yaml
 
 import testbed
 from testbed.api import Transfer, _written
-from testbed.errors import InvalidRunError, RecordError, ScenarioError
+from testbed.errors import InputError, InvalidRunError, RecordError, ScenarioError
 from testbed.scenario import library
 from tests.records.build import transfer, write_run
 
@@ -76,8 +76,45 @@ def test_an_invalid_run_is_raised_unless_it_is_wanted(
 def test_a_mistake_has_the_place_where_it_stands(tmp_path: Path) -> None:
     with pytest.raises(ScenarioError, match=r"--set seed=0: seed: expected greater than"):
         testbed.run("2021-03-10", settings={"seed": 0}, output=tmp_path / "run")
-    with pytest.raises(ScenarioError, match=r"wrong\.yaml:1: format: this key is missing"):
+    with pytest.raises(ScenarioError, match=r"scenario\.yaml:1: format: this key is missing"):
         testbed.run({"title": "nothing else"}, output=tmp_path / "wrong")
+    for seed in (0, -1, 1 << 63, True, 1.5):
+        with pytest.raises(ScenarioError, match=r"seed .*: expected a whole number from 1 to"):
+            testbed.run("2021-03-10", seed=seed)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="no such engine; expected one of virtual"):
+        testbed.run("2021-03-10", engine="fast")
+    with pytest.raises(InputError, match="settings: expected a mapping"):
+        testbed.run("2021-03-10", settings=["seed=1"])  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="settings: date: cannot be written as YAML"):
+        testbed.run("2021-03-10", settings={"date": object()})
+    with pytest.raises(InputError, match="scenario: expected a name, a path or a mapping, got int"):
+        testbed.run(7)  # type: ignore[arg-type]
+
+
+def test_what_the_user_has_is_not_written_over(tmp_path: Path) -> None:
+    mine = tmp_path / "run.yaml"
+    mine.write_text("mine")
+    with pytest.raises(ScenarioError):
+        testbed.run({"title": "nothing else"}, output=tmp_path / "run")
+    assert mine.read_text() == "mine"
+    assert list(tmp_path.iterdir()) == [mine]
+
+
+def test_a_value_that_stands_twice_is_written_out_twice() -> None:
+    line = {"kind": "mobile"}
+    assert yaml.safe_load(_written("lines", [line, line], in_one_line=True)) == [line, line]
+    assert "&" not in _written("lines", [line, line], in_one_line=True)
+
+
+def test_what_a_run_does_not_have_is_refused(tmp_path: Path) -> None:
+    write_run(tmp_path / "run", certificate={"boxes": {"quiet-tspu": {}}})
+    result = testbed.load(tmp_path / "run")
+    assert result.truth("mobile-tspu") == result.truth() != []
+    assert result.truth("quiet-tspu") == []
+    with pytest.raises(InputError, match="no box 'nope' in this run; there are: mobile-tspu, quiet-tspu"):
+        result.truth("nope")
+    with pytest.raises(InputError, match="no transfer 'nope' in this run"):
+        result.measurements("nope")
 
 
 @pytest.mark.parametrize(
@@ -85,7 +122,7 @@ def test_a_mistake_has_the_place_where_it_stands(tmp_path: Path) -> None:
     [("60 kB", "60 kB"), (3, "3"), (True, "true"), (None, "null"), ([1, "a: b"], "[1, 'a: b']"), ("yes", "'yes'")],
 )
 def test_settings_are_written_as_values_not_as_text(value: object, text: str) -> None:
-    assert _written(value) == text
+    assert _written("key", value, in_one_line=True) == text
 
 
 def test_the_package_loads_nothing_until_it_is_asked() -> None:

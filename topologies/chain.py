@@ -41,9 +41,9 @@ class Chain(RoutedTopo):
         name = line["name"]
         count_, after = line.get("hops", values["hops"]), line.get("box_after_hop", values["box_after_hop"])
         if not 2 <= count_ <= MOST_HOPS:  # noqa: PLR2004 - a box stands between two
-            raise ParameterError("hops", f"expected 2 to {MOST_HOPS}, got {count_}")
+            raise _error(line, "hops", f"expected 2 to {MOST_HOPS}, got {count_}")
         if not 1 <= after < count_:
-            raise ParameterError("box_after_hop", f"expected 1 to {count_ - 1} (one less than hops), got {after}")
+            raise _error(line, "box_after_hop", f"expected 1 to {count_ - 1} (one less than hops), got {after}")
         client = self.add_client(name, line=name, network=SUBSCRIBERS)
         routers = [self.add_router(f"r{hop}") for hop in range(1, count_ + 1)]
         link = access_link(line, rate_bps=values["access_rate"], delay_s=values["access_delay"])
@@ -56,6 +56,13 @@ class Chain(RoutedTopo):
             self.connect(previous, far, delay_s=values["hop_delay"])
         for server in ("origin", "far"):
             self.connect(routers[-1], self.add_server(server, network=SERVERS), delay_s=0.0005)
+
+
+def _error(line: dict[str, Any], key: str, problem: str) -> ParameterError:
+    """Return the error for a value that the line says itself, or else for the parameter that stands for it."""
+    if key in line:
+        return ParameterError("lines", f"line {line['name']}: {key}: {problem}")
+    return ParameterError(key, problem)
 
 
 topos = {"chain": Chain}

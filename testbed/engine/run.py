@@ -94,6 +94,7 @@ def run_plan(
         progress({"kind": "progress", "what": "checking the records", "t": report["emulated_s"]})
         # Comparing captures takes a while; who looks meanwhile finds a run that has ended, not one that hangs.
         manifest["state"] = "checking"
+        manifest["emulated_s"] = report["emulated_s"]
         run.write_manifest(manifest)
         judge(run, plan, report["certificate"], manifest)
     except BaseException as error:  # a KeyboardInterrupt too: what was recorded by then is kept, and marked
@@ -106,7 +107,6 @@ def run_plan(
             raise type(error)(problem) from error
         raise
     manifest["state"] = "complete"
-    manifest["emulated_s"] = report["emulated_s"]
     manifest["wall_s"] = time.monotonic() - began
     manifest["guest_wall_s"] = guest_s
     run.write_manifest(manifest)

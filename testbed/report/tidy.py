@@ -9,11 +9,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from typing import TYPE_CHECKING
 
-from testbed.errors import InputError, MissingError
+from testbed.errors import InputError, MissingError, RecordError
 from testbed.records.clock import iso_time
 from testbed.records.run import RunDirectory
+from testbed.records.standing import MALFORMED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -31,6 +33,7 @@ _OF_TRANSFER = (
     "handshake_s", "error",
 )  # fmt: skip
 _TRUTH = ("throttled", "action", "rule", "drops", "hello", "published")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 COLUMNS = (*_OF_RUN, *_OF_TRANSFER, *(f"truth_{name}" for name in _TRUTH))
 """The columns that every table has; behind them stands one for each detector, ``verdict_NAME``."""
 
@@ -48,15 +51,23 @@ def tidy_rows(paths: Iterable[Path]) -> list[dict[str, Cell]]:
     detectors: dict[str, None] = {}  # a set that keeps the order in which they first appear
     for path in paths:
         run = RunDirectory.open(path)
-        manifest = run.manifest()
-        verdicts = {(each["subject"], each["detector"]): each["outcome"] for each in run.verdicts()}
+        try:
+            of_run, verdicts = list(_rows_of(path, run.manifest())), _verdicts(run)
+        except MALFORMED as error:
+            problem = f"a record lacks a key, or holds another kind of value ({type(error).__name__}: {error})"
+            raise RecordError(f"{path}: {problem}; make the run again") from error
         detectors |= dict.fromkeys(detector for _, detector in verdicts)
-        for row in _rows_of(path, manifest):
+        for row in of_run:
             said = {name: verdicts.get((str(row["id"]), name)) for name in detectors}
             rows.append({**row, **{f"verdict_{name}": outcome for name, outcome in said.items()}})
     # A detector that has judged only some of the runs has empty cells in the others, and a column in all.
     columns = [*COLUMNS, *(f"verdict_{name}" for name in detectors)]
     return [{column: row.get(column) for column in columns} for row in rows]
+
+
+def _verdicts(run: RunDirectory) -> dict[tuple[str, str], Cell]:
+    """Return what each detector said of each transfer."""
+    return {(str(each["subject"]), str(each["detector"])): _cell(each["outcome"]) for each in run.verdicts()}
 
 
 def _rows_of(path: Path, manifest: Manifest) -> Iterable[dict[str, Cell]]:
@@ -73,7 +84,12 @@ def _rows_of(path: Path, manifest: Manifest) -> Iterable[dict[str, Cell]]:
 
 
 def _cell(value: object) -> Cell:
-    return value if isinstance(value, bool | int | float | str) or value is None else json.dumps(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None  # JSON has no such number, and no measurement is one
+    if isinstance(value, str):
+        # Half a surrogate pair, which JSON may hold, is no text that a file could.
+        return value.encode("utf-8", "backslashreplace").decode()
+    return value if isinstance(value, bool | int | float) or value is None else json.dumps(value)
 
 
 def write_table(rows: Sequence[dict[str, Cell]], form: str, path: Path | None) -> str | None:
@@ -95,7 +111,7 @@ def write_table(rows: Sequence[dict[str, Cell]], form: str, path: Path | None) -
     if path is None:
         return text
     try:
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}; choose another file with -o") from error
     return None
@@ -107,8 +123,15 @@ def _as_csv(rows: Sequence[dict[str, Cell]]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(rows[0] if rows else COLUMNS)
     for row in rows:
-        writer.writerow([str(cell).lower() if isinstance(cell, bool) else cell for cell in row.values()])
+        writer.writerow([_in_csv(cell) for cell in row.values()])
     return text.getvalue()
+
+
+def _in_csv(cell: Cell) -> Cell:
+    if isinstance(cell, bool):
+        return str(cell).lower()
+    # A spreadsheet would compute a text that begins so: names come from scenarios and runs of strangers.
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
 def _write_parquet(rows: Sequence[dict[str, Cell]], path: Path | None) -> None:

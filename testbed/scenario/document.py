@@ -33,6 +33,7 @@ class Document:
     places: dict[Key, str] = field(default_factory=dict)
     drawn: list[Draw] = field(default_factory=list)
     sources: dict[str, list[int]] = field(default_factory=dict)  # of a list that was expanded: where each item was
+    repetitions: list[int] = field(default_factory=list)  # of each measurement: which of its repetitions it is
 
     @classmethod
     def load(cls, path: Path) -> Document:

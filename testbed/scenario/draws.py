@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 __all__ = ["DISTRIBUTIONS", "Draw", "draw_values"]
 
 _FORM = re.compile(r"\s*([a-z]+)\((.*)\)\s*", re.DOTALL)
-_FREE_TEXT = {"title", "about", "format", "seed"}  # at the top: these say what the scenario is, and are never drawn
+_FREE_TEXT = {"title", "format", "seed"}  # at the top: these say what the scenario is, and are never drawn
+_NOTE = "about"  # free text wherever it stands
 _NS_PER_MS, _NS_PER_S = 1_000_000, 1_000_000_000
 _BITS = 8  # tc counts whole bytes a second
 _MOST_REDRAWS = 1000
+_WIDEST_SIGMA = 10  # two thirds of the draws then lie within nine decades, wider than anything in a network
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def draw_values(document: Document, seed: int) -> list[Draw]:
     # All are tried before any error is told: a scenario with ten draws is mended in one go.
     for key, text, put in _places(document.data, ()):
         match = _FORM.fullmatch(text)
-        if match is None or key[0] in _FREE_TEXT:
+        if match is None or key[0] in _FREE_TEXT or key[-1] == _NOTE:
             continue
         dotted = ".".join(map(str, key))
         try:
@@ -136,12 +138,16 @@ def _draw(name: str, arguments: str, random: Random) -> str | int | float | bool
         return numbers.write(draw(random, *numbers.amounts))
     except ValueError as error:
         raise ValueError(f"{name}({arguments}): {error}") from None
+    except OverflowError:
+        raise ValueError(f"{name}({arguments}): this draws numbers that are too large") from None
 
 
 def _chosen(arguments: str, random: Random) -> str | int | float | bool:
     words = [word.strip() for word in arguments.split(",")]
     if not all(words):
         raise ValueError(f"expected values with commas between them, got choice({arguments})")
+    if any(set(word) & set("()") for word in words):
+        raise ValueError(f"expected plain values, and no distribution within another, got choice({arguments})")
     chosen = random.choice(words)
     if chosen in {"true", "false"}:
         return chosen == "true"
@@ -189,6 +195,8 @@ def _normal(random: Random, mean: float, deviation: float) -> float:
 def _lognormal(random: Random, median: float, sigma: float) -> float:
     if median <= 0:
         raise ValueError("expected a median above zero")
+    if not 0 <= sigma <= _WIDEST_SIGMA:
+        raise ValueError(f"expected a standard deviation of the logarithm from 0 to {_WIDEST_SIGMA}")
     return median * random.lognormvariate(0, sigma)
 
 

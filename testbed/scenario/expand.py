@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+from itertools import groupby
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ORDERS", "PAIRED", "REPEATED", "expand_pairs", "expand_repetitions"]
 
-MOST_REPETITIONS = 10_000
+MOST_REPETITIONS = 10_000  # of one measurement
+MOST_MEASUREMENTS = 100_000  # of all: counted before they are written out
 ORDERS = ("alternating", "target first", "control first", "shuffled")
 """Who of a pair comes first: in turn, always the same one, or as the seed says."""
 
@@ -48,21 +50,24 @@ def expand_repetitions(document: Document) -> None:
     Raises:
         ScenarioError: It is no number of times.
     """
+    left = MOST_MEASUREMENTS
 
     def repeated(index: int, item: Item) -> list[Item]:
+        nonlocal left
         times = item.pop("repeat", 1)  # a number, and none that is drawn: it decides how much there is to draw
         if isinstance(times, bool) or not isinstance(times, int) or not 1 <= times <= MOST_REPETITIONS:
-            key = ("measurements", index, "repeat")
-            raise ScenarioError(
-                f"{document.place(key)}: measurements.{index}.repeat: expected a whole number from 1 to "
-                f"{MOST_REPETITIONS}, got {shown(times)}"
-            )
-        if times == 1:
-            return [item]
-        # Numbered for those who place by the number; the key itself is gone before anything is checked.
-        return [{**copy.deepcopy(item), **({"_nth": nth} if "pair" in item else {})} for nth in range(times)]
+            problem = f"expected a whole number from 1 to {MOST_REPETITIONS}, got {shown(times)}"
+            raise _error(document, index, "repeat", problem)
+        left -= times
+        if left < 0:
+            problem = f"more than {MOST_MEASUREMENTS} measurements in all; use several runs (--seed 1-30)"
+            raise _error(document, index, "repeat", problem)
+        return [item] if times == 1 else [copy.deepcopy(item) for _ in range(times)]
 
     _expand(document, repeated)
+    written = document.sources.get("measurements", [])
+    # Those of one measurement stand beside each other.
+    document.repetitions = [nth for _, group in groupby(written) for nth, _ in enumerate(group)]
 
 
 def expand_pairs(document: Document, seed: int) -> None:
@@ -77,7 +82,7 @@ def expand_pairs(document: Document, seed: int) -> None:
     """
 
     def paired(index: int, item: Item) -> list[Item]:
-        nth = item.pop("_nth", 0)
+        nth = document.repetitions[index] if index < len(document.repetitions) else 0
         if "pair" not in item:
             return [item]
         pair, order = item.pop("pair"), item.pop("order", ORDERS[0])
@@ -88,7 +93,7 @@ def expand_pairs(document: Document, seed: int) -> None:
         for key in {"fetch", "role"} & set(item):
             raise _error(document, index, key, "a pair says this already; remove it")
         # The lot is drawn by the place in the list: another seed shuffles anew, a key elsewhere does not.
-        roles = _in_order(str(order), int(nth) if isinstance(nth, int) else 0, f"{seed} {index}")
+        roles = _in_order(str(order), nth, f"{seed} {index}")
         # Only the first of a pair waits: the two are to see the same network.
         first, second = ({**item, "fetch": pair[role], "role": role} for role in roles)
         second.pop("pause", None)

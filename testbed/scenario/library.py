@@ -15,6 +15,12 @@ _PACKAGE = Path(testbed.__file__).resolve().parent
 _SUFFIXES = {"scenarios": ".yaml", "topologies": ".py", "profiles": ".yaml"}
 _SINGULAR = {"scenarios": "scenario", "topologies": "topology", "profiles": "profile"}
 
+_FILES_OF = {".yaml": {".yaml", ".yml"}, ".py": {".py"}}
+
+
+def _is_path(name: str, suffix: str) -> bool:
+    return "/" in name or Path(name).suffix.lower() in _FILES_OF[suffix]
+
 
 def folder(kind: str) -> Path:
     """Return the folder of ``scenarios``, ``topologies`` or ``profiles``."""
@@ -37,14 +43,20 @@ def find(kind: str, name: str) -> Path:
         ScenarioError: There is none; lists what there is.
     """
     suffix = _SUFFIXES[kind]
-    if name.endswith(suffix):
-        path = Path(name)  # a file goes before a packaged one of the same name
-        with contextlib.suppress(OSError):  # a name too long for a file, or in a folder that may not be entered
+    path = Path(name)
+    # A file goes before a packaged one of the same name; a folder does not, for a run of a scenario is one.
+    if _is_path(name, suffix):
+        with contextlib.suppress(OSError, ValueError):  # too long for a file, NUL in it, in a folder that is closed
             if path.is_file():
                 return path
+            if path.exists() and "/" in name:
+                what = "a folder" if path.is_dir() else "no regular file"
+                raise ScenarioError(f"{_SINGULAR[kind]} {shown(name)}: this is {what}; expected a file")
     known = names(kind)
     wanted = name.removesuffix(suffix).removeprefix(f"{kind}/")
     matches = [each for each in known if each == wanted or each.split("/")[-1] == wanted]
     if len(matches) == 1:
         return folder(kind) / f"{matches[0]}{suffix}"
+    if len(path.parts) > 1 and path.suffix in _FILES_OF[suffix]:
+        raise ScenarioError(f"{_SINGULAR[kind]} {shown(name)}: no such file")
     raise ScenarioError(f"no {_SINGULAR[kind]} {shown(name)}; there are: {', '.join(known)}")

@@ -41,6 +41,7 @@ _LONGEST_NAME = 253  # without the final dot (RFC 1035, section 2.3.4)
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
 _ADDRESS = re.compile(r"[0-9]+(\.[0-9]+){3}")
 _LONGEST_THOUGHT_S = 3600.0
+LAST_SEED = (1 << 63) - 1
 PUBLISHED_OBJECT = "383 kB"  # the image from abs.twimg.com, Xue et al., IMC 2021, section 5
 
 
@@ -218,7 +219,7 @@ class Scenario(Strict):
     title: str
     about: str
     date: Instant
-    seed: Annotated[int, BeforeValidator(_whole_number)] = Field(default=1, ge=1, lt=1 << 63)
+    seed: Annotated[int, BeforeValidator(_whole_number)] = Field(default=1, ge=1, le=LAST_SEED)
     network: Network
     kinds: dict[LineName, LineKind] = Field(default={})
     lines: list[Line] = Field(min_length=1)

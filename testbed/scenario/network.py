@@ -72,6 +72,10 @@ def _parameters(scenario: Scenario, cls: type[RoutedTopo], places: Places) -> di
     given = scenario.network.parameters
     if "lines" in given:
         raise places.error(("network", "parameters", "lines"), "the lines stand at the top of the scenario")
+    for name in given:
+        if name not in cls.parameters:  # Mininet's constructor takes some names more, and does something else with them
+            known = ", ".join(cls.parameters) or "none"
+            raise places.error(("network", "parameters", name), f"unknown parameter (known: {known})")
     # A topology that draws its own lines has no such parameter; `_check_lines` holds them against the scenario's.
     if "lines" not in cls.parameters:
         for index, line in enumerate(scenario.lines):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from testbed.errors import ScenarioError
@@ -38,4 +39,6 @@ class Places:
         if not name.endswith((".py", ".yaml")):
             return name
         beside = self._path.parent / name
-        return str(beside) if beside.is_file() else name
+        with contextlib.suppress(OSError):  # a name too long for a file, or in a folder that may not be entered
+            return str(beside) if beside.is_file() else name
+        return name

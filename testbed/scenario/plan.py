@@ -14,7 +14,7 @@ from testbed.records.plan import planned_transfers
 from testbed.scenario.access import line_values
 from testbed.scenario.boxes import Boxes
 from testbed.scenario.links import plan_links
-from testbed.scenario.model import Evade, Replay, Scenario, load_scenario
+from testbed.scenario.model import LAST_SEED, Evade, Replay, Scenario, load_scenario
 from testbed.scenario.network import load_network
 from testbed.scenario.place import Places
 from testbed.scenario.transfers import Transfers
@@ -95,6 +95,8 @@ def make_plan(
     """
     if line is not None and command is None:
         raise ScenarioError(f"--line {line}: it says where a command runs, and there is none after --")
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or not 1 <= seed <= LAST_SEED):
+        raise ScenarioError(f"seed {seed!r}: expected a whole number from 1 to 2**63 - 1")
     scenario, document = load_scenario(path, settings, seed=seed)
     plan = _Resolver(path.stem, scenario, Places(path, document), seed or scenario.seed).plan(engine, command, line)
     plan.data["drawn"] = [{"key": each.key, "written": each.written, "value": each.value} for each in document.drawn]

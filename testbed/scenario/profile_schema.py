@@ -34,6 +34,8 @@ def profile_schema() -> _Schema:
     definitions = _mapping(made["$defs"])
     keys = _mapping(made["properties"])
     lenient, strict = (_Graded(definitions, needs_grade=needs).profile(keys) for needs in (False, True))
+    # A file that gives no name, or no family, has that of the file.
+    required = [each for each in map(str, _list(made["required"])) if each not in {"name", "family"}]
     ungraded = {key: _plain(_mapping(keys[key])) for key in _UNGRADED}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -43,7 +45,7 @@ def profile_schema() -> _Schema:
         "additionalProperties": False,
         "if": {"not": {"required": ["grade"]}},
         "then": {"properties": strict},
-        "anyOf": [{"required": ["based_on"]}, {"required": [str(each) for each in _list(made["required"])]}],
+        "anyOf": [{"required": ["based_on"]}, {"required": required}],
     }
 
 

@@ -7,6 +7,7 @@ lines of that kind: `why_no_box` says which.
 from __future__ import annotations
 
 import contextlib
+import functools
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -138,9 +139,15 @@ def _beside(path: Path, base: str) -> str:
 
 def load_family(name: str) -> list[CensorProfile]:
     """Return the packaged profiles of a family, in the order of their dates."""
-    members = [loaded for each in library.names("profiles") if (loaded := load_profile(each)).profile.family == name]
+    members = [loaded for each in library.names("profiles") if (loaded := _packaged(each)).profile.family == name]
     # By date, not by name: a family's letters follow its dates only by custom.
     return sorted(members, key=lambda member: member.profile.valid_from or "")
+
+
+@functools.cache
+def _packaged(name: str) -> CensorProfile:
+    """Return a packaged profile, read once a process: a sweep asks for all of them with each of its runs."""
+    return load_profile(str(library.folder("profiles") / f"{name}.yaml"))
 
 
 def family_at(members: list[CensorProfile], instant: datetime) -> CensorProfile | None:

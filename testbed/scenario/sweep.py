@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from itertools import product
 
 from testbed.errors import ScenarioError
+from testbed.scenario.model import LAST_SEED
 
 __all__ = ["MOST_RUNS", "Variant", "parse_seeds", "variants"]
 
 MOST_RUNS = 10_000
-_LAST_SEED = (1 << 63) - 1
 _SPAN = re.compile(r"([0-9]{1,19})(?:-([0-9]{1,19}))?")
 _UNFIT = re.compile(r"[^A-Za-z0-9.=+-]+")
 _LONGEST_NAME = 100
@@ -42,7 +42,7 @@ def parse_seeds(text: str) -> list[int]:
     for part in text.split(","):
         match = _SPAN.fullmatch(part.strip())
         first, last = (0, 0) if match is None else (int(match[1]), int(match[2] or match[1]))
-        if not 1 <= first <= last <= _LAST_SEED:
+        if not 1 <= first <= last <= LAST_SEED:
             raise ValueError(f"expected whole numbers from 1 to 2**63 - 1, as in 7, 1-30 or 1,5,9-12, got {text!r}")
         if last - first >= MOST_RUNS:
             raise ValueError(f"expected at most {MOST_RUNS} seeds, got {text!r}")

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testbed.records.lock import locked
+from testbed.errors import InputError
+from testbed.records.lock import locked, locked_at_once
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 ADD = """
 import sys
 from pathlib import Path
-from testbed.records.lock import locked
+from testbed.errors import InputError
+from testbed.records.lock import locked, locked_at_once
 folder = Path(sys.argv[1])
 for _ in range(200):
     with locked(folder):
@@ -41,4 +43,15 @@ def test_the_lock_is_given_back_after_an_error(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_cannot_be_locked(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), locked(tmp_path / "nosuch"):
+        pass
+
+
+def test_a_lock_that_another_has_is_refused_where_nobody_waits(tmp_path: Path) -> None:
+    with (
+        locked(tmp_path),
+        pytest.raises(InputError, match="busy"),
+        locked_at_once(tmp_path, "busy"),
+    ):
+        pass
+    with locked_at_once(tmp_path, "busy"), pytest.raises(InputError, match="busy"), locked_at_once(tmp_path, "busy"):
         pass

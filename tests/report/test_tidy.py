@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -73,3 +73,26 @@ def test_without_rows_a_table_still_has_its_head() -> None:
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match="is no run directory"):
         tidy_rows([tmp_path])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"transfers": [7]}, {"transfers": None}, {"start_ns": "soon"}, {"start_ns": 10**40}],
+    ids=["a transfer", "transfers", "a start", "a start too large"],
+)
+def test_a_manifest_that_holds_something_else_is_refused(changes: dict[str, Any], tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", **changes)
+    with pytest.raises(RecordError, match="a record lacks a key, or holds another kind of value"):
+        tidy_rows([run.path])
+
+
+def test_texts_of_strangers_reach_a_spreadsheet_as_texts(tmp_path: Path) -> None:
+    named = transfer(name="=HYPERLINK(1)", sni="half \ud800 of a pair", goodput_bps=float("nan"))
+    run = write_run(tmp_path / "run", transfers=[named])
+    rows = tidy_rows([run.path])
+    text = write_table(rows, "csv", None)
+    assert text is not None
+    [read] = csv.DictReader(io.StringIO(text))
+    assert (read["name"], read["sni"], read["goodput_bps"]) == ("'=HYPERLINK(1)", "half \\ud800 of a pair", "")
+    assert write_table(rows, "csv", tmp_path / "table.csv") is None
+    assert json.loads(write_table(rows, "json", None) or "")[0]["name"] == "=HYPERLINK(1)"

@@ -111,6 +111,10 @@ def test_whole_numbers_stay_whole_and_choices_are_values() -> None:
         ("exponential(0)", "expected a mean above zero"),
         ("choice(a,, b)", "expected values with commas between them"),
         ("choice()", "expected values with commas between them"),
+        ("choice(uniform(1, 2), 3)", "expected plain values, and no distribution within another"),
+        ("lognormal(1 ms, 900)", "expected a standard deviation of the logarithm from 0 to 10"),
+        ("lognormal(1 ms, -1)", "expected a number with or without a unit, got '-1'"),
+        ("exponential(1e308)", "expected a number"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused_with_its_line(distribution: str, problem: str) -> None:
@@ -123,3 +127,8 @@ def test_all_that_cannot_be_drawn_is_told_at_once() -> None:
     with pytest.raises(ScenarioError) as refusal:
         drawn("a: 'uniform(2, 1)'\nb: 'gamma(1)'\n")
     assert [line.partition(": ")[0] for line in str(refusal.value).splitlines()] == ["s.yaml:1", "s.yaml:2"]
+
+
+def test_notes_are_text_wherever_they_stand() -> None:
+    _, draws = drawn("lines:\n  - name: a\n    about: 'uniform(1, 2)'\n    loss: 'uniform(1, 2)'\n")
+    assert [each.key for each in draws] == ["lines.0.loss"]

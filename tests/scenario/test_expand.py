@@ -11,6 +11,8 @@ import yaml
 
 from testbed.errors import ScenarioError
 from testbed.records.plan import planned_transfers
+from testbed.scenario.document import Document
+from testbed.scenario.expand import expand_repetitions
 from testbed.scenario.model import scenario_schema
 from testbed.scenario.plan import Plan, make_plan
 
@@ -100,6 +102,7 @@ def test_a_shuffled_order_is_the_seeds(tmp_path: Path) -> None:
         (f"{{{PAIR}, speed: 3}}", "10: measurements.0.speed: unknown key"),
         ("{fetch: nowhere.com, role: target, repeat: 9}", "10: measurements.0.fetch: no origin serves nowhere.com"),
         ("{fetch: twitter.com, role: target, repeat: 9, size: 'uniform(2 s, 1 s)'}", "the bounds are turned round"),
+        (f"{{{PAIR}, _nth: 7}}", "10: measurements.0._nth: unknown key"),
         ("{fetch: twitter.com, role: target, order: shuffled}", "10: measurements.0.order: unknown key"),
     ],
 )
@@ -123,3 +126,10 @@ def test_the_schema_knows_what_is_expanded(tmp_path: Path) -> None:
         validator.validate(yaml.safe_load(SCENARIO.format(first, CONTROL)) | {"date": "2021-03-10T09:00Z"})
     wrong = yaml.safe_load(SCENARIO.format(f"{{{PAIR}, order: random}}", CONTROL)) | {"date": "2021-03-10T09:00Z"}
     assert not validator.is_valid(wrong)
+
+
+def test_repetitions_are_counted_before_they_are_written_out() -> None:
+    items = ", ".join(["{fetch: a, repeat: 10000}"] * 11)
+    document = Document.parse("s.yaml", f"measurements: [{items}]")
+    with pytest.raises(ScenarioError, match=r"measurements\.10\.repeat: more than 100000 measurements in all"):
+        expand_repetitions(document)

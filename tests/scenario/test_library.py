@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -56,3 +57,23 @@ def test_a_folder_is_no_scenario(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     (tmp_path / "folder.yaml").mkdir()
     with pytest.raises(ScenarioError, match="no scenario 'folder"):
         library.find("scenarios", "folder.yaml")
+
+
+@pytest.mark.parametrize("name", ["mine.yml", "mine.YAML", "below/mine"])
+def test_a_file_that_is_there_is_taken_whatever_its_ending(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "below").mkdir()
+    (tmp_path / name).touch()
+    assert library.find("scenarios", name).resolve() == tmp_path / name
+
+
+def test_a_path_that_leads_nowhere_is_told_as_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo(tmp_path / "pipe.yaml")
+    for name, problem in (
+        ("below/nosuch.yaml", "no such file"), (".//", "this is a folder"), ("./pipe.yaml", "this is no regular file"),
+    ):  # fmt: skip
+        with pytest.raises(ScenarioError, match=rf"scenario '{name}': {problem}"):
+            library.find("scenarios", name)

@@ -88,6 +88,7 @@ def test_planning_grows_with_lines_and_not_with_their_square() -> None:
             sys.setprofile(None)
         return counted
 
+    calls(1)  # what is read once a process, such as the profiles, is no part of it
     few, many = calls(10), calls(40)
     assert many < 8 * few
 
@@ -112,3 +113,10 @@ def test_the_documents_topology_can_be_planned_with(tmp_path: Path) -> None:
     home = HOME.replace("home.py", "two-hops.py").replace("tspu: false", "tspu: true")
     (tmp_path / "home.yaml").write_text(home)
     assert plan_at_home(tmp_path).data["rtt_s"] == {"home": {"origin": pytest.approx(0.085)}}
+
+
+@pytest.mark.parametrize("name", ["hopts", "sopts", "lopts", "self", "nosuch"])
+def test_a_parameter_is_one_of_the_topologys_and_none_of_mininets(name: str) -> None:
+    path = library.find("scenarios", "2021-03-10")
+    with pytest.raises(ScenarioError, match=rf"network\.parameters\.{name}: unknown parameter \(known: "):
+        make_plan(path, [f"network.parameters.{name}={{}}"], seed=None, engine="virtual", command=None)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from testbed.errors import ScenarioError
+from testbed.scenario.document import Document
+from testbed.scenario.place import Places
 from testbed.scenario.plan import make_plan
 from tests.scenario.plans import FIRST_DAY, line_of, plan_at_home
 
@@ -38,3 +40,8 @@ def test_paths_in_a_scenario_count_from_its_file(
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
     assert plan_at_home(at_home).data["topology"]["file"] == str(at_home / "home.py")
+
+
+def test_a_name_that_is_too_long_for_a_file_is_left_as_it_is(tmp_path: Path) -> None:
+    name = "x" * 5000 + ".py"
+    assert Places(tmp_path / "s.yaml", Document("s.yaml", {})).beside(name) == name

@@ -12,6 +12,7 @@ from testbed.engine.engine import ENGINES
 from testbed.engine.judge.fingerprint import plan_digest
 from testbed.engine.prepare.command import UserCommand
 from testbed.errors import InputError, InvalidRunError, RecordError
+from testbed.records.lock import locked_at_once
 from testbed.records.run import RunDirectory
 from testbed.report.table import format_table
 from testbed.report.tidy import tidy_rows, write_table
@@ -19,16 +20,19 @@ from testbed.scenario.plan import make_plan
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from testbed.engine.kernel import KernelInfo
     from testbed.records.manifest import Manifest
+    from testbed.report.tidy import Cell
     from testbed.scenario.plan import Plan
     from testbed.scenario.sweep import Variant
 
 __all__ = ["sweep"]
 
 TABLE = "table.csv"
+_TOLD_EVERY = 100
 
 
 class _Planned(NamedTuple):
@@ -57,10 +61,38 @@ def sweep(arguments: argparse.Namespace, path: Path, wanted: Sequence[Variant]) 
     if arguments.terminal:
         raise InputError("--terminal: a sweep has many runs, and one terminal")
     # All plans first: a mistake in the last variant is told before the first has taken its minutes.
-    plans = [_plan(arguments, path, variant) for variant in wanted]
+    plans = [_plan(arguments, path, variant) for variant in _counted(wanted)]
     kernel = ENGINES[arguments.engine].prepare(say)
-    folder = arguments.output or new_run_folder(f"{path.stem}-sweep", plans[0].data["seed"])
+    folder = _folder(arguments.output or new_run_folder(f"{path.stem}-sweep", plans[0].data["seed"]))
     planned = [_Planned(*each, folder / each[0].name) for each in zip(wanted, plans, strict=True)]
+    with locked_at_once(folder, "another sweep is making its runs in this folder; wait for it, or choose another -o"):
+        return _make(arguments, kernel, planned, folder)
+
+
+def _counted(wanted: Sequence[Variant]) -> Iterator[Variant]:
+    """Yield the variants, and say of many how far planning has come."""
+    for number, variant in enumerate(wanted):
+        if number and number % _TOLD_EVERY == 0:
+            say(f"testbed: planned {number} of {len(wanted)} runs")
+        yield variant
+
+
+def _folder(path: Path) -> Path:
+    """Return the folder of a sweep, made if there is none.
+
+    Raises:
+        InputError: It is something else.
+    """
+    if (path / "manifest.json").exists():
+        raise InputError(f"{path}: this is one run, and a sweep is a folder of runs; choose another folder with -o")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make the folder {path}: {error.strerror}; choose another with -o") from error
+    return path
+
+
+def _make(arguments: argparse.Namespace, kernel: KernelInfo, planned: Sequence[_Planned], folder: Path) -> int:
     problems: dict[str, str] = {}
     for number, each in enumerate(planned, start=1):
         if _is_complete(each):
@@ -74,7 +106,7 @@ def sweep(arguments: argparse.Namespace, path: Path, wanted: Sequence[Variant]) 
         except (InvalidRunError, RecordError) as error:  # anything else, such as a missing program, concerns all
             problems[each.variant.name] = str(error)
     # After an interrupt there is no table: the same command again makes the rest, and then the table.
-    rows = tidy_rows(each.folder for each in planned if (each.folder / "manifest.json").exists())
+    rows = _rows(planned)
     write_table(rows, "csv", folder / TABLE)
     problems |= {name: why for name, why in _invalid(planned).items() if name not in problems}
     if arguments.json:
@@ -101,13 +133,21 @@ def _is_complete(planned: _Planned) -> bool:
         InputError: A run of another plan is there.
         RecordError: Something that is no run is there.
     """
-    if not planned.folder.exists() or not any(planned.folder.iterdir()):
+    if not planned.folder.exists():
         return False
-    manifest = RunDirectory.open(planned.folder).manifest()
+    if not planned.folder.is_dir():
+        raise InputError(f"{planned.folder}: a file, where a run should be; choose another folder with -o")
+    if not any(planned.folder.iterdir()):
+        return False
+    run = RunDirectory.open(planned.folder)
+    manifest = run.manifest()
+    if run.is_running():
+        raise InputError(f"{planned.folder}: this run is being made at this moment; wait for it, or choose another -o")
     if manifest.get("state") != "complete":
         _put_aside(planned.folder)
         return False
-    if manifest.get("fingerprint", {}).get("plan") != plan_digest(planned.plan):
+    fingerprint: object = manifest.get("fingerprint")  # of a manifest that others may have changed
+    if not isinstance(fingerprint, dict) or fingerprint.get("plan") != plan_digest(planned.plan):
         raise InputError(f"{planned.folder}: a run of another plan; choose another folder with -o")
     return True
 
@@ -119,6 +159,18 @@ def _put_aside(folder: Path) -> None:
         number += 1
     folder.rename(aside)
     say(f"testbed: {folder} was not completed; kept as {aside.name}, and made again")
+
+
+def _rows(planned: Sequence[_Planned]) -> list[dict[str, Cell]]:
+    """Return the rows of all runs, each with the settings in which they differ."""
+    keys = [setting.partition("=")[0] for setting in planned[0].variant.settings]
+    varied = [at for at in range(len(keys)) if len({each.variant.settings[at] for each in planned}) > 1]
+    rows: list[dict[str, Cell]] = []
+    of_run = {str(each.folder): each.variant.settings for each in planned}
+    for row in tidy_rows(each.folder for each in planned if (each.folder / "manifest.json").exists()):
+        settings = of_run[str(row["run"])]
+        rows.append({**row, **{f"set_{keys[at]}": settings[at].partition("=")[2] for at in varied}})
+    return rows
 
 
 def _invalid(planned: Sequence[_Planned]) -> dict[str, str]:

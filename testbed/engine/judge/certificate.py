@@ -50,22 +50,29 @@ def problems(found: Iterable[Check]) -> list[str]:
     return [each["about"] for each in found if each["state"] == "failed"]
 
 
-def notes(plan: Plan, transfers: list[TransferSummary], left_behind: list[str]) -> list[str]:
+def notes(plan: Plan, transfers: list[TransferSummary], left_behind: list[str], emulated_s: float) -> list[str]:
     """Return what a reader has to know though the run is valid.
 
     Args:
         plan: Of the run.
         transfers: What each came to.
         left_behind: What the guest left that was not taken over.
+        emulated_s: How long the run took, seconds of the guest's time.
     """
     found = [f"no box on line {line}: {why}" for line, why in plan.data["without_box"].items()]
     found += [
         f"box {name} is a cable from {change['at_s']:g} s on: {change['why']}"
         for name, box in plan.data["boxes"].items()
         for change in box.get("changes", [])
-        if "why" in change
+        if "why" in change and change["at_s"] <= emulated_s
     ]
-    found += [note for event in map(planned_event, plan.data["events"]) if (note := event.note()) is not None]
+    for event in map(planned_event, plan.data["events"]):
+        note = event.note()
+        begins_s = min((change.at_s for change in event.changes()), default=0.0)
+        if note is not None and begins_s <= emulated_s:
+            found.append(note)
+        elif note is not None:  # what was planned did not happen, and must not be told as if it had
+            found.append(f"did not happen, for the run was over after {emulated_s:.1f} s: {note}")
     found += [f"left in the guest, not taken over: {each}" for each in left_behind]
     unread: dict[str, list[str]] = defaultdict(list)
     for transfer in transfers:

@@ -49,7 +49,7 @@ def judge(run: RunDirectory, plan: Plan, found: GuestCertificate, manifest: Mani
         certificate: Certificate = {**found, "agreement": agreement, "lack_of_memory": lack}
         manifest["certificate"] = certificate
         manifest["checks"] = checks(plan, certificate, transfers)
-        manifest["notes"] = notes(plan, transfers, manifest["left_behind"])
+        manifest["notes"] = notes(plan, transfers, manifest["left_behind"], manifest["emulated_s"])
     except (CaptureError, RecordError) as error:
         raise CertificateError(f"the records of this run cannot be read: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:

@@ -159,6 +159,7 @@ class RoutedTopo(Topo):  # type: ignore[misc]  # mininet has no types
             except ValueError as error:
                 raise ParameterError(name, str(error)) from error
         self.segments: list[Segment] = []
+        self._trees: dict[str, dict[str, str]] = {}
         self.construct(**values)
         self._address()
         self._route()
@@ -171,19 +172,25 @@ class RoutedTopo(Topo):  # type: ignore[misc]  # mininet has no types
 
     def add_client(self, name: str, *, line: str, network: str) -> str:
         """The client of an access line; its access segment is numbered from ``network``."""
-        return str(self.addHost(name, cls=Client, role="client", line=line, network=network, ip=None))
+        return self._add(name, cls=Client, role="client", line=line, network=network)
 
     def add_server(self, name: str, *, network: str) -> str:
         """An origin; its segment is numbered from ``network``."""
-        return str(self.addHost(name, cls=Server, role="server", network=network, ip=None))
+        return self._add(name, cls=Server, role="server", network=network)
 
     def add_router(self, name: str) -> str:
         """An IP hop."""
-        return str(self.addHost(name, cls=Router, role="router", ip=None))
+        return self._add(name, cls=Router, role="router")
 
     def add_box(self, name: str, *, line: str, kind: str) -> str:
         """A middlebox place on a line; ``kind`` says which (``tspu``, ``blocker``). Link its subscriber side first."""
-        return str(self.addHost(name, cls=Box, role="box", line=line, kind=kind, ip=None))
+        return self._add(name, cls=Box, role="box", line=line, kind=kind)
+
+    def _add(self, name: str, **options: object) -> str:
+        """Add a node; its interfaces get their addresses later."""
+        if name in self.g.nodes():  # Mininet would let the second one take the first one's place
+            raise ScenarioError(f"two nodes are called {name!r}: a {self.role(name)} and a {options['role']}")
+        return str(self.addHost(name, ip=None, **options))
 
     def connect(self, first: str, second: str, *, delay_s: float = 0.0, **options: Unpack[LinkOptions]) -> None:
         """A link with the same delay each way. A box's own ports add none, so its captures show arrivals.
@@ -248,18 +255,26 @@ class RoutedTopo(Topo):  # type: ignore[misc]  # mininet has no types
 
     def path(self, start: str, end: str) -> list[str]:
         """The nodes of the shortest way from start to end, both included, boxes too."""
-        before: dict[str, str] = {start: start}
-        queue = deque([start])
-        while queue:
-            node = queue.popleft()
-            for neighbour in self._neighbours(node):
-                if neighbour not in before:
-                    before[neighbour] = node
-                    queue.append(neighbour)
-        route = [end]
-        while route[-1] != start:
-            route.append(before[route[-1]])
-        return route[::-1]
+        towards = self._tree(end)
+        route = [start]
+        while route[-1] != end:
+            route.append(towards[route[-1]])
+        return route
+
+    def _tree(self, end: str) -> dict[str, str]:
+        """The next node towards an end, from every node; kept, because many clients ask for few servers."""
+        self._index()
+        if end not in self._trees:
+            towards = {end: end}
+            queue = deque([end])
+            while queue:
+                node = queue.popleft()
+                for neighbour in self._neighbours(node):
+                    if neighbour not in towards:
+                        towards[neighbour] = node
+                        queue.append(neighbour)
+            self._trees[end] = towards
+        return self._trees[end]
 
     def delay_s(self, start: str, end: str) -> float:
         """The planned one-way delay along ``path``, without serialisation."""
@@ -281,15 +296,19 @@ class RoutedTopo(Topo):  # type: ignore[misc]  # mininet has no types
     # Addresses and routes.
 
     def _links_of(self, node: str) -> list[dict[str, Any]]:
-        """The links of a node, from an index that is made anew when links have been added."""
+        self._index()
+        return self._by_node.get(node, [])
+
+    def _index(self) -> None:
+        """Make the index of links anew, and forget what came of the old one, when links have been added."""
         if self._indexed != self._added:
+            self._trees.clear()
             self._by_node: dict[str, list[dict[str, Any]]] = {}
             for first, second, info in self.iterLinks(withInfo=True):
                 self._by_node.setdefault(first, []).append(info)
                 if second != first:
                     self._by_node.setdefault(second, []).append(info)
             self._indexed = self._added
-        return self._by_node.get(node, [])
 
     _indexed = -1
     _added = 0

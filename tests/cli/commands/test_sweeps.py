@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 from testbed.errors import GuestError
+from testbed.records.lock import locked
+from testbed.records.run import process_start
 from tests.cli.program import SMALL, command, status
 from tests.records.build import manifest, write_run
 
@@ -98,3 +101,59 @@ def test_a_sweep_goes_on_where_it_was_stopped(run_scenario: Runner, tmp_path: Pa
     assert other.returncode == 2
     assert "a run of another plan" in other.stderr
     shutil.rmtree(tmp_path / "sweep")
+
+
+def test_the_table_has_the_settings_that_vary(made: list[tuple[str, int]], tmp_path: Path) -> None:
+    arguments = ["--set", "meter=token_bucket|coarse_refill", "--set", "title=one", "--seed", "7-8"]
+    assert status("run", "2021-03-10", *arguments, "-o", str(tmp_path / "sweep")) == 0
+    assert len(made) == 4
+    with (tmp_path / "sweep" / "table.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["set_meter"] for row in rows] == ["token_bucket", "token_bucket", "coarse_refill", "coarse_refill"]
+    assert "set_title" not in rows[0]
+
+
+def test_a_folder_that_is_something_else_is_refused(
+    made: list[tuple[str, int]], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    write_run(tmp_path / "one")
+    (tmp_path / "file").touch()
+    (tmp_path / "sweep").mkdir()
+    (tmp_path / "sweep" / "seed=1").touch()
+    for name, problem in (
+        ("one", "this is one run"), ("file", "cannot make the folder"), ("sweep", "a file, where a run should be"),
+    ):  # fmt: skip
+        assert status("run", "2021-03-10", "--seed", "1-2", "-o", str(tmp_path / name)) == 2
+        assert problem in capsys.readouterr().err
+    assert made == []
+
+
+def test_a_run_that_is_being_made_is_left_alone(
+    made: list[tuple[str, int]], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    alive = {"pid": os.getpid(), "started": process_start(os.getpid())}
+    run = write_run(tmp_path / "sweep" / "seed=1")
+    run.write_manifest(manifest(state="running", process=alive))
+    assert status("run", "2021-03-10", "--seed", "1-2", "-o", str(tmp_path / "sweep")) == 2
+    assert "this run is being made at this moment" in capsys.readouterr().err
+    assert [each.name for each in (tmp_path / "sweep").iterdir()] == ["seed=1"]
+    assert made == []
+
+
+def test_two_sweeps_do_not_share_a_folder(
+    made: list[tuple[str, int]], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "sweep").mkdir()
+    with locked(tmp_path / "sweep"):
+        assert status("run", "2021-03-10", "--seed", "1-2", "-o", str(tmp_path / "sweep")) == 2
+    assert "another sweep is making its runs in this folder" in capsys.readouterr().err
+    assert made == []
+
+
+def test_a_run_whose_fingerprint_is_none_is_refused(
+    made: list[tuple[str, int]], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    write_run(tmp_path / "sweep" / "seed=1").write_manifest(manifest(fingerprint=None))
+    assert status("run", "2021-03-10", "--seed", "1-2", "-o", str(tmp_path / "sweep")) == 2
+    assert "a run of another plan" in capsys.readouterr().err
+    assert made == []

@@ -102,7 +102,15 @@ def test_a_role_of_which_every_transfer_failed_is_explained_or_fails_the_run(
 
 def test_notes_tell_of_outages_of_hellos_that_were_not_read_and_of_what_was_left() -> None:
     unread = summaries(name="twitter.com", hello="its hello came in two packets")
-    found = notes(plan(), unread, ["output/pipe: no regular file with one name"])
+    found = notes(plan(), unread, ["output/pipe: no regular file with one name"], 300.0)
     assert any(note.startswith("the link between gateway and state was out from 0 s to 240 s") for note in found)
     assert "left in the guest, not taken over: output/pipe: no regular file with one name" in found
     assert found[-1].startswith("1 transfer was not found by its box (its hello came in two packets, as browsers")
+
+
+def test_an_event_that_the_run_did_not_reach_is_told_as_one_that_did_not_happen() -> None:
+    late = plan()
+    for event in late.data["events"]:
+        event["fields"]["from_"] = 100.0
+    [note] = [each for each in notes(late, [], [], 99.9) if "was out from" in each]
+    assert note.startswith("did not happen, for the run was over after 99.9 s: the link between gateway and state")

@@ -198,3 +198,13 @@ def test_a_link_has_a_rate_that_the_kernel_can_count_or_none(text: object, rate_
 @pytest.mark.parametrize(("text", "seconds"), [(0, 0.0), ("1 ns", 1e-9), ("60 s", 60.0)])
 def test_a_link_has_a_delay(text: object, seconds: float) -> None:
     assert parse_link_delay(text) == seconds
+
+
+def test_two_nodes_of_one_name_are_refused() -> None:
+    class Twice(RoutedTopo):
+        def construct(self, **_: Any) -> None:
+            self.add_router("core")
+            self.add_server("core", network="198.51.100.0/24")
+
+    with pytest.raises(ScenarioError, match="two nodes are called 'core': a router and a server"):
+        Twice()
