@@ -25,8 +25,8 @@ BOXES = ("mobile-tspu", "landline-tspu")
 
 
 @cache
-def plan() -> Plan:
-    return make_plan(library.find("scenarios", "2021-03-10"), [], seed=None, engine="virtual", command=None)
+def plan(*settings: str) -> Plan:
+    return make_plan(library.find("scenarios", "2021-03-10"), list(settings), seed=None, engine="virtual", command=None)
 
 
 def certificate(**changes: object) -> Certificate:
@@ -114,3 +114,9 @@ def test_an_event_that_the_run_did_not_reach_is_told_as_one_that_did_not_happen(
         event["fields"]["from_"] = 100.0
     [note] = [each for each in notes(late, [], [], 99.9) if "was out from" in each]
     assert note.startswith("did not happen, for the run was over after 99.9 s: the link between gateway and state")
+
+
+def test_a_change_of_profile_that_the_run_did_not_reach_did_not_happen_either() -> None:
+    late = plan("events=[{censor: {at: 100 s, censor: none}}]")
+    said = {at: [each for each in notes(late, [], [], at) if "they were cables" in each] for at in (99.9, 100.0)}
+    assert [[each.startswith("did not happen") for each in told] for told in said.values()] == [[True], [False]]
