@@ -23,7 +23,7 @@ import numpy as np
 
 from testbed.engine.kernel import ensure_kernel, kernel_info
 from testbed.engine.run import run_plan
-from testbed.records.plan import profiles_of
+from testbed.records.box_plan import profiles_of
 from testbed.records.run import RunDirectory
 from testbed.report.series import segments
 from testbed.scenario import library

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from testbed.guest.stage import Stage
+    from testbed.records.box_plan import BoxPlan, ProfileDocument
     from testbed.records.certificate import BoxCounters
-    from testbed.records.plan import BoxPlan, ProfileDocument
 
 __all__ = ["start_boxes"]
 

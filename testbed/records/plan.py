@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict, final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from testbed.records.box_plan import BoxPlan
     from testbed.records.jsonl import Json
 
 __all__ = [
-    "BoxPlan",
     "CapturePlan",
     "Clock",
     "CommandPlan",
@@ -28,24 +28,18 @@ __all__ = [
     "GuestPlan",
     "LinePlan",
     "LinkPlan",
-    "MeterDocument",
     "OriginPlan",
     "Phase",
     "PlanDocument",
     "ProbeTransfer",
-    "ProfileChangePlan",
-    "ProfileDocument",
     "QueueKind",
     "QueuePlan",
     "RecordTransfer",
     "ReplayTransfer",
-    "RuleDocument",
     "TopologyPlan",
     "TransferPlan",
     "UploadTransfer",
     "planned_transfers",
-    "profile_at",
-    "profiles_of",
 ]  # fmt: skip
 
 Direction = Literal["download", "upload"]
@@ -205,56 +199,6 @@ class TopologyPlan(TypedDict):
     links: str
 
 
-class RuleDocument(TypedDict):
-    """A rule of a profile; the pattern's kind has a key of its own."""
-
-    id: str
-
-
-class MeterDocument(TypedDict):
-    """The meters of a profile, each under a key of its own; ``kind`` says which is used."""
-
-    kind: str
-
-
-class ProfileDocument(TypedDict):
-    """A censor's profile as the box reads it (`testbed.middlebox.profile`): the keys that others look at."""
-
-    name: str
-    summary: str
-    rules: list[RuleDocument]
-    meter: NotRequired[MeterDocument]
-
-
-class ProfileChangePlan(TypedDict):
-    """From an instant of the run on, a box follows another profile.
-
-    Keys:
-        profile: None: the box is a cable from then on.
-        forgets: Flows that are acted on already are forgotten, too.
-        why: Why it is a cable although a censor is named.
-    """
-
-    at_s: float
-    profile: ProfileDocument | None
-    forgets: bool
-    why: NotRequired[str]
-
-
-class BoxPlan(TypedDict):
-    """A box: the access line that it stands on, its profile, and its own seed.
-
-    Keys:
-        profile: None: the box is a cable at first.
-        changes: Of the profile, in the order of time.
-    """
-
-    line: str
-    profile: ProfileDocument | None
-    seed: int
-    changes: NotRequired[list[ProfileChangePlan]]
-
-
 class OriginPlan(TypedDict):
     """A server. What is missing is not asked for; where nothing of it is, nginx serves.
 
@@ -386,21 +330,6 @@ class GuestPlan(PlanDocument):
     """The plan as the guest is given it: with what the engine adds."""
 
     clock: Clock
-
-
-def profile_at(box: BoxPlan, t: float) -> ProfileDocument | None:
-    """The profile that a box follows at an instant of the run; None: it is a cable then."""
-    found = box["profile"]
-    for change in box.get("changes", []):
-        if change["at_s"] <= t:
-            found = change["profile"]
-    return found
-
-
-def profiles_of(box: BoxPlan) -> list[ProfileDocument]:
-    """Every profile that a box follows in the course of the run, in the order of time."""
-    found = [box["profile"], *(change["profile"] for change in box.get("changes", []))]
-    return [each for each in found if each is not None]
 
 
 def planned_transfers(plan: PlanDocument) -> Iterator[TransferPlan]:

@@ -10,15 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypedDict
 
+from testbed.records.box_plan import profile_at
 from testbed.records.measurements import by_transfer, client_events, instant, received_bytes
-from testbed.records.plan import planned_transfers, profile_at
+from testbed.records.plan import planned_transfers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from testbed.records.box_plan import BoxPlan
     from testbed.records.manifest import TransferSummary
     from testbed.records.measurements import ClientEvents, Connected, Download, Measurement
-    from testbed.records.plan import BoxPlan, PlanDocument, TransferPlan
+    from testbed.records.plan import PlanDocument, TransferPlan
     from testbed.records.truth import HelloUnreadRecord, ThrottlingStartedRecord, TruthRecord, Way
 
 __all__ = ["summarise_transfers"]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from testbed.records.plan import BoxPlan
+    from testbed.records.box_plan import BoxPlan
     from testbed.scenario.profiles import CensorProfile
 
 __all__ = ["show"]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from testbed.guest.network.topology import RoutedTopo
     from testbed.guest.timed_event import BoxChange, TimedEvent
-    from testbed.records.plan import BoxPlan, ProfileChangePlan, ProfileDocument
+    from testbed.records.box_plan import BoxPlan, ProfileChangePlan, ProfileDocument
     from testbed.scenario.access import Line
     from testbed.scenario.model import Scenario
     from testbed.scenario.place import Key, Places

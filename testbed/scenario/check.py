@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from testbed.errors import ScenarioError
 from testbed.guest.network.build import topology_class
 from testbed.middlebox.profile import Profile
-from testbed.records.plan import planned_transfers, profiles_of
+from testbed.records.box_plan import profiles_of
+from testbed.records.plan import planned_transfers
 from testbed.scenario import library
 from testbed.scenario.document import Document
 from testbed.scenario.evidence import GRADES
@@ -19,7 +20,7 @@ from testbed.scenario.plan import make_plan
 from testbed.scenario.profiles import load_profile
 
 if TYPE_CHECKING:
-    from testbed.records.plan import BoxPlan
+    from testbed.records.box_plan import BoxPlan
 
 __all__ = ["Checked", "check_file", "kind_of_document"]
 

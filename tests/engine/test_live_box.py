@@ -20,7 +20,7 @@ from testbed.middlebox.craft import udp_datagram
 from testbed.middlebox.events import event_to_json
 from testbed.middlebox.packet import ACK, SYN, Direction, Packet
 from testbed.middlebox.profile import Profile
-from testbed.records.plan import profiles_of
+from testbed.records.box_plan import profiles_of
 from tests.middlebox.build import Connection, client_hello, plain_profile, profile_names
 from tests.middlebox.recognise.test_quic import initials
 from tests.middlebox.test_fragments import pieces_of

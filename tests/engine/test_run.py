@@ -12,7 +12,7 @@ import pytest
 
 from testbed.middlebox.adapters.pcap import inspect_box
 from testbed.middlebox.profile import Profile
-from testbed.records.plan import profiles_of
+from testbed.records.box_plan import profiles_of
 from testbed.report.series import segments
 from testbed.scenario import library
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from testbed.errors import ScenarioError
-from testbed.records.plan import profiles_of
+from testbed.records.box_plan import profiles_of
 from testbed.scenario.plan import Plan, make_plan
 
 if TYPE_CHECKING:

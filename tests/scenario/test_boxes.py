@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from testbed.errors import ScenarioError
-from testbed.records.plan import profiles_of
+from testbed.records.box_plan import profiles_of
 from tests.scenario.plans import first_day
 
 if TYPE_CHECKING:
-    from testbed.records.plan import BoxPlan
+    from testbed.records.box_plan import BoxPlan
 
 
 def test_only_lines_with_a_tspu_get_a_box() -> None:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from testbed.errors import ScenarioError
-from testbed.records.plan import profile_at
+from testbed.records.box_plan import profile_at
 from testbed.scenario.plan import make_plan
 from tests.scenario.plans import FIRST_DAY, first_day
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from testbed.records.plan import ProfileDocument
+    from testbed.records.box_plan import ProfileDocument
 
 DATE = "date=2021-03-10T09:00Z"
 
