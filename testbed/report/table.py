@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from testbed.plain_text import one_line
@@ -16,6 +17,8 @@ __all__ = ["format_table", "ground_truth", "transfer_table"]
 
 _LONGEST_NAME: Final = 80
 _TWO_DIGITS: Final = 10
+_MOST_ROWS: Final = 60  # what a terminal shows, and eyes compare; more that repeat one another are counted instead
+_FEW_TIMES: Final = 3
 
 
 def format_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> str:
@@ -35,6 +38,9 @@ def format_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: f
 
 def transfer_table(manifest: Manifest) -> str:
     """Return the transfers of a run, line by line, and below it what the run was."""
+    grouped = _groups(manifest["transfers"])
+    if grouped is not None:
+        return f"{_group_table(grouped)}\n\n{_summary(manifest)}"
     published = any("published" in transfer for transfer in manifest["transfers"])
     head = ("line", "transfer", "role", "goodput", "time", *(("published",) if published else ()), "ground truth")
     rows: list[tuple[str, ...]] = []
@@ -45,6 +51,38 @@ def transfer_table(manifest: Manifest) -> str:
         rows.append(_row(transfer, is_new_line=transfer["line"] != previous, published=published))
         previous = transfer["line"]
     return format_table(head, rows, right=frozenset({3, 4})) + "\n\n" + _summary(manifest)
+
+
+def _groups(transfers: Sequence[TransferSummary]) -> list[list[TransferSummary]] | None:
+    """Return transfers that repeat one another, together; None where there are few, or most differ."""
+    if len(transfers) <= _MOST_ROWS:
+        return None
+    found: dict[tuple[str, str, str, str], list[TransferSummary]] = {}
+    for each in transfers:
+        found.setdefault((each["line"], each["name"], each["role"], each["direction"]), []).append(each)
+    return list(found.values()) if len(found) * _FEW_TIMES <= len(transfers) else None
+
+
+def _group_table(groups: list[list[TransferSummary]]) -> str:
+    head = ("line", "transfer", "role", "times", "completed", "throttled", "median goodput", "median time")
+    rows = []
+    for group in groups:
+        rates = [each["goodput_bps"] for each in group if each["ok"] and each["goodput_bps"]]
+        durations = [each["duration_s"] for each in group if each["ok"] and each["duration_s"] is not None]
+        rows.append(
+            (
+                group[0]["line"],
+                _clipped(group[0]["name"]),
+                group[0]["role"],
+                str(len(group)),
+                str(sum(each["ok"] for each in group)),
+                str(sum(each["throttled"] for each in group)),
+                format_rate(median(rates)) if rates else "–",
+                f"{median(durations):.1f} s" if durations else "–",
+            )
+        )
+    table = format_table(head, rows, right=frozenset({3, 4, 5, 6, 7}))
+    return f"{table}\n(each transfer: --json, or testbed table RUN)"
 
 
 def _row(transfer: TransferSummary, *, is_new_line: bool, published: bool) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ from testbed.scenario.expand import PAIRED, REPEATED, expand_pairs, expand_repet
 from testbed.scenario.instant import parse_instant
 from testbed.scenario.links import Link
 from testbed.scenario.refusal import in_words, refusal
+from testbed.scenario.schedule import SCHEDULE, expand_schedule, place_rounds
 from testbed.traffic.evasion import EVASIONS
 
 if TYPE_CHECKING:
@@ -257,8 +258,10 @@ def load_scenario(path: Path, settings: list[str], *, seed: int | None = None) -
     # Drawn before anything is checked: what comes of a draw is checked like everything that somebody wrote.
     seed = seed or _own_seed(document)
     expand_repetitions(document)
+    expand_schedule(document)
     document.drawn = draw_values(document, seed)
     expand_pairs(document, seed)
+    place_rounds(document)
     resolve_dates(document)
     try:
         return Scenario.model_validate(document.data), document
@@ -271,6 +274,7 @@ def scenario_schema() -> dict[str, object]:
     """Return the JSON Schema of scenario files, with what is expanded before a scenario is checked."""
     schema: dict[str, Any] = Scenario.model_json_schema()
     kinds = schema["$defs"]
+    schema["properties"]["schedule"] = SCHEDULE
     for name in ("Fetch", "Upload", "Replay", "Evade"):
         kinds[name]["properties"] |= REPEATED
     pair = copy.deepcopy(kinds["Fetch"])

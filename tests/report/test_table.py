@@ -58,3 +58,15 @@ def test_no_cell_leaves_its_line(rows: list[tuple[str, str]]) -> None:
     table = format_table(("a", "b"), rows)
     assert len(table.split("\n")) == 2 + len(rows)
     assert "\x1b" not in table
+
+
+def test_many_transfers_that_repeat_one_another_are_counted() -> None:
+    transfers = [transfer() for _ in range(60)] + [transfer(throttled=False)]
+    rows = transfer_table(manifest(transfers=transfers)).splitlines()
+    assert rows[2].split()[-7:] == ["61", "61", "60", "4", "kbit/s", "4.0", "s"]
+    assert rows[3] == "(each transfer: --json, or testbed table RUN)"
+
+
+def test_sixty_transfers_are_each_told() -> None:
+    rows = transfer_table(manifest(transfers=[transfer() for _ in range(60)])).split("\n\n", 1)[0].splitlines()
+    assert len(rows) == 62
