@@ -31,7 +31,9 @@ __all__ = ["Phases"]
 
 _HEARTBEAT_MS = 1000  # of the guest's time
 # In virtual time idle hours pass in no time but that of the heartbeats, so these get rarer where nothing happens for
-# long. Not at once: every waking up takes some of the guest's time, and is a part of what runs have always been.
+# long, in runs that are planned for a day or more. Not in others: every waking up takes some of the guest's time, and
+# is a part of the bytes that a shorter run has always had.
+_LONG_RUN_S = 86_400
 _STEADY_BEATS = 1000
 _LONGEST_MS = 3_600_000
 _DOUBLINGS = 12  # more than lead from the heartbeat to the longest
@@ -97,9 +99,10 @@ class Phases:
         patience_ms = None if phase["command"] is not None and terminal is None else _HEARTBEAT_MS
         is_due = False
         quiet = 0
+        is_long = any(each["at_s"] >= _LONG_RUN_S for line in phase["lines"] for each in line["transfers"])
         while running:
             alarm.set(self.schedule.next_ns(), has_gone_off=is_due)
-            ready = watch.wait(patience_ms and self._patience_ms(quiet))
+            ready = watch.wait(self._patience_ms(quiet) if is_long and patience_ms else patience_ms)
             is_due = alarm.fileno() in ready
             quiet = 0 if ready else quiet + 1
             if not ready:
