@@ -15,31 +15,10 @@ if TYPE_CHECKING:
     from testbed.records.jsonl import Json
 
 __all__ = [
-    "CapturePlan",
-    "Clock",
-    "CommandPlan",
-    "CurlTransfer",
-    "Direction",
-    "DrawPlan",
-    "EvadeTransfer",
-    "EventPlan",
-    "FetchTransfer",
-    "FlowTransfer",
-    "GuestPlan",
-    "LinePlan",
-    "LinkPlan",
-    "OriginPlan",
-    "Phase",
-    "PlanDocument",
-    "ProbeTransfer",
-    "QueueKind",
-    "QueuePlan",
-    "RecordTransfer",
-    "ReplayTransfer",
-    "TopologyPlan",
-    "TransferPlan",
-    "UploadTransfer",
-    "planned_transfers",
+    "CapturePlan", "Clock", "CommandPlan", "CurlTransfer", "Direction", "DrawPlan", "EvadeTransfer",
+    "EventPlan", "FetchTransfer", "FlowTransfer", "GuestPlan", "LinePlan", "LinkPlan", "OriginPlan", "Phase",
+    "PlanDocument", "ProbeTransfer", "QueueKind", "QueuePlan", "RecordTransfer", "ReplayTransfer",
+    "TopologyPlan", "TransferPlan", "UploadTransfer", "planned_transfers",
 ]  # fmt: skip
 
 Direction = Literal["download", "upload"]
