@@ -90,8 +90,9 @@ class LineClient:
         # The kinds are compared one by one, not matched: so a type checker knows which keys a transfer has.
         if transfer["kind"] == "fetch":
             self._fetch(
-                transfer, log, receive_buffer=transfer.get("receive_buffer"), reading_bps=transfer.get("reading_bps")
-            )
+                transfer, log, receive_buffer=transfer.get("receive_buffer"), reading_bps=transfer.get("reading_bps"),
+                objects=transfer.get("objects", 1),
+            )  # fmt: skip
         elif transfer["kind"] == "upload":
             address = (self._resolve(transfer["sni"]), HTTPS)
             upload(
@@ -121,11 +122,13 @@ class LineClient:
         *,
         receive_buffer: int | None = None,
         reading_bps: int | None = None,
+        objects: int = 1,
     ) -> Recording:
         address = (self._resolve(transfer["sni"]), HTTPS)
         return fetch(
             transfer["sni"], address, transfer["path"], ca=self.ca, key_log=self._key_log,
             timeout_s=transfer["timeout_s"], log=log, receive_buffer=receive_buffer, reading_bps=reading_bps,
+            objects=objects,
         )  # fmt: skip
 
     def _evade(self, transfer: EvadeTransfer, number: int, log: TransferLog) -> None:

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Accepted", "BytesSeen", "ClientEvents", "Connected", "Download", "End", "Finished", "Found", "Handshake",
-    "Measurement", "Played", "Side", "Started", "TcpInfo", "by_transfer", "client_events", "instant", "received_bytes",
+    "Measurement", "ObjectSeen", "Played", "Side", "Started", "TcpInfo", "by_transfer", "client_events", "instant",
+    "received_bytes",
 ]  # fmt: skip
 
 Side = Literal["client", "server"]
@@ -78,6 +79,14 @@ class BytesSeen(_Measurement):
     totals: list[int]
 
 
+class ObjectSeen(_Measurement):
+    """One of several objects on a connection is complete: which one, and cumulative bytes of all."""
+
+    event: Literal["object"]
+    number: int
+    bytes: int
+
+
 class TcpInfo(_Measurement):
     """Samples of the kernel's tcp_info: instants (seconds), and one list of equal length for each of its fields."""
 
@@ -122,7 +131,9 @@ class Finished(_Measurement):
     error: str | None
 
 
-Measurement = Started | Connected | Handshake | Accepted | Played | Download | BytesSeen | TcpInfo | Found | Finished
+Measurement = (
+    Started | Connected | Handshake | Accepted | Played | Download | BytesSeen | ObjectSeen | TcpInfo | Found | Finished
+)
 
 
 class ClientEvents(TypedDict, total=False):

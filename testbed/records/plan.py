@@ -58,6 +58,8 @@ class FetchTransfer(_Transfer):
     Keys:
         receive_buffer: Of the client's socket, bytes; missing: the kernel's.
         reading_bps: How fast the client reads; missing: as it comes.
+        objects: How many objects follow each other on the connection; missing: one.
+        size: Of all objects together, bytes.
     """
 
     kind: Literal["fetch"]
@@ -66,6 +68,7 @@ class FetchTransfer(_Transfer):
     size: int
     receive_buffer: NotRequired[int]
     reading_bps: NotRequired[int]
+    objects: NotRequired[int]
 
 
 class CurlTransfer(_Transfer):

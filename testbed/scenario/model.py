@@ -41,6 +41,7 @@ __all__ = ["Evade", "Fetch", "Line", "Recording", "Replay", "Scenario", "Upload"
 _LONGEST_NAME = 253  # without the final dot (RFC 1035, section 2.3.4)
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
 _ADDRESS = re.compile(r"[0-9]+(\.[0-9]+){3}")
+_MOST_OBJECTS = 1000  # nginx closes a connection after so many requests
 _LONGEST_THOUGHT_S = 3600.0
 LAST_SEED = (1 << 63) - 1
 PUBLISHED_OBJECT = "383 kB"  # the image from abs.twimg.com, Xue et al., IMC 2021, section 5
@@ -157,6 +158,7 @@ class Fetch(_Measurement):
     size: Bytes = parse_size(PUBLISHED_OBJECT)
     receive_buffer: Buffer | None = None
     reading: BodyRate | None = None
+    objects: int | None = Field(default=None, ge=1, le=_MOST_OBJECTS)
 
 
 class Upload(_Measurement):

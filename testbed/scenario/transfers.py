@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Transfers"]
 
 _MOST_OBJECT_BYTES = 128_000_000  # what fits beside everything else into a guest of the ordinary size
-_MEASURING_CLIENT = ("receive_buffer", "reading")  # keys of a fetch that curl has no option for
+_MEASURING_CLIENT = ("receive_buffer", "reading", "objects")  # keys of a fetch that curl has no option for
 _WHO_CAN = "the client 'measure', which is the default, can"
 _RECORDING_TIMEOUT_S = 120.0  # a recording is made on an unthrottled line: only a broken one takes longer
 
@@ -53,6 +53,7 @@ class _Object(TypedDict):
 class _Reader(TypedDict, total=False):
     receive_buffer: int
     reading_bps: int
+    objects: int
 
 
 class Transfers:
@@ -240,7 +241,8 @@ def _origin(origin: Origin, objects: dict[str, int], uploads: dict[str, str]) ->
 def _object(head: str, measurement: Fetch) -> _Object:
     return {
         "id": f"{head}-{measurement.fetch}", "name": measurement.fetch, "sni": measurement.fetch,
-        "direction": "download", "path": _object_path(measurement.size), "size": measurement.size,
+        "direction": "download", "path": _object_path(measurement.size),
+        "size": measurement.size * (measurement.objects or 1),
     }  # fmt: skip
 
 
@@ -270,6 +272,8 @@ def _reader(measurement: Fetch) -> _Reader:
         reader["receive_buffer"] = measurement.receive_buffer
     if measurement.reading is not None:
         reader["reading_bps"] = measurement.reading
+    if measurement.objects is not None and measurement.objects > 1:
+        reader["objects"] = measurement.objects
     return reader
 
 

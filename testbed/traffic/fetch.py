@@ -36,6 +36,7 @@ def fetch(
     log: TransferLog,
     receive_buffer: int | None = None,
     reading_bps: int | None = None,
+    objects: int = 1,
 ) -> Recording:
     """Fetch ``https://host/path`` and log every step.
 
@@ -49,6 +50,7 @@ def fetch(
         log: Events ``started``, ``connected``, ``handshake``, ``bytes``, ``tcp_info``.
         receive_buffer: Of the connection, bytes; None: the kernel's, which grows.
         reading_bps: How fast the answer is read, bits per second; None: as it comes.
+        objects: How often it is asked for, one request after the other's answer, on the one connection.
 
     Returns:
         The TLS session as it went over the wire.
@@ -63,8 +65,13 @@ def fetch(
         log.event("handshake", version=version, cipher=cipher)
         if reading_bps is not None:
             connection.read_at(reading_bps)
-        session.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
-        _read_response(session, log)
+        received = 0
+        for left in range(objects - 1, -1, -1):
+            goes_on = "keep-alive" if left else "close"
+            session.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: {goes_on}\r\n\r\n".encode())
+            received = _read_response(session, log, before=received)
+            if objects > 1:
+                log.event("object", number=objects - left, bytes=received)
         return Recording.of(host, session.pieces)
     finally:
         connection.close()
@@ -128,18 +135,20 @@ def _read_head(session: _Session) -> tuple[bytes, bytes]:
     return header, body
 
 
-def _read_response(session: _Session, log: TransferLog) -> None:
+def _read_response(session: _Session, log: TransferLog, *, before: int) -> int:
+    """Read an answer; return how many bytes of bodies have come on the connection, with those ``before`` it."""
     # The first bytes of the object may have come in the record of the header: they count from that instant.
     header, body = _read_head(session)
     expected = _content_length(header)
     received = len(body)
-    log.received(session.now, received)
+    log.received(session.now, before + received)
     while received < expected:
         data = session.read()
         if not data:
             raise TransferError(f"the server closed the connection after {received} of {expected} bytes")
         received += len(data)
-        log.received(session.now, received)
+        log.received(session.now, before + received)
+    return before + received
 
 
 def _content_length(header: bytes) -> int:

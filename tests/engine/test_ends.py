@@ -143,3 +143,22 @@ def test_of_an_upload_that_is_given_up_what_came_is_known(run_scenario: Runner, 
     (transfer,) = run_scenario(scenario=str(path)).manifest["transfers"]
     assert transfer["error"].startswith("timed out")
     assert 50_000 < transfer["bytes"] < 1_000_000
+
+
+def test_objects_follow_each_other_on_one_connection(run_scenario: Runner, tmp_path: Path) -> None:
+    run = measured(
+        run_scenario, tmp_path,
+        "origins:\n"
+        "  server1: {serves: [twitter.com]}\n"
+        "  server2: {serves: [example.com], think: 200 ms}\n"
+        "measurements:\n"
+        "  - {fetch: twitter.com, role: target, size: 50 kB, objects: 3}\n"
+        "  - {fetch: example.com, role: control, size: 50 kB, objects: 3}\n",
+    )  # fmt: skip
+    assert [each["bytes"] for each in run.manifest["transfers"]] == [150_000] * 2
+    for transfer in run.manifest["transfers"]:
+        records = [each for each in run.records.measurements() if each["transfer"] == transfer["id"]]
+        assert [each["bytes"] for each in records if each["event"] == "object"] == [50_000, 100_000, 150_000]
+        assert sum(each["event"] == "connected" for each in records) == 1
+    fast, slow = (each["duration_s"] for each in run.manifest["transfers"])
+    assert slow - fast == pytest.approx(0.6, abs=0.1)

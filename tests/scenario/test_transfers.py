@@ -68,7 +68,7 @@ def test_a_slow_reader_reaches_its_transfer_and_no_other() -> None:
     assert not {"reading_bps", "receive_buffer"} & set(plain)
 
 
-@pytest.mark.parametrize("key", ["reading: 200 kbit/s", "receive_buffer: 16 kB"])
+@pytest.mark.parametrize("key", ["reading: 200 kbit/s", "receive_buffer: 16 kB", "objects: 3"])
 def test_what_curl_cannot_do_is_refused(key: str) -> None:
     name = key.partition(":")[0]
     with pytest.raises(ScenarioError, match=rf"measurements\.0\.{name}: curl cannot do this; remove it, or"):
@@ -98,3 +98,11 @@ def test_an_upload_is_expected_by_the_origin_of_its_name_alone() -> None:
 def test_an_upload_that_there_cannot_be_is_refused(upload: str, problem: str) -> None:
     with pytest.raises(ScenarioError, match=problem):
         first_day(f"measurements=[{{{upload}, role: target}}]")
+
+
+def test_several_objects_are_one_transfer_of_all_their_bytes() -> None:
+    (transfer,) = first_day(
+        "measurements=[{fetch: t.co, role: target, lines: [landline], size: 1 kB, objects: 3}]", "recordings=[]"
+    ).transfers
+    assert transfer["kind"] == "fetch"
+    assert (transfer["path"], transfer["size"], transfer["objects"]) == ("/1000.bin", 3000, 3)
