@@ -63,9 +63,10 @@ def expand_schedule(document: Document) -> None:
         for item in copy.deepcopy(listed):
             if isinstance(item, dict):
                 item[_ROUND] = [number * schedule.every_s, schedule.every_s]
-                if "pair" in item:
-                    item["_nth"] = item.get("_nth", 0) + number  # who comes first alternates from round to round, too
             found.append(item)
+    # Who of a pair comes first alternates from round to round, too.
+    repeated = [*document.repetitions, *[0] * (len(listed) - len(document.repetitions))]
+    document.repetitions = [nth + number for number in range(schedule.rounds) for nth in repeated]
     document.data["measurements"] = found
     document.sources["measurements"] = before * schedule.rounds
 
