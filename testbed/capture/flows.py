@@ -205,7 +205,7 @@ def _connections(packets: Packets, rows: NDArray[np.int64], flipped: NDArray[np.
 
 
 def _goes_on(packets: Packets, later: NDArray[np.int64], flipped: NDArray[np.bool_], row: int) -> bool:
-    """Whether any later packet belongs behind the SYN at ``row``."""
+    """Return whether any later packet belongs behind the SYN at ``row``."""
     following = np.uint32((int(packets.seq[row]) + 1) % 2**32)
     mine = flipped[later] == flipped[row]
     acknowledged = ~mine & ((packets.flags[later] & ACK) != 0) & (packets.ack[later] == following)

@@ -33,7 +33,7 @@ class Connection:
         self.ip_id = 0
 
     def packet(self, direction: Direction, flags: int = ACK, payload: bytes = b"", *, ttl: int = 64) -> Packet:
-        """Any packet; sequence numbers go on from the last one."""
+        """Send any packet; sequence numbers go on from the last one."""
         (src, sport), (dst, dport) = self.ends[direction], self.ends[direction.opposite]
         seq = self.seq[direction]
         self.seq[direction] = (seq + len(payload) + bool(flags & (SYN | FIN))) % 2**32
@@ -55,19 +55,19 @@ class Connection:
         ]
 
     def up(self, payload: bytes) -> Packet:
-        """Data from inside."""
+        """Send data from inside."""
         return self.packet(Direction.UP, PSH | ACK, payload)
 
     def down(self, payload: bytes) -> Packet:
-        """Data from outside."""
+        """Send data from outside."""
         return self.packet(Direction.DOWN, PSH | ACK, payload)
 
     def fin(self, direction: Direction) -> Packet:
-        """A FIN from either side."""
+        """Send a FIN from either side."""
         return self.packet(direction, FIN | ACK)
 
     def rst(self, direction: Direction) -> Packet:
-        """A RST from either side."""
+        """Send a RST from either side."""
         return self.packet(direction, RST)
 
 
@@ -85,7 +85,7 @@ class Bench:
         self.now_ns += round(seconds * NS_PER_S)
 
     def send(self, *packets: Packet) -> list[Event]:
-        """Packets through the box, a millisecond apart."""
+        """Send packets through the box, a millisecond apart."""
         events: list[Event] = []
         for packet in packets:
             # Much less than any refill, so that packets "at once" are at once for every meter.
@@ -95,17 +95,17 @@ class Bench:
         return events
 
     def connect(self, opened_from: Direction = Direction.UP) -> Self:
-        """The TCP handshake of the connection."""
+        """Make the TCP handshake of the connection."""
         self.send(*self.connection.handshake(opened_from))
         return self
 
     def up(self, *payloads: bytes) -> Self:
-        """Data from inside."""
+        """Send data from inside."""
         self.send(*(self.connection.up(payload) for payload in payloads))
         return self
 
     def down(self, *payloads: bytes) -> Self:
-        """Data from outside."""
+        """Send data from outside."""
         self.send(*(self.connection.down(payload) for payload in payloads))
         return self
 
@@ -116,10 +116,10 @@ class Bench:
         return sum(isinstance(event, PacketDropped) for event in self.send(*data))
 
     def throttles(self) -> bool:
-        """Whether the box holds back the flow in either direction."""
+        """Return whether the box holds back the flow in either direction."""
         # Both are asked, for a box that acts upwards alone holds back the flow too.
         return self.loses(Direction.DOWN) > 0 or self.loses(Direction.UP) > 0
 
     def of_type(self, cls: type[Event]) -> list[Event]:
-        """The events of one kind so far."""
+        """Return the events of one kind so far."""
         return [event for event in self.events if isinstance(event, cls)]

@@ -46,7 +46,7 @@ def _split_handshake(profile: Profile) -> str:
 
 
 def _fragments(payload: bytes, size: int, *, first_ttl: int = 64) -> list[Packet]:
-    """One segment in IP fragments of ``size`` bytes; the later ones have a TTL of 64."""
+    """Return one segment in IP fragments of ``size`` bytes; the later ones have a TTL of 64."""
     first, *later = fragments(Connection().packet(_UP, PSH | ACK, payload).data, size)
     return [Packet.parse(piece, _UP) for piece in (with_ttl(first, first_ttl), *later)]
 
@@ -116,7 +116,7 @@ def _timeout_after(*sent: tuple[Direction, int]) -> Check:
 
 
 def _wire_rate(profile: Profile, hello: bytes, *, size: int, offered_bps: int) -> float:
-    """Bits per second that pass downwards of a steady offer, after the burst."""
+    """Return bits per second that pass downwards of a steady offer, after the burst."""
     bench = Bench(profile).connect().up(hello)
     passed, start = 0, bench.now_ns
     for index in range(3000):

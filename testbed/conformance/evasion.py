@@ -32,7 +32,7 @@ def _up(*payloads: bytes) -> Check:
 
 
 def _split_at(cuts: range) -> Check:
-    """What happens at all of these cuts; where it differs, how often each."""
+    """Return what happens at all of these cuts; where it differs, how often each."""
 
     def check(profile: Profile) -> str:
         ours = Counter(_answer(Bench(profile).connect().up(_TWITTER[:at], _TWITTER[at:])) for at in cuts)

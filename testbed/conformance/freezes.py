@@ -28,7 +28,7 @@ _FREEZES, _PASSES = "freezes", "passes"
 
 
 def _opened(profile: Profile, first: bytes) -> Bench:
-    """A connection that the box looks at, whatever share of them it spares."""
+    """Return a connection that the box looks at, whatever share of them it spares."""
     looked_at = replace(profile, trigger=replace(profile.trigger, share=1.0))
     return Bench(looked_at, connection=Connection(outside=_SERVER)).connect().up(first)
 
@@ -42,7 +42,7 @@ def _passes(bench: Bench, packet: Packet) -> bool:
 
 
 def download(bench: Bench) -> int:
-    """Bytes that reach the client of a download whose every second segment is acknowledged."""
+    """Return bytes that reach the client of a download whose every second segment is acknowledged."""
     arrived = 0
     for index in range(_SEGMENTS):
         if _passes(bench, bench.connection.down(bytes(MSS))):

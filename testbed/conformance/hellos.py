@@ -14,7 +14,7 @@ _HYBRID_SINCE = (3, 5)  # OpenSSL sends a hybrid key share by default; no client
 
 @cache
 def client_hello(name: str | None = None) -> bytes:
-    """A ClientHello record for a name, as OpenSSL sent it in 2021; None: without server_name."""
+    """Return a ClientHello record for a name, as OpenSSL sent it in 2021; None: without server_name."""
     context = ssl.create_default_context()
     if ssl.OPENSSL_VERSION_INFO[:2] >= _HYBRID_SINCE:
         context.set_ecdh_curve("prime256v1")  # without the hybrid key share, for which a packet has no room
@@ -30,7 +30,7 @@ def client_hello(name: str | None = None) -> bytes:
 
 
 def extensions_length_offset(hello: bytes) -> int:
-    """Where the length of all extensions stands in a hello record."""
+    """Return where the length of all extensions stands in a hello record."""
     at = 43
     at += 1 + hello[at]
     at += 2 + int.from_bytes(hello[at : at + 2], "big")
@@ -38,7 +38,7 @@ def extensions_length_offset(hello: bytes) -> int:
 
 
 def padded(hello: bytes, size: int) -> bytes:
-    """A hello record inflated to ``size`` bytes with the padding extension (RFC 7685)."""
+    """Return a hello record inflated to ``size`` bytes with the padding extension (RFC 7685)."""
     extra = size - len(hello)
     extension = _PADDING_EXTENSION.to_bytes(2, "big") + (extra - 4).to_bytes(2, "big") + bytes(extra - 4)
     grown = bytearray(hello + extension)

@@ -27,7 +27,7 @@ def _throttled(profile: Profile) -> Bench:
 
 
 def _wire_rate_kbps(profile: Profile, direction: Direction, *, seconds: int = 120) -> float:
-    """What passes of a steady 1 Mbit/s, without the first ten seconds."""
+    """Return what passes of a steady 1 Mbit/s, without the first ten seconds."""
     bench = _throttled(profile)
     gap_ns = (MSS + 40) * 8 * 1000
     start = bench.now_ns
@@ -81,7 +81,7 @@ def _first_second(profile: Profile) -> str:
 
 
 def _longest_gap(profile: Profile) -> Measured:
-    """A sender that always has packets to send: the longest time in which nothing comes through."""
+    """Return the longest time in which nothing comes through from a sender that always has packets to send."""
     bench = _throttled(profile)
     last = bench.now_ns
     longest = 0

@@ -66,7 +66,7 @@ def as_json(findings: Iterable[Finding]) -> list[dict[str, object]]:
 
 
 def as_markdown(findings: Iterable[Finding]) -> str:
-    """How many rows are worth what, a table of them, what is shown elsewhere, and a legend of the sources."""
+    """Return how many rows are worth what, a table of them, what is shown elsewhere, and a legend of the sources."""
     findings = list(findings)
     counts = Counter(each.verdict for each in findings)
     lines = [_line(("verdict", "rows", "meaning")), _line(["---"] * 3)]

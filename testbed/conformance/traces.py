@@ -69,13 +69,13 @@ class Recipe:
 
 
 def names_for(profile: Profile) -> tuple[str, ...]:
-    """Names that a profile's rules match, and the usual ones."""
+    """Return names that a profile's rules match, and the usual ones."""
     patterns = [pattern for rule in profile.rules if rule.kind in _LITERAL_KINDS for pattern in rule.patterns]
     return (*NAMES, *(f"www{pattern}" if pattern.startswith(".") else pattern for pattern in patterns))
 
 
 def draw_recipe(random: Random, names: Sequence[str] = NAMES, *, http_share: float = 0.0) -> Recipe:
-    """A recipe by lot, for one of ``names``; plain ones are frequent enough to be throttled.
+    """Return a recipe by lot, for one of ``names``; plain ones are frequent enough to be throttled.
 
     ``http_share``: how many of all are plain HTTP requests.
     """
@@ -96,7 +96,7 @@ def draw_recipe(random: Random, names: Sequence[str] = NAMES, *, http_share: flo
 
 
 def packets(recipe: Recipe, connection: Connection) -> list[Packet]:
-    """The packets of a recipe: handshake, what goes first, the hello, and data in both directions."""
+    """Return the packets of a recipe: handshake, what goes first, the hello, and data in both directions."""
     trace = connection.handshake(recipe.opened_from)
     if recipe.first:
         trace.append(connection.packet(recipe.sender, PSH | ACK, recipe.first))
@@ -112,7 +112,7 @@ def packets(recipe: Recipe, connection: Connection) -> list[Packet]:
 def interleaved(
     recipes: Iterable[Recipe], random: Random, *, inside: str = "10.0.0.1", outside: str = "192.0.2.1"
 ) -> Iterator[Packet]:
-    """The packets of many recipes, each on a connection of its own, twenty of them at a time."""
+    """Yield the packets of many recipes, each on a connection of its own, twenty of them at a time."""
     waiting = (
         packets(
             recipe, Connection(inside, outside, inside_port=1024 + index % 60_000, outside_port=443 + index // 60_000)

@@ -31,7 +31,7 @@ def _answer(bench: Bench) -> str:
 
 
 def _after_connecting(*payloads: bytes) -> Check:
-    """What happens to a connection from inside that sends these payloads."""
+    """Return what happens to a connection from inside that sends these payloads."""
     return lambda profile: _answer(Bench(profile).connect().up(*payloads))
 
 
@@ -53,7 +53,7 @@ def _random_around(profile: Profile) -> str:
 
 
 def _certificate_record() -> bytes:
-    """A TLS 1.2 Certificate message that names Twitter, as it went in the clear."""
+    """Return a TLS 1.2 Certificate message that names Twitter, as it went in the clear."""
     certificate = b"\x30\x82\x05\x00" + b"\x0c\x0btwitter.com" + bytes(700)
     chain = len(certificate).to_bytes(3, "big") + certificate
     message = b"\x0b" + (len(chain) + 3).to_bytes(3, "big") + len(chain).to_bytes(3, "big") + chain
@@ -61,7 +61,7 @@ def _certificate_record() -> bytes:
 
 
 def _more_packets(profile: Profile) -> str:
-    """How many packets after the first are read: the range over many flows."""
+    """Return how many packets after the first are read: the range over many flows."""
     # 400 flows: that one of 13 numbers is never drawn happens once in 10**12.
     counts = [_read_until_the_end(Bench(profile, seed=seed).connect()) - 1 for seed in range(400)]
     return f"{min(counts)}-{max(counts)} more packets"
@@ -108,7 +108,7 @@ def _damaged_tcp_length(profile: Profile) -> str:
 
 
 def _name_elsewhere() -> bytes:
-    """A hello without server_name whose session ID holds the name."""
+    """Return a hello without server_name whose session ID holds the name."""
     # The session ID is 32 random bytes that no server reads: where the name stands there, nothing else is wrong.
     hello = client_hello(None)
     return hello[:44] + _NAME.encode() + hello[44 + len(_NAME) :]

@@ -217,7 +217,7 @@ class Observation:
 
 
 def _are_texts(name: object, server_name: object) -> bool:
-    """Whether these are what they are typed to be: a program of the user's may have made them of anything."""
+    """Return whether these are what they are typed to be: a program of the user's may have made them of anything."""
     return isinstance(name, str) and isinstance(server_name, str | None)
 
 

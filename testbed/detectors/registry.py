@@ -67,7 +67,7 @@ def detector_names() -> tuple[str, ...]:
 
 
 def is_packaged(name: str) -> bool:
-    """Whether a detector of that name comes with the testbed."""
+    """Return whether a detector of that name comes with the testbed."""
     return name in BUILT_IN
 
 

@@ -102,7 +102,7 @@ class _Ring:
 
 
 def capture(folder: Path, points: list[CapturePoint]) -> Callable[[Lifetime], dict[str, CaptureCounters]]:
-    """The body of a child that captures until it is to end, and once more when the last blocks have come.
+    """Return the body of a child that captures until it is to end, and once more when the last blocks have come.
 
     It is ready when all rings are there. Its report has the counters of each capture, by the capture's name. It raises
     OSError if the kernel refuses a ring, or a file cannot be written.

@@ -37,10 +37,10 @@ class Service(Protocol):
     """A process that a run cannot do without: the agent watches it, and ends it when the run is over."""
 
     def fileno(self) -> int:
-        """A descriptor that is readable once the process has ended, for poll."""
+        """Return a descriptor that is readable once the process has ended, for poll."""
 
     def early_end(self) -> GuestError:
-        """The error of a process that has ended without being asked to."""
+        """Return the error of a process that has ended without being asked to."""
 
     def stop(self) -> object:
         """Ask it to end. Raises GuestError if it had ended before."""
@@ -108,7 +108,7 @@ class Lifetime:
         self._say({"ready": True})
 
     def fileno(self) -> int:
-        """A descriptor that is readable once the child is to end, for poll."""
+        """Return a descriptor that is readable once the child is to end, for poll."""
         return self._ending
 
 
@@ -146,15 +146,15 @@ class Child(Generic[Report]):
         return 0
 
     def fileno(self) -> int:
-        """A descriptor that is readable once the process has ended, for poll."""
+        """Return a descriptor that is readable once the process has ended, for poll."""
         return self._descriptor
 
     def early_end(self) -> GuestError:
-        """The error of a child that has ended without being asked to."""
+        """Return the error of a child that has ended without being asked to."""
         return self._early_end(self._next_line())
 
     def _early_end(self, said: _Said | None) -> GuestError:
-        """The error, from the last that it said."""
+        """Return the error, from the last that it said."""
         _, status = os.waitpid(self._pid, 0)
         why = said["failed"] if said and "failed" in said else _how_ended(os.waitstatus_to_exitcode(status))
         return GuestError(f"{self.name} ended before the run did: {why}")
@@ -181,7 +181,7 @@ class Child(Generic[Report]):
         return cast("Report", said["report"])  # our own code has written it, on the other side of the pipe
 
     def _next_line(self) -> _Said | None:
-        """What it says next; None: it has ended and says nothing more."""
+        """Return what it says next; None: it has ended and says nothing more."""
         while b"\n" not in self._pending:
             data = os.read(self._said, _CHUNK)
             if not data:
@@ -208,7 +208,7 @@ class Task:
         self._descriptor = os.pidfd_open(self._pid)
 
     def fileno(self) -> int:
-        """A descriptor that is readable once it has ended, for poll."""
+        """Return a descriptor that is readable once it has ended, for poll."""
         return self._descriptor
 
     def status(self) -> int:
@@ -229,7 +229,7 @@ def _failure(error: BaseException) -> _Said:
 
 
 def _how_ended(code: int) -> str:
-    """An exit code in words; a negative one is a signal."""
+    """Return an exit code in words; a negative one is a signal."""
     if code >= 0:
         return f"exit status {code}"
     return f"signal {-code} ({signal.Signals(-code).name})"

@@ -98,6 +98,6 @@ class UserCommands:
 
 
 def _subject_hash(certificate: Path) -> str:
-    """The name by which OpenSSL looks for an authority in a folder (openssl-rehash(1))."""
+    """Return the name by which OpenSSL looks for an authority in a folder (openssl-rehash(1))."""
     argv = ["openssl", "x509", "-noout", "-subject_hash", "-in", str(certificate)]
     return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip()

@@ -42,7 +42,7 @@ class Console:
             data = data[os.write(self._descriptor, data) :]
 
     def receive(self) -> list[HostMessage]:
-        """What has come, complete lines only. Call it when poll says that there is something."""
+        """Return what has come, complete lines only. Call it when poll says that there is something."""
         self._pending += os.read(self._descriptor, _CHUNK)
         *lines, self._pending = self._pending.split(b"\n")
         return [cast("HostMessage", json.loads(line)) for line in lines if line]  # the host is trusted

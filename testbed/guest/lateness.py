@@ -22,7 +22,7 @@ _PERIOD_S = 0.05  # twenty looks a second cost a guest nothing, and no starvatio
 
 
 def count_late_timers(late_s: float) -> Callable[[Lifetime], Lateness]:
-    """The body of a child that sleeps in short steps until it is to end, and notes how long it really slept.
+    """Return the body of a child that sleeps in short steps until it is to end, and notes how long it really slept.
 
     Args:
         late_s: A timer that fires so much too late, or later, counts as late.

@@ -60,7 +60,7 @@ def power_off() -> None:
 
 
 def _root_type() -> int:
-    """The type of the file system that the root directory is on, as statfs(2) has it; 0: it cannot be told."""
+    """Return the type of the file system that the root directory is on, as statfs(2) has it; 0: it cannot be told."""
     found = ctypes.create_string_buffer(_STATFS_BYTES)
     if _libc.statfs(b"/", found):
         return 0

@@ -110,7 +110,7 @@ class Phases:
         alarm.close()
 
     def _patience_ms(self, quiet: int) -> int:
-        """How long to wait for something to happen, after so many waits in which nothing did."""
+        """Return how long to wait for something to happen, after so many waits in which nothing did."""
         more = quiet - _STEADY_BEATS
         if more <= 0 or not self.stage.plan["clock"]["is_virtual"]:
             return _HEARTBEAT_MS

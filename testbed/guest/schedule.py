@@ -38,7 +38,7 @@ class Schedule:
         self._changes: list[Change] = sorted(changes, key=lambda change: (change.at_s, change.is_end))
 
     def next_ns(self) -> int | None:
-        """When the next change is due, nanoseconds since 1970; None: none is left."""
+        """Return when the next change is due, nanoseconds since 1970; None: none is left."""
         return self._start_ns + round(self._changes[0].at_s * _NS_PER_S) if self._changes else None
 
     def carry_out_next(self, effects: Effects) -> None:
@@ -57,7 +57,7 @@ class LinkAlterations:
         self._in_force.setdefault(frozenset(ends), []).append((by, dict(options)))
 
     def remove(self, ends: tuple[str, str], by: TimedEvent) -> set[str]:
-        """An event ends; return the options that it had altered."""
+        """Take note that an event ends, and return the options that it had altered."""
         there = self._in_force.get(frozenset(ends), [])
         own = next((each for each in there if each[0] is by), None)  # two events may be equal, and are two all the same
         if own is None:

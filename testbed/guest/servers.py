@@ -64,11 +64,11 @@ class Nginx:
     descriptor: int
 
     def fileno(self) -> int:
-        """A descriptor that is readable once the process has ended, for poll."""
+        """Return a descriptor that is readable once the process has ended, for poll."""
         return self.descriptor
 
     def early_end(self) -> GuestError:
-        """The error of an nginx that has ended without being asked to."""
+        """Return the error of an nginx that has ended without being asked to."""
         return GuestError(f"{self.name} ended before the run did: status {self.process.wait()}; guest.log may say why")
 
     def stop(self) -> None:
@@ -138,7 +138,7 @@ def _await(nginx: Nginx, node: NamespaceNode) -> None:
 
 
 def origin_server(origin: OriginPlan, name: str, node: NamespaceNode, folder: Path, stage: Stage) -> Child[None]:
-    """The testbed's own server, for an origin of which more is said than what it serves.
+    """Return the testbed's own server, for an origin of which more is said than what it serves.
 
     Args:
         origin: As planned.
@@ -173,7 +173,7 @@ def origin_server(origin: OriginPlan, name: str, node: NamespaceNode, folder: Pa
 
 
 def replay_server(node: NamespaceNode, *, control: Path, output: Path, start_ns: int) -> Child[None]:
-    """The server at the far end of replays and conversations.
+    """Return the server at the far end of replays and conversations.
 
     Args:
         node: Where it runs.
@@ -199,7 +199,7 @@ def replay_server(node: NamespaceNode, *, control: Path, output: Path, start_ns:
 
 
 def resolver(node: NamespaceNode, names: dict[str, str]) -> Child[None]:
-    """A resolver on the loopback interface of a node, for a user's program that asks DNS itself.
+    """Return a resolver on the loopback interface of a node, for a user's program that asks DNS itself.
 
     Args:
         node: Where it runs.

@@ -43,7 +43,7 @@ class Stage:
         return self.plan["start_ns"]
 
     def now_s(self) -> float:
-        """Seconds since the start of the run."""
+        """Return seconds since the start of the run."""
         return seconds_since(self.start_ns)
 
 

@@ -31,7 +31,7 @@ LONGEST_RUN_S = (
 
 
 def parse_run_time(text: object) -> float:
-    """An instant of the run, or a span of it, in seconds. Raises ValueError with what was expected."""
+    """Return an instant of the run, or a span of it, in seconds. Raises ValueError with what was expected."""
     seconds = parse_duration(text)
     if seconds > LONGEST_RUN_S:
         raise ValueError(f"expected at most {LONGEST_RUN_S // 86_400} d, got {text!r}")
@@ -139,19 +139,19 @@ class TimedEvent:
         """
 
     def changes(self) -> Iterable[Change]:
-        """What happens, and when."""
+        """Return what happens, and when."""
         raise NotImplementedError
 
     def box_changes(self, topology: RoutedTopo) -> Iterable[BoxChange]:
-        """Which boxes follow another profile, and when. The host asks, and puts it into the boxes' own plans."""
+        """Return which boxes follow another profile, and when. The host asks, and puts it into the boxes' own plans."""
         del topology
         return ()
 
     def note(self) -> str | None:
-        """What a reader of the run's results has to know of it; None: nothing."""
+        """Return what a reader of the run's results has to know of it; None: nothing."""
         return None
 
     def cuts(self, link: frozenset[str], begins_s: float, ends_s: float) -> bool:
-        """Whether it explains that nothing passed a link in some part of a span of time."""
+        """Return whether it explains that nothing passed a link in some part of a span of time."""
         del link, begins_s, ends_s
         return False

@@ -67,11 +67,11 @@ class Program:
         self._descriptor = os.pidfd_open(self.pid)
 
     def fileno(self) -> int:
-        """A descriptor that is readable once it has ended, for poll."""
+        """Return a descriptor that is readable once it has ended, for poll."""
         return self._descriptor
 
     def status(self) -> int:
-        """The exit status of the program, which has ended; 128 + n for signal n. To be called once.
+        """Return the exit status of the program, which has ended; 128 + n for signal n. To be called once.
 
         Raises:
             GuestError: It could not be started.
@@ -231,11 +231,11 @@ def _check(result: int, what: str) -> None:
 
 
 def _status_of(status: int) -> int:
-    """The exit status that a shell would show."""
+    """Return the exit status that a shell would show."""
     code = os.waitstatus_to_exitcode(status)
     return code if code >= 0 else _SIGNAL_STATUS - code
 
 
 def read_order(output: Path) -> CommandOrder:
-    """What the host says of the command."""
+    """Return what the host says of the command."""
     return cast("CommandOrder", json.loads((output / "command.json").read_text()))  # the host has just written it

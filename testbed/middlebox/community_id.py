@@ -13,7 +13,7 @@ __all__ = ["community_id"]
 
 
 def community_id(protocol: int, address_a: bytes, port_a: int, address_b: bytes, port_b: int) -> str:
-    """The Community ID of a flow; addresses are packed, and it does not matter which end is first."""
+    """Return the Community ID of a flow; addresses are packed, and it does not matter which end is first."""
     # As numbers of one length, which packed addresses of one family are: the specification's order of the two ends.
     low, high = sorted(((address_a, port_a), (address_b, port_b)))
     seed = 0

@@ -40,7 +40,7 @@ def tcp_segment(
     ttl: int = 64,
     ip_id: int = 0,
 ) -> bytes:
-    """One TCP segment in an IP datagram; addresses are packed, v4 or v6."""
+    """Return one TCP segment in an IP datagram; addresses are packed, v4 or v6."""
     header = pack("!HHIIBBHHH", sport, dport, seq, ack, 5 << 4, flags, window, 0, 0)
     checksum = _checksum(_pseudo_header(src, dst, TCP, len(header) + len(payload)) + header + payload)
     segment = header[:16] + pack("!H", checksum) + header[18:] + payload
@@ -50,7 +50,7 @@ def tcp_segment(
 def udp_datagram(
     *, src: bytes, dst: bytes, sport: int, dport: int, payload: bytes = b"", ttl: int = 64, ip_id: int = 0
 ) -> bytes:
-    """One UDP datagram in an IP datagram; addresses are packed, v4 or v6."""
+    """Return one UDP datagram in an IP datagram; addresses are packed, v4 or v6."""
     length = 8 + len(payload)
     header = pack("!HHH", sport, dport, length)
     checksum = _checksum(_pseudo_header(src, dst, UDP, length) + header + b"\0\0" + payload)
@@ -59,7 +59,7 @@ def udp_datagram(
 
 
 def with_ttl(data: bytes, ttl: int) -> bytes:
-    """A datagram with another TTL or hop limit, and its header's checksum made right."""
+    """Return a datagram with another TTL or hop limit, and its header's checksum made right."""
     if data[0] >> 4 != _IPV4:
         return data[:7] + bytes([ttl]) + data[8:]
     size = (data[0] & 0x0F) * 4
@@ -68,7 +68,7 @@ def with_ttl(data: bytes, ttl: int) -> bytes:
 
 
 def fragments(datagram: bytes, size: int, *, ip_id: int | None = None) -> list[bytes]:
-    """An IPv4 datagram without options, cut into fragments of ``size`` bytes of body at most.
+    """Return an IPv4 datagram without options, cut into fragments of ``size`` bytes of body at most.
 
     Checksums of their headers are left as they are: boxes do not look at them, and a kernel makes them right.
 
@@ -90,13 +90,13 @@ def fragments(datagram: bytes, size: int, *, ip_id: int | None = None) -> list[b
 
 
 def split_record(hello: bytes, at: int) -> bytes:
-    """The same handshake message in two TLS records, the first with ``at`` bytes of it."""
+    """Return the same handshake message in two TLS records, the first with ``at`` bytes of it."""
     header, message = hello[:3], hello[5:]
     return b"".join(header + len(part).to_bytes(2, "big") + part for part in (message[:at], message[at:]))
 
 
 def inverted(data: bytes, start: int = 0, end: int | None = None) -> bytes:
-    """Bytes with all bits of [start, end) turned over: how Xue et al. (IMC 2021, 6.2) masked fields."""
+    """Return bytes with all bits of [start, end) turned over: how Xue et al. (IMC 2021, 6.2) masked fields."""
     end = len(data) if end is None else end
     return data[:start] + data[start:end].translate(_INVERT) + data[end:]
 
@@ -123,7 +123,7 @@ def _pseudo_header(src: bytes, dst: bytes, protocol: int, length: int) -> bytes:
 
 
 def _checksum(data: bytes) -> int:
-    """The Internet checksum (RFC 1071)."""
+    """Return the Internet checksum (RFC 1071)."""
     total = int.from_bytes(data + b"\0" * (len(data) % 2), "big")
     # A ones' complement sum is a remainder modulo 65535, in which a sum that is not 0 counts as 65535.
     return 0xFFFF - (total % 0xFFFF or 0xFFFF if total else 0)

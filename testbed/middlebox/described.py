@@ -36,7 +36,7 @@ Problem = tuple[str, str]
 
 
 def file_key(field: str) -> str:
-    """The key of a field in a profile file: without its unit, which stands at the value there."""
+    """Return the key of a field in a profile file: without its unit, which stands at the value there."""
     for unit in _UNITS:
         if field.endswith(unit):
             return field.removesuffix(unit)
@@ -56,7 +56,7 @@ class SchemaHandler(Protocol):
     """What pydantic gives a type that says itself how it is read, as much of it as is asked for here."""
 
     def generate_schema(self, source: object, /) -> dict[str, object]:
-        """How another type is read."""
+        """Return how another type is read."""
         ...
 
 
@@ -84,7 +84,7 @@ class Described:
 
 @cache
 def _hints(cls: type) -> dict[str, object]:
-    """The types of the fields. Annotations are text (PEP 563) until somebody asks.
+    """Return the types of the fields. Annotations are text (PEP 563) until somebody asks.
 
     `typing.get_type_hints` would ask for those of class variables too, some of which type checkers alone can find.
     """
@@ -99,7 +99,7 @@ def _hints(cls: type) -> dict[str, object]:
 
 
 def _built(hint: object, plain: object) -> object:
-    """A value of a field's type from its JSON: JSON has neither sets nor tuples, and writes 60.0 as 60."""
+    """Return a value of a field's type from its JSON: JSON has neither sets nor tuples, and writes 60.0 as 60."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
         builder = next((each for each in arguments[1:] if isinstance(each, Builder)), None)

@@ -29,7 +29,7 @@ class Enforcement:
         self._subscribers: WeakValueDictionary[bytes, Treatment] = WeakValueDictionary()
 
     def treatment(self, subscriber: bytes, opened_ns: int, now_ns: int, packets: int = 1) -> Treatment:
-        """What is done to a flow of ``subscriber``, a packed address, that matches now.
+        """Return what is done to a flow of ``subscriber``, a packed address, that matches now.
 
         Args:
             subscriber: Whose flow it is.
@@ -45,6 +45,6 @@ class Enforcement:
         return shared
 
     def fresh(self, opened_ns: int, now_ns: int, packets: int = 1) -> Treatment:
-        """One that nobody shares yet."""
+        """Return one that nobody shares yet."""
         beginning = Beginning(opened_ns, now_ns, self._random, packets)
         return self._profile.action.make(beginning, self._profile.meter)

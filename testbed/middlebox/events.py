@@ -253,12 +253,12 @@ _OWN_FIELDS: dict[type[Event], tuple[str, ...]] = {
 
 
 def event_name(event: Event) -> str:
-    """The event's name in JSON: "packet_dropped" for `PacketDropped`."""
+    """Return the event's name in JSON: "packet_dropped" for `PacketDropped`."""
     return _NAMES[type(event)]
 
 
 def event_to_json(event: Event, *, start_ns: int = 0) -> dict[str, Json]:
-    """An event as a JSON object.
+    """Return an event as a JSON object.
 
     Args:
         event: The event.

@@ -85,7 +85,7 @@ class FlowTable:
         return self._count
 
     def all(self) -> list[Flow]:
-        """Every flow that is remembered, in the order in which they were opened."""
+        """Return every flow that is remembered, in the order in which they were opened."""
         return list(self._by_id.values())
 
     def __len__(self) -> int:
@@ -93,15 +93,15 @@ class FlowTable:
         return len(self._by_key)
 
     def get(self, key: FlowKey) -> Flow | None:
-        """The flow of a five-tuple, also when it is due to be forgotten."""
+        """Return the flow of a five-tuple, also when it is due to be forgotten."""
         return self._by_key.get(key)
 
     def by_id(self, number: int) -> Flow | None:
-        """The flow with this number."""
+        """Return the flow with this number."""
         return self._by_id.get(number)
 
     def is_full(self) -> bool:
-        """Whether one has to go before another can come."""
+        """Return whether one has to go before another can come."""
         return len(self._by_key) >= self._limit
 
     def open(self, key: FlowKey, now_ns: int, timeout_ns: int) -> Flow:
@@ -127,7 +127,7 @@ class FlowTable:
         del self._by_id[flow.id]
 
     def next_expiry_ns(self) -> int | None:
-        """When the next flow is forgotten if no packet comes; None for an empty table."""
+        """Return when the next flow is forgotten if no packet comes; None for an empty table."""
         flow = self._earliest()
         return None if flow is None else flow.expires_ns
 
@@ -145,7 +145,7 @@ class FlowTable:
         return due
 
     def oldest(self) -> Flow | None:
-        """The flow to evict: the one that would be forgotten first anyway."""
+        """Return the flow to evict: the one that would be forgotten first anyway."""
         return self._earliest()
 
     def _schedule(self, flow: Flow) -> None:
@@ -162,7 +162,7 @@ class FlowTable:
         heappush(self._heap, (flow.bound_ns, flow.id, flow.entry))
 
     def _earliest(self) -> Flow | None:
-        """The flow that expires first, after correcting the top of the heap.
+        """Return the flow that expires first, after correcting the top of the heap.
 
         The heap must not be made anew here: `due` has taken flows off it, which would come back.
         """

@@ -82,7 +82,7 @@ class FragmentBuffer:
 
 
 def released(pieces: list[Packet], now_ns: int) -> list[Event]:
-    """The fragments sent on, each with the TTL of the one that begins the datagram."""
+    """Return the fragments sent on, each with the TTL of the one that begins the datagram."""
     ttl = next(piece.ttl for piece in pieces if not piece.fragment_offset)
     return [
         packet_injected(0, piece, now_ns, "fragments complete", data=with_ttl(piece.data[: piece.length], ttl))
@@ -97,7 +97,7 @@ def sent_whole(rewritten: PacketRewritten) -> PacketInjected:
 
 
 def joined(pieces: list[Packet]) -> Packet:
-    """The datagram that the fragments make up. Where they overlap, the first that came counts."""
+    """Return the datagram that the fragments make up. Where they overlap, the first that came counts."""
     first = next(piece for piece in pieces if not piece.fragment_offset)
     body = bytearray(_end(pieces))
     # Backwards, so that the first that came is written last, and counts.
@@ -118,7 +118,7 @@ def _end(pieces: list[Packet]) -> int:
 
 
 def _is_complete(pieces: list[Packet]) -> bool:
-    """Whether the last fragment is here and nothing before it is missing."""
+    """Return whether the last fragment is here and nothing before it is missing."""
     last = [piece for piece in pieces if not piece.more_fragments]
     if not last:
         return False

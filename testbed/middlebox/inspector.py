@@ -113,12 +113,12 @@ class Inspector:
         return self._clearing | (SYN if self._handshake_timeouts else 0)
 
     def flow(self, key: FlowKey) -> int | None:
-        """The number of the flow that has this five-tuple; None if none is remembered."""
+        """Return the number of the flow that has this five-tuple; None if none is remembered."""
         flow = self._flows.get(key)
         return None if flow is None else flow.id
 
     def leaves_alone(self, key: FlowKey) -> bool:
-        """Whether a live box need not see more of a flow than its packets with `minded_flags`."""
+        """Return whether a live box need not see more of a flow than its packets with `minded_flags`."""
         flow = self._flows.get(key)
         return flow is not None and flow.treatment is None and not flow.inspections_left and not flow.in_handshake
 
@@ -144,7 +144,7 @@ class Inspector:
         return self._follow(packet, now_ns) if packet.protocol in self._readers.protocols else []
 
     def dropped(self, packet: Packet, now_ns: int) -> list[Event]:
-        """The events of a packet that the kernel's policer dropped on the box's behalf."""
+        """Return the events of a packet that the kernel's policer dropped on the box's behalf."""
         flow = self._flows.get(packet.key)
         metering = self.profile.meter
         if flow is None or metering is None:
@@ -159,7 +159,7 @@ class Inspector:
             known.saw(last_seen_ns)
 
     def next_expiry_ns(self) -> int | None:
-        """When `expire` will next have something to do; None while no flow is remembered."""
+        """Return when `expire` will next have something to do; None while no flow is remembered."""
         return self._flows.next_expiry_ns()
 
     def due(self, now_ns: int) -> list[int]:
@@ -181,7 +181,7 @@ class Inspector:
         return [event for flow in gone for event in self._forget(flow, now_ns, "profile changed")]
 
     def _follow(self, packet: Packet, now_ns: int) -> list[Event]:
-        """A packet of a flow that the box knows or opens now."""
+        """Handle a packet of a flow that the box knows or opens now."""
         flow = self._flows.get(packet.key)
         events: list[Event] = []
         # A live box looks at its timers between packets, and a capture has none: a flow that is over by now may still
@@ -217,7 +217,7 @@ class Inspector:
         return events
 
     def _meter_line(self, packet: Packet, now_ns: int) -> list[Event]:
-        """All traffic of the line shares the meters, and no flow is remembered: its number is 0."""
+        """Handle a packet of a line whose traffic shares one meter. No flow is remembered: its number is 0."""
         if self._line is None:
             # Made by the first packet: meters that refill in steps count from there, as from the opening of a flow.
             self._line = self._enforcement.fresh(now_ns, now_ns, packets=0)  # it meters the first one too
@@ -364,7 +364,7 @@ class Inspector:
         return any(matches)
 
     def _match(self, flow: Flow, packet: Packet, reading: Reading, name: str | None) -> Match | None:
-        """The rule that what was read matches."""
+        """Return the rule that what was read matches."""
         trigger = self.profile.trigger
         if not reading.protocol or packet.direction not in trigger.directions:
             return None

@@ -78,7 +78,7 @@ class Kinds(Generic[T]):
         return self._classes
 
     def _in_module(self, kind: str) -> type[T] | None:
-        """The class of a module, if it is one of a kind."""
+        """Return the class of a module, if it is one of a kind."""
         module = import_module(f"{self._name}.{kind}")
         for cls in vars(module).values():
             if not isinstance(cls, type) or not issubclass(cls, self._base):
@@ -114,7 +114,7 @@ class Kinds(Generic[T]):
 
 
 def _without_kind(written: object) -> object:
-    """The keys of one kind. That which chose it is no field: the class has it."""
+    """Return the keys of one kind. That which chose it is no field: the class has it."""
     if not isinstance(written, dict):
         return written
     return {key: value for key, value in written.items() if key != "kind"}

@@ -14,7 +14,7 @@ _QUEUE_STEP_NS = 1000
 
 
 def kernel_policer(profile: Profile) -> TokenBucketSpec | None:
-    """The token bucket that ``tc police`` is for each throttled flow; None if the meter has to be in user space.
+    """Return the token bucket that ``tc police`` is for each throttled flow; None if the meter has to be in user space.
 
     The kernel can do nothing but meter: a profile is left to it where no packet of a throttled flow changes what the
     box remembers of it, but for its idle time, no other flow has a part in the bucket, and it starts full as tc's does.

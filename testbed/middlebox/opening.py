@@ -26,7 +26,7 @@ def opener(packet: Packet) -> str:
 
 
 def reason_not_to_inspect(trigger: Trigger, packet: Packet, opened_by: str, random: Random) -> str | None:
-    """Why the box leaves a new flow alone; None if it inspects it.
+    """Return why the box leaves a new flow alone; None if it inspects it.
 
     Args:
         trigger: Of the profile.

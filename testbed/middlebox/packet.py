@@ -163,7 +163,7 @@ class Packet(NamedTuple):
 
 
 def address_text(packed: bytes) -> str:
-    """A packed IPv4 or IPv6 address as people write it; empty for no address."""
+    """Return a packed IPv4 or IPv6 address as people write it; empty for no address."""
     if len(packed) == _IPV4_ADDRESS:
         return "{}.{}.{}.{}".format(*packed)
     return inet_ntop(AF_INET6, packed) if packed else ""

@@ -13,7 +13,7 @@ __all__ = ["packet_delayed", "packet_dropped", "packet_held", "packet_injected",
 
 
 def packet_dropped(flow: int, packet: Packet, now_ns: int, reason: str) -> PacketDropped:
-    """The event of a dropped packet."""
+    """Return the event of a dropped packet."""
     return PacketDropped(
         t_ns=now_ns,
         flow=flow,
@@ -28,7 +28,7 @@ def packet_dropped(flow: int, packet: Packet, now_ns: int, reason: str) -> Packe
 
 
 def packet_delayed(flow: int, packet: Packet, now_ns: int, reason: str, *, departure_ns: int) -> PacketDelayed:
-    """The event of a packet that leaves later."""
+    """Return the event of a packet that leaves later."""
     return PacketDelayed(
         t_ns=now_ns,
         flow=flow,
@@ -55,7 +55,7 @@ def packet_held(packet: Packet, now_ns: int) -> PacketHeld:
 
 
 def packet_injected(flow: int, packet: Packet, now_ns: int, reason: str, *, data: bytes) -> PacketInjected:
-    """The event of a datagram of the box's own: ``data``, which is what ``packet`` says and goes its way."""
+    """Return the event of a datagram of the box's own: ``data``, which is what ``packet`` says and goes its way."""
     return PacketInjected(
         t_ns=now_ns,
         flow=flow,
@@ -70,7 +70,7 @@ def packet_injected(flow: int, packet: Packet, now_ns: int, reason: str, *, data
 
 
 def packet_rewritten(flow: int, packet: Packet, now_ns: int, reason: str, *, data: bytes) -> PacketRewritten:
-    """The event of a packet in whose place the box sends ``data``."""
+    """Return the event of a packet in whose place the box sends ``data``."""
     return PacketRewritten(
         t_ns=now_ns,
         flow=flow,

@@ -39,7 +39,7 @@ class Reader(Protocol):
         ...
 
     def read(self, packet: Packet) -> Reading:
-        """A packet with payload."""
+        """Return a packet with payload."""
         ...
 
 
@@ -56,7 +56,7 @@ class PacketReader:
         """Keep nothing of it: without a stream, it does not matter where one begins."""
 
     def read(self, packet: Packet) -> Reading:
-        """What this packet is by itself."""
+        """Return what this packet is by itself."""
         for name, recognise in self._recognisers:
             result = recognise(packet.payload)
             if result is not Outcome.NOT_THIS and result is not Outcome.NEED_MORE:
@@ -82,7 +82,7 @@ class OrderedReader:
         """A SYN says nothing here: a record begins where it begins."""
 
     def read(self, packet: Packet) -> Reading:
-        """What the record is that begins or goes on here, or the packet by itself."""
+        """Return what the record is that begins or goes on here, or the packet by itself."""
         # A SYN takes a sequence number itself, and may carry data behind it (RFC 9293, section 3.4; RFC 7413).
         seq = (packet.seq + bool(packet.flags & SYN)) % _SEQUENCE_SPACE
         data, expected = self._begun.get(packet.direction, (b"", seq))
@@ -101,7 +101,7 @@ class OrderedReader:
 
 
 def _begins_record(data: bytes) -> bool:
-    """Whether this is the beginning of a TLS record, its header at least, of which the rest is not here."""
+    """Return whether this is the beginning of a TLS record, its header at least, of which the rest is not here."""
     return len(data) >= _RECORD_HEADER and tls.recognise(data) is Outcome.NEED_MORE
 
 
@@ -121,7 +121,7 @@ class StreamReader:
         self._streams[packet.direction].start(packet.seq + 1)
 
     def read(self, packet: Packet) -> Reading:
-        """What the stream is, from its beginning or from the end of what was recognised before."""
+        """Return what the stream is, from its beginning or from the end of what was recognised before."""
         stream = self._streams[packet.direction]
         stream.add(packet.seq + bool(packet.flags & SYN), packet.payload)
         reading = self._recognise(tls.join_records(stream.data) if self._joins_records else stream.data)
@@ -147,7 +147,7 @@ class StreamReader:
 
 
 def _is_begun_handshake(data: bytes, result: Result) -> bool:
-    """Whether a whole record holds only the beginning of a handshake message."""
+    """Return whether a whole record holds only the beginning of a handshake message."""
     return result is Outcome.VALID and data[0] == tls.HANDSHAKE and not tls.holds_whole_message(data)
 
 
@@ -164,7 +164,7 @@ class DatagramReader:
         """Keep nothing of it: UDP has no SYN."""
 
     def read(self, packet: Packet) -> Reading:
-        """What the datagram is, with those before it."""
+        """Return what the datagram is, with those before it."""
         if packet.direction is Direction.DOWN:
             # Only the client's Initials can be read with keys that follow from what is in them (RFC 9001, section 5.2).
             return Reading("", Outcome.VALID, packet.payload)
@@ -196,7 +196,7 @@ class Readers:
         self.protocols = frozenset(protocol for protocol, names in known if not recognisers or recognisers & set(names))
 
     def start(self, protocol: int) -> Reader:
-        """The reader of a new flow."""
+        """Return the reader of a new flow."""
         if protocol == UDP:
             names = [name for name in self._profile.trigger.recognisers if name in UDP_RECOGNISERS]
             return DatagramReader([(name, UDP_RECOGNISERS[name]()) for name in names])

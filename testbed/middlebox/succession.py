@@ -82,7 +82,7 @@ class Succession:
         return 0 if self._present is None else self._present.minded_flags
 
     def next_change_ns(self) -> int | None:
-        """When the profile changes next; None: it stays."""
+        """Return when the profile changes next; None: it stays."""
         return self._changes[0].at_ns if self._changes else None
 
     def change(self, now_ns: int) -> list[Event]:
@@ -93,11 +93,11 @@ class Succession:
         return events
 
     def flow(self, key: FlowKey) -> int | None:
-        """The number of the flow that has this five-tuple; None if none is remembered."""
+        """Return the number of the flow that has this five-tuple; None if none is remembered."""
         return next((number for each in self._all() if (number := each.flow(key)) is not None), None)
 
     def leaves_alone(self, key: FlowKey) -> bool:
-        """Whether a live box need not see more of a flow than its packets with `minded_flags`."""
+        """Return whether a live box need not see more of a flow than its packets with `minded_flags`."""
         # Only what is acted on outlives a change, and that is not left alone.
         return self._present is not None and self._present.leaves_alone(key)
 
@@ -113,7 +113,7 @@ class Succession:
         return events if self._present is None else events + self._present.inspect(packet, now_ns)
 
     def dropped(self, packet: Packet, now_ns: int) -> list[Event]:
-        """The events of a packet that the kernel's policer dropped on the box's behalf."""
+        """Return the events of a packet that the kernel's policer dropped on the box's behalf."""
         return [event for each in self._all() for event in each.dropped(packet, now_ns)]
 
     def refresh(self, flow: int, last_seen_ns: int) -> None:
@@ -122,12 +122,12 @@ class Succession:
             each.refresh(flow, last_seen_ns)
 
     def next_expiry_ns(self) -> int | None:
-        """When `expire` will next have something to do; None while no flow is remembered."""
+        """Return when `expire` will next have something to do; None while no flow is remembered."""
         instants = (each.next_expiry_ns() for each in self._all())
         return min((each for each in instants if each is not None), default=None)
 
     def due(self, now_ns: int) -> list[int]:
-        """The flows that `expire` would forget now."""
+        """Return the flows that `expire` would forget now."""
         return [flow for each in self._all() for flow in each.due(now_ns)]
 
     def expire(self, now_ns: int) -> list[Event]:

@@ -36,7 +36,7 @@ class Why(NamedTuple):
 
 
 def why_unread(protocols: Iterable[str], data: bytes, result: Result) -> Why | None:
-    """Why there is no name, if a hello begins here; None if none does, or its name was read.
+    """Return why there is no name, if a hello begins here; None if none does, or its name was read.
 
     Args:
         protocols: Recognisers whose hellos the box looks for.
@@ -66,13 +66,13 @@ def _tls(data: bytes, _: Result) -> Why | None:
 
 
 def _begins_hello(data: bytes) -> bool:
-    """Whether this fits the beginning of a ClientHello, as far as it goes."""
+    """Return whether this fits the beginning of a ClientHello, as far as it goes."""
     fits = (data[0:1], _HANDSHAKE), (data[1:2], _MAJOR_VERSION), (data[5:6], _CLIENT_HELLO)
     return bool(data) and all(not byte or byte[0] == expected for byte, expected in fits)
 
 
 def _record_end(data: bytes) -> int:
-    """Where the first record ends by its length, 0 if that is not here or it is no record."""
+    """Return where the first record ends by its length, 0 if that is not here or it is no record."""
     is_record = len(data) >= _RECORD_HEADER and data[0] in _CONTENT_TYPES and data[1] == _MAJOR_VERSION
     return _RECORD_HEADER + int.from_bytes(data[3:5], "big") if is_record else 0
 
@@ -149,7 +149,7 @@ class Overlooked:
             self._begin(packet, Why(None, "in IP fragments", None))
 
     def event(self, flow: int, t_ns: int) -> HelloUnread | None:
-        """What to tell when the box gives up; None where there was no hello, or one was read."""
+        """Return what to tell when the box gives up; None where there was no hello, or one was read."""
         if self._why is None or self._named or self._direction is None:
             return None
         return HelloUnread(
@@ -168,6 +168,6 @@ class Overlooked:
         self._packets, self._bytes = 1, len(packet.payload)
 
     def _goes_on(self, packet: Packet) -> bool:
-        """Whether the hello is not over yet, by what is known of its size."""
+        """Return whether the hello is not over yet, by what is known of its size."""
         size = None if self._why is None else self._why.size
         return size is not None and packet.direction is self._direction and self._bytes < size

@@ -37,12 +37,12 @@ _BITS = 8
 
 
 def words(*known: str, may_be_empty: bool = False) -> Written:
-    """A list of known words, none twice."""
+    """Return a list of known words, none twice."""
     return Written(lambda written: _read_words(written, known, may_be_empty=may_be_empty), _words_schema(known))
 
 
 def numbers(least: int, most: int) -> Written:
-    """A list of whole numbers within their bounds, as a set."""
+    """Return a list of whole numbers within their bounds, as a set."""
     wanted = f"whole numbers from {least} to {most}"
 
     def read(written: object) -> frozenset[int]:
@@ -57,7 +57,7 @@ def numbers(least: int, most: int) -> Written:
 
 
 def whole(least: int, most: int) -> Written:
-    """A whole number within its bounds."""
+    """Return a whole number within its bounds."""
 
     def read(written: object) -> int:
         if not _is_whole(written) or not least <= written <= most:
@@ -68,7 +68,7 @@ def whole(least: int, most: int) -> Written:
 
 
 def size(least: int, most: int = _MOST_BYTES) -> Written:
-    """A size with its unit, within its bounds."""
+    """Return a size with its unit, within its bounds."""
     wanted = f"a size from {least} B to {most} B"
     return _within(parse_size, least=least, most=most, wanted=wanted, about="a size, such as 16 KiB")
 
@@ -91,7 +91,7 @@ def text(longest: int | None = None) -> Written:
 
 
 def _within(read_it: Callable[[object], float], *, least: float, most: float, wanted: str, about: str) -> Written:
-    """A quantity between two bounds."""
+    """Return a quantity between two bounds."""
 
     def read(written: object) -> float:
         value = read_it(written)
@@ -144,7 +144,7 @@ def _items(written: object, wanted: str) -> list[object]:
 
 
 def _is_whole(written: object) -> TypeGuard[int]:
-    """Whether it is an integer. YAML's true and false are integers of Python's too."""
+    """Return whether it is an integer. YAML's true and false are integers of Python's too."""
     return isinstance(written, int) and not isinstance(written, bool)
 
 

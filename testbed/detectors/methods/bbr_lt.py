@@ -111,7 +111,7 @@ def long_term_bandwidth(events: Iterable[AckEvent], *, packet_bytes: float) -> L
 
 
 def _agree(found: int, before: int, packet_bytes: float) -> bool:
-    """Whether two bandwidths, in packets a microsecond times `BW_UNIT`, are within an eighth or 4 kbit/s."""
+    """Return whether two bandwidths, in packets a microsecond times `BW_UNIT`, are within an eighth or 4 kbit/s."""
     difference = abs(found - before)
     # as bbr_rate_bytes_per_sec() does it, margin of 1 % and truncation included
     paced = difference * int(packet_bytes) * (_US_PER_S // 100 * (100 - PACING_MARGIN_PERCENT)) // BW_UNIT

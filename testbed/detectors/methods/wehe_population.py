@@ -62,7 +62,7 @@ class Peak:
     high_bps: float
 
     def times(self, unit: float) -> Peak:
-        """The same peak in other units."""
+        """Return the same peak in other units."""
         return Peak(self.rate_bps * unit, self.low_bps * unit, self.high_bps * unit)
 
 
@@ -119,7 +119,7 @@ class _Scale:
 
     @classmethod
     def of(cls, means: NDArray[np.float64]) -> _Scale:
-        """The scale of a sample: what as many uniform values with 2 % of them at one would give.
+        """Return the scale of a sample: what as many uniform values with 2 % of them at one would give.
 
         The released code draws them once, and decides otherwise the next time. The median of several draws stands for
         what it decides most often.
@@ -150,7 +150,7 @@ class _Scale:
         return kernels
 
     def peaks(self, means: NDArray[np.float64], *, width: float = WIDTH_BPS / BANDWIDTH_BPS / 10) -> list[Peak]:
-        """The peaks of a sample; each with the interval above the threshold, at least ``width`` wide.
+        """Return the peaks of a sample; each with the interval above the threshold, at least ``width`` wide.
 
         Peaks whose intervals touch are one, at the higher of them.
         """

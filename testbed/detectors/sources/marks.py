@@ -83,6 +83,6 @@ def _matches(transfer: Transfer, mark: str) -> bool:
 
 
 def _is_file(file: str, mark: str) -> bool:
-    """Whether a path and the file's name in a transfer's id end alike, as far as the shorter goes."""
+    """Return whether a path and the file's name in a transfer's id end alike, as far as the shorter goes."""
     theirs, ours = PurePath(file).parts[::-1], PurePath(mark).parts[::-1]
     return bool(theirs) and bool(ours) and all(a == b for a, b in zip(theirs, ours, strict=False))

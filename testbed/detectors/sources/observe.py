@@ -109,7 +109,7 @@ def _distinct(given: list[Path], kinds: dict[Path, str]) -> tuple[list[Path], li
 
 
 def _identity(path: Path) -> object:
-    """What two names of one file have in common."""
+    """Return what two names of one file have in common."""
     try:
         found = path.stat()
     except OSError:

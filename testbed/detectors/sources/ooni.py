@@ -106,7 +106,7 @@ class _Connection:
     server_name: str | None = None
 
     def times(self) -> Iterator[float]:
-        """Every instant that is told, seconds since the measurement began."""
+        """Yield every instant that is told, seconds since the measurement began."""
         for record in (*self.events, *self.handshakes, *self.connects):
             for name in ("t0", "t"):
                 if name in record:
@@ -126,7 +126,7 @@ class _Measurement:
         self._latest: dict[str, int] = {}
 
     def transfers(self, name: str) -> list[Transfer]:
-        """A transfer for each connection."""
+        """Return a transfer for each connection."""
         for event in self._keys.records("network_events"):
             connection = self._of(event, opens=event.text("operation") == _CONNECT)
             connection.events.append(event)
@@ -176,7 +176,7 @@ class _Measurement:
         return "address", address or "", self._latest.get(address or "", 0)
 
     def _of(self, record: Fields, *, opens: bool = False) -> _Connection:
-        """The connection that a record is about. Without numbers, each connect to an address begins another."""
+        """Return the connection that a record is about. Without numbers, each connect to an address begins another."""
         key = self._key(record)
         # a second connect to an address is a second connection, if the first has had any event
         if opens and isinstance(key, tuple) and key[0] == "address":
@@ -194,7 +194,7 @@ class _Measurement:
 
 
 def _host(url: str | None) -> str | None:
-    """The host of a URL, or of ``host:port``; an empty text is none."""
+    """Return the host of a URL, or of ``host:port``; an empty text is none."""
     if not url:
         return None
     try:
@@ -236,7 +236,7 @@ def _transfer(connection: _Connection, name: str, server_name: str | None) -> Tr
 
 
 def _connect(connection: _Connection) -> float | None:
-    """The duration of the first connect that succeeded."""
+    """Return the duration of the first connect that succeeded."""
     connects = [event for event in connection.events if event.text("operation") == _CONNECT]
     for record in (*connects, *connection.connects):
         status = record.optional_nested("status")
@@ -246,7 +246,7 @@ def _connect(connection: _Connection) -> float | None:
 
 
 def _handshake(connection: _Connection) -> float | None:
-    """The duration of the TLS handshake, as its own record tells, else as the events do."""
+    """Return the duration of the TLS handshake, as its own record tells, else as the events do."""
     for record in connection.handshakes:
         if "failure" not in record and "t0" in record and "t" in record:
             return max(0.0, record.number("t") - record.number("t0"))

@@ -87,7 +87,7 @@ def speeds_from_csv(paths: Iterable[Path]) -> tuple[SpeedTable, list[str]]:
 
 
 def _left_out(rows: list[tuple[str, int, str]]) -> str:
-    """Every row that was left out by its line, and why the first were."""
+    """Return every row that was left out by its line, and why the first were."""
     lines: dict[str, list[int]] = {}
     for name, line, _ in rows:
         lines.setdefault(name, []).append(line)

@@ -45,7 +45,7 @@ class Fates:
         return len(self.times_s)
 
     def later(self, seconds: float) -> Fates:
-        """The same packets with times that count from so many seconds earlier."""
+        """Return the same packets with times that count from so many seconds earlier."""
         return replace(self, times_s=self.times_s + seconds)
 
     @property

@@ -19,7 +19,7 @@ __all__ = ["event_kind", "event_plan", "planned_event"]
 
 
 def event_kind(name: str) -> type[TimedEvent]:
-    """The class of a kind.
+    """Return the class of a kind.
 
     Raises:
         ModuleNotFoundError: There is no such module.
@@ -37,7 +37,7 @@ def event_kind(name: str) -> type[TimedEvent]:
 
 
 def event_plan(event: TimedEvent) -> EventPlan:
-    """An event as it stands in a plan. JSON has no tuples: each becomes a list."""
+    """Return an event as it stands in a plan. JSON has no tuples: each becomes a list."""
     names = (field.name for field in fields(event))  # type: ignore[arg-type]  # the contract: a kind is a dataclass
     values = {name: getattr(event, name) for name in names}
     plain = {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
@@ -45,6 +45,6 @@ def event_plan(event: TimedEvent) -> EventPlan:
 
 
 def planned_event(plan: EventPlan) -> TimedEvent:
-    """The event that stands in a plan; each list becomes a tuple again."""
+    """Return the event that stands in a plan; each list becomes a tuple again."""
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in plan["fields"].items()}
     return event_kind(plan["kind"])(**values)

@@ -45,7 +45,7 @@ class Outage(TimedEvent):
             raise EventError("link", f"{boxes[0]} is a middlebox; choose another link to fail")
 
     def changes(self) -> Iterable[Change]:
-        """The link fails, and is restored. Its planned loss comes back, as does another outage that goes on."""
+        """Yield the failure and the restoration. Planned loss comes back, as does another outage that goes on."""
         yield Change(self.from_, self._fail)
         yield Change(self.until, self._restore, is_end=True)
 
@@ -63,5 +63,5 @@ class Outage(TimedEvent):
         return f"the link between {first} and {second} was out from {self.from_:g} s to {self.until:g} s: {self.about}"
 
     def cuts(self, link: frozenset[str], begins_s: float, ends_s: float) -> bool:
-        """A transfer on the way over this link, at any time of the outage, may have failed for it."""
+        """Return whether a transfer may have failed for it: one on its way over this link while it was out."""
         return link == frozenset(self.link) and self.from_ < ends_s and self.until > begins_s

@@ -36,7 +36,7 @@ LINK_BUILDERS = {"netlink": NetlinkLink, "stock": TCLink}
 
 
 def topology_class(path: str, name: str) -> type[RoutedTopo]:
-    """The topology ``name`` of a Mininet custom file.
+    """Return the topology ``name`` of a Mininet custom file.
 
     Raises:
         ScenarioError: The file cannot be run, or has no such topology, or one without roles.
@@ -155,7 +155,7 @@ def change_link(
 
 
 def _netem(options: Mapping[str, Any]) -> Netem | None:
-    """The netem discipline that an interface's options ask for; None where they ask for none."""
+    """Return the netem discipline that an interface's options ask for; None where they ask for none."""
     return planned_netem(*(options.get(name) for name in _NETEM_FIELDS), impairment=options.get("impairment"))
 
 
@@ -185,7 +185,7 @@ def read_back(network: Mininet, topology: RoutedTopo, congestion_control: dict[s
 
 
 def link_names(network: Mininet) -> dict[str, list[str]]:
-    """What interfaces each node has."""
+    """Return what interfaces each node has."""
     return {node.name: sorted(link.links(node.namespace.kernel)) for node in network.hosts}
 
 
@@ -196,7 +196,7 @@ def differences(
     names: dict[str, list[str]],
     altered: Mapping[frozenset[str], Mapping[str, float | str]],
 ) -> dict[str, list[str]]:
-    """What is not, or no longer, as planned, in words, by node; nodes that are as planned are left out.
+    """Return what is not, or no longer, as planned, in words, by node; nodes that are as planned are left out.
 
     Args:
         network: That has run for a while.
@@ -228,7 +228,7 @@ def _ends(interface: Intf) -> frozenset[str]:
 
 
 def _problem(check: Callable[[], object]) -> str | None:
-    """What a check complains of."""
+    """Return what a check complains of."""
     try:
         check()
     except CertificateError as error:

@@ -30,7 +30,7 @@ _THEIR_NAMES = "name, kind and tspu"
 
 
 def lines(default: Sequence[dict[str, Any]], options: Iterable[str]) -> Parameter:
-    """The parameter ``lines`` of a topology.
+    """Return the parameter ``lines`` of a topology.
 
     Args:
         default: Lines as people would write them.

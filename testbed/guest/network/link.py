@@ -33,7 +33,7 @@ def planned_netem(
     delay: str | None, jitter: str | None, loss: float | None, queue: int | None, *,
     impairment: Impairment | None = None,
 ) -> Netem | None:  # fmt: skip
-    """The netem discipline that an interface's options ask for; None where they ask for none."""
+    """Return the netem discipline that an interface's options ask for; None where they ask for none."""
     if delay is None and jitter is None and loss is None and queue is None:
         return None
     more = impairment or Impairment()

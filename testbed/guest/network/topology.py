@@ -60,7 +60,7 @@ class ParameterError(ScenarioError):
 
 
 def parse_count(value: object) -> int:
-    """A whole number of zero or more; raises ValueError."""
+    """Return a whole number of zero or more; raises ValueError."""
     if isinstance(value, bool) or not isinstance(value, int | str) or not str(value).isdecimal():
         raise ValueError(f"expected a whole number, got {value!r}")
     if len(str(value)) > _MOST_DIGITS:
@@ -79,7 +79,7 @@ def parse_link_rate(value: object) -> int:
 
 
 def parse_link_delay(value: object) -> float:
-    """Seconds that a packet may be under way on a link; raises ValueError."""
+    """Return seconds that a packet may be under way on a link; raises ValueError."""
     seconds = parse_duration(value)
     if seconds > _LONGEST_DELAY_S:
         raise ValueError(f"expected at most {_LONGEST_DELAY_S} s, got {value!r}")
@@ -102,22 +102,22 @@ class Parameter:
 
 
 def delay(default: str, about: str) -> Parameter:
-    """A parameter that is a time, kept in seconds."""
+    """Return a parameter that is a time, kept in seconds."""
     return Parameter(default, parse_link_delay, about)
 
 
 def rate(default: str, about: str) -> Parameter:
-    """A parameter that is a rate, kept in bit/s."""
+    """Return a parameter that is a rate, kept in bit/s."""
     return Parameter(default, parse_link_rate, about)
 
 
 def share(default: str, about: str) -> Parameter:
-    """A parameter that is written in percent, kept as a share from 0 to 1."""
+    """Return a parameter that is written in percent, kept as a share from 0 to 1."""
     return Parameter(default, parse_share, about)
 
 
 def count(default: int, about: str) -> Parameter:
-    """A parameter that is a whole number."""
+    """Return a parameter that is a whole number."""
     return Parameter(default, parse_count, about)
 
 
@@ -132,7 +132,7 @@ class Segment:
     network: ipaddress.IPv4Network
 
     def address(self, node: str) -> str:
-        """The node's address in this segment."""
+        """Return the node's address in this segment."""
         hosts = list(self.network.hosts())  # of a /30 two: a segment has two ends
         return str(hosts[0] if node == self.left else hosts[1])
 
@@ -171,15 +171,15 @@ class RoutedTopo(Topo):  # type: ignore[misc]  # mininet has no types
     # What a topology file calls.
 
     def add_client(self, name: str, *, line: str, network: str) -> str:
-        """The client of an access line; its access segment is numbered from ``network``."""
+        """Add the client of an access line; its access segment is numbered from ``network``."""
         return self._add(name, cls=Client, role="client", line=line, network=network)
 
     def add_server(self, name: str, *, network: str) -> str:
-        """An origin; its segment is numbered from ``network``."""
+        """Add an origin; its segment is numbered from ``network``."""
         return self._add(name, cls=Server, role="server", network=network)
 
     def add_router(self, name: str) -> str:
-        """An IP hop."""
+        """Add an IP hop."""
         return self._add(name, cls=Router, role="router")
 
     def add_box(self, name: str, *, line: str, kind: str) -> str:
@@ -235,26 +235,26 @@ class RoutedTopo(Topo):  # type: ignore[misc]  # mininet has no types
     # What others ask.
 
     def role(self, node: str) -> str:
-        """The role of a node."""
+        """Return the role of a node."""
         return str(self.nodeInfo(node)["role"])
 
     def with_role(self, role: str) -> list[str]:
-        """Names of the nodes in a role, in the order they were added."""
+        """Return names of the nodes in a role, in the order they were added."""
         return [name for name in self.nodes(sort=False) if self.role(name) == role]
 
     def client_of(self, line: str) -> str:
-        """The client of an access line. Raises KeyError."""
+        """Return the client of an access line. Raises KeyError."""
         for name in self.with_role("client"):
             if self.nodeInfo(name)["line"] == line:
                 return name
         raise KeyError(line)
 
     def address_of(self, leaf: str) -> str:
-        """The address of a client or server."""
+        """Return the address of a client or server."""
         return next(segment.address(leaf) for segment in self.segments if leaf in (segment.left, segment.right))
 
     def path(self, start: str, end: str) -> list[str]:
-        """The nodes of the shortest way from start to end, both included, boxes too."""
+        """Return the nodes of the shortest way from start to end, both included, boxes too."""
         towards = self._tree(end)
         route = [start]
         while route[-1] != end:
@@ -262,7 +262,7 @@ class RoutedTopo(Topo):  # type: ignore[misc]  # mininet has no types
         return route
 
     def _tree(self, end: str) -> dict[str, str]:
-        """The next node towards an end, from every node; kept, because many clients ask for few servers."""
+        """Return the next node towards an end, from every node; kept, because many clients ask for few servers."""
         self._index()
         if end not in self._trees:
             towards = {end: end}
@@ -277,12 +277,12 @@ class RoutedTopo(Topo):  # type: ignore[misc]  # mininet has no types
         return self._trees[end]
 
     def delay_s(self, start: str, end: str) -> float:
-        """The planned one-way delay along ``path``, without serialisation."""
+        """Return the planned one-way delay along ``path``, without serialisation."""
         nodes = self.path(start, end)
         return sum(self._delay(a, b) for a, b in itertools.pairwise(nodes))
 
     def rtt_s(self, start: str, end: str) -> float:
-        """The planned round-trip time without serialisation."""
+        """Return the planned round-trip time without serialisation."""
         return self.delay_s(start, end) + self.delay_s(end, start)
 
     def _delay(self, source: str, target: str) -> float:
@@ -318,7 +318,7 @@ class RoutedTopo(Topo):  # type: ignore[misc]  # mininet has no types
             yield info["node2"] if info["node1"] == node else info["node1"]
 
     def _across(self, node: str, info: dict[str, Any]) -> tuple[str, str]:
-        """The IP neighbour at the far end of a link, seen through boxes, and its interface there."""
+        """Return the IP neighbour at the far end of a link, seen through boxes, and its interface there."""
         while True:
             far, interface = (
                 (info["node2"], info["intfName2"]) if info["node1"] == node else (info["node1"], info["intfName1"])

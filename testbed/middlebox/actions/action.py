@@ -38,11 +38,11 @@ class Treatment(Protocol):
         ...
 
     def start(self, flow: int, packet: Packet, now_ns: int) -> list[Event]:
-        """The packet that matched passes the box."""
+        """Decide what the packet that matched meets on its way through the box."""
         ...
 
     def on_packet(self, flow: int, packet: Packet, now_ns: int) -> list[Event]:
-        """A later packet of the flow passes the box."""
+        """Decide what a later packet of the flow meets on its way through the box."""
         ...
 
 
@@ -85,25 +85,25 @@ class Action(Described):
         return {"kind": self.kind, **Described.to_dict(self)}
 
     def make(self, beginning: Beginning, metering: MeterChoice | None) -> Treatment:
-        """What stands for one flow. An action that keeps nothing of a flow stands for all of them itself."""
+        """Return what stands for one flow. An action that keeps nothing of a flow stands for all of them itself."""
         del beginning, metering
         return self
 
     def start(self, flow: int, packet: Packet, now_ns: int) -> list[Event]:
-        """The packet that matched passes the box."""
+        """Decide what the packet that matched meets on its way through the box."""
         raise NotImplementedError
 
     def on_packet(self, flow: int, packet: Packet, now_ns: int) -> list[Event]:
-        """A later packet of the flow passes the box."""
+        """Decide what a later packet of the flow meets on its way through the box."""
         raise NotImplementedError
 
     def delays(self, metering: MeterChoice | None) -> bool:
-        """Whether it sends packets on later than they came."""
+        """Return whether it sends packets on later than they came."""
         del metering
         return False
 
     def problems(self, profile: Profile) -> Iterator[Problem]:
-        """What cannot be honoured of it in its profile. Keys are the profile's."""
+        """Yield what cannot be honoured of it in its profile. Keys are the profile's."""
         del profile
         yield from ()
 
@@ -128,6 +128,6 @@ class Blocking(Action):
 def throttling_started(
     flow: int, now_ns: int, kind: str, *, effect: Effect, parameters: dict[str, float], directions: Container[Direction]
 ) -> ThrottlingStarted:
-    """The event with which a flow begins to be slowed down, or counted."""
+    """Return the event with which a flow begins to be slowed down, or counted."""
     up, down = (parameters if direction in directions else None for direction in (Direction.UP, Direction.DOWN))
     return ThrottlingStarted(t_ns=now_ns, flow=flow, meter=kind, effect=effect, up=up, down=down)

@@ -52,6 +52,6 @@ class BlockPage(Blocking):
         return [packet_dropped(flow, packet, now_ns, self.kind)]
 
     def problems(self, profile: Profile) -> Iterator[Problem]:
-        """A page without a request that it could answer."""
+        """Refuse a page without a request that it could answer."""
         if "http" not in profile.trigger.names_from:
             yield "action.kind", "a block page answers an HTTP request; add http to trigger.names_from"

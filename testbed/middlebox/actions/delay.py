@@ -68,12 +68,12 @@ class Delay(Action):
         return [packet_delayed(flow, packet, now_ns, self.kind, departure_ns=departure_ns)]
 
     def delays(self, metering: MeterChoice | None) -> bool:
-        """That is all it does."""
+        """Return true: that is all it does."""
         del metering
         return True
 
     def problems(self, profile: Profile) -> Iterator[Problem]:
-        """A handshake of which the box would not see the end."""
+        """Refuse a handshake of which the box would not see the end."""
         others = set(profile.trigger.recognisers) - {"tls"}
         if self.only is not None and others:
             yield "action.only", f"the end of the handshake is seen in TLS over TCP alone, not in {min(others)}"

@@ -17,7 +17,7 @@ _FRESH_TTL = 64  # an answer sets out at the box: most stacks begin with this
 
 
 def answer(flow: int, packet: Packet, now_ns: int, flags: int, *, reason: str, payload: bytes = b"") -> PacketInjected:
-    """A segment to the packet's sender, as if its receiver had got the packet."""
+    """Return a segment to the packet's sender, as if its receiver had got the packet."""
     # SYN and FIN take a sequence number each, as a byte does (RFC 9293, section 3.4).
     ack = (packet.seq + packet.payload_length + bool(packet.flags & (SYN | FIN))) % 2**32
     data = segment(packet, flags=flags, seq=packet.ack, ack=ack, ttl=_FRESH_TTL, payload=payload, backwards=True)
@@ -25,7 +25,7 @@ def answer(flow: int, packet: Packet, now_ns: int, flags: int, *, reason: str, p
 
 
 def onward(flow: int, packet: Packet, now_ns: int, flags: int, *, reason: str) -> PacketInjected:
-    """A segment to the packet's receiver, in its sender's place."""
+    """Return a segment to the packet's receiver, in its sender's place."""
     data = segment(packet, flags=flags, seq=packet.seq, ack=packet.ack, ttl=packet.ttl)
     return _injected(flow, data, packet.direction, now_ns, reason)
 
@@ -33,7 +33,7 @@ def onward(flow: int, packet: Packet, now_ns: int, flags: int, *, reason: str) -
 def segment(
     packet: Packet, *, flags: int, seq: int, ack: int, ttl: int, payload: bytes = b"", backwards: bool = False
 ) -> bytes:
-    """A segment between the packet's two ends; ``backwards``: from its receiver to its sender."""
+    """Return a segment between the packet's two ends; ``backwards``: from its receiver to its sender."""
     source, destination = (packet.src, packet.sport), (packet.dst, packet.dport)
     if backwards:
         source, destination = destination, source

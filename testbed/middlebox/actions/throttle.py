@@ -112,7 +112,7 @@ class Throttle(Action):
         return self.period.is_all
 
     def make(self, beginning: Beginning, metering: MeterChoice | None) -> Metered:
-        """Fresh meters."""
+        """Return fresh meters."""
         if metering is None:
             raise ValueError("an action of kind throttle has no meter")
         return Metered(metering, self.directions, beginning, self.period)
@@ -122,7 +122,7 @@ class Throttle(Action):
         return metering is not None and metering.spec.delays
 
     def problems(self, profile: Profile) -> Iterator[Problem]:
-        """Two beginnings, and an end before which packets may still wait."""
+        """Refuse two beginnings, and an end before which packets may still wait."""
         if self.after_amount_bytes is not None and self.after_time_s is not None:
             yield "action.after_time", "a limit begins once; remove after_amount or after_time"
         described = () if profile.meter is None else profile.meter.described.values()

@@ -139,15 +139,15 @@ class Dataplane:
                 )
 
     def holds(self, flow: int) -> bool:
-        """Whether a flow is in the kernel's hands."""
+        """Return whether a flow is in the kernel's hands."""
         return flow in self._decisions
 
     def polices(self, flow: int) -> bool:
-        """Whether the kernel meters a flow."""
+        """Return whether the kernel meters a flow."""
         return flow in self._decisions and self._decisions[flow].policed
 
     def idle_s(self, flow: int) -> float | None:
-        """Seconds since the kernel last saw a packet of the flow, in steps of 10 ms; None if it saw none."""
+        """Return seconds since the kernel last saw a packet of the flow, in steps of 10 ms; None if it saw none."""
         sees = self._decisions[flow].sees
         idle = [state.idle_s for direction in sees if (state := self._filter(flow, direction)) is not None]
         return min((each for each in idle if each is not None), default=None)

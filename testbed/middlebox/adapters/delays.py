@@ -31,7 +31,7 @@ class Delays:
         heappush(self._heap, (departure_ns, self._count, queued))
 
     def next_ns(self) -> int | None:
-        """When `release` will next have something to do; None while nothing waits."""
+        """Return when `release` will next have something to do; None while nothing waits."""
         return self._heap[0][0] if self._heap else None
 
     def release(self, now_ns: int) -> None:

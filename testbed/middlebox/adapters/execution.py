@@ -52,15 +52,15 @@ class Kernel(Protocol):
         ...
 
     def holds(self, flow: int) -> bool:
-        """Whether a flow is in the kernel's hands."""
+        """Return whether a flow is in the kernel's hands."""
         ...
 
     def polices(self, flow: int) -> bool:
-        """Whether the kernel meters a flow."""
+        """Return whether the kernel meters a flow."""
         ...
 
     def idle_s(self, flow: int) -> float | None:
-        """Seconds since the kernel last saw a packet of the flow; None if it saw none."""
+        """Return seconds since the kernel last saw a packet of the flow; None if it saw none."""
         ...
 
     def forget(self, flow: int) -> None:
@@ -131,7 +131,7 @@ class Execution:
         self._directions = frozenset[Direction]() if profile is None else profile.action.directions
 
     def next_ns(self) -> int | None:
-        """When `on_timer` will next have something to do; None: it will not, unless packets come."""
+        """Return when `on_timer` will next have something to do; None: it will not, unless packets come."""
         instants = (self.inspector.next_expiry_ns(), self._delays.next_ns(), self.inspector.next_change_ns())
         return min((each for each in instants if each is not None), default=None)
 

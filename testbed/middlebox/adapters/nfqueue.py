@@ -50,15 +50,15 @@ class _QueuedPacket(Queued, Protocol):
     """What NFQUEUE hands out, with what it tells of the packet."""
 
     def get_mark(self) -> int:
-        """The packet's mark."""
+        """Return the packet's mark."""
         ...
 
     def get_payload(self) -> bytes:
-        """The datagram."""
+        """Return the datagram."""
         ...
 
     def get_timestamp(self) -> float:
-        """When the kernel got it: seconds since 1970, in steps of a microsecond."""
+        """Return when the kernel got it: seconds since 1970, in steps of a microsecond."""
         ...
 
 
@@ -198,13 +198,13 @@ def _at(subject: Packet | str) -> str:
 
 
 def _described(error: Exception) -> str:
-    """An exception in one line: kind, message, and the line that raised it."""
+    """Return an exception in one line: kind, message, and the line that raised it."""
     place = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"
 
 
 def _tap(name: str) -> socket.socket:
-    """A socket that sees every frame on a link, with the kernel's time of it."""
+    """Return a socket that sees every frame on a link, with the kernel's time of it."""
     tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_P_ALL))
     tap.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
     tap.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)

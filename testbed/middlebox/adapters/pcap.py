@@ -72,7 +72,7 @@ class CaptureInspection:
         return self._inspector.protocols
 
     def sentences(self) -> list[str]:
-        """What was put right, left out, or cannot be known."""
+        """Return what was put right, left out, or cannot be known."""
         return self._notes.sentences() + self._wire.sentences() + self._sides.sentences()
 
 
@@ -139,7 +139,7 @@ def _inspect(arrivals: Iterable[_Arrival], inspector: Inspector, *, step_ns: int
 def _read(
     path: Path, sides: Sides, followed: frozenset[int], *, wire: Wire | None = None, notes: CaptureNotes | None = None
 ) -> Iterator[_Arrival]:
-    """The packets of a capture that cross the box; as they were captured, or with ``wire`` as they were sent."""
+    """Yield the packets of a capture that cross the box; as they were captured, or with ``wire`` as they were sent."""
     kept, useful = CaptureNotes() if notes is None else notes, 0
     with opened(path) as stream:
         for frame in read_frames(stream, notes=kept):
@@ -235,7 +235,7 @@ class Sides:
                 raise CaptureError(f"{where}: no packet from or to --inside {text}; name the subscriber's side")
 
     def sentences(self) -> list[str]:
-        """How many packets were left out, and why."""
+        """Return how many packets were left out, and why."""
         return [f"{count} packets left out: {why}" for why, count in self._left_out.items()]
 
     def _leave_out(self, why: str) -> None:
@@ -264,7 +264,7 @@ class Sides:
         return Direction.UP if self._ends[key] == (packet.sport == low) else Direction.DOWN
 
     def _is_inside(self, address: bytes) -> bool | None:
-        """Whether an address is inside; None if nothing is known about it."""
+        """Return whether an address is inside; None if nothing is known about it."""
         if self._prefixes:
             holding = [number for number, prefix in enumerate(self._prefixes) if address in prefix]
             self._matched.update(holding)

@@ -37,7 +37,7 @@ table bridge box {{
 
 
 def rules(followed: Iterable[tuple[Profile, frozenset[int]]], ports: dict[Direction, str]) -> str:
-    """The rules, for ``nft -f``.
+    """Return the rules, for ``nft -f``.
 
     Args:
         followed: The censors, most often one, each with the IP protocols that it follows. A box whose profile has

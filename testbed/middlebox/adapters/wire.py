@@ -49,7 +49,7 @@ class Wire:
         self._unknown: list[int] = []
 
     def packets(self, frame: Frame, at: int, *, may_repeat: bool = False) -> list[Packet]:
-        """The packets that a frame shows; none if it shows one again. Their direction is a mere placeholder.
+        """Return the packets that a frame shows; none if it shows one again. Their direction is a mere placeholder.
 
         Args:
             frame: As captured.
@@ -77,7 +77,7 @@ class Wire:
         return self._segments(packet, frame.number)
 
     def sentences(self) -> list[str]:
-        """What was put right, and what cannot be known."""
+        """Return what was put right, and what cannot be known."""
         said = [f"{count} packets {what}" for what, count in self._counts.items()]
         if self._unknown:
             said.append(
@@ -100,7 +100,7 @@ class Wire:
         self._counts[what] = self._counts.get(what, 0) + 1
 
     def _is_copy(self, data: bytes, t_ns: int) -> bool:
-        """Whether the same datagram, but for its TTL, passed less than a millisecond ago: on another interface.
+        """Return whether the same datagram, but for its TTL, passed less than a millisecond ago: on another interface.
 
         Only such are meant as say which datagram they are: IPv4 with an identification, IPv6 with some payload. Two
         bare acknowledgements of IPv6 may well be equal.
@@ -153,7 +153,7 @@ class Wire:
 
 
 def _sized(data: bytes, length: int) -> tuple[bytes, int]:
-    """A datagram that says how long it is, and that length.
+    """Return a datagram that says how long it is, and that length.
 
     A length of 0 stands for a segment that was not yet cut, or is too long for the field: it goes on to the end of the
     frame, which is ``length`` bytes away. What is too long for the field even so keeps the 0.
@@ -178,7 +178,7 @@ def _sized(data: bytes, length: int) -> tuple[bytes, int]:
 
 
 def _parse(data: bytes, total: int) -> Packet:
-    """A datagram of ``total`` bytes as a packet, also where its length field cannot say so."""
+    """Return a datagram of ``total`` bytes as a packet, also where its length field cannot say so."""
     if total <= _LONGEST_DATAGRAM or not data:
         return Packet.parse(data, Direction.UP)
     is_v4 = data[0] >> 4 == IPV4
@@ -190,7 +190,7 @@ def _parse(data: bytes, total: int) -> Packet:
 
 
 def _announced_size(packet: Packet) -> int:
-    """The maximum segment size in the options of a SYN; 0 where there is none."""
+    """Return the maximum segment size in the options of a SYN; 0 where there is none."""
     at = packet.body_offset + _TCP_HEADER
     end = packet.body_offset + (packet.data[packet.body_offset + 12] >> 4) * 4
     while at + 1 < min(end, len(packet.data)) and packet.data[at] != _OPTION_END:

@@ -67,7 +67,7 @@ class Wires:
 
 
 def _socket(name: str, protocol: int) -> socket.socket:
-    """A raw socket on a link. With protocol 0 it hears nothing."""
+    """Return a raw socket on a link. With protocol 0 it hears nothing."""
     wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     # No IP layer stands between here and the wire: what a link delays still counts as unsent.
     wire.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, _SEND_BYTES)

@@ -24,7 +24,7 @@ class ByteQuota(Policer):
         self._left = quota_bytes
 
     def conforms(self, length: int, now_ns: int) -> bool:
-        """Whether a packet may pass. From the first that exceeds the quota on, only empty ones do."""
+        """Return whether a packet may pass. From the first that exceeds the quota on, only empty ones do."""
         del now_ns  # a quota has no time
         if length > self._left:
             # A smaller packet after it must not pass either: what froze stays frozen (N4P490).
@@ -43,6 +43,6 @@ class ByteQuotaSpec(AmountSpec):
     quota_bytes: Annotated[int, size(0)]
 
     def start(self, beginning: Beginning) -> ByteQuota:
-        """A fresh quota."""
+        """Return a fresh quota."""
         del beginning
         return ByteQuota(self.quota_bytes)

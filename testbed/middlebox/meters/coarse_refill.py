@@ -37,7 +37,7 @@ class CoarseRefill(Policer):
         self._next_ns = opened_ns + self._period_ns + round(phase_s * _NS_PER_S)
 
     def conforms(self, length: int, now_ns: int) -> bool:
-        """Whether a packet of ``length`` bytes may pass now; it is charged only if so."""
+        """Return whether a packet of ``length`` bytes may pass now; it is charged only if so."""
         if now_ns >= self._next_ns:
             # All refills since the last packet at once: a flow may have been idle for hours.
             refills = (now_ns - self._next_ns) // self._period_ns + 1
@@ -50,7 +50,7 @@ class CoarseRefill(Policer):
 
 
 def _read_phase(written: object) -> float:
-    """A duration that may be negative: the first refill may come early."""
+    """Return a duration that may be negative: the first refill may come early."""
     if isinstance(written, str) and written.lstrip().startswith("-"):
         return -parse_duration(written.lstrip().removeprefix("-"))
     if isinstance(written, int) and not isinstance(written, bool) and written < 0:
@@ -74,7 +74,7 @@ class CoarseRefillSpec(MeterSpec):
     ]
 
     def start(self, beginning: Beginning) -> CoarseRefill:
-        """A full bucket whose refills are counted from the opening of the flow."""
+        """Return a full bucket whose refills are counted from the opening of the flow."""
         return CoarseRefill(
             quantum_bytes=self.quantum_bytes,
             period_s=self.period_s,
@@ -84,7 +84,7 @@ class CoarseRefillSpec(MeterSpec):
         )
 
     def problems(self, choice: MeterChoice) -> Iterator[Problem]:
-        """A phase of more than a period: which refill is the first would not be what it seems."""
+        """Refuse a phase of more than a period: which refill is the first would not be what it seems."""
         del choice
         if abs(self.phase_s) > self.period_s:
             period = f"{self.period_s:.12g} s"

@@ -31,7 +31,7 @@ class KernelRate(NamedTuple):
 
 
 def kernel_rate(rate_bps: int, burst_bytes: int) -> KernelRate:
-    """What the kernel makes of a rate and a burst.
+    """Return what the kernel makes of a rate and a burst.
 
     Args:
         rate_bps: Bits per second, a multiple of 8 (tc counts bytes per second).
@@ -48,7 +48,7 @@ def kernel_rate(rate_bps: int, burst_bytes: int) -> KernelRate:
 
 
 def burst_problem(rate_bps: int, burst_bytes: int) -> str | None:
-    """Why the kernel cannot hold a burst; None: it can."""
+    """Return why the kernel cannot hold a burst; None: it can."""
     if kernel_rate(rate_bps, burst_bytes).burst_ticks <= _MOST_TICKS:
         return None
     longest = rate_bps // 8 * _MOST_TICKS * _NS_PER_TICK // _NS_PER_S
@@ -56,7 +56,7 @@ def burst_problem(rate_bps: int, burst_bytes: int) -> str | None:
 
 
 def _reciprocal(rate: int) -> tuple[int, int]:
-    """The kernel's `psched_ratecfg_precompute__` (net/sched/sch_generic.c) for ``rate`` bytes per second.
+    """Return the kernel's `psched_ratecfg_precompute__` (net/sched/sch_generic.c) for ``rate`` bytes per second.
 
     Returns:
         (mult, shift) such that ns = length * mult >> shift. It shifts until the factor fills 32 bits, so that the

@@ -53,7 +53,7 @@ class Policer:
     __slots__ = ()
 
     def conforms(self, length: int, now_ns: int) -> bool:
-        """Whether a packet of ``length`` bytes may pass now; it is charged only if so."""
+        """Return whether a packet of ``length`` bytes may pass now; it is charged only if so."""
         raise NotImplementedError
 
     def departure_ns(self, length: int, now_ns: int) -> int | None:
@@ -84,16 +84,16 @@ class MeterSpec(Described):
         return "slows"
 
     def start(self, beginning: Beginning) -> Meter:
-        """A meter as it is when it begins."""
+        """Return a meter as it is when it begins."""
         raise NotImplementedError
 
     # Into the log, where a reader must see what was used and not what might have been.
     def parameters(self) -> dict[str, float]:
-        """The parameters by name. Those that were not given are left out."""
+        """Return the parameters by name. Those that were not given are left out."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
     def kernel_policer(self) -> TokenBucketSpec | None:
-        """The token bucket that ``tc police`` can be in its place; None: the box has to meter itself."""
+        """Return the token bucket that ``tc police`` can be in its place; None: the box has to meter itself."""
         return None
 
     def problems(self, choice: MeterChoice) -> Iterator[Problem]:
@@ -114,6 +114,6 @@ class AmountSpec(MeterSpec):
         return "ends"
 
     def problems(self, choice: MeterChoice) -> Iterator[Problem]:
-        """A rate beside it: which of the two was meant would be anybody's guess."""
+        """Refuse a rate beside it: which of the two was meant would be anybody's guess."""
         if any(each.limits == "rate" for each in choice.described.values()):
             yield self.kind, "a quota and a rate exclude each other; describe one of them"

@@ -26,7 +26,7 @@ class PacketQuota(Policer):
         self._left = packets
 
     def conforms(self, length: int, now_ns: int) -> bool:
-        """Whether a packet may pass. An empty one counts as any other, unlike with a quota of bytes."""
+        """Return whether a packet may pass. An empty one counts as any other, unlike with a quota of bytes."""
         del length, now_ns  # a budget of packets knows neither
         self._left -= 1
         return self._left >= 0
@@ -42,5 +42,5 @@ class PacketQuotaSpec(AmountSpec):
     packets: Annotated[int, whole(1, _MOST_PACKETS)]
 
     def start(self, beginning: Beginning) -> PacketQuota:
-        """What is left of the quota once the packets up to the match have passed."""
+        """Return what is left of the quota once the packets up to the match have passed."""
         return PacketQuota(self.packets - beginning.packets)

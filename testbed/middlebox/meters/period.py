@@ -33,7 +33,7 @@ class Period:
         return self == Period()
 
     def parameters(self) -> dict[str, float]:
-        """What was said of it, by name."""
+        """Return what was said of it, by name."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
@@ -52,7 +52,7 @@ class InPeriod:
         self._meter: Meter | None = None
 
     def departure_ns(self, length: int, now_ns: int) -> int | None:
-        """When a packet leaves: at once outside of the period, and as the meter says within it."""
+        """Return when a packet leaves: at once outside of the period, and as the meter says within it."""
         if self._meter is None:
             if not self._has_begun(length, now_ns):
                 return now_ns

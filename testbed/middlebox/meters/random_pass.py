@@ -28,7 +28,7 @@ class RandomPass(Policer):
         self._random = random
 
     def conforms(self, length: int, now_ns: int) -> bool:
-        """Whether a packet may pass."""
+        """Return whether a packet may pass."""
         del length, now_ns  # chance knows neither
         return self._random.random() < self._share
 
@@ -48,5 +48,5 @@ class RandomPassSpec(MeterSpec):
         return "slows" if self.pass_share else "ends"
 
     def start(self, beginning: Beginning) -> RandomPass:
-        """A meter that draws from the box's generator."""
+        """Return a meter that draws from the box's generator."""
         return RandomPass(pass_share=self.pass_share, random=beginning.random)

@@ -60,7 +60,7 @@ class Shaper:
         self._backlog = 0
 
     def departure_ns(self, length: int, now_ns: int) -> int | None:
-        """When a packet that arrives now leaves: now, later, or never (None: dropped, the queue is full)."""
+        """Return when a packet that arrives now leaves: now, later, or never (None: dropped, the queue is full)."""
         # What has left by now makes room before this packet is measured against the limit, as the watchdog would have.
         while self._queue and self._queue[0][0] <= now_ns:
             self._backlog -= self._queue.popleft()[1]
@@ -93,12 +93,12 @@ class ShaperSpec(MeterSpec):
     queue_bytes: Bytes
 
     def start(self, beginning: Beginning | None = None) -> Shaper:
-        """An empty shaper, whenever it begins."""
+        """Return an empty shaper, whenever it begins."""
         del beginning
         return Shaper(rate_bps=self.rate_bps, burst_bytes=self.burst_bytes, queue_bytes=self.queue_bytes)
 
     def problems(self, choice: MeterChoice) -> Iterator[Problem]:
-        """A burst that the kernel cannot hold."""
+        """Refuse a burst that the kernel cannot hold."""
         del choice
         problem = burst_problem(self.rate_bps, self.burst_bytes)
         if problem is not None:

@@ -49,7 +49,7 @@ class TokenBucket(Policer):
             self._last_ns = start_ns
 
     def conforms(self, length: int, now_ns: int) -> bool:
-        """Whether a packet of ``length`` bytes may pass now; it is charged only if so."""
+        """Return whether a packet of ``length`` bytes may pass now; it is charged only if so."""
         burst = self._burst_ns
         # The kernel bounds the time that has passed before it adds the tokens, and the sum afterwards.
         tokens = min(self._tokens_ns + min(now_ns - self._last_ns, burst), burst)
@@ -74,7 +74,7 @@ class TokenBucketSpec(MeterSpec):
     start_bytes: Annotated[int, size(0)] | None = None
 
     def start(self, beginning: Beginning) -> TokenBucket:
-        """A bucket as it is when throttling begins."""
+        """Return a bucket as it is when throttling begins."""
         return TokenBucket(self.rate_bps, self.burst_bytes, start_bytes=self.start_bytes, start_ns=beginning.matched_ns)
 
     def kernel_policer(self) -> TokenBucketSpec | None:
@@ -82,7 +82,7 @@ class TokenBucketSpec(MeterSpec):
         return self if self.start_bytes is None else None
 
     def problems(self, choice: MeterChoice) -> Iterator[Problem]:
-        """A burst that the kernel cannot hold, a start above it, and what the kernel cannot count."""
+        """Refuse a burst that the kernel cannot hold, a start above it, and what the kernel cannot count."""
         problem = burst_problem(self.rate_bps, self.burst_bytes)
         if problem is not None:
             yield f"{self.kind}.burst", problem

@@ -95,7 +95,7 @@ class MeterChoice(Described):
         return cls(kind=str(parts["kind"]), counts=str(parts["counts"]), described=described)
 
     def problems(self) -> Iterator[Problem]:
-        """What cannot be honoured. Keys count from the section ``meter``.
+        """Yield what cannot be honoured. Keys count from the section ``meter``.
 
         The meters that are described but not used are checked too: a scenario may choose any of them.
         """

@@ -27,7 +27,7 @@ _MOST_PORTS = 65_535
 
 
 def _read_instant(written: object) -> str | None:
-    """An instant with its time zone, as text: YAML makes a date of what looks like one."""
+    """Return an instant with its time zone, as text: YAML makes a date of what looks like one."""
     if isinstance(written, date):  # as a datetime is too
         written = written.isoformat().replace("+00:00", "Z")
     if written is None:
@@ -142,7 +142,7 @@ class Profile(Described):
     meter: MeterChoice | None = None
 
     def with_meter(self, kind: str) -> Profile:
-        """The same censor with another of the meters that its profile describes.
+        """Return the same censor with another of the meters that its profile describes.
 
         Raises:
             KeyError: It describes no such meter.

@@ -102,7 +102,7 @@ class RuleSet:
         self._any = next((match for _, match, kind in patterns if kind == "any"), None)
 
     def match_name(self, name: str) -> Match | None:
-        """The first rule that matches a name."""
+        """Return the first rule that matches a name."""
         # All kinds are tried before one is chosen: the order is that of the profile, not of the kinds.
         name = name.lower()
         found = [self._exact[name]] if name in self._exact else []
@@ -113,17 +113,17 @@ class RuleSet:
         return min(found)[1] if found else None
 
     def match_protocol(self, protocol: str) -> Match | None:
-        """The first rule that matches whatever a recogniser of this name recognises."""
+        """Return the first rule that matches whatever a recogniser of this name recognises."""
         return self._protocols.get(protocol)
 
     def match_address(self, packed: bytes) -> Match | None:
-        """The first rule that matches a server's address, or that matches everything."""
+        """Return the first rule that matches a server's address, or that matches everything."""
         found = [(order, match) for order, prefix, match in self._addresses if packed in prefix]
         return min(found)[1] if found else self._any
 
 
 def _patterns(kind: str) -> Written:
-    """The patterns of a rule: a list, or one that stands for a list of one."""
+    """Return the patterns of a rule: a list, or one that stands for a list of one."""
     check = {"regex": _expression, "address": _prefix}.get(kind)
 
     def read(written: object) -> list[str]:

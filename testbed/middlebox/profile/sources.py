@@ -104,5 +104,5 @@ _KEY = re.compile(r"\b(?:OONI-[A-Z]+|[A-Z][A-Z0-9]*[0-9]{2,})\b")
 
 
 def keys_in(text: str) -> list[str]:
-    """What looks like a key in the text of a source."""
+    """Return what looks like a key in the text of a source."""
     return [key for key in _KEY.findall(text) if not re.fullmatch(r"AS\d+|SNI-\w+", key)]

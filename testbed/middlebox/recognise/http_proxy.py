@@ -46,7 +46,7 @@ def recognise(payload: bytes) -> Result:
 
 
 def _host(payload: bytes, begin: int, end: int) -> Result:
-    """The host in the authority at [begin, end), without user and port."""
+    """Return the host in the authority at [begin, end), without user and port."""
     begin = max(begin, payload.rfind(b"@", begin, end) + 1)
     if payload[begin : begin + 1] == b"[":
         bracket = payload.find(b"]", begin, end)

@@ -81,7 +81,7 @@ def recognise_version1(payload: bytes) -> Result:
 
 
 def initial_version(payload: bytes) -> int | None:
-    """The version of what begins like an Initial packet of some version; None for anything else."""
+    """Return the version of what begins like an Initial packet of some version; None for anything else."""
     if len(payload) < _VERSION_END or payload[0] & _LONG_AND_FIXED != _LONG_AND_FIXED:
         return None
     version = int.from_bytes(payload[1:5], "big")
@@ -91,7 +91,7 @@ def initial_version(payload: bytes) -> int | None:
 
 
 def client_keys(version: int, connection_id: bytes) -> InitialKeys:
-    """The client's Initial keys (RFC 9001 section 5.2), by version and first Destination Connection ID."""
+    """Return the client's Initial keys (RFC 9001 section 5.2), by version and first Destination Connection ID."""
     return _keys(_VERSIONS[version], connection_id)
 
 
@@ -151,7 +151,7 @@ class QuicReader:
 
 
 def _initials(payload: bytes) -> Iterator[_Initial]:
-    """The Initial packets of a datagram, in which several may follow each other."""
+    """Yield the Initial packets of a datagram, in which several may follow each other."""
     try:
         while payload and payload[0] & _LONG_HEADER and payload[0] & _FIXED_BIT:
             version = _VERSIONS.get(int.from_bytes(payload[1:5], "big"))
@@ -173,7 +173,7 @@ def _initials(payload: bytes) -> Iterator[_Initial]:
 
 
 def _number(data: bytes, at: int) -> tuple[int, int]:
-    """A variable-length integer and where it ends (RFC 9000 section 16)."""
+    """Return a variable-length integer and where it ends (RFC 9000 section 16)."""
     size = 1 << (data[at] >> 6)
     if at + size > len(data):
         raise IndexError

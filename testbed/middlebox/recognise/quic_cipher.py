@@ -12,7 +12,7 @@ __all__ = ["decrypt", "encrypt_block"]
 
 
 def encrypt_block(key: bytes, block: bytes) -> bytes:
-    """One block in ECB, which is what header protection is made of (RFC 9001, section 5.4.3)."""
+    """Return one block in ECB, which is what header protection is made of (RFC 9001, section 5.4.3)."""
     return Cipher(AES(key), ECB()).encryptor().update(block)  # noqa: S305 - one block: nothing repeats
 
 

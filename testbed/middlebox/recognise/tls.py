@@ -86,7 +86,7 @@ def join_records(payload: bytes) -> bytes:
 
 
 def holds_whole_message(record: bytes) -> bool:
-    """Whether the handshake message that begins in this record also ends in it."""
+    """Return whether the handshake message that begins in this record also ends in it."""
     message = record[_RECORD_HEADER : _RECORD_HEADER + (record[3] << 8 | record[4])]
     return len(message) >= _HANDSHAKE_HEADER and (
         len(message) >= _HANDSHAKE_HEADER + int.from_bytes(message[1:4], "big")
@@ -123,7 +123,7 @@ def _walk(payload: bytes, end: int) -> Hello | None:
 
 
 def _host_name(payload: bytes, start: int, end: int) -> Hello | None:
-    """The host name in the server_name extension at [start, end); None if its lengths do not fit."""
+    """Return the host name in the server_name extension at [start, end); None if its lengths do not fit."""
     list_length = payload[start] << 8 | payload[start + 1]
     name_length = payload[start + 3] << 8 | payload[start + 4]
     offset = start + 5
