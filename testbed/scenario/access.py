@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt
 
 from testbed.quantities import parse_duration, parse_rate, parse_share
 
@@ -60,11 +60,11 @@ class LineValues(Strict):
     down: RateText | None = None
     up: RateText | None = None
     delay: DurationText | None = None
-    queue: int | None = Field(default=None, ge=1, le=_MOST_QUEUE)
+    queue: StrictInt | None = Field(default=None, ge=1, le=_MOST_QUEUE)
     loss: ShareText | None = None
-    hops: int | None = Field(default=None, ge=1)
-    box_after_hop: int | None = Field(default=None, ge=1)
-    blocker_after_hop: int | None = Field(default=None, ge=1)
+    hops: StrictInt | None = Field(default=None, ge=1)
+    box_after_hop: StrictInt | None = Field(default=None, ge=1)
+    blocker_after_hop: StrictInt | None = Field(default=None, ge=1)
     congestion_control: CongestionControl | None = None
     censor: str | None = None
     blocker: str | None = None
@@ -81,7 +81,7 @@ class Line(LineValues):
 
     name: LineName
     kind: str
-    tspu: bool
+    tspu: StrictBool
 
 
 _BOX_KEYS = {"censor", "blocker", "congestion_control"}

@@ -12,6 +12,8 @@ from pydantic import (
     BeforeValidator,
     Discriminator,
     Field,
+    StrictBool,
+    StrictInt,
     Tag,
     ValidationError,
     WithJsonSchema,
@@ -158,7 +160,7 @@ class Fetch(_Measurement):
     size: Bytes = parse_size(PUBLISHED_OBJECT)
     receive_buffer: Buffer | None = None
     reading: BodyRate | None = None
-    objects: int | None = Field(default=None, ge=1, le=_MOST_OBJECTS)
+    objects: StrictInt | None = Field(default=None, ge=1, le=_MOST_OBJECTS)
 
 
 class Upload(_Measurement):
@@ -173,7 +175,7 @@ class Replay(_Measurement):
 
     replay: Identifier
     direction: Literal["download", "upload"] = "download"
-    inverted: bool = False
+    inverted: StrictBool = False
 
     @model_validator(mode="after")
     def _inverted_is_control(self) -> Replay:

@@ -99,3 +99,18 @@ topos = {"home": Home}
 """)
     with pytest.raises(ScenarioError, match=r"lines\.0\.down: this topology builds its lines itself"):
         planned(tmp_path, "{name: a, kind: landline, tspu: false, down: 3 Mbit/s}", "home.py")
+
+
+@pytest.mark.parametrize(
+    ("first", "problem"),
+    [
+        ("{name: a, kind: landline, tspu: true, queue: true}", "lines.0.queue: expected a valid integer, got True"),
+        ("{name: a, kind: landline, tspu: true, queue: '10'}", "lines.0.queue: expected a valid integer, got '10'"),
+        ("{name: a, kind: landline, tspu: true, hops: 7.0}", "lines.0.hops: expected a valid integer, got 7.0"),
+        ("{name: a, kind: landline, tspu: 1}", "lines.0.tspu: expected a valid boolean, got 1"),
+        ("{name: a, kind: landline, tspu: 'yes'}", "lines.0.tspu: expected a valid boolean, got 'yes'"),
+    ],
+)
+def test_a_value_of_another_kind_is_not_made_to_fit(tmp_path: Path, first: str, problem: str) -> None:
+    with pytest.raises(ScenarioError, match=re.escape(problem)):
+        planned(tmp_path, first)
