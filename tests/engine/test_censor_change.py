@@ -65,3 +65,16 @@ def test_a_reader_of_the_results_is_told(changed: FinishedRun) -> None:
     notes = changed.manifest["notes"]
     assert any(note.startswith("from 10 s on the boxes (tspu) of line late followed ru-tw-2021a") for note in notes)
     assert len(notes) == 3
+
+
+def test_packets_that_wait_in_the_box_survive_a_change(run_scenario: Runner) -> None:
+    """A shaper holds packets of an upload back while the profile changes: they leave as they were told to."""
+    run = run_scenario(
+        "date=2021-03-10T09:00Z", "lines=[{name: mobile, kind: mobile, tspu: true}]", "censors={tspu: tele2-3g-up}",
+        "recordings=[]", "outages=[]", "measurements=[{upload: twitter.com, role: target, size: 60 kB}]",
+        "events=[{censor: {at: 3 s, censor: ru-tw-2021a}}]",
+    )  # fmt: skip
+    assert run.manifest["valid"], run.manifest["problems"]
+    delayed = [each for each in read_lines(run.path / "truth.jsonl") if each["event"] == "packet_delayed"]
+    assert any(each["t"] < 3 < each["t"] + each["delay_ns"] / 1e9 for each in delayed)
+    assert run.manifest["transfers"][0]["ok"]

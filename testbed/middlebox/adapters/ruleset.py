@@ -23,7 +23,8 @@ DECIDED = 1
 """The mark of a packet whose flow is decided: it passes the queue."""
 
 _NAMES = {TCP: "tcp", UDP: "udp"}
-REPLACED = "delete table bridge box\n"
+# The chain stays: with its hook, the kernel would drop the packets that wait for their verdict (nf_queue_nf_hook_drop).
+REPLACED = "flush chain bridge box inspect\n"
 """Stands before the rules where there are others already: both happen at one instant, or neither does."""
 _RULESET = """
 table bridge box {{
