@@ -11,7 +11,6 @@ from dataclasses import fields
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from testbed.errors import ScenarioError
 from testbed.guest.events import event_kind
 from testbed.guest.events.outage import Outage
 from testbed.guest.timed_event import RunTime
@@ -58,14 +57,14 @@ def since_start(document: Document, key: Key, written: object) -> object:
     try:
         instant = parse_instant(written)
     except ValueError as error:
-        raise _error(document, key, str(error)) from error
+        raise document.error(key, str(error)) from error
     try:
         start = parse_instant(document.data.get("date"))
     except ValueError:
         return written  # without a date of its own the scenario is refused anyway, with a better message
     if instant < start:
-        raise _error(
-            document, key, f"{_shown(instant)} is before the run begins, at {_shown(start)} (date); choose a later one"
+        raise document.error(
+            key, f"{_shown(instant)} is before the run begins, at {_shown(start)} (date); choose a later one"
         )
     return f"{(instant - start) // timedelta(microseconds=1)} us"
 
@@ -84,11 +83,6 @@ def _resolve(document: Document, key: Key, item: dict[str, object], names: list[
     for name in names:
         if name in item:
             item[name] = since_start(document, (*key, name), item[name])
-
-
-def _error(document: Document, key: Key, problem: str) -> ScenarioError:
-    written = document.written(key)
-    return ScenarioError(f"{document.place(written)}: {'.'.join(map(str, written))}: {problem}")
 
 
 def _shown(instant: datetime) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
@@ -17,11 +18,26 @@ if TYPE_CHECKING:
 
     from testbed.scenario.draws import Draw
 
-__all__ = ["Document", "Key"]
+__all__ = ["Document", "Key", "Source"]
 
 Key = tuple[str | int, ...]
 _MAX_BYTES = 1 << 20  # the largest scenario that makes sense, eighty lines, has 6 kB
 _ASSIGNMENT = re.compile(r"([A-Za-z0-9_.-]+)=(.*)", re.DOTALL)
+
+
+class Source(NamedTuple):
+    """What an item of an expanded list stands for. It is kept beside the document, where no key of a user's can be it.
+
+    Attributes:
+        item: Its number in the list as it was written.
+        nth: Which of its repetitions it is.
+        begins_s, ends_s: The round of a schedule that it is in, seconds since the start of the run.
+    """
+
+    item: int
+    nth: int = 0
+    begins_s: float = 0.0
+    ends_s: float = math.inf
 
 
 @dataclass(slots=True)
@@ -32,8 +48,7 @@ class Document:
     data: dict[str, Any]
     places: dict[Key, str] = field(default_factory=dict)
     drawn: list[Draw] = field(default_factory=list)
-    sources: dict[str, list[int]] = field(default_factory=dict)  # of a list that was expanded: where each item was
-    repetitions: list[int] = field(default_factory=list)  # of each measurement: which of its repetitions it is
+    sources: dict[str, list[Source]] = field(default_factory=dict)  # of a list that was expanded: of each item
 
     @classmethod
     def load(cls, path: Path) -> Document:
@@ -84,7 +99,7 @@ class Document:
         """Return the key as it was written, of an item that now stands for one of several."""
         match tuple(key):
             case (str(listed), int(index), *rest) if listed in self.sources and index < len(self.sources[listed]):
-                return (listed, self.sources[listed][index], *rest)
+                return (listed, self.sources[listed][index].item, *rest)
         return tuple(key)
 
     def place(self, key: Sequence[str | int]) -> str:
@@ -97,6 +112,16 @@ class Document:
                 return self.places[spelt]
             known = known[:-1]
         return self.places.get(known, self.name)
+
+    def describe(self, key: Sequence[str | int], problem: str) -> str:
+        """Return what is wrong with a key, with its file, line and name, all as they were written."""
+        written = self.written(key)
+        named = f"{'.'.join(map(str, written))}: " if written else ""
+        return f"{self.place(written)}: {named}{problem}"
+
+    def error(self, key: Sequence[str | int], problem: str) -> ScenarioError:
+        """Return the error that something is wrong with a key."""
+        return ScenarioError(self.describe(key, problem))
 
     def set(self, assignment: str) -> None:
         """Carry out ``key.path=value``; the value is YAML.

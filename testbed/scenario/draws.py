@@ -94,8 +94,7 @@ def draw_values(document: Document, seed: int) -> list[Draw]:
         try:
             value = _draw(match[1], match[2], Random(_seed_of(seed, dotted)))  # noqa: S311 - reproducible by design
         except ValueError as error:
-            written = document.written(key)
-            problems.append(f"{document.place(written)}: {'.'.join(map(str, written))}: {error}")
+            problems.append(document.describe(key, str(error)))
             continue
         put(value)
         draws.append(Draw(dotted, text.strip(), value))

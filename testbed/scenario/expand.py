@@ -13,8 +13,8 @@ from itertools import groupby
 from random import Random
 from typing import TYPE_CHECKING
 
-from testbed.errors import ScenarioError
 from testbed.quantities import shown
+from testbed.scenario.document import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,17 +57,19 @@ def expand_repetitions(document: Document) -> None:
         times = item.pop("repeat", 1)  # a number, and none that is drawn: it decides how much there is to draw
         if isinstance(times, bool) or not isinstance(times, int) or not 1 <= times <= MOST_REPETITIONS:
             problem = f"expected a whole number from 1 to {MOST_REPETITIONS}, got {shown(times)}"
-            raise _error(document, index, "repeat", problem)
+            raise document.error(("measurements", index, "repeat"), problem)
         left -= times
         if left < 0:
             problem = f"more than {MOST_MEASUREMENTS} measurements in all; use several runs (--seed 1-30)"
-            raise _error(document, index, "repeat", problem)
+            raise document.error(("measurements", index, "repeat"), problem)
         return [item] if times == 1 else [copy.deepcopy(item) for _ in range(times)]
 
     _expand(document, repeated)
-    written = document.sources.get("measurements", [])
     # Those of one measurement stand beside each other.
-    document.repetitions = [nth for _, group in groupby(written) for nth, _ in enumerate(group)]
+    groups = [list(group) for _, group in groupby(document.sources.get("measurements", []))]
+    document.sources["measurements"] = [
+        source._replace(nth=nth) for group in groups for nth, source in enumerate(group)
+    ]
 
 
 def expand_pairs(document: Document, seed: int) -> None:
@@ -82,16 +84,18 @@ def expand_pairs(document: Document, seed: int) -> None:
     """
 
     def paired(index: int, item: Item) -> list[Item]:
-        nth = document.repetitions[index] if index < len(document.repetitions) else 0
+        nth = document.sources["measurements"][index].nth
         if "pair" not in item:
             return [item]
         pair, order = item.pop("pair"), item.pop("order", ORDERS[0])
         if not isinstance(pair, dict) or set(pair) != set(_ROLES):
-            raise _error(document, index, "pair", f"expected a target and a control, got {shown(pair)}")
+            raise document.error(("measurements", index, "pair"), f"expected a target and a control, got {shown(pair)}")
         if order not in ORDERS:
-            raise _error(document, index, "order", f"expected one of {', '.join(ORDERS)}, got {shown(order)}")
+            raise document.error(
+                ("measurements", index, "order"), f"expected one of {', '.join(ORDERS)}, got {shown(order)}"
+            )
         for key in {"fetch", "role"} & set(item):
-            raise _error(document, index, key, "a pair says this already; remove it")
+            raise document.error(("measurements", index, key), "a pair says this already; remove it")
         # The lot is drawn by the place in the list: another seed shuffles anew, a key elsewhere does not.
         roles = _in_order(str(order), nth, f"{seed} {index}")
         # Only the first of a pair waits: the two are to see the same network.
@@ -112,22 +116,17 @@ def _in_order(order: str, nth: int, lot: str) -> tuple[str, str]:
     return (_ROLES[1], _ROLES[0]) if is_turned else _ROLES
 
 
-def _error(document: Document, index: int, key: str, problem: str) -> ScenarioError:
-    written = document.written(("measurements", index, key))
-    return ScenarioError(f"{document.place(written)}: {'.'.join(map(str, written))}: {problem}")
-
-
 def _expand(document: Document, expand: Callable[[int, Item], list[Item]]) -> None:
     """Put what each measurement stands for in its place, and remember where it was written."""
     listed = document.data.get("measurements")
     if not isinstance(listed, list):
         return  # the model says what is wrong
     found: list[object] = []
-    sources: list[int] = []
-    before = document.sources.get("measurements")
+    before = document.sources.get("measurements") or [Source(index) for index in range(len(listed))]
+    sources: list[Source] = []
     for index, item in enumerate(listed):
         items = expand(index, dict(item)) if isinstance(item, dict) else [item]
         found += items
-        sources += [before[index] if before else index] * len(items)
+        sources += [before[index]] * len(items)
     document.data["measurements"] = found
     document.sources["measurements"] = sources

@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from testbed.errors import ScenarioError
-
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from testbed.errors import ScenarioError
     from testbed.scenario.document import Document
 
 __all__ = ["Key", "Places"]
@@ -31,8 +30,7 @@ class Places:
 
     def error(self, key: Key, text: str) -> ScenarioError:
         """Return the error that something is wrong at a key."""
-        written = self._document.written(key)
-        return ScenarioError(f"{self._document.place(written)}: {'.'.join(map(str, written))}: {text}")
+        return self._document.error(key, text)
 
     def beside(self, name: str) -> str:
         """Read a path from the folder of the scenario's file. A name that leads to no file there is left as it is."""

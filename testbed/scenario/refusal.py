@@ -26,12 +26,8 @@ _UNKNOWN = frozenset({"extra_forbidden", "unexpected_keyword_argument", "invalid
 
 def refusal(document: Document, problems: Iterable[tuple[Key, str]]) -> ScenarioError:
     """Return the error of a document in which something is wrong. Of many problems the first few are told."""
-    messages = []
-    for key, problem in problems:
-        written = document.written(key)
-        named = f"{'.'.join(map(str, written))}: " if written else ""
-        messages.append(f"{document.place(written)}: {named}{problem}")
-    messages = list(dict.fromkeys(messages))  # what is wrong with a measurement is wrong with each that it stands for
+    # What is wrong with a measurement is wrong with each that it stands for.
+    messages = list(dict.fromkeys(document.describe(key, problem) for key, problem in problems))
     if len(messages) > _MOST_MESSAGES:
         messages[_MOST_MESSAGES:] = [f"… and {len(messages) - _MOST_MESSAGES} more"]
     return ScenarioError("\n".join(messages))

@@ -103,6 +103,7 @@ def test_a_shuffled_order_is_the_seeds(tmp_path: Path) -> None:
         ("{fetch: nowhere.com, role: target, repeat: 9}", "10: measurements.0.fetch: no origin serves nowhere.com"),
         ("{fetch: twitter.com, role: target, repeat: 9, size: 'uniform(2 s, 1 s)'}", "the bounds are turned round"),
         (f"{{{PAIR}, _nth: 7}}", "10: measurements.0._nth: unknown key"),
+        ("{fetch: twitter.com, role: target, _round_s: [0, 5]}", "10: measurements.0._round_s: unknown key"),
         ("{fetch: twitter.com, role: target, order: shuffled}", "10: measurements.0.order: unknown key"),
     ],
 )
