@@ -15,11 +15,36 @@ if TYPE_CHECKING:
     from testbed.records.jsonl import Json
 
 __all__ = [
-    "CapturePlan", "Clock", "CommandPlan", "CurlTransfer", "Direction", "DrawPlan", "EvadeTransfer",
-    "EventPlan", "FetchTransfer", "FlowTransfer", "GuestPlan", "LinePlan", "LinkPlan", "OriginPlan", "Phase",
-    "PlanDocument", "ProbeTransfer", "QueueKind", "QueuePlan", "RecordTransfer", "ReplayTransfer",
-    "TopologyPlan", "TransferPlan", "UploadTransfer", "planned_transfers",
+    "LAST_SEED",
+    "CapturePlan",
+    "Clock",
+    "CommandPlan",
+    "CurlTransfer",
+    "Direction",
+    "DrawPlan",
+    "EvadeTransfer",
+    "EventPlan",
+    "FetchTransfer",
+    "FlowTransfer",
+    "GuestPlan",
+    "LinePlan",
+    "LinkPlan",
+    "OriginPlan",
+    "Phase",
+    "PlanDocument",
+    "ProbeTransfer",
+    "QueueKind",
+    "QueuePlan",
+    "RecordTransfer",
+    "ReplayTransfer",
+    "TopologyPlan",
+    "TransferPlan",
+    "UploadTransfer",
+    "planned_transfers",
 ]  # fmt: skip
+
+LAST_SEED = (1 << 63) - 1
+"""Seeds are from 1 to this."""
 
 Direction = Literal["download", "upload"]
 

@@ -23,6 +23,7 @@ from pydantic import (
 from testbed.guest.events.outage import Outage
 from testbed.guest.timed_event import TimedEvent, parse_run_time
 from testbed.quantities import parse_duration, parse_rate, parse_size, shown
+from testbed.records.plan import LAST_SEED
 from testbed.scenario.access import CongestionControl, Line, LineKind, LineName, Strict
 from testbed.scenario.calendar import resolve_dates
 from testbed.scenario.document import Document, Key
@@ -45,7 +46,6 @@ _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
 _ADDRESS = re.compile(r"[0-9]+(\.[0-9]+){3}")
 _MOST_OBJECTS = 1000  # nginx closes a connection after so many requests
 _LONGEST_THOUGHT_S = 3600.0
-LAST_SEED = (1 << 63) - 1
 PUBLISHED_OBJECT = "383 kB"  # the image from abs.twimg.com, Xue et al., IMC 2021, section 5
 
 

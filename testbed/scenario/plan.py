@@ -10,11 +10,11 @@ from testbed.errors import ScenarioError
 from testbed.guest.events import event_plan
 from testbed.guest.network.impairment import impair
 from testbed.guest.timed_event import EventError
-from testbed.records.plan import planned_transfers
+from testbed.records.plan import LAST_SEED, planned_transfers
 from testbed.scenario.access import line_values
 from testbed.scenario.boxes import Boxes
 from testbed.scenario.links import plan_links
-from testbed.scenario.model import LAST_SEED, Evade, Replay, Scenario, load_scenario
+from testbed.scenario.model import Evade, Replay, Scenario, load_scenario
 from testbed.scenario.network import load_network
 from testbed.scenario.place import Places
 from testbed.scenario.transfers import Transfers

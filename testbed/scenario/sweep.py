@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from testbed.errors import ScenarioError
-from testbed.scenario.model import LAST_SEED
+from testbed.records.plan import LAST_SEED
 
 __all__ = ["MOST_RUNS", "Variant", "parse_seeds", "variants"]
 

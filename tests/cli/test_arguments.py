@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -99,3 +101,9 @@ def test_every_command_leads_to_a_function() -> None:
 
 def test_every_probe_can_be_named() -> None:
     assert set(PROBE_NAMES) == set(PROBES)
+
+
+def test_the_command_line_loads_what_a_command_needs_when_it_is_given() -> None:
+    program = "import sys, testbed.cli; print(sorted({'pydantic', 'yaml', 'mininet', 'numpy'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
