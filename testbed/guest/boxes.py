@@ -37,23 +37,27 @@ def start_boxes(stage: Stage) -> dict[str, Child[BoxCounters]]:
 
 
 def _body(name: str, box: BoxPlan, stage: Stage) -> Callable[[Lifetime], BoxCounters]:
+    # Before the fork: what profiles load, and learn of their own classes, is then there for all boxes.
+    profile = _profile(box["profile"])
+    changes = [
+        ProfileChange(
+            at_ns=stage.start_ns + round(change["at_s"] * _NS_PER_S),
+            profile=_profile(change["profile"]),
+            forgets=change["forgets"],
+        )
+        for change in box.get("changes", [])
+    ]
+
     def work(lifetime: Lifetime) -> BoxCounters:
         truth = LineWriter(stage.output / "truth.jsonl")
         entry = _entries(name, stage.start_ns)
         live = LiveBox(
-            _profile(box["profile"]),
+            profile,
             seed=box["seed"],
             inside="eth0",  # the topology links a box's subscriber side first
             outside="eth1",
             log=lambda events: truth.write(*map(entry, events)),
-            changes=[
-                ProfileChange(
-                    at_ns=stage.start_ns + round(change["at_s"] * _NS_PER_S),
-                    profile=_profile(change["profile"]),
-                    forgets=change["forgets"],
-                )
-                for change in box.get("changes", [])
-            ],
+            changes=changes,
         )
         counters = live.run(lifetime.ready, lifetime.fileno())
         truth.close()
