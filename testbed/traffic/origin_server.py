@@ -1,23 +1,25 @@
 """An origin whose end is a condition of the experiment: it thinks, sends at a rate of its own, or takes uploads.
 
 nginx is the server of every other origin. It cannot stand in here: its ``limit_rate`` sends a burst and waits, which a
-client sees as a saw; it knows no time before the first byte, and does not tell how an upload came.
+client sees as a saw; it knows no time before the first byte, and does not tell how an upload came. HTTP itself is that
+of Python's own server.
 """
 
 from __future__ import annotations
 
-import contextlib
 import select
-import socket
 import ssl
-import threading
 import time
 from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingTCPServer
 from typing import TYPE_CHECKING
 
 from testbed.traffic.pace import Pace, set_send_buffer
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
@@ -27,67 +29,12 @@ __all__ = ["OriginServer", "serve_origin"]
 
 HTTP, HTTPS = 80, 443
 _IDLE_S = 75.0  # how long a connection may be silent, as nginx has it
-_MAX_HEAD_BYTES = 65_536
+_BACKLOG = 511  # nginx's
 _RECORD_BYTES = 16_384  # the most that a TLS record holds
 _LEAST_PIECE_BYTES = 1400  # with what TLS adds it fills one segment: smaller ones would only cost headers
 _PIECE_S = 0.005  # of a fast body: at 20 Mbit/s nine segments at a time
 _BITS = 8
 _GREETING = b"an origin of the throttling testbed\n"
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """The head of a request: what matters of it. ``length`` is that of the body that follows."""
-
-    method: str
-    path: str
-    length: int
-    goes_on: bool
-
-
-class _Reader:
-    """What comes from a client: heads of requests, and their bodies."""
-
-    def __init__(self, session: socket.socket) -> None:
-        self._session = session
-        self._pending = b""
-
-    def request(self) -> _Request | None:
-        """Return the next request; None: the client is done, or makes no sense."""
-        while b"\r\n\r\n" not in self._pending:
-            data = self._session.recv(_RECORD_BYTES)
-            if not data or len(self._pending) > _MAX_HEAD_BYTES:
-                return None
-            self._pending += data
-        head, _, self._pending = self._pending.partition(b"\r\n\r\n")
-        line, *rest = head.decode("latin-1").split("\r\n")
-        fields = {name.lower(): value.strip() for name, _, value in (each.partition(":") for each in rest)}
-        method, _, target = line.partition(" ")
-        length = fields.get("content-length", "0")
-        # isascii: isdecimal alone takes digits of other scripts, as a server must not.
-        if not (length.isascii() and length.isdecimal()) or "transfer-encoding" in fields:
-            return None
-        goes_on = fields.get("connection", "").lower() != "close"
-        return _Request(method, target.partition(" ")[0], int(length), goes_on)
-
-    def skip(self, length: int, log: TransferLog | None) -> bool:
-        """Take a body and keep nothing of it but its count; return whether it was complete.
-
-        Args:
-            length: Of the body, bytes.
-            log: Is told how much has come by when; None: nobody wants to know.
-        """
-        taken = 0
-        while taken < length:
-            data = self._pending or self._session.recv(_RECORD_BYTES)
-            if not data:
-                return False
-            count = min(len(data), length - taken)
-            self._pending = data[count:]
-            taken += count
-            if log is not None:
-                log.received(log.now(), taken)
-        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,13 +55,6 @@ class OriginServer:
     send_buffer: int | None = None
     uploads: Mapping[str, TransferLog] = field(default_factory=dict)
 
-    def listen(self, port: int) -> socket.socket:
-        """Return a listening socket; what is set on it holds for the connections that it takes."""
-        listening = socket.create_server(("", port), backlog=511)  # nginx's backlog
-        if self.send_buffer is not None:
-            set_send_buffer(listening, self.send_buffer)
-        return listening
-
     def context(self) -> ssl.SSLContext:
         """Return the TLS of the origin, with the versions that nginx is given."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -122,90 +62,146 @@ class OriginServer:
         context.load_cert_chain(self.folder / "certificate.pem", self.folder / "key.pem")
         return context
 
-    def serve(self, accepted: socket.socket, context: ssl.SSLContext | None) -> None:
-        """Answer the requests of a connection until either end has enough. What goes wrong is for the client to tell.
 
-        Args:
-            accepted: Closed at the end.
-            context: Of TLS; None: plain HTTP.
-        """
-        accepted.settimeout(_IDLE_S)
-        # Each piece leaves when its time has come: Nagle would hold it back for the acknowledgement of the one before.
-        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        with contextlib.suppress(OSError), accepted:
-            session = accepted if context is None else context.wrap_socket(accepted, server_side=True)
-            with session:
-                reader = _Reader(session)
-                while (request := reader.request()) is not None and self._answer(session, reader, request):
-                    pass
+class _Listener(ThreadingTCPServer):
+    """One port of an origin; a thread for each connection."""
 
-    def _answer(self, session: socket.socket, reader: _Reader, request: _Request) -> bool:
-        """Answer one request; return whether the connection goes on."""
-        method, path, goes_on = request.method, request.path, request.goes_on
-        if not reader.skip(request.length, self.uploads.get(path)):
-            return False
-        if self.think_s:
-            time.sleep(self.think_s)
+    allow_reuse_address = True
+    daemon_threads = True
+    request_queue_size = _BACKLOG
+
+    def __init__(self, origin: OriginServer, port: int, context: ssl.SSLContext | None) -> None:
+        """Listen. ``context``: of TLS; None: plain HTTP."""
+        self.origin = origin
+        self.context = context
+        super().__init__(("", port), _Connection)
+
+    def server_bind(self) -> None:
+        """Set the buffer before: it holds for the connections that are taken."""
+        if self.origin.send_buffer is not None:
+            set_send_buffer(self.socket, self.origin.send_buffer)
+        super().server_bind()
+
+    def get_request(self) -> tuple[socket.socket, object]:
+        """Take a connection. Its TLS begins with what its own thread reads first: one that is silent stops no other."""
+        accepted, peer = super().get_request()
+        if self.context is not None:
+            accepted = self.context.wrap_socket(accepted, server_side=True, do_handshake_on_connect=False)
+        return accepted, peer
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of a connection that failed: what went wrong is for the client to tell."""
+
+
+class _Connection(BaseHTTPRequestHandler):
+    """The requests of one connection, one after the other."""
+
+    server: _Listener
+    protocol_version = "HTTP/1.1"
+    server_version, sys_version = "testbed", ""
+    timeout = _IDLE_S
+    # Each piece leaves when its time has come: Nagle would hold it back for the acknowledgement of the one before.
+    disable_nagle_algorithm = True
+
+    def do_GET(self) -> None:
+        """Send an object."""
+        if not self._takes_request():
+            return
         # The path is looked up, never opened as it is: whoever asks for /../key.pem is told that there is none.
-        found = {f"/{each.name}": each for each in (self.folder / "www").iterdir()}.get(path)
-        if method == "POST":
-            _send_head(session, "200 OK", 0, goes_on=goes_on)
-        elif method not in {"GET", "HEAD"}:
-            _send_head(session, "405 Not Allowed", 0, goes_on=goes_on)
-        elif path == "/":
-            _send_head(session, "200 OK", len(_GREETING), goes_on=goes_on)
-            session.sendall(b"" if method == "HEAD" else _GREETING)
-        elif found is None:
-            _send_head(session, "404 Not Found", 0, goes_on=goes_on)
+        found = {f"/{each.name}": each for each in (self.server.origin.folder / "www").iterdir()}.get(self.path)
+        if found is not None:
+            self._send_head(HTTPStatus.OK, found.stat().st_size)
+            if self.command == "GET":
+                self._send_body(found)
+        elif self.path == "/":
+            self._send_head(HTTPStatus.OK, len(_GREETING))
+            self.wfile.write(_GREETING if self.command == "GET" else b"")
         else:
-            _send_head(session, "200 OK", found.stat().st_size, goes_on=goes_on)
-            if method == "GET":
-                self._send_body(session, found)
-        return goes_on
+            self._send_head(HTTPStatus.NOT_FOUND, 0)
 
-    def _send_body(self, session: socket.socket, path: Path) -> None:
+    def do_POST(self) -> None:
+        """Take an upload."""
+        if self._takes_request():
+            self._send_head(HTTPStatus.OK, 0)
+
+    def do_PUT(self) -> None:
+        """Refuse a method that nginx refuses for an object, too."""
+        if self._takes_request():
+            self._send_head(HTTPStatus.METHOD_NOT_ALLOWED, 0)
+
+    do_HEAD = do_GET  # noqa: N815 - http.server looks methods up by these names
+    do_DELETE = do_PATCH = do_OPTIONS = do_PUT  # noqa: N815
+
+    def log_message(self, format: str, *_: object) -> None:  # noqa: A002 - http.server's signature
+        """Write nothing: what counts is in the captures and in the client's records."""
+
+    def _takes_request(self) -> bool:
+        """Take the body of a request, keep nothing of it but its count, and think; False: the connection is over."""
+        length = self.headers.get("Content-Length", "0").strip()
+        # isascii: isdecimal alone takes digits of other scripts, as a server must not.
+        is_counted = length.isascii() and length.isdecimal() and "Transfer-Encoding" not in self.headers
+        if not is_counted or not self._skip(int(length), self.server.origin.uploads.get(self.path)):
+            self.close_connection = True
+            return False
+        if self.server.origin.think_s:
+            time.sleep(self.server.origin.think_s)
+        return True
+
+    def _skip(self, length: int, log: TransferLog | None) -> bool:
+        """Take a body of so many bytes; return whether it was complete. ``log`` is told how much has come by when."""
+        taken = 0
+        while taken < length:
+            data = self.rfile.read1(min(length - taken, _RECORD_BYTES))
+            if not data:
+                return False
+            taken += len(data)
+            if log is not None:
+                log.received(log.now(), taken)
+        return True
+
+    def _send_head(self, status: HTTPStatus, length: int) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/octet-stream")
+        self.send_header("Content-Length", str(length))
+        self.send_header("Connection", "close" if self.close_connection else "keep-alive")
+        self.end_headers()
+
+    def _send_body(self, path: Path) -> None:
+        rate_bps = self.server.origin.rate_bps
         with path.open("rb") as body:
-            if self.rate_bps is None:
+            if rate_bps is None:
                 while piece := body.read(_RECORD_BYTES):
-                    session.sendall(piece)
+                    self.wfile.write(piece)
                 return
-            size = min(max(round(self.rate_bps / _BITS * _PIECE_S), _LEAST_PIECE_BYTES), _RECORD_BYTES)
-            pace = Pace(self.rate_bps, time.monotonic())
+            size = min(max(round(rate_bps / _BITS * _PIECE_S), _LEAST_PIECE_BYTES), _RECORD_BYTES)
+            pace = Pace(rate_bps, time.monotonic())
             while piece := body.read(size):
                 if delay := pace.delay(time.monotonic()):
                     time.sleep(delay)
-                session.sendall(piece)
+                self.wfile.write(piece)
                 pace.spend(len(piece), time.monotonic())
 
 
 def serve_origin(
-    server: OriginServer, *, ready: Callable[[], None], ending: int, ports: tuple[int, int] = (HTTPS, HTTP)
+    origin: OriginServer, *, ready: Callable[[], None], ending: int, ports: tuple[int, int] = (HTTPS, HTTP)
 ) -> None:
     """Take connections until it is to end, each in a thread of its own.
 
     Args:
-        server: What it is.
+        origin: What it is.
         ready: Called once it listens.
         ending: A descriptor that is readable once it is to end.
         ports: Of HTTPS and of HTTP.
     """
-    contexts: dict[int, tuple[socket.socket, ssl.SSLContext | None]] = {}
-    with server.listen(ports[0]) as https, server.listen(ports[1]) as http:
-        contexts = {https.fileno(): (https, server.context()), http.fileno(): (http, None)}
+    with _Listener(origin, ports[0], origin.context()) as https, _Listener(origin, ports[1], None) as http:
+        listeners = {each.fileno(): each for each in (https, http)}
         poll = select.poll()
-        for descriptor in (ending, *contexts):
+        for descriptor in (ending, *listeners):
             poll.register(descriptor, select.POLLIN)
         ready()
+        # Not serve_forever: that looks up from its wait twice a second, and idle time would cost something.
         while True:
             for descriptor, _ in poll.poll():
                 if descriptor == ending:
                     return
-                listening, context = contexts[descriptor]
-                accepted, _ = listening.accept()
-                threading.Thread(target=server.serve, args=(accepted, context), daemon=True).start()
-
-
-def _send_head(session: socket.socket, status: str, length: int, *, goes_on: bool) -> None:
-    connection = "keep-alive" if goes_on else "close"
-    fields = f"Content-Type: application/octet-stream\r\nContent-Length: {length}\r\nConnection: {connection}"
-    session.sendall(f"HTTP/1.1 {status}\r\nServer: testbed\r\n{fields}\r\n\r\n".encode())
+                listeners[descriptor].handle_request()

@@ -150,3 +150,22 @@ def test_a_length_that_is_none_ends_the_connection(
     client.sock.sendall(f"POST / HTTP/1.1\r\nContent-Length: {length}\r\n\r\n".encode())
     assert client.sock.recv(100) == b""
     client.close()
+
+
+def test_a_client_that_waits_to_be_told_is_told(origin: Callable[..., http.client.HTTPSConnection]) -> None:
+    client = origin()
+    client.sock.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n")
+    assert client.sock.recv(100).startswith(b"HTTP/1.1 100 ")
+    client.sock.sendall(b"body")
+    assert client.sock.recv(100).startswith(b"HTTP/1.1 200 ")
+    client.close()
+
+
+def test_a_client_that_is_silent_stops_no_other(origin: Callable[..., http.client.HTTPSConnection]) -> None:
+    client = origin()
+    with socket.create_connection((LOCALHOST, client.port)):
+        other = http.client.HTTPSConnection("localhost", client.port, timeout=20, context=client._context)  # type: ignore[attr-defined]
+        other.request("GET", "/102400.bin")
+        assert other.getresponse().read() == OBJECT
+        other.close()
+    client.close()
