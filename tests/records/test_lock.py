@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testbed.errors import InputError
-from testbed.records.lock import locked, locked_at_once
+from testbed.records.lock import locked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
 ADD = """
 import sys
 from pathlib import Path
-from testbed.errors import InputError
-from testbed.records.lock import locked, locked_at_once
+from testbed.records.lock import locked
 folder = Path(sys.argv[1])
 for _ in range(200):
     with locked(folder):
@@ -46,12 +44,31 @@ def test_a_folder_that_is_not_there_cannot_be_locked(tmp_path: Path) -> None:
         pass
 
 
-def test_a_lock_that_another_has_is_refused_where_nobody_waits(tmp_path: Path) -> None:
-    with (
-        locked(tmp_path),
-        pytest.raises(InputError, match="busy"),
-        locked_at_once(tmp_path, "busy"),
-    ):
-        pass
-    with locked_at_once(tmp_path, "busy"), pytest.raises(InputError, match="busy"), locked_at_once(tmp_path, "busy"):
-        pass
+def test_who_does_not_want_to_wait_need_not(tmp_path: Path) -> None:
+    def give_up() -> None:
+        raise RuntimeError("busy")
+
+    for _ in range(2):  # free again after the block
+        with locked(tmp_path, when_busy=give_up), pytest.raises(RuntimeError, match="busy"):  # noqa: SIM117
+            with locked(tmp_path, when_busy=give_up):
+                pass
+
+
+def test_who_waits_says_so_once_and_goes_on(tmp_path: Path) -> None:
+    holder = (
+        "import fcntl, os, sys; f = os.open(sys.argv[1], os.O_RDONLY); fcntl.flock(f, 2); print(flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", holder, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        waited: list[str] = []
+
+        def release() -> None:
+            waited.append("waiting")
+            process.communicate(b"\n")
+
+        with locked(tmp_path, when_busy=release):
+            pass
+    assert waited == ["waiting"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from testbed.cli.commands.making import carry_out, new_run_folder
 from testbed.cli.progress import Progress, say, show
@@ -12,7 +12,7 @@ from testbed.engine.engine import ENGINES
 from testbed.engine.judge.fingerprint import plan_digest
 from testbed.engine.prepare.command import UserCommand
 from testbed.errors import InputError, InvalidRunError, RecordError
-from testbed.records.lock import locked_at_once
+from testbed.records.lock import locked
 from testbed.records.run import RunDirectory
 from testbed.report.table import format_table
 from testbed.report.tidy import tidy_rows, write_table
@@ -65,8 +65,12 @@ def sweep(arguments: argparse.Namespace, path: Path, wanted: Sequence[Variant]) 
     kernel = ENGINES[arguments.engine].prepare(say)
     folder = _folder(arguments.output or new_run_folder(f"{path.stem}-sweep", plans[0].data["seed"]))
     planned = [_Planned(*each, folder / each[0].name) for each in zip(wanted, plans, strict=True)]
-    with locked_at_once(folder, "another sweep is making its runs in this folder; wait for it, or choose another -o"):
+    with locked(folder, when_busy=lambda: _refuse_busy(folder)):
         return _make(arguments, kernel, planned, folder)
+
+
+def _refuse_busy(folder: Path) -> NoReturn:
+    raise InputError(f"{folder}: another sweep is making its runs in this folder; wait for it, or choose another -o")
 
 
 def _counted(wanted: Sequence[Variant]) -> Iterator[Variant]:

@@ -21,12 +21,12 @@ from testbed.engine.kernel.cache import (
     cache_folder,
     cached_kernels,
     checksum,
-    locked,
 )
 from testbed.engine.kernel.compile_progress import CompileProgress
 from testbed.engine.kernel.recipe import CONFIGURE, IDENTITY, LINK, Recipe, load_recipe, untaken_options
 from testbed.engine.kernel.source import KernelSource, find_source, require_source, unpack_command
 from testbed.errors import MissingError, TestbedError
+from testbed.records.lock import locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -76,7 +76,8 @@ def ensure_kernel(*, progress: Callable[[str], None]) -> Path:
         progress(f"building again: the kernel in {kernel.folder} is damaged, {damage}")
     _require_tools()
     _make_folder(kernel.folder)
-    with locked(kernel.lock, when_waiting=lambda: progress("waiting for another process that builds the same kernel")):
+    waiting = "waiting for another process that builds the same kernel"
+    with locked(kernel.folder, when_busy=lambda: progress(waiting)):
         if not kernel.stored():
             _build(kernel, recipe, source, progress)
     return kernel.program

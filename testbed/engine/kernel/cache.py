@@ -9,22 +9,17 @@ Not for: making them (build.py).
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import shutil
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TypedDict
 
 from testbed.errors import MissingError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-__all__ = ["CachedKernel", "KernelInfo", "StoredInfo", "cache_folder", "cached_kernels", "checksum", "locked"]
+__all__ = ["CachedKernel", "KernelInfo", "StoredInfo", "cache_folder", "cached_kernels", "checksum"]
 
 
 class StoredInfo(TypedDict):
@@ -81,11 +76,6 @@ class CachedKernel:
     def log(self) -> Path:
         """What the compiler said in the last build."""
         return self.folder / "build.log"
-
-    @property
-    def lock(self) -> Path:
-        """The file that a builder holds."""
-        return self.folder / "lock"
 
     def stored(self) -> StoredInfo | None:
         """Read what is kept beside the kernel; None unless both are there and as they were stored."""
@@ -160,22 +150,3 @@ def cached_kernels(recipe_hash: str) -> list[CachedKernel]:
         if (stored := (kernel := CachedKernel(folder)).stored()) and stored["recipe"] == recipe_hash
     ]
     return [kernel for _, kernel in sorted(finished, key=lambda pair: pair[0])]
-
-
-@contextmanager
-def locked(path: Path, *, when_waiting: Callable[[], None]) -> Iterator[None]:
-    """Hold a lock file for the time of the block.
-
-    The lock goes with the process: one that dies leaves none behind.
-
-    Args:
-        path: The file; made if it is not there.
-        when_waiting: Called once if another process holds the lock.
-    """
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            when_waiting()
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield

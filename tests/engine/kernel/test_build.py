@@ -78,7 +78,7 @@ def test_it_is_built_once_and_then_found() -> None:
 
 
 def test_nothing_but_kernel_description_and_log_is_left() -> None:
-    assert sorted(file.name for file in built().parent.iterdir()) == ["build.log", "info.json", "linux", "lock"]
+    assert sorted(file.name for file in built().parent.iterdir()) == ["build.log", "info.json", "linux"]
 
 
 def test_a_damaged_kernel_is_named_and_built_anew() -> None:
@@ -134,7 +134,7 @@ def test_a_failed_build_shows_the_end_of_the_log_and_leaves_only_the_log(monkeyp
         built()
     log = Path(str(failure.value).rpartition("the whole log: ")[2])
     assert "nosuchgoal" in log.read_text()
-    assert sorted(file.name for file in log.parent.iterdir()) == ["build.log", "lock"]
+    assert sorted(file.name for file in log.parent.iterdir()) == ["build.log"]
 
 
 def test_a_patch_that_does_not_apply_stops_the_build(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,7 +194,7 @@ def test_interrupting_removes_the_tree() -> None:
     with pytest.raises(KeyboardInterrupt):
         ensure_kernel(progress=interrupt)
     (folder,) = cache_folder().iterdir()
-    assert sorted(file.name for file in folder.iterdir()) == ["build.log", "lock"]
+    assert sorted(file.name for file in folder.iterdir()) == ["build.log"]
 
 
 def test_flags_of_a_make_that_calls_us_do_not_reach_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:

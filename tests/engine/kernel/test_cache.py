@@ -5,13 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from testbed.engine.kernel.cache import CachedKernel, StoredInfo, cache_folder, cached_kernels, locked
+from testbed.engine.kernel.cache import CachedKernel, StoredInfo, cache_folder, cached_kernels
 from testbed.errors import MissingError
 
 KERNEL = b"kernel"
@@ -131,29 +129,3 @@ def test_kernels_of_one_recipe_come_oldest_first(monkeypatch: pytest.MonkeyPatch
     older = finished(cache_folder() / "b", info(built="2021-03-11T00:00:00+00:00"))
     finished(cache_folder() / "c", info(recipe="4567"))
     assert cached_kernels("0123") == [older, newer]
-
-
-def test_the_lock_is_free_again_after_the_block(tmp_path: Path) -> None:
-    waited: list[str] = []
-    for _ in range(2):
-        with locked(tmp_path / "lock", when_waiting=lambda: waited.append("")):
-            pass
-    assert not waited
-
-
-def test_a_second_builder_waits(tmp_path: Path) -> None:
-    holder = "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.flock(f, fcntl.LOCK_EX); print(flush=True); input()"
-    with subprocess.Popen(
-        [sys.executable, "-c", holder, tmp_path / "lock"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        waited: list[str] = []
-
-        def release() -> None:
-            waited.append("waiting")
-            process.communicate(b"\n")
-
-        with locked(tmp_path / "lock", when_waiting=release):
-            pass
-    assert waited == ["waiting"]
