@@ -147,6 +147,11 @@ class TimedEvent:
         del topology
         return ()
 
+    def begins_s(self, topology: RoutedTopo) -> float:
+        """Return when the first thing happens, in the guest or in a box; a run that ends before knows nothing of it."""
+        instants = [change.at_s for change in self.changes()]
+        return min([*instants, *(change.at_s for change in self.box_changes(topology))])
+
     def note(self) -> str | None:
         """Return what a reader of the run's results has to know of it; None: nothing."""
         return None

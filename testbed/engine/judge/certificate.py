@@ -68,9 +68,7 @@ def notes(plan: Plan, transfers: list[TransferSummary], left_behind: list[str], 
     ]
     for event in map(planned_event, plan.data["events"]):
         note = event.note()
-        instants = [change.at_s for change in event.changes()]
-        instants += [change.at_s for change in event.box_changes(plan.topology)]
-        if note is not None and min(instants, default=0.0) <= emulated_s:
+        if note is not None and event.begins_s(plan.topology) <= emulated_s:
             found.append(note)
         elif note is not None:  # what was planned did not happen, and must not be told as if it had
             found.append(f"did not happen, for the run was over after {emulated_s:.1f} s: {note}")

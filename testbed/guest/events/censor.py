@@ -83,4 +83,4 @@ class Censor(TimedEvent):
         what = "no profile: they were cables" if self.censor is None else self.censor
         kept = "all flows were forgotten" if self.forgets else "flows that were acted on kept what was decided"
         why = f": {self.about}" if self.about else ""
-        return f"from {self.at:g} s on the boxes ({self.place}) of {who} followed {what}; {kept}{why}"
+        return f"from {self.at:g} s on the boxes ({self.place}) of {who} were set to {what}; {kept}{why}"

@@ -66,11 +66,11 @@ def test_a_box_that_is_not_there_is_refused(event: Censor, key: str, problem: st
     [
         (
             Censor(at=60.0, censor="ru-tw-2021b", about="the decree"),
-            "all lines followed ru-tw-2021b; flows that were acted on kept what was decided: the decree",
+            "all lines were set to ru-tw-2021b; flows that were acted on kept what was decided: the decree",
         ),
         (
             Censor(at=60.0, censor=None, lines=("home",), forgets=True),
-            "line home followed no profile: they were cables; all flows were forgotten",
+            "line home were set to no profile: they were cables; all flows were forgotten",
         ),
     ],
 )
