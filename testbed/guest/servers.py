@@ -15,7 +15,6 @@ from testbed.guest.child import Child, Lifetime
 from testbed.records.jsonl import LineWriter
 from testbed.traffic.log import TransferLog
 from testbed.traffic.origin import CertificateAuthority, nginx_configuration, write_object
-from testbed.traffic.origin_server import OriginServer, serve_origin
 from testbed.traffic.replay import serve_replays
 from testbed.traffic.resolver import answer, open_resolver
 
@@ -150,6 +149,8 @@ def origin_server(origin: OriginPlan, name: str, node: NamespaceNode, folder: Pa
     Raises:
         GuestError: It did not start.
     """
+    # Few scenarios have one; the others need not wait until Python's HTTP server is loaded.
+    from testbed.traffic.origin_server import OriginServer, serve_origin  # noqa: PLC0415
 
     def body(lifetime: Lifetime) -> None:
         with contextlib.closing(LineWriter(stage.output / "measurements.jsonl")) as writer:
