@@ -10,6 +10,7 @@ A run is a process of our own kernel and a folder; what is returned reads from t
 
 from __future__ import annotations
 
+import functools
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ import yaml
 
 from testbed.engine.engine import DEFAULT_ENGINE, ENGINES
 from testbed.engine.run import run_plan
+from testbed.engine.twin import add_twin, require_a_twin
 from testbed.errors import InputError, InvalidRunError
 from testbed.records.run import RunDirectory
 from testbed.report.tidy import tidy_rows
@@ -29,6 +31,7 @@ from testbed.scenario.plan import make_plan
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
+    from testbed.records.influence import Influence, Unboxed
     from testbed.records.manifest import Manifest, TransferSummary
     from testbed.records.measurements import Measurement
     from testbed.records.truth import TruthRecord
@@ -43,7 +46,8 @@ _SILENCE_S = 120.0  # of a guest, before it is ended; as the command line's --wa
 class Transfer:
     """What one transfer came to. The fields are those of the manifest (docs/reference/run-directory.md).
 
-    ``throttled``, ``action``, ``rule``, ``drops`` and ``hello`` are ground truth; all else is what its client saw.
+    ``throttled``, ``action``, ``rule``, ``drops``, ``hello`` and ``influences`` are ground truth, ``without_boxes`` is
+    of the twin run; all else is what its client saw.
     """
 
     id: str
@@ -56,6 +60,7 @@ class Transfer:
     ok: bool
     bytes: int
     start_s: float | None
+    end_s: float | None
     duration_s: float | None
     goodput_bps: float | None
     handshake_s: float | None
@@ -65,6 +70,8 @@ class Transfer:
     rule: str | None
     drops: int
     hello: str | None
+    influences: list[Influence]
+    without_boxes: Unboxed | None = None
     published: str | None = None
 
     @classmethod
@@ -159,6 +166,7 @@ def run(
     command: Sequence[str] | None = None,
     line: str | None = None,
     output: str | Path | None = None,
+    twin: bool = False,
     must_be_valid: bool = True,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Result:
@@ -172,6 +180,7 @@ def run(
         command: A program and its arguments, to run on a line in place of the measurements.
         line: The line that the command runs on; None: the scenario's first.
         output: The run directory to make; None: a new one in the folder for temporary files.
+        twin: Run it again with all boxes off: `Transfer.without_boxes` says what each transfer would have been.
         must_be_valid: Raise if the run may not be scored.
         progress: Called with a line of text now and then while the kernel is built or the guest runs.
 
@@ -193,13 +202,18 @@ def run(
             _file_of(scenario, Path(written)), changes,
             seed=seed, engine=engine, command=None if command is None else list(command), line=line,
         )  # fmt: skip
+    if twin:
+        require_a_twin(plan)
     kernel = ENGINES[engine].prepare(progress)
     # Not in the current folder, as the command line does: a notebook's folder is often under version control.
     folder = Path(tempfile.mkdtemp(prefix="testbed-")) / "run" if output is None else Path(output)
-    manifest = run_plan(
-        plan, kernel, folder, silence_s=_SILENCE_S,
+    make = functools.partial(
+        run_plan, kernel=kernel, silence_s=_SILENCE_S,
         progress=lambda message: progress(str(message.get("what", message["kind"]))),
     )  # fmt: skip
+    manifest = make(plan, folder=folder)
+    if twin and manifest["valid"]:
+        add_twin(plan, RunDirectory.open(folder), make)
     if must_be_valid and not manifest["valid"]:
         raise InvalidRunError(f"{folder}: do not score this run: {'; '.join(manifest['problems'])}")
     return Result(folder)

@@ -42,6 +42,7 @@ examples:
   testbed run 2021-03-10 --set date=2021-03-11T09:00Z      *t.co* is exact by now: reddit.com is free
   testbed run 2021-03-10 --set network.parameters.box_after_hop=2
   testbed run 2021-03-10 --seed 1-30 --set "meter=token_bucket|coarse_refill"   60 runs, and one table
+  testbed run 2021-03-10 --twin                            and what each transfer would have been without a box
   testbed run 2021-03-10 --engine realtime                 the same kernel at the pace of the wall clock
   testbed run 2021-03-10 -- ./my-detector --out /run/output/verdict.json
 """
@@ -121,6 +122,11 @@ def _add_run(adders: Adders) -> None:
         action="store_true",
         help=f"give the command this terminal (with --engine {_with_terminal()}; Ctrl-] ends the run)",
     )
+    run.add_argument(
+        "--twin",
+        action="store_true",
+        help="run it again with all boxes off, and tell of each transfer what it would have been (RUN/twin)",
+    )
     run.add_argument("--line", metavar="NAME", help="the line that the command runs on (default: the scenario's first)")
     run.set_defaults(command="runs:run_command")
 
@@ -146,7 +152,7 @@ def _add_probe(adders: Adders) -> None:
     probe.add_argument(
         "--option", action="append", default=[], metavar="KEY=VALUE", dest="options", help="of the probe; repeatable"
     )
-    probe.set_defaults(command="runs:probe_command")
+    probe.set_defaults(command="runs:probe_command", twin=False)
 
 
 def _with_terminal() -> str:
@@ -201,6 +207,14 @@ def _add_table(adders: Adders) -> None:
     for name in ("csv", "json", "parquet"):
         about = {"csv": " (default)", "parquet": "; needs pyarrow, and -o"}.get(name, "")
         form.add_argument(f"--{name}", dest="format", action="store_const", const=name, help=f"as {name}{about}")
+    table.add_argument(
+        "--count",
+        action="append",
+        default=[],
+        metavar="TREATMENT=LABEL",
+        dest="counts",
+        help="how a treatment counts in truth_label, such as frozen=throttled (docs/reference/labels.md); repeatable",
+    )
     table.add_argument("-o", "--output", type=Path, metavar="FILE", help="where to write (default: standard output)")
     table.set_defaults(command="tables:table_command", format="csv")
 

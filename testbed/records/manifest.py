@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
 if TYPE_CHECKING:
     from testbed.records.certificate import Certificate, Check
+    from testbed.records.influence import Influence, Unboxed
     from testbed.records.plan import DrawPlan
 
 __all__ = ["Fingerprint", "HostFound", "KernelFound", "Manifest", "ProcessFound", "RunState", "TransferSummary"]
@@ -24,6 +25,7 @@ class TransferSummary(TypedDict):
         ok: Whether the client finished it.
         bytes: Payload bytes in the transfer's direction.
         start_s: When it began, since the start of the run; None: it did not run.
+        end_s: When it was over: its last byte, or the end that the client told of.
         duration_s: From the client's SYN to the last of the bytes (where the client does something else first, as in
             an evasion, from its ``download`` event).
         goodput_bps: Bits of payload per second of ``duration_s``.
@@ -33,6 +35,8 @@ class TransferSummary(TypedDict):
         rule: Ground truth: the rule that matched.
         drops: Ground truth: packets that the box dropped.
         hello: Why a box that acted on nothing did not find the name in the hello; None: it did, or there was none.
+        influences: Ground truth: what acted on it: boxes first, then what the plan says of links and ends on its way.
+        without_boxes: What became of it in the twin run, where there is one.
         error: What the client says of a transfer that failed.
         published: What was published of such a transfer, where the scenario says it.
     """
@@ -47,6 +51,7 @@ class TransferSummary(TypedDict):
     ok: bool
     bytes: int
     start_s: float | None
+    end_s: float | None
     duration_s: float | None
     goodput_bps: float | None
     handshake_s: float | None
@@ -55,7 +60,9 @@ class TransferSummary(TypedDict):
     rule: str | None
     drops: int
     hello: str | None
+    influences: list[Influence]
     error: str | None
+    without_boxes: NotRequired[Unboxed]
     published: NotRequired[str]
 
 

@@ -42,13 +42,15 @@ def transfer_table(manifest: Manifest) -> str:
     if grouped is not None:
         return f"{_group_table(grouped)}\n\n{_summary(manifest)}"
     published = any("published" in transfer for transfer in manifest["transfers"])
-    head = ("line", "transfer", "role", "goodput", "time", *(("published",) if published else ()), "ground truth")
+    twin = any("without_boxes" in transfer for transfer in manifest["transfers"])
+    more = (*(("without boxes",) if twin else ()), *(("published",) if published else ()))
+    head = ("line", "transfer", "role", "goodput", "time", *more, "ground truth")
     rows: list[tuple[str, ...]] = []
     previous = None
     for transfer in manifest["transfers"]:
         if previous not in {None, transfer["line"]}:  # transfers of one line belong together: a target and its controls
             rows.append(("",) * len(head))
-        rows.append(_row(transfer, is_new_line=transfer["line"] != previous, published=published))
+        rows.append(_row(transfer, is_new_line=transfer["line"] != previous, twin=twin, published=published))
         previous = transfer["line"]
     return format_table(head, rows, right=frozenset({3, 4})) + "\n\n" + _summary(manifest)
 
@@ -85,7 +87,7 @@ def _group_table(groups: list[list[TransferSummary]]) -> str:
     return f"{table}\n(each transfer: --json, or testbed table RUN)"
 
 
-def _row(transfer: TransferSummary, *, is_new_line: bool, published: bool) -> tuple[str, ...]:
+def _row(transfer: TransferSummary, *, is_new_line: bool, twin: bool, published: bool) -> tuple[str, ...]:
     goodput = format_rate(transfer["goodput_bps"]) if transfer["goodput_bps"] else "–"
     duration = f"{transfer['duration_s']:.1f} s" if transfer["duration_s"] is not None else "–"
     return (
@@ -94,9 +96,18 @@ def _row(transfer: TransferSummary, *, is_new_line: bool, published: bool) -> tu
         transfer["role"],
         goodput if transfer["ok"] else "failed",
         duration,
+        *((_without_boxes(transfer),) if twin else ()),
         *((transfer.get("published", "–"),) if published else ()),
         ground_truth(transfer),
     )
+
+
+def _without_boxes(transfer: TransferSummary) -> str:
+    """Return the goodput that a transfer had in the twin run."""
+    twin = transfer.get("without_boxes")
+    if twin is None:
+        return "not known"
+    return format_rate(twin["goodput_bps"]) if twin["ok"] and twin["goodput_bps"] else "failed"
 
 
 def ground_truth(transfer: TransferSummary) -> str:

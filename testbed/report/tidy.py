@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING
 
 from testbed.errors import InputError, MissingError, RecordError
 from testbed.records.clock import iso_time
+from testbed.records.label import COUNTED, label, treatment
 from testbed.records.run import RunDirectory
 from testbed.records.standing import MALFORMED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from testbed.records.label import Label, Treatment
     from testbed.records.manifest import Manifest
 
 __all__ = ["COLUMNS", "FORMATS", "tidy_rows", "write_table"]
@@ -34,12 +36,20 @@ _OF_TRANSFER = (
 )  # fmt: skip
 _TRUTH = ("throttled", "action", "rule", "drops", "hello", "published")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-COLUMNS = (*_OF_RUN, *_OF_TRANSFER, *(f"truth_{name}" for name in _TRUTH))
+_TWIN = ("ok", "duration_s", "goodput_bps", "handshake_s")
+COLUMNS = (
+    *_OF_RUN, *_OF_TRANSFER, *(f"truth_{name}" for name in _TRUTH), "truth_label", "truth_treatment",
+    *(f"without_boxes_{name}" for name in _TWIN),
+)  # fmt: skip
 """The columns that every table has; behind them stands one for each detector, ``verdict_NAME``."""
 
 
-def tidy_rows(paths: Iterable[Path]) -> list[dict[str, Cell]]:
+def tidy_rows(paths: Iterable[Path], counted: Mapping[Treatment, Label] = COUNTED) -> list[dict[str, Cell]]:
     """Read the rows of some runs, in their order.
+
+    Args:
+        paths: Run directories.
+        counted: How treatments count in the label.
 
     A run that is invalid or not complete has its rows too, as far as it got: ``valid`` is false there, and whoever
     scores must leave them out.
@@ -52,7 +62,7 @@ def tidy_rows(paths: Iterable[Path]) -> list[dict[str, Cell]]:
     for path in paths:
         run = RunDirectory.open(path)
         try:
-            of_run, verdicts = list(_rows_of(path, run.manifest())), _verdicts(run)
+            of_run, verdicts = list(_rows_of(path, run.manifest(), counted)), _verdicts(run)
         except MALFORMED as error:
             problem = f"a record lacks a key, or holds another kind of value ({type(error).__name__}: {error})"
             raise RecordError(f"{path}: {problem}; make the run again") from error
@@ -70,7 +80,7 @@ def _verdicts(run: RunDirectory) -> dict[tuple[str, str], Cell]:
     return {(str(each["subject"]), str(each["detector"])): _cell(each["outcome"]) for each in run.verdicts()}
 
 
-def _rows_of(path: Path, manifest: Manifest) -> Iterable[dict[str, Cell]]:
+def _rows_of(path: Path, manifest: Manifest, counted: Mapping[Treatment, Label]) -> Iterable[dict[str, Cell]]:
     start_ns = manifest.get("start_ns")
     of_run: dict[str, Cell] = {
         "run": str(path), "scenario": manifest.get("scenario"), "seed": manifest.get("seed"),
@@ -80,7 +90,10 @@ def _rows_of(path: Path, manifest: Manifest) -> Iterable[dict[str, Cell]]:
     for transfer in manifest.get("transfers", []):
         told: dict[str, Cell] = {name: _cell(transfer.get(name)) for name in _OF_TRANSFER}
         truth = {f"truth_{name}": _cell(transfer.get(name)) for name in _TRUTH}
-        yield {**of_run, **told, **truth}
+        said: dict[str, Cell] = {"truth_label": label(transfer, counted), "truth_treatment": treatment(transfer)}
+        twin: Mapping[str, object] = transfer.get("without_boxes", {})
+        without = {f"without_boxes_{name}": _cell(twin.get(name)) for name in _TWIN}
+        yield {**of_run, **told, **truth, **said, **without}
 
 
 def _cell(value: object) -> Cell:

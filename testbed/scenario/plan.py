@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from testbed.errors import ScenarioError
-from testbed.guest.events import event_plan
+from testbed.guest.events import event_plan, planned_event
 from testbed.guest.network.impairment import impair
 from testbed.guest.timed_event import EventError
 from testbed.records.plan import LAST_SEED, planned_transfers
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from testbed.guest.network.topology import RoutedTopo
     from testbed.guest.timed_event import TimedEvent
+    from testbed.records.box_plan import BoxPlan
     from testbed.records.plan import CapturePlan, CommandPlan, Phase, PlanDocument, TransferPlan
     from testbed.scenario.place import Key
 
@@ -57,6 +58,15 @@ class Plan:
     def command(self) -> list[str] | None:
         """The user's program and its arguments, if the plan has one."""
         return next((phase["command"]["argv"] for phase in self.data["phases"] if phase["command"]), None)
+
+    def without_boxes(self) -> Plan:
+        """Return the plan of the twin run: the same in all else, and every box is a cable from beginning to end."""
+        boxes: dict[str, BoxPlan] = {
+            name: {"line": box["line"], "profile": None, "seed": box["seed"]}
+            for name, box in self.data["boxes"].items()
+        }
+        events = [event for event in self.data["events"] if not list(planned_event(event).box_changes(self.topology))]
+        return replace(self, data={**self.data, "boxes": boxes, "events": events})
 
     def path_of(self, transfer: TransferPlan) -> list[str]:
         """Return the nodes that a transfer's packets pass, from its client to its server."""

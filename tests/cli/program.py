@@ -19,7 +19,7 @@ SMALL = [
 ]  # fmt: skip
 TRANSFER_KEYS = [
     "name", "line", "sni", "direction", "role", "ok", "bytes", "duration_s", "goodput_bps", "handshake_s", "throttled",
-    "rule", "drops", "hello", "error",
+    "rule", "drops", "hello", "influences", "error",
 ]  # fmt: skip
 
 

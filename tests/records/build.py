@@ -21,6 +21,10 @@ PORT = 20_000
 FREE = {"throttled": False, "action": None, "rule": None, "drops": 0}
 START_NS = 1_615_366_800_000_000_000
 BOX = "mobile-tspu"
+INFLUENCE: Any = {
+    "who": "censor", "where": BOX, "what": "token_bucket", "effect": "slows", "on": "everything", "rule": "twimg.com",
+    "from_s": 1.3, "until_s": 5.0, "time_share": 0.925, "only_handshake": False, "packets": 1,
+}  # fmt: skip
 
 
 def transfer(**changes: Any) -> Any:
@@ -28,9 +32,9 @@ def transfer(**changes: Any) -> Any:
     return {
         "id": "mobile/01-image-download-original", "name": "replay image, download, original", "line": "mobile",
         "sni": "abs.twimg.com", "direction": "download", "role": "target", "kind": "replay", "ok": True, "bytes": 2000,
-        "start_s": 1.0, "duration_s": 4.0, "goodput_bps": 4000.0, "handshake_s": None, "throttled": True,
+        "start_s": 1.0, "end_s": 5.0, "duration_s": 4.0, "goodput_bps": 4000.0, "handshake_s": None, "throttled": True,
         "action": "token_bucket", "rule": "twimg.com", "drops": 1, "hello": None,
-        "error": None,
+        "error": None, "influences": [INFLUENCE],
     } | changes  # fmt: skip
 
 

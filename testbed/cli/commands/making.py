@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from testbed.cli.progress import say
 from testbed.engine.run import run_plan
+from testbed.engine.twin import add_twin
+from testbed.records.run import RunDirectory
 
 if TYPE_CHECKING:
     import argparse
@@ -37,12 +39,13 @@ def carry_out(
         plan: The scenario, resolved.
         kernel: What a guest runs on.
         folder: The run directory.
-        arguments: Of the command line: ``watchdog`` and ``memory``.
+        arguments: Of the command line: ``watchdog``, ``memory`` and ``twin``.
         progress: Shows what the guest says.
         command: The user's, as its caller would run it; None: the plan has none.
     """
-    with _named(folder):
-        manifest = run_plan(
+
+    def make(plan: Plan, *, folder: Path, command: UserCommand | None = None) -> Manifest:
+        return run_plan(
             plan,
             kernel,
             folder,
@@ -51,6 +54,11 @@ def carry_out(
             command=command,
             memory_mib=arguments.memory,
         )
+
+    with _named(folder):
+        manifest = make(plan, folder=folder, command=command)
+        if arguments.twin and manifest["valid"]:
+            manifest = add_twin(plan, RunDirectory.open(folder), make)
     progress.clear()
     return manifest
 

@@ -13,6 +13,7 @@ from testbed.cli.commands.sweeps import sweep
 from testbed.cli.progress import Progress, say, show
 from testbed.engine.engine import ENGINES
 from testbed.engine.prepare.command import UserCommand
+from testbed.engine.twin import require_a_twin
 from testbed.engine.uml.keyboard import Keyboard
 from testbed.errors import InputError
 from testbed.probing.check import compare
@@ -34,7 +35,7 @@ __all__ = ["probe_command", "run_command"]
 _RUN_KEYS = ("valid", "problems", "checks", "notes", "seed", "emulated_s", "wall_s")
 _TRANSFER_KEYS = (
     "name", "line", "sni", "direction", "role", "ok", "bytes", "duration_s", "goodput_bps", "handshake_s", "throttled",
-    "rule", "drops", "hello", "error", "published",
+    "rule", "drops", "hello", "influences", "without_boxes", "error", "published",
 )  # fmt: skip
 
 
@@ -53,10 +54,13 @@ def run_command(arguments: argparse.Namespace) -> int:
         command=arguments.user_command or None,
         line=arguments.line,
     )
+    if arguments.twin:
+        require_a_twin(plan)
     command = _user_command(arguments)
     if command is not None:
         command.program()  # a mistyped program is told now, not after the minutes that building a kernel takes
-    progress = Progress(len(plan.transfers), output=sys.stderr if arguments.json else sys.stdout)
+    runs = 2 if arguments.twin else 1
+    progress = Progress(runs * len(plan.transfers), output=sys.stderr if arguments.json else sys.stdout)
     kernel = ENGINES[arguments.engine].prepare(say)
     # The folder is made after the kernel: a build that fails leaves nothing behind.
     folder = arguments.output or new_run_folder(plan.name, plan.data["seed"])

@@ -11,6 +11,7 @@ from testbed.cli.progress import Progress, say, show
 from testbed.engine.engine import ENGINES
 from testbed.engine.judge.fingerprint import plan_digest
 from testbed.engine.prepare.command import UserCommand
+from testbed.engine.twin import has_twin, require_a_twin
 from testbed.errors import InputError, InvalidRunError, RecordError
 from testbed.records.lock import locked
 from testbed.records.run import RunDirectory
@@ -62,6 +63,9 @@ def sweep(arguments: argparse.Namespace, path: Path, wanted: Sequence[Variant]) 
         raise InputError("--terminal: a sweep has many runs, and one terminal")
     # All plans first: a mistake in the last variant is told before the first has taken its minutes.
     plans = [_plan(arguments, path, variant) for variant in _counted(wanted)]
+    if arguments.twin:
+        for plan in plans:
+            require_a_twin(plan)
     kernel = ENGINES[arguments.engine].prepare(say)
     folder = _folder(arguments.output or new_run_folder(f"{path.stem}-sweep", plans[0].data["seed"]))
     planned = [_Planned(*each, folder / each[0].name) for each in zip(wanted, plans, strict=True)]
@@ -99,13 +103,13 @@ def _folder(path: Path) -> Path:
 def _make(arguments: argparse.Namespace, kernel: KernelInfo, planned: Sequence[_Planned], folder: Path) -> int:
     problems: dict[str, str] = {}
     for number, each in enumerate(planned, start=1):
-        if _is_complete(each):
+        if _is_complete(each, twin=arguments.twin):
             say(f"testbed: run {number} of {len(planned)}: {each.variant.name} is there already")
             continue
         say(f"testbed: run {number} of {len(planned)}: {each.variant.name}")
         try:
             command = UserCommand(arguments.user_command, visible=arguments.show) if arguments.user_command else None
-            progress = Progress(len(each.plan.transfers), output=sys.stderr)
+            progress = Progress((2 if arguments.twin else 1) * len(each.plan.transfers), output=sys.stderr)
             carry_out(each.plan, kernel, each.folder, arguments, progress, command=command)
         except (InvalidRunError, RecordError) as error:  # anything else, such as a missing program, concerns all
             problems[each.variant.name] = str(error)
@@ -130,8 +134,10 @@ def _plan(arguments: argparse.Namespace, path: Path, variant: Variant) -> Plan:
     )  # fmt: skip
 
 
-def _is_complete(planned: _Planned) -> bool:
-    """Return whether a run of this very plan is there and has ended. One that died is put aside.
+def _is_complete(planned: _Planned, *, twin: bool) -> bool:
+    """Return whether a run of this very plan is there and has ended, with its twin if need be.
+
+    One that died is put aside, and so is one without the twin that is wanted now.
 
     Raises:
         InputError: A run of another plan is there.
@@ -153,6 +159,9 @@ def _is_complete(planned: _Planned) -> bool:
     fingerprint: object = manifest.get("fingerprint")  # of a manifest that others may have changed
     if not isinstance(fingerprint, dict) or fingerprint.get("plan") != plan_digest(planned.plan):
         raise InputError(f"{planned.folder}: a run of another plan; choose another folder with -o")
+    if twin and manifest.get("valid") and not has_twin(manifest):
+        _put_aside(planned.folder)
+        return False
     return True
 
 

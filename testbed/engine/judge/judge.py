@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from testbed.engine.judge.captured import finish_captures
 from testbed.engine.judge.certificate import checks, notes, problems
 from testbed.engine.judge.command_flows import flow_records, flows_of, planned_transfers
+from testbed.engine.judge.planned_influences import add_planned_influences
 from testbed.engine.prepare.guest_memory import describe_lack_of_memory
 from testbed.errors import CaptureError, CertificateError, RecordError
 from testbed.records.capture_file import datagram, read_frames
@@ -44,6 +45,7 @@ def judge(run: RunDirectory, plan: Plan, found: GuestCertificate, manifest: Mani
         if plan.command is not None:
             plan = _with_flows(run, plan, found["command_began_s"])
         transfers = summarise_transfers(plan.data, run.measurements(), run.truth())
+        add_planned_influences(plan, transfers, run)
         manifest["transfers"] = transfers
         lack = describe_lack_of_memory((run.path / "guest.log").read_text(errors="replace"))
         certificate: Certificate = {**found, "agreement": agreement, "lack_of_memory": lack}

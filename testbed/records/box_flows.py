@@ -1,0 +1,223 @@
+"""What boxes did, by flow and by line: their log taken in once, and asked for each transfer.
+
+A client knows addresses, ports and times; a box knows flows. They meet where both know the client's end of a
+connection: address, port, and a time. None of these is unique by itself: a port is used again, a box forgets a flow
+and meets it anew, and two boxes on one line both have the flow.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+from testbed.records.box_plan import profile_at
+from testbed.records.influence import RULE_TRIGGERS, Span, planned_influence
+from testbed.records.measurements import instant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from testbed.records.box_plan import BoxPlan
+    from testbed.records.influence import Influence, Trigger
+    from testbed.records.measurements import ClientEvents, Connected, Download
+    from testbed.records.plan import TransferPlan
+    from testbed.records.truth import Effect, HelloUnreadRecord, ThrottlingStartedRecord, TruthRecord, Way
+
+__all__ = ["BoxFlows", "FlowTruth"]
+
+_WAYS: Final[Mapping[str, Way]] = {"download": "down", "upload": "up"}
+
+_TOUCHES: Final = {"packet_dropped", "packet_delayed", "packet_held", "packet_injected", "packet_rewritten"}
+
+_HELLOS = {
+    "spans records": "hello in several records", "behind another record": "hello behind another record",
+    "malformed": "hello malformed for its parser", "no name": "hello without a name",
+    "in IP fragments": "hello in IP fragments", "unknown version": "hello of an unknown version of QUIC",
+    "too short": "hello in a datagram that is too short",
+}  # fmt: skip
+
+
+def hello_in_words(record: HelloUnreadRecord) -> str | None:
+    """Return why a box did not find the name in a hello, or None where there was no hello to be found."""
+    reason = record["reason"]
+    if reason == "spans packets":
+        # A box that gives up has seen some of the packets, and cannot know how many the others are.
+        size, seen = record.get("size"), record["packets"]
+        is_whole = size is not None and 0 < size <= record["bytes"]
+        return f"hello in {seen} packets" if is_whole and seen > 1 else f"hello in {max(seen + 1, 2)} packets or more"
+    if reason == "not recognised":
+        return None
+    return _HELLOS.get(reason, f"hello: {reason}")
+
+
+@dataclass(slots=True)
+class FlowTruth:
+    """What a box says of a flow, or of a whole line. Nothing, if it is as it was made.
+
+    Attributes:
+        acts_from: When the action began.
+        touched: When packets were dropped, delayed, rewritten, held or injected.
+    """
+
+    box: str = ""
+    opened: float = 0.0
+    forgotten: float | None = None
+    action: str | None = None
+    effect: Effect | None = None
+    rule: str | None = None
+    drops: int = 0
+    hello: str | None = None
+    acts_from: float | None = None
+    touched: list[float] = field(default_factory=list)
+
+    def note(self, record: TruthRecord) -> None:
+        """Take in what a later event says."""
+        match record["event"]:
+            case "hello_unread":
+                self.hello = hello_in_words(record)
+            case "rule_matched":
+                self.rule = record["rule"]
+            case "throttling_started":
+                self.action, self.effect, self.acts_from = record["meter"], record.get("effect"), record["t"]
+            case "blocking_started":
+                self.action, self.effect, self.acts_from = record["action"], record.get("effect"), record["t"]
+            case "packet_dropped":
+                self.drops += 1
+                self.touched.append(record["t"])
+            case "packet_delayed" | "packet_held" | "packet_injected" | "packet_rewritten":
+                self.touched.append(record["t"])
+            case "flow_forgotten":
+                self.forgotten = record["t"]
+
+
+@dataclass(slots=True)
+class LineTruth:
+    """What a box does to all traffic of a line, in which directions, until when, and when it touched packets."""
+
+    box: str
+    began: float
+    doing: FlowTruth
+    directions: set[Way]
+    ended: float | None = None
+    drops: list[float] = field(default_factory=list)
+    touched: list[float] = field(default_factory=list)
+
+
+class BoxFlows:
+    """The boxes' flows, by the client's end of the connection, and what boxes do to whole lines."""
+
+    def __init__(self, truth: Iterable[TruthRecord], boxes: Mapping[str, BoxPlan]) -> None:
+        self._boxes = boxes
+        self._by_end: dict[tuple[str, int], list[FlowTruth]] = {}
+        self._lines: dict[str, list[LineTruth]] = {}
+        known: dict[tuple[str, int], FlowTruth] = {}  # boxes number their flows by themselves, each from 1
+        for record in truth:
+            if record["box"] is None:
+                continue  # of a link: it failed or came back, and no flow is its own
+            if record["flow"] == 0 and record["box"] in boxes:
+                self._note_line(record, boxes[record["box"]])
+            if not record["flow"]:
+                continue  # of a line, or of a fragment: no flow's own
+            key = (record["box"], record["flow"])
+            if record["event"] == "flow_opened":
+                known[key] = FlowTruth(record["box"], record["t"])
+                self._by_end.setdefault((record["inside"], record["inside_port"]), []).append(known[key])
+            else:
+                known[key].note(record)
+
+    def _note_line(self, record: TruthRecord, box: BoxPlan) -> None:
+        known = self._lines.setdefault(box["line"], [])
+        if record["event"] == "throttling_started":
+            known.append(LineTruth(record["box"], record["t"], _line_action(record, box), _directions(record)))
+        elif record["event"] in _TOUCHES and known:
+            known[-1].touched.append(record["t"])
+            if record["event"] == "packet_dropped":
+                known[-1].drops.append(record["t"])
+        elif record["event"] == "profile_changed":
+            for each in known:
+                if each.box == record["box"] and each.ended is None:
+                    each.ended = record["t"]
+
+    def of_line(self, transfer: TransferPlan, *, began: float, ended: float) -> FlowTruth | None:
+        """Return what a box does to all traffic of a transfer's line in its direction, with the drops of that time."""
+        # The latest that lasted into the time of the transfer: an earlier one ended when the box's profile changed.
+        meanwhile = self._meanwhile(transfer, began=began, ended=ended)
+        if not meanwhile or _WAYS[transfer["direction"]] not in meanwhile[-1].directions:
+            return None
+        line = meanwhile[-1]
+        return replace(line.doing, drops=sum(began <= t <= ended for t in line.drops))
+
+    def find(self, connected: Connected, download: Download | None) -> FlowTruth | None:
+        """Return the flow of a connection: the latest that was opened from its end before it was connected.
+
+        Later flows from the same port belong to later connections. Of several boxes on one line, the box that acted
+        is meant: one that let the flow pass says nothing about why it was slow.
+
+        Where a download began later, the flow is one that the box remembered then, or took the download for: a box
+        may forget an idle connection and see a new flow in what follows, opened after the client was connected.
+        """
+        found = self._of(connected, download)
+        return max(found, key=lambda flow: flow.action is not None, default=None)
+
+    def _of(self, connected: Connected, download: Download | None) -> list[FlowTruth]:
+        flows = self._by_end.get((connected["local"][0], connected["local"][1]), [])
+        if download is not None:
+            return [flow for flow in flows if flow.forgotten is None or flow.forgotten > download["t"]]
+        latest = {flow.box: flow for flow in flows if flow.opened <= connected["t"]}
+        return list(latest.values())
+
+    def _meanwhile(self, transfer: TransferPlan, *, began: float, ended: float) -> list[LineTruth]:
+        return [
+            line
+            for line in self._lines.get(transfer["line"], [])
+            if (line.ended is None or line.ended > began) and line.began <= ended
+        ]
+
+    def influences(self, transfer: TransferPlan, at: ClientEvents, spent: Span) -> list[Influence]:
+        """Return what boxes did to a transfer while it went on, in the order in which they began."""
+        flows = self._of(at["connected"], at.get("download")) if "connected" in at else []
+        handshake_s = instant(at["handshake"]) if "handshake" in at else None
+        found = [
+            self._influence(flow, Span(flow.acts_from, _end(flow.forgotten)), spent, flow.touched, handshake_s)
+            for flow in flows
+            if flow.acts_from is not None and flow.acts_from <= spent.until_s
+        ]
+        for line in self._meanwhile(transfer, began=spent.from_s, ended=spent.until_s):
+            touched = [t for t in line.touched if spent.from_s <= t <= spent.until_s]
+            found.append(self._influence(line.doing, Span(line.began, _end(line.ended)), spent, touched, handshake_s))
+        return sorted(found, key=lambda each: each["from_s"])
+
+    def _influence(
+        self, flow: FlowTruth, acts: Span, spent: Span, touched: list[float], handshake_s: float | None
+    ) -> Influence:
+        return {
+            **planned_influence("censor", flow.box, flow.action or "", acts, spent),
+            "effect": flow.effect, "on": self._trigger(flow, acts.from_s), "rule": flow.rule, "packets": len(touched),
+            "only_handshake": bool(touched) and handshake_s is not None and max(touched) <= handshake_s,
+        }  # fmt: skip
+
+    def _trigger(self, flow: FlowTruth, t: float) -> Trigger:
+        """Return what the rule goes by that a box acted on; where its profile has no such rule, on everything."""
+        profile = profile_at(self._boxes[flow.box], t) if flow.box in self._boxes else None
+        for rule in [] if profile is None else profile["rules"]:
+            if rule["id"] == flow.rule:
+                return next((trigger for key, trigger in RULE_TRIGGERS.items() if key in rule), "everything")
+        return "everything"
+
+
+def _end(instant: float | None) -> float:
+    """Return when something ended; of what goes on, never."""
+    return math.inf if instant is None else instant
+
+
+def _line_action(record: ThrottlingStartedRecord, box: BoxPlan) -> FlowTruth:
+    profile = profile_at(box, record["t"])
+    # A profile that meters a whole line has one rule alone. Without a profile nothing would have been metered.
+    rule = None if profile is None else profile["rules"][0]["id"]
+    return FlowTruth(record["box"], action=record["meter"], effect=record.get("effect"), rule=rule)
+
+
+def _directions(record: ThrottlingStartedRecord) -> set[Way]:
+    parameters: dict[Way, dict[str, float] | None] = {"up": record["up"], "down": record["down"]}
+    return {way for way, found in parameters.items() if found is not None}

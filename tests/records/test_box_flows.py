@@ -1,0 +1,74 @@
+"""What boxes did to a transfer, as their logs tell it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from testbed.records.box_flows import BoxFlows
+from testbed.records.influence import Span
+from testbed.records.measurements import client_events
+from tests.records.build import BOX, MEASUREMENTS, TRUTH, box, client, dropped, opened, transfer
+
+PLANNED: Any = transfer()
+SPENT = Span(1.0, 5.0)
+
+
+def influences(truth: list[Any], *, rules: tuple[Any, ...] = (), measurements: list[Any] = MEASUREMENTS) -> list[Any]:
+    profile = {"name": "p", "summary": "", "rules": list(rules)}
+    boxes: Any = {BOX: {"line": "mobile", "profile": profile, "seed": 1}}
+    return BoxFlows(truth, boxes).influences(PLANNED, client_events(measurements), SPENT)
+
+
+@pytest.mark.parametrize(
+    ("rule", "on"),
+    [
+        ({"exact": ["x"]}, "name"), ({"suffix": ["x"]}, "name"), ({"substring": ["x"]}, "name"),
+        ({"regex": ["x"]}, "name"), ({"address": ["10.0.0.0/8"]}, "address"), ({"protocol": ["quic"]}, "protocol"),
+        ({"any": ["*"]}, "everything"),
+    ],
+)  # fmt: skip
+def test_what_a_box_goes_by_is_its_rules_kind(rule: dict[str, Any], on: str) -> None:
+    (found,) = influences(TRUTH, rules=({"id": "other", "any": ["*"]}, {"id": "twimg.com", **rule}))
+    assert (found["on"], found["rule"], found["where"]) == (on, "twimg.com", BOX)
+
+
+def test_an_influence_has_its_beginning_its_share_and_its_packets() -> None:
+    (found,) = influences([*TRUTH, dropped(3.0, seq=9, ip_id=8), box("packet_delayed", 3.5)])
+    assert (found["what"], found["effect"], found["packets"]) == ("token_bucket", "slows", 3)
+    assert (found["from_s"], found["until_s"]) == (1.3, 5.0)
+    assert found["time_share"] == pytest.approx(3.7 / 4.0)
+
+
+def test_a_flow_that_only_passed_was_not_acted_on() -> None:
+    assert influences([opened(1.1), box("rule_matched", 1.3, rule="twimg.com")]) == []
+
+
+def test_what_two_boxes_did_is_told_of_both() -> None:
+    other = [
+        opened(1.1, box="landline-tspu", flow=4),
+        box("blocking_started", 2.0, box="landline-tspu", flow=4, action="reset", effect="ends", residual_s=None),
+        box("packet_injected", 2.0, box="landline-tspu", flow=4),
+    ]
+    found = influences([*TRUTH, *other])
+    assert [(each["where"], each["what"], each["packets"]) for each in found] == [
+        (BOX, "token_bucket", 1), ("landline-tspu", "reset", 1),
+    ]  # fmt: skip
+
+
+def test_a_meter_of_the_whole_line_counts_the_packets_of_the_transfers_time() -> None:
+    line = [
+        box("throttling_started", 0.5, flow=0, meter="token_bucket", effect="slows", up=None, down={"rate": 1.0}),
+        *(box("packet_dropped", t, flow=0) for t in (0.7, 2.0, 4.9, 6.0)),
+    ]
+    (found,) = influences(line, rules=({"id": "all", "any": ["*"]},))
+    assert (found["on"], found["rule"], found["packets"], found["time_share"]) == ("everything", "all", 2, 1.0)
+
+
+@pytest.mark.parametrize(("delayed", "only"), [([1.4], True), ([1.4, 3.0], False), ([], False)])
+def test_what_touches_the_handshake_alone_says_so(delayed: list[float], *, only: bool) -> None:
+    truth = [opened(1.1), box("throttling_started", 1.2, meter="delay", effect="slows")]
+    truth += [box("packet_delayed", t) for t in delayed]
+    (found,) = influences(truth, measurements=[*MEASUREMENTS, client("handshake", 1.5)])
+    assert found["only_handshake"] is only
