@@ -14,25 +14,28 @@ None of the keys is unique. IP identifications are 16 bits and begin anew, hosts
 of them, a retransmission has the sequence number and the length of the packet before it. Time decides between
 packets that are alike in everything else.
 
+Both sides and the log are gone through side by side, in the order of time, and what is settled is forgotten: the memory
+that a comparison takes does not grow with the run.
+
 The box's end is the end of the comparison: what came later, or waited then, is left out. What is left out is
 counted and named in the result: a comparison tells what it looked at.
 """
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from testbed.records.crossings import BoxCaptures, Crossing, Identity, crossing, read_box_captures
+from testbed.records.packet_log import PacketLog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-    from testbed.records.truth import TruthRecord, Way
-
-    Ends = tuple[str, int, str, int]
-    Exits = dict[tuple[bool, bytes], list["_Exit"]]
+    from testbed.records.packet_log import LoggedPacket
+    from testbed.records.truth import TruthRecord
 
 __all__ = ["Agreement", "BoxCaptures", "Identity", "compare", "read_box_captures"]
 
@@ -41,6 +44,9 @@ _FOREVER_NS: Final = 1 << 63
 # The kernel tells a queue when a packet arrived in whole microseconds (nfqnl_msg_packet_timestamp); captures have
 # nanoseconds. So a record may stand up to a microsecond before its packet.
 _EARLY_NS: Final = 1000
+# How long a packet is remembered that entered: by then its record has come. A box writes down the instant of a packet's
+# arrival, so that the two lie a microsecond apart; a later record is one without a packet.
+_SETTLED_NS: Final = _NS_PER_S
 
 
 @dataclass(slots=True)
@@ -81,57 +87,12 @@ class Agreement:
         return not (self.only_captures or self.only_log or self.unexplained or self.mistimed)
 
 
-class _Record(NamedTuple):
-    """What the log says of one packet.
-
-    Attributes:
-        event: The record's event.
-        direction: Of the packet.
-        ip_id, length: Of the packet; 0 where the box made it.
-        seq: Sequence number, or None: the record of a fragment that was held has none.
-        delay_ns: How much later a delayed packet leaves.
-        data: What leaves in place of the packet, or beside all packets.
-        t_ns: When the box did it, nanoseconds since 1970.
-        ends: Of the packet's flow; None where the log has no flow, as for fragments.
-    """
-
-    event: str
-    direction: Way
-    ip_id: int = 0
-    length: int = 0
-    seq: int | None = None
-    delay_ns: int = 0
-    data: bytes = b""
-    t_ns: int = 0
-    ends: Ends | None = None
-
-    @property
-    def upwards(self) -> bool:
-        """Whether the packet goes from the client."""
-        return self.direction == "up"
-
-    @property
-    def is_fate(self) -> bool:
-        """Whether it is about a packet that entered."""
-        return self.event != "packet_injected"
-
-    @property
-    def makes_a_packet(self) -> bool:
-        """Whether a packet leaves the box that did not enter it so."""
-        return self.event in {"packet_injected", "packet_rewritten"}
-
-    @property
-    def identity(self) -> Identity:
-        """The packet, as far as the record names it."""
-        return Identity(self.upwards, *(self.ends or ("", 0, "", 0)), self.ip_id, self.seq or 0, self.length)
-
-
 @dataclass(slots=True)
 class _Entry:
     """A packet that entered the box, and the record of what became of it; None: it passed."""
 
     crossing: Crossing
-    record: _Record | None = None
+    record: LoggedPacket | None = None
 
 
 class _Exit(NamedTuple):
@@ -158,216 +119,244 @@ def compare(
         start_ns: The instant that is their ``t`` = 0, nanoseconds since 1970.
         until_ns: When the box ended, likewise.
         late_s: How late a packet may leave; a box in real time needs some.
+
+    Raises:
+        CaptureError: A capture cannot be read.
     """
-    result = Agreement()
-    records = [each for each in _records(truth, start_ns) if each.t_ns < until_ns]
-    entries = [_Entry(each) for each in captures.entered if each.t_ns < until_ns]
-    # The order of the steps matters: exits follow from the joined records, and which drops both witnesses have
-    # shows only once it is known what came out.
-    _join(entries, [each for each in records if each.is_fate], result)
-    kinds = Counter(each.event for each in records)
-    result.logged += kinds["packet_dropped"]  # joining has taken off those of datagrams put together
-    result.delayed, result.held = kinds["packet_delayed"], kinds["packet_held"]
-    result.rewritten, result.injected = kinds["packet_rewritten"], kinds["packet_injected"]
-    exits = _exits(entries, records)
-    _compare_exits(exits, captures.left, result, until_ns=until_ns, late_ns=round(late_s * _NS_PER_S))
-    _name_dropped(entries, result)
-    _count(captures, len(entries), exits, result, until_ns=until_ns)
-    return result
+    log = PacketLog(truth, start_ns=start_ns, until_ns=until_ns)
+    comparison = _Comparison(log, until_ns=until_ns, late_ns=round(late_s * _NS_PER_S), made_as=captures.kept_of)
+    advanced_ns = 0
+    for each in captures:
+        # In steps, for what is settled is settled together; before the packet is taken, which may come much later.
+        if each.t_ns >= advanced_ns + _SETTLED_NS:
+            advanced_ns = each.t_ns
+            comparison.advance(advanced_ns - 1)
+        comparison.take(each)
+    return comparison.end(captures.left_out)
 
 
-def _count(captures: BoxCaptures, entries: int, exits: Exits, result: Agreement, *, until_ns: int) -> None:
-    """Say how much was compared, and what was not."""
-    # A delayed packet that was still in the box when it ended is neither dropped nor passed: nobody can say.
-    waiting = sum(each.t_ns >= until_ns and each.entry is not None for alike in exits.values() for each in alike)
-    late = sum(each.t_ns >= until_ns for each in (*captures.entered, *captures.left))
-    others = {"packets after the box had ended": late, "packets that waited when the box ended": waiting}
-    result.compared = entries - waiting
-    result.not_compared = {name: count for name, count in {**captures.left_out, **others}.items() if count}
+class _Comparison:
+    """What is not settled yet, of packets and records that come in the order of time."""
 
+    def __init__(self, log: PacketLog, *, until_ns: int, late_ns: int, made_as: Callable[[bytes], bytes]) -> None:
+        self._log = log
+        self._until_ns, self._late_ns = until_ns, late_ns
+        self._made_as = made_as
+        self._result = Agreement()
+        self._candidates = _Candidates()
+        self._held: set[tuple[bool, int]] = set()
+        self._entries: deque[_Entry] = deque()
+        self._exits = _Exits()
+        self._left: deque[Crossing] = deque()
+        self._dropped: deque[_Entry] = deque()
+        self._entered = self._waiting = self._late = 0
 
-def _records(truth: Iterable[TruthRecord], start_ns: int) -> Iterable[_Record]:
-    """Yield what the log says of packets, each with the ends of its flow."""
-    flows: dict[int, Ends] = {}
-    for record in truth:
-        # A number stands for one flow from its opening on; where a box begins its numbers anew, the later flow counts.
-        if record["event"] == "flow_opened":
-            flows[record["flow"]] = (
-                record["inside"], record["inside_port"], record["outside"], record["outside_port"],
-            )  # fmt: skip
-            continue
-        found = _of_a_packet(record)
-        if found is not None:
-            t_ns = start_ns + round(record["t"] * _NS_PER_S)
-            yield found._replace(t_ns=t_ns, ends=flows.get(record["flow"] or 0))
+    def take(self, packet: Crossing) -> None:
+        """Take the next packet, of either side."""
+        is_late = packet.t_ns >= self._until_ns
+        self._late += is_late
+        if not packet.entered:
+            self._left.append(packet)
+        elif not is_late:
+            entry = _Entry(packet)
+            self._entered += 1
+            self._entries.append(entry)
+            self._candidates.add(entry)
 
+    def advance(self, now_ns: int) -> None:
+        """Settle what can be: all packets up to ``now_ns`` have been taken.
 
-def _of_a_packet(record: TruthRecord) -> _Record | None:
-    """Read a record, if it is about a packet. When it was, and of which flow, the caller adds."""
-    match record["event"]:
-        case "packet_dropped":
-            return _Record(
-                record["event"], record["direction"], record["ip_id"], record["length"], seq=record.get("seq")
-            )
-        case "packet_delayed":
-            return _Record(
-                record["event"], record["direction"], record["ip_id"], record["length"], seq=record.get("seq"),
-                delay_ns=record["delay_ns"],
-            )  # fmt: skip
-        case "packet_held":
-            return _Record(record["event"], record["direction"], record["ip_id"], record["length"])
-        case "packet_rewritten":
-            return _Record(
-                record["event"], record["direction"], record["ip_id"], record["length"], seq=record.get("seq"),
-                data=bytes.fromhex(record["data"]),
-            )  # fmt: skip
-        case "packet_injected":
-            return _Record(record["event"], record["direction"], data=bytes.fromhex(record["data"]))
-        case _:
-            return None
+        The order of the steps matters, and so do the distances: exits follow from the joined records, and which drops
+        both witnesses have shows only once it is known what came out.
+        """
+        for record in self._log.until(now_ns - _EARLY_NS):
+            self._join(record)
+        self._release(now_ns - _SETTLED_NS)
+        self._match(now_ns - 2 * _SETTLED_NS)
+        self._count_dropped(now_ns - 4 * _SETTLED_NS)
 
+    def end(self, left_out: Counter[str]) -> Agreement:
+        """Settle the rest, and return what was found. ``left_out``: what the captures hold besides packets."""
+        self.advance(_FOREVER_NS + 4 * _SETTLED_NS)
+        result = self._result
+        for exit_ in self._exits.rest():
+            self._miss(exit_)
+        result.only_captures.sort()  # the result must not depend on the order in which dictionaries were filled
+        result.only_log.sort()
+        result.unexplained.sort()
+        # A delayed packet that was still in the box when it ended is neither dropped nor passed: nobody can say.
+        others = {
+            "packets after the box had ended": self._late, "packets that waited when the box ended": self._waiting,
+        }  # fmt: skip
+        result.compared = self._entered - self._waiting
+        result.not_compared = {name: count for name, count in {**left_out, **others}.items() if count}
+        return result
 
-def _join(entries: list[_Entry], records: list[_Record], result: Agreement) -> None:
-    """Give each record the packet that it is about: of several alike, the last that came before it.
-
-    Records are taken in the order of time, not of the log: what a box does later (to a packet it held or delayed)
-    it also writes later, and packets must be offered to a record in the order in which the box met them.
-    """
-    candidates = _Candidates(entries)
-    held: set[tuple[bool, int]] = set()
-    for record in sorted(records, key=lambda each: each.t_ns):
-        entry = candidates.take(record)
+    def _join(self, record: LoggedPacket) -> None:
+        """Give a record the packet that it is about: of several alike, the last that came before it."""
+        result = self._result
+        result.logged += record.event == "packet_dropped"
+        result.delayed += record.event == "packet_delayed"
+        result.held += record.event == "packet_held"
+        result.rewritten += record.event == "packet_rewritten"
+        result.injected += record.event == "packet_injected"
+        if record.makes_a_packet:
+            identity = crossing(record.data, record.t_ns, upwards=record.upwards).identity
+            self._exits.add(self._made_as(record.data), _Exit(record.t_ns, identity, None))
+        if not record.is_fate:
+            return
+        entry = self._candidates.take(record)
         datagram = (record.upwards, record.ip_id)
         if record.event == "packet_held":
-            held.add(datagram)
+            self._held.add(datagram)
         if entry is not None:
             entry.record = record
-        elif record.event == "packet_dropped" and datagram in held:
+        elif record.event == "packet_dropped" and datagram in self._held:
             # The box drops a datagram that it put together. No such packet entered: its fragments did, and each has
             # a record of its own that says it was held. Counting it as a drop, too, would count its bytes twice.
             result.logged -= 1
         else:
             result.only_log.append(record.identity)
 
+    def _release(self, until_ns: int) -> None:
+        """Say of packets that entered until then what has to leave the box.
+
+        A packet that no record is about has to leave as it came, at the instant of its arrival. One that was dropped,
+        held or rewritten has no exit of its own.
+        """
+        while self._entries and self._entries[0].crossing.t_ns <= until_ns:
+            entry = self._entries.popleft()
+            packet, record = entry.crossing, entry.record
+            if record is None:  # it passed: the box has nothing to say of most packets
+                self._candidates.forget(entry)
+                self._exits.add(packet.data, _Exit(packet.t_ns, packet.identity, entry))
+            elif record.event == "packet_delayed":
+                due_ns = record.t_ns + record.delay_ns
+                self._waiting += due_ns >= self._until_ns
+                self._exits.add(packet.data, _Exit(due_ns, packet.identity, entry))
+            elif record.event == "packet_dropped":
+                self._dropped.append(entry)
+
+    def _match(self, until_ns: int) -> None:
+        """Take what left until then from what had to leave, in order.
+
+        What is due and never leaves is missing at the end. A packet that left and was not due is unexplained.
+        """
+        result = self._result
+        while self._left and self._left[0].t_ns <= until_ns:
+            packet = self._left.popleft()
+            due = self._exits.take(packet)
+            if due is not None:
+                distance_ns = packet.t_ns - due.t_ns
+                result.mistimed += not -_EARLY_NS <= distance_ns <= self._late_ns
+                result.worst_s = max(result.worst_s, abs(distance_ns) / _NS_PER_S)
+            elif packet.t_ns < self._until_ns:
+                result.unexplained.append(packet.identity)
+
+    def _miss(self, exit_: _Exit) -> None:
+        """Note what never left: dropped without a record, or announced and not sent.
+
+        Only packets due before the box's end can be missing, for a delayed one may still wait in it.
+        """
+        if exit_.t_ns >= self._until_ns:
+            return
+        if exit_.entry is None:  # the box says that it sent this, and nobody saw it
+            self._result.only_log.append(exit_.identity)
+            return
+        self._result.only_captures.append(exit_.identity)
+        self._note_drop(exit_.entry)
+
+    def _count_dropped(self, until_ns: int) -> None:
+        """Count the drops that both witnesses have; a packet that left all the same is dropped in the log only.
+
+        Such a packet is "unexplained" so far: it left, and its record says that it must not. Together the two are one
+        disagreement, not two. They are told by identity, as often as there are packets alike.
+        """
+        unexplained = self._result.unexplained
+        while self._dropped and self._dropped[0].crossing.t_ns <= until_ns:
+            entry = self._dropped.popleft()
+            identity = entry.crossing.identity
+            # One unexplained packet takes one drop back. Where two alike were dropped and one came out, one drop stays.
+            if identity in unexplained:
+                unexplained.remove(identity)
+                self._result.only_log.append(identity)
+            else:
+                self._note_drop(entry)
+
+    def _note_drop(self, entry: _Entry) -> None:
+        self._result.dropped += 1
+        self._result.entry_frames.append((entry.crossing.side, entry.crossing.number))
+
 
 class _Candidates:
-    """Packets that entered and have no record yet, alike ones together.
+    """Packets that entered and have no record yet, alike ones together, in the order in which they came.
 
-    They are alike in direction, IP identification and length: what every record has. Each group is two queues,
-    those that may already have come when the present record was written, and those still to come.
+    They are alike in direction, IP identification and length: what every record has.
     """
 
-    def __init__(self, entries: list[_Entry]) -> None:
-        self._later: dict[tuple[bool, int, int], deque[_Entry]] = {}
-        self._before: dict[tuple[bool, int, int], list[_Entry]] = {}
-        for entry in entries:
-            identity = entry.crossing.identity
-            key = (identity.upwards, identity.ip_id, identity.length)
-            self._later.setdefault(key, deque()).append(entry)
+    def __init__(self) -> None:
+        self._alike: dict[tuple[bool, int, int], deque[_Entry]] = {}
 
-    def take(self, record: _Record) -> _Entry | None:
-        """Return the packet of a record, and offer it no more. Records must come in the order of time."""
+    def add(self, entry: _Entry) -> None:
+        """Offer a packet."""
+        identity = entry.crossing.identity
+        self._alike.setdefault((identity.upwards, identity.ip_id, identity.length), deque()).append(entry)
+
+    def forget(self, entry: _Entry) -> None:
+        """Offer a packet no more: it is older than all that are left of those alike."""
+        identity = entry.crossing.identity
+        key = (identity.upwards, identity.ip_id, identity.length)
+        alike = self._alike[key]
+        alike.popleft()
+        if not alike:
+            del self._alike[key]
+
+    def take(self, record: LoggedPacket) -> _Entry | None:
+        """Return the packet of a record, and offer it no more."""
         key = (record.upwards, record.ip_id, record.length)
-        before, later = self._before.setdefault(key, []), self._later.get(key)
-        # Both queues keep the order of the capture, so that each packet is moved once, and all records together take
-        # time in proportion to the packets: runs have hundreds of thousands.
-        while later and later[0].crossing.t_ns <= record.t_ns + _EARLY_NS:
-            before.append(later.popleft())
+        alike = self._alike.get(key)
+        if alike is None:
+            return None
         # From the latest back: a box decides on a packet before the next one reaches it, so the packet meant is the
         # one that came last. Older ones alike have passed, and have no record.
-        for index in range(len(before) - 1, -1, -1):
-            if _is_about(record, before[index].crossing.identity):
-                return before.pop(index)
+        for index in range(len(alike) - 1, -1, -1):
+            entry = alike[index]
+            if entry.crossing.t_ns <= record.t_ns + _EARLY_NS and _is_about(record, entry.crossing.identity):
+                del alike[index]
+                if not alike:
+                    del self._alike[key]
+                return entry
         return None
 
 
-def _is_about(record: _Record, identity: Identity) -> bool:
+class _Exits:
+    """Packets that have to leave the box, those of the same direction and bytes together, in the order of time."""
+
+    def __init__(self) -> None:
+        self._alike: dict[tuple[bool, bytes], list[_Exit]] = {}
+
+    def add(self, data: bytes, exit_: _Exit) -> None:
+        """Add one whose bytes are ``data``."""
+        insort(self._alike.setdefault((exit_.identity.upwards, data), []), exit_, key=lambda each: each.t_ns)
+
+    def take(self, packet: Crossing) -> _Exit | None:
+        """Return the exit of a packet that left, which is over then."""
+        # By all of its bytes, not by its identity: a packet that the box changed without saying so is another packet.
+        key = (packet.identity.upwards, packet.data)
+        due = self._alike.get(key)
+        if due is None:
+            return None
+        # Of packets with the same bytes, the first due is the first to leave: the box keeps their order.
+        first = due.pop(0)
+        if not due:
+            del self._alike[key]
+        return first
+
+    def rest(self) -> Iterable[_Exit]:
+        """Return what never left."""
+        return [exit_ for alike in self._alike.values() for exit_ in alike]
+
+
+def _is_about(record: LoggedPacket, identity: Identity) -> bool:
     """Whether a record agrees with a packet in what it has; what it has not (flow, sequence number) cannot disagree."""
     return record.ends in {None, identity.ends} and record.seq in {None, identity.seq}
-
-
-def _exits(entries: list[_Entry], records: list[_Record]) -> Exits:
-    """Return what has to leave the box by the log, packets of the same bytes together, in the order of time.
-
-    A packet that no record is about has to leave as it came, at the instant of its arrival. One that was dropped,
-    held or rewritten has no exit of its own.
-    """
-    exits: Exits = {}
-
-    def add(data: bytes, exit_: _Exit) -> None:
-        exits.setdefault((exit_.identity.upwards, data), []).append(exit_)
-
-    for entry in entries:
-        packet, record = entry.crossing, entry.record
-        if record is None:  # it passed: the box has nothing to say of most packets
-            add(packet.data, _Exit(packet.t_ns, packet.identity, entry))
-        elif record.event == "packet_delayed":
-            add(packet.data, _Exit(record.t_ns + record.delay_ns, packet.identity, entry))
-    for record in records:
-        if record.makes_a_packet:
-            identity = crossing(record.data, record.t_ns, upwards=record.upwards).identity
-            add(record.data, _Exit(record.t_ns, identity, None))
-    for alike in exits.values():
-        alike.sort(key=lambda each: each.t_ns)
-    return exits
-
-
-def _compare_exits(
-    exits: Exits,
-    left: list[Crossing],
-    result: Agreement,
-    *,
-    until_ns: int,
-    late_ns: int,
-) -> None:
-    """Take what left from what had to leave, in order.
-
-    What is due and never left is missing: a packet that entered was dropped without a record, one of the box's own
-    making was announced and not sent. A packet that left and was not due is unexplained. Only packets due before
-    the box's end can be missing, for a delayed one may still wait in it.
-    """
-    waiting = {key: deque(alike) for key, alike in exits.items()}
-    for packet in left:
-        # By all of its bytes, not by its identity: a packet that the box changed without saying so is another packet.
-        due = waiting.get((packet.identity.upwards, packet.data))
-        if due:
-            # Of packets with the same bytes, the first due is the first to leave: the box keeps their order.
-            distance_ns = packet.t_ns - due.popleft().t_ns
-            result.mistimed += not -_EARLY_NS <= distance_ns <= late_ns
-            result.worst_s = max(result.worst_s, abs(distance_ns) / _NS_PER_S)
-        elif packet.t_ns < until_ns:
-            result.unexplained.append(packet.identity)
-    for alike in waiting.values():
-        for exit_ in alike:
-            if exit_.t_ns >= until_ns:
-                continue
-            if exit_.entry is None:  # the box says that it sent this, and nobody saw it
-                result.only_log.append(exit_.identity)
-            else:
-                result.only_captures.append(exit_.identity)
-                result.dropped += 1
-                result.entry_frames.append((exit_.entry.crossing.side, exit_.entry.crossing.number))
-    result.only_captures.sort()  # the result must not depend on the order in which dictionaries were filled
-
-
-def _name_dropped(entries: list[_Entry], result: Agreement) -> None:
-    """Count the drops that both witnesses have; a packet that left all the same is dropped in the log only.
-
-    Such a packet is "unexplained" so far: it left, and its record says that it must not. Together the two are one
-    disagreement, not two. They are told by identity, as often as there are packets alike.
-    """
-    surplus = Counter(result.unexplained)
-    for entry in entries:
-        if entry.record is None or entry.record.event != "packet_dropped":
-            continue
-        identity = entry.crossing.identity
-        # One unexplained packet takes one drop back. Where two alike were dropped and one came out, one drop stays.
-        if surplus[identity]:
-            surplus[identity] -= 1
-            result.only_log.append(identity)
-            result.unexplained.remove(identity)
-        else:
-            result.dropped += 1
-            result.entry_frames.append((entry.crossing.side, entry.crossing.number))
-    result.only_log.sort()
-    result.unexplained.sort()

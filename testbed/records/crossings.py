@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import heapq
 import struct
 from collections import Counter
-from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from testbed.records.capture_file import Frame, datagram, read_frames
 from testbed.records.files import open_regular
+from testbed.records.headers_only import headers_end
 from testbed.records.ip_header import TCP, UDP, address_text, ip_version, read_ip_header
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from testbed.records.ip_header import IpHeader
 
 __all__ = ["BoxCaptures", "Crossing", "Identity", "crossing", "read_box_captures"]
 
+Side = Literal["inside", "outside", ""]
+"""Of a box; none for a packet that it made."""
+
+_PAYLOADS: Final = "payloads, of which captures of headers have the checksum"
 _TCP_HEADER: Final = 20
 _UDP_HEADER: Final = 8
 _ETHERNET_ADDRESS: Final = 6
@@ -44,94 +50,121 @@ class Identity(NamedTuple):
 
 
 class Crossing(NamedTuple):
-    """An IP packet at one side of the box: ``data`` is all of it, ``number`` its frame there."""
+    """An IP packet at one side of the box: ``data`` is all of it that is compared, ``number`` its frame there."""
 
     identity: Identity
     data: bytes
     t_ns: int
-    side: str
+    side: Side
     number: int
 
+    @property
+    def entered(self) -> bool:
+        """Whether it came to the box there; else it left."""
+        return self.identity.upwards == (self.side == "inside")
 
-@dataclass(frozen=True, slots=True)
+
 class BoxCaptures:
-    """The frames on both sides of a box that stands on the line of ``subscriber`` (a packed address).
+    """The IP packets on both sides of a box, fragments among them. They are read anew each time, a few at once.
 
-    ``entered`` and ``left`` are their IP packets, fragments among them, in the order of each capture. ``left_out``
-    counts, by what they are, the frames that are not among these, and packets of which only a part was captured.
+    Args:
+        inside, outside: The capture files.
+        subscriber: Address of the line that the box stands on, packed.
+        headers_only: Whether only headers are compared, because the captures have only these of most packets.
+
+    Attributes:
+        left_out: By what they are, the frames without such a packet, and packets of which only a part was captured;
+            counted while they are read.
     """
 
-    inside: list[Frame]
-    outside: list[Frame]
-    subscriber: bytes
-    entered: list[Crossing] = field(default_factory=list)
-    left: list[Crossing] = field(default_factory=list)
-    left_out: Counter[str] = field(default_factory=Counter)
+    def __init__(self, inside: Path, outside: Path, subscriber: bytes, *, headers_only: bool = False) -> None:
+        self._paths: dict[Side, Path] = {"inside": inside, "outside": outside}
+        self._subscriber = subscriber
+        self._headers_only = headers_only
+        self._known_neighbours: set[bytes] | None = None
+        self.left_out: Counter[str] = Counter()
 
+    def __iter__(self) -> Iterator[Crossing]:
+        """Yield the packets of both sides, in the order of time.
 
-class _Seen(NamedTuple):
-    """A frame, the IP packet in it, and the header of that; None where there is none, or not all of it."""
+        Raises:
+            CaptureError: A file cannot be read.
+        """
+        self.left_out.clear()
+        return heapq.merge(*(self._side(side) for side in self._paths), key=lambda each: each.t_ns)
 
-    frame: Frame
-    packet: bytes | None
-    header: IpHeader | None
+    @property
+    def entered(self) -> list[Crossing]:
+        """Those that came to the box."""
+        return [each for each in self if each.entered]
 
+    @property
+    def left(self) -> list[Crossing]:
+        """Those that left it."""
+        return [each for each in self if not each.entered]
 
-def read_box_captures(inside: Path, outside: Path, subscriber: str) -> BoxCaptures:
-    """Read both sides of a box that stands on the line of ``subscriber`` (an address).
+    def kept_of(self, packet: bytes) -> bytes:
+        """Return the bytes of a packet that are compared."""
+        return packet[: headers_end(packet)] if self._headers_only else packet
 
-    Raises:
-        CaptureError: A file cannot be read.
-    """
-    sides = {"inside": _read_side(inside), "outside": _read_side(outside)}
-    frames = {side: [each.frame for each in seen] for side, seen in sides.items()}
-    captures = BoxCaptures(frames["inside"], frames["outside"], ip_address(subscriber).packed)
-    # Which Ethernet address is the subscriber's side of the link, the subscriber's own packets tell. They have to
-    # be looked at first: a router's packet may stand before them in the capture.
-    neighbours = {
-        _sender(each.frame)
-        for seen in sides.values()
-        for each in seen
-        if each.header is not None and each.header.source == captures.subscriber
-    }
-    for side, seen in sides.items():
-        for frame, packet, header in seen:
+    def _side(self, side: Side) -> Iterator[Crossing]:
+        for frame, packet, header in _read(self._paths[side]):
             if packet is None or header is None:
                 has_version = packet is not None and ip_version(packet)
-                captures.left_out["IP headers cut short" if has_version else "frames without IP"] += 1
+                self.left_out["IP headers cut short" if has_version else "frames without IP"] += 1
                 continue
-            upwards = _is_upwards(frame, header, captures.subscriber, neighbours)
+            upwards = self._is_upwards(frame, header)
             found = _crossing(packet, header, frame.t_ns, upwards=upwards, side=side, number=frame.number)
-            (captures.entered if upwards == (side == "inside") else captures.left).append(found)
-            # compared all the same, up to the snap length: both sides were cut alike
-            if found.identity.length > len(packet):
-                captures.left_out["the rest of packets that are longer than their frames"] += 1
-    return captures
+            if self._headers_only:
+                cut = self.kept_of(found.data)
+                self.left_out[_PAYLOADS] += found.identity.length > len(cut)
+                found = found._replace(data=cut)
+            elif found.identity.length > len(packet):
+                # compared all the same, up to the snap length: both sides were cut alike
+                self.left_out["the rest of packets that are longer than their frames"] += 1
+            yield found
+
+    def _is_upwards(self, frame: Frame, header: IpHeader) -> bool:
+        """Tell the direction by the packet's addresses, or else by the frame's.
+
+        The subscriber's address need not be among a packet's: a router's own packets (ICMP errors, say) have the
+        router's. But every frame comes from the neighbour on the subscriber's side, or from the one on the other.
+        """
+        if self._subscriber in {header.source, header.destination}:
+            return header.source == self._subscriber
+        return _sender(frame) in self._neighbours()
+
+    def _neighbours(self) -> set[bytes]:
+        """Return the Ethernet addresses on the subscriber's side of the links, which its own packets tell.
+
+        All of these are looked at: a router's packet may stand before them in the capture.
+        """
+        if self._known_neighbours is None:
+            self._known_neighbours = {
+                _sender(frame)
+                for path in self._paths.values()
+                for frame, _, header in _read(path)
+                if header is not None and header.source == self._subscriber
+            }
+        return self._known_neighbours
 
 
-def _read_side(path: Path) -> list[_Seen]:
-    seen = []
+def read_box_captures(inside: Path, outside: Path, subscriber: str, *, headers_only: bool = False) -> BoxCaptures:
+    """Return both sides of a box that stands on the line of ``subscriber`` (an address)."""
+    return BoxCaptures(inside, outside, ip_address(subscriber).packed, headers_only=headers_only)
+
+
+def _read(path: Path) -> Iterator[tuple[Frame, bytes | None, IpHeader | None]]:
+    """Yield frames, the IP packet in each, and the header of that; None where there is none, or not all of it."""
     with open_regular(path) as file:
         for frame in read_frames(file):
             packet = datagram(frame)
-            seen.append(_Seen(frame, packet, None if packet is None else read_ip_header(packet)))
-    return seen
+            yield frame, packet, None if packet is None else read_ip_header(packet)
 
 
 def _sender(frame: Frame) -> bytes:
     """Return the Ethernet address that a frame comes from."""
     return frame.data[_ETHERNET_ADDRESS : 2 * _ETHERNET_ADDRESS]
-
-
-def _is_upwards(frame: Frame, header: IpHeader, subscriber: bytes, neighbours: set[bytes]) -> bool:
-    """Tell the direction by the packet's addresses, or else by the frame's.
-
-    The subscriber's address need not be among a packet's: a router's own packets (ICMP errors, say) have the
-    router's. But every frame comes from the neighbour on the subscriber's side, or from the one on the other.
-    """
-    if subscriber in {header.source, header.destination}:
-        return header.source == subscriber
-    return _sender(frame) in neighbours
 
 
 def crossing(packet: bytes, t_ns: int, *, upwards: bool) -> Crossing:
@@ -147,7 +180,7 @@ def crossing(packet: bytes, t_ns: int, *, upwards: bool) -> Crossing:
 
 
 def _crossing(
-    packet: bytes, header: IpHeader, t_ns: int, *, upwards: bool, side: str = "", number: int = 0
+    packet: bytes, header: IpHeader, t_ns: int, *, upwards: bool, side: Side = "", number: int = 0
 ) -> Crossing:
     """Name a packet as the box reads it. What follows its length is cut off: Ethernet pads short frames."""
     packet = packet[: max(header.length, header.least)]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
+import zlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from testbed.errors import RecordError
-from testbed.records.files import read_regular
+from testbed.records.files import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +23,9 @@ Json = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 
 JsonValue = bool | int | float | str | Sequence["JsonValue"] | Mapping[str, "JsonValue"] | None
 """Whatever can be written as JSON: tuples, too, and objects that are only read."""
+
+
+_LONGEST_LINE_BYTES = 1 << 28
 
 
 class LineWriter:
@@ -55,23 +60,20 @@ class LineWriter:
         os.close(self._descriptor)
 
 
-def read_lines(path: Path, *, complete: bool = True) -> Iterator[dict[str, Any]]:
+def read_lines(path: Path, *, complete: bool = True, having: bytes = b"") -> Iterator[dict[str, Any]]:
     """Yield the objects of a file, in order. This is where the records of a run enter: what they hold is not checked.
 
     Args:
         path: The file.
         complete: False where the run died: lines that were cut short are then left out. On a full disk each of the
             processes that write may leave one, and the next process goes on in the middle of it.
+        having: Lines without these bytes are left out, and not even parsed.
 
     Raises:
         RecordError: The file is not JSON lines; the message names the line.
     """
-    try:
-        lines = read_regular(path).split(b"\n")  # and not splitlines(): other separators may stand in a text of JSON
-    except OSError as error:
-        raise RecordError(f"cannot read {path}: {error.strerror}") from error
-    for number, line in enumerate(lines, start=1):
-        if not line:
+    for number, line in enumerate(_lines(path), start=1):
+        if not line.strip(b"\n") or (having and having not in line):
             continue
         try:
             record = json.loads(line)
@@ -82,3 +84,21 @@ def read_lines(path: Path, *, complete: bool = True) -> Iterator[dict[str, Any]]
         if not isinstance(record, dict):
             raise RecordError(f"{path}:{number}: expected a JSON object, got {type(record).__name__}")
         yield record
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """Yield lines, one at a time: a record may be larger than memory. A binary file knows no separator but the byte."""
+    try:
+        with open_regular(path) as file, _unpacked(file, path) as lines:
+            for line in iter(lambda: lines.readline(_LONGEST_LINE_BYTES), b""):
+                if len(line) == _LONGEST_LINE_BYTES:
+                    raise RecordError(
+                        f"{path} has a line of more than {_LONGEST_LINE_BYTES} bytes, which no record has"
+                    )
+                yield line
+    except (OSError, EOFError, zlib.error) as error:
+        raise RecordError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _unpacked(file: BinaryIO, path: Path) -> BinaryIO:
+    return cast("BinaryIO", gzip.GzipFile(fileobj=file)) if path.suffix == ".gz" else file

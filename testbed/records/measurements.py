@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = [
-    "Accepted", "BytesSeen", "ClientEvents", "Connected", "Download", "End", "Finished", "Found", "Handshake",
-    "Measurement", "ObjectSeen", "Played", "Side", "Started", "TcpInfo", "by_transfer", "client_events", "instant",
-    "received_bytes",
+    "Accepted", "BytesSeen", "ClientEvents", "Connected", "Download", "End", "EndsSaw", "Finished", "Found",
+    "Handshake", "Measurement", "ObjectSeen", "Played", "Side", "Started", "TcpInfo", "by_transfer", "client_events",
+    "instant", "received_bytes", "what_ends_saw",
 ]  # fmt: skip
 
 Side = Literal["client", "server"]
@@ -156,22 +157,51 @@ def by_transfer(records: Iterable[Measurement]) -> dict[str, list[Measurement]]:
 
 def client_events(records: Iterable[Measurement]) -> ClientEvents:
     """Return the client's last record of each kind, of one transfer's records."""
-    # The last of each kind: a client that tries again begins anew, and what it did at last is what came of it.
-    found: ClientEvents = {}
+    seen = EndsSaw()
     for record in records:
+        seen.note(record)
+    return seen.client
+
+
+@dataclass(slots=True)
+class EndsSaw:
+    """What both ends saw of one transfer, without its samples.
+
+    Attributes:
+        client: The client's last record of each kind.
+        last_bytes: By side, when the last payload came there (seconds since the start of the run), and all by then.
+    """
+
+    client: ClientEvents = field(default_factory=ClientEvents)
+    last_bytes: dict[Side, tuple[float, int]] = field(default_factory=dict)
+
+    def note(self, record: Measurement) -> None:
+        """Take in the next record."""
+        if record["event"] == "bytes":
+            if record["times"] and record["totals"]:
+                self.last_bytes[record["side"]] = record["times"][-1], record["totals"][-1]
+            return
         if record["side"] != "client":
-            continue
+            return
+        # The last of each kind: a client that tries again begins anew, and what it did at last is what came of it.
         match record["event"]:
             case "started":
-                found["started"] = record
+                self.client["started"] = record
             case "connected":
-                found["connected"] = record
+                self.client["connected"] = record
             case "handshake":
-                found["handshake"] = record
+                self.client["handshake"] = record
             case "download":
-                found["download"] = record
+                self.client["download"] = record
             case "finished":
-                found["finished"] = record
+                self.client["finished"] = record
+
+
+def what_ends_saw(records: Iterable[Measurement]) -> dict[str, EndsSaw]:
+    """Return what both ends saw, by transfer; few of the records are in memory at once."""
+    found: dict[str, EndsSaw] = {}
+    for record in records:
+        found.setdefault(record["transfer"], EndsSaw()).note(record)
     return found
 
 

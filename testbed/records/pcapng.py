@@ -5,8 +5,10 @@ Source: draft-ietf-opsawg-pcapng; the Decryption Secrets Block makes Wireshark d
 
 from __future__ import annotations
 
+import contextlib
+import gzip
 import struct
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from testbed.records.files import replacing
 
@@ -36,7 +38,7 @@ def write_pcapng(
     """Write a capture.
 
     Args:
-        path: Name of the file; replaced as a whole when it is complete.
+        path: Name of the file, which is compressed if it ends in ``.gz``; replaced as a whole when it is complete.
         frames: Ethernet frames in order.
         interface: Name of the capture point.
         secrets: Lines of an NSS key log; empty for none.
@@ -49,12 +51,20 @@ def write_pcapng(
         OSError: The file cannot be written.
     """
     count = 0
-    with replacing(path) as file:
+    with replacing(path) as plain, _packed(plain, path) as file:
         _write_head(file, interface, secrets)
         for frame in frames:
             file.write(_packet_block(frame, comments.get(frame.number)))
             count += 1
     return count
+
+
+def _packed(file: BinaryIO, path: Path) -> contextlib.AbstractContextManager[BinaryIO]:
+    """Compress what is written to a file whose name says so; without name and time: the same bytes every time."""
+    if path.suffix != ".gz":
+        return contextlib.nullcontext(file)
+    packed = gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0)
+    return cast("contextlib.AbstractContextManager[BinaryIO]", packed)
 
 
 def _write_head(file: BinaryIO, interface: str, secrets: bytes) -> None:
@@ -93,5 +103,7 @@ def _packet_block(frame: Frame, comment: str | None) -> bytes:
     options = b"" if comment is None else _option(_OPT_COMMENT, comment.encode()) + _END
     # A block says its length at both ends, so that readers can walk backwards.
     length = 32 + size + len(_PADDING[size % 4]) + len(options)
-    head = _PACKET.pack(_ENHANCED_PACKET, length, 0, frame.t_ns >> 32, frame.t_ns & 0xFFFFFFFF, size, size)
+    head = _PACKET.pack(
+        _ENHANCED_PACKET, length, 0, frame.t_ns >> 32, frame.t_ns & 0xFFFFFFFF, size, frame.length or size
+    )
     return b"".join((head, frame.data, _PADDING[size % 4], options, _LENGTH.pack(length)))

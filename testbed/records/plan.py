@@ -227,11 +227,18 @@ class OriginPlan(TypedDict):
 
 
 class CapturePlan(TypedDict):
-    """A capture point: the name of its file, its node and the interface there."""
+    """A capture point.
+
+    Keys:
+        name: Of its file.
+        node, interface: Where.
+        keep: What is kept: headers, or nothing once the comparison with the box's log is over. Without it, all.
+    """
 
     name: str
     node: str
     interface: str
+    keep: NotRequired[Literal["headers", "nothing"]]
 
 
 class EventPlan(TypedDict):

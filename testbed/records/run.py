@@ -17,11 +17,11 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, cast
 
 from testbed.errors import RecordError
-from testbed.records.files import read_regular, write_atomically
+from testbed.records.files import compress, read_regular, write_atomically
 from testbed.records.jsonl import read_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from testbed.records.manifest import Manifest
     from testbed.records.measurements import Measurement
@@ -107,17 +107,45 @@ class RunDirectory:
 
     def truth(self, box: str | None = None) -> list[TruthRecord]:
         """Return the ground truth in order, of all boxes or of one."""
-        records = cast("list[TruthRecord]", self._lines("truth.jsonl"))
-        return [record for record in records if box is None or record["box"] == box]
+        return list(self.each_truth(box))
+
+    def each_truth(self, box: str | None = None) -> Iterator[TruthRecord]:
+        """Yield what `truth` returns, record by record: a long run has more of them than fit into memory."""
+        # Lines of other boxes are told by their bytes, for there may be a hundred of these.
+        having = b"" if box is None else json.dumps(box).encode()
+        for record in cast("Iterator[TruthRecord]", self._lines("truth.jsonl", having=having)):
+            if box is None or record["box"] == box:
+                yield record
 
     def measurements(self, transfer: str | None = None) -> list[Measurement]:
         """Return what clients saw, of all transfers or of one."""
-        records = cast("list[Measurement]", self._lines("measurements.jsonl"))
-        return [record for record in records if transfer is None or record["transfer"] == transfer]
+        return list(self.each_measurement(transfer))
+
+    def each_measurement(self, transfer: str | None = None) -> Iterator[Measurement]:
+        """Yield what `measurements` returns, record by record."""
+        for record in cast("Iterator[Measurement]", self._lines("measurements.jsonl")):
+            if transfer is None or record["transfer"] == transfer:
+                yield record
+
+    def capture(self, name: str) -> Path | None:
+        """Return the file of a capture point, by its name; None where nothing was kept of it."""
+        places = (self.path / "captures" / f"{name}{suffix}" for suffix in (".pcapng", ".pcapng.gz"))
+        return next((path for path in places if path.exists()), None)
+
+    def compress_records(self) -> None:
+        """Compress what grows with the packets of a run.
+
+        Raises:
+            OSError: The folder cannot be written.
+        """
+        for name in ("truth.jsonl", "measurements.jsonl"):
+            path = self.path / name
+            if path.exists():
+                compress(path)
 
     def verdicts(self) -> list[VerdictRecord]:
         """Return what detectors said, one verdict on one transfer each."""
-        return cast("list[VerdictRecord]", self._lines("verdicts.jsonl"))
+        return cast("list[VerdictRecord]", list(self._lines("verdicts.jsonl")))
 
     def keep_verdicts(self, verdicts: Iterable[VerdictRecord]) -> None:
         """Keep verdicts, in place of earlier ones of the same detectors.
@@ -133,14 +161,16 @@ class RunDirectory:
         except OSError as error:
             raise RecordError(f"verdicts cannot be kept in {self.path}: {error.strerror}") from error
 
-    def _lines(self, name: str) -> list[dict[str, object]]:
+    def _lines(self, name: str, *, having: bytes = b"") -> Iterator[dict[str, object]]:
         path = self.path / name
+        if not path.exists():
+            path = self.path / f"{name}.gz"
         if not path.exists():  # while a run is under way, and after one that died, it is where the guest wrote it
             path = self.path / SPOOL / name
         if not path.exists():
-            return []
+            return iter(())
         complete = self.manifest().get("state") in {"checking", "complete"}
-        return list(read_lines(path, complete=complete))
+        return read_lines(path, complete=complete, having=having)
 
     @property
     def plan(self) -> PlanDocument:

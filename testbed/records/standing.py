@@ -14,8 +14,6 @@ from testbed.records.capture_file import CaptureNotes, read_chunks
 from testbed.records.transfers import summarise_transfers
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from testbed.records.manifest import Manifest
     from testbed.records.run import RunDirectory
 
@@ -69,7 +67,7 @@ def standing(run: RunDirectory) -> list[str]:
     if _said_problems(manifest):  # whoever set "valid" by hand has forgotten these
         return ["its manifest says that it is valid, and names problems", *_said_problems(manifest)]
     try:
-        return [*_changed_transfers(run, manifest), *_changed_captures(run.path, manifest)]
+        return [*_changed_transfers(run, manifest), *_changed_captures(run, manifest)]
     except MALFORMED as error:
         raise RecordError(f"{run.path}: its records contradict the run format: {error!r}; run it again") from error
 
@@ -86,7 +84,7 @@ def _changed_transfers(run: RunDirectory, manifest: Manifest) -> list[str]:
     """
     told = {each["id"]: each for each in manifest["transfers"]}
     changed = []
-    for found in summarise_transfers(run.plan, run.measurements(), run.truth()):
+    for found in summarise_transfers(run.plan, run.each_measurement(), run.each_truth()):
         # the records lead: a transfer that only the manifest has was not measured, and nothing is scored by it
         said = told.get(found["id"])
         if said is None:
@@ -100,13 +98,17 @@ def _changed_transfers(run: RunDirectory, manifest: Manifest) -> list[str]:
     return changed
 
 
-def _changed_captures(path: Path, manifest: Manifest) -> list[str]:
+def _changed_captures(run: RunDirectory, manifest: Manifest) -> list[str]:
     """Return the captures that are not there, or hold another number of packets than were captured."""
     changed = []
+    dropped = {point["name"] for point in run.plan.get("captures", []) if point.get("keep") == "nothing"}
     for name, counts in manifest["certificate"]["captures"].items():
+        if name in dropped:
+            continue
         notes = CaptureNotes()
+        path = run.capture(name) or run.path / "captures" / f"{name}.pcapng"
         try:
-            with opened(path / "captures" / f"{name}.pcapng", regular_only=True) as stream:
+            with opened(path, regular_only=True) as stream:
                 for _ in read_chunks(stream, notes=notes):  # for their number, which the notes have
                     pass
         except (CaptureError, RecordError) as error:

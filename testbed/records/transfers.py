@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from testbed.records.box_flows import BoxFlows, FlowTruth
 from testbed.records.influence import Span
-from testbed.records.measurements import by_transfer, client_events, instant, received_bytes
+from testbed.records.measurements import EndsSaw, instant, what_ends_saw
 from testbed.records.plan import planned_transfers
 
 if TYPE_CHECKING:
@@ -33,30 +33,30 @@ def summarise_transfers(
     last byte. What a box does to the flow goes before what it does to the whole line, which counts only where
     nothing was done to the flow; ``influences`` has both. A transfer that never began has the ``error`` "did not run".
     """
-    records = by_transfer(measurements)
+    seen = what_ends_saw(measurements)
     flows = BoxFlows(truth, plan.get("boxes", {}))
     return [
-        _summarise(transfer, records.get(transfer["id"], []), flows)
+        _summarise(transfer, seen.get(transfer["id"]) or EndsSaw(), flows)
         for transfer in planned_transfers(plan)
         if transfer["kind"] not in {"record", "probe"}
     ]
 
 
-def _summarise(transfer: TransferPlan, records: list[Measurement], flows: BoxFlows) -> TransferSummary:
-    at = client_events(records)
-    times, totals = received_bytes(records, "client" if transfer["direction"] == "download" else "server")
+def _summarise(transfer: TransferPlan, seen: EndsSaw, flows: BoxFlows) -> TransferSummary:
+    at = seen.client
+    last = seen.last_bytes.get("client" if transfer["direction"] == "download" else "server")
     started = at["started"]["t"] if "started" in at else None
     measured_from = at["download"]["t"] if "download" in at else started
-    duration_s = None if measured_from is None or not times else times[-1] - measured_from
-    received = totals[-1] if totals else 0
+    duration_s = None if measured_from is None or last is None else last[0] - measured_from
+    received = 0 if last is None else last[1]
     connected, finished = at.get("connected"), at.get("finished")
-    ended = _ended(started, times, finished)
+    ended = _ended(started, None if last is None else last[0], finished)
     spent = None if started is None or ended is None else Span(started, ended)
     flow = flows.find(connected, at.get("download")) if connected else None
     # A box that meters a whole line does so to every flow of it. That counts where nothing was done to this one:
     # what was done to the flow says more.
-    if times and (flow is None or flow.action is None):
-        flow = flows.of_line(transfer, began=measured_from or 0.0, ended=times[-1]) or flow
+    if last is not None and (flow is None or flow.action is None):
+        flow = flows.of_line(transfer, began=measured_from or 0.0, ended=last[0]) or flow
     flow = flow or FlowTruth()
     summary: TransferSummary = {
         "id": transfer["id"],
@@ -87,10 +87,10 @@ def _summarise(transfer: TransferPlan, records: list[Measurement], flows: BoxFlo
     return summary
 
 
-def _ended(started: float | None, times: list[float], finished: Finished | None) -> float | None:
+def _ended(started: float | None, last: float | None, finished: Finished | None) -> float | None:
     """Return when a transfer was over: the last that is known of it."""
-    known = [*times[-1:], *([] if finished is None else [finished["t"]]), *([] if started is None else [started])]
-    return max(known, default=None)
+    known = [started, last, None if finished is None else finished["t"]]
+    return max((t for t in known if t is not None), default=None)
 
 
 def _handshake_s(at: ClientEvents) -> float | None:

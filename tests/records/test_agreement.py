@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from testbed.records.capture_file import Frame
 from testbed.records.crossings import crossing
 from tests.middlebox.build import Connection
 from tests.middlebox.fuzz import corpus, mutated
-from tests.records.build import START_NS, SUBSCRIBER, dropped, frame, opened, write_capture
+from tests.records.build import START_NS, SUBSCRIBER, box, dropped, frame, opened, write_capture
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -164,6 +165,45 @@ def test_ipv6_packets_and_their_fragments_are_compared(tmp_path: Path, subscribe
     assert [each.length for each in silent.only_captures] == [entries[lost]["length"]]
 
 
+@pytest.mark.parametrize("cut_to", [40, 400])
+def test_of_headers_all_but_the_payload_is_compared(tmp_path: Path, cut_to: int) -> None:
+    """Both sides may have kept another part of a payload: only headers count, and what is injected is cut likewise."""
+    own = frame(9, 0.25, down=True, seq=9000, ip_id=90)
+    kept = [each._replace(data=each.data[: 14 + cut_to], length=len(each.data)) for each in DOWN]
+    injected = box("packet_injected", 0.25, direction="down", data=own.data[14:].hex())
+    captures = read_box_captures(
+        write_capture(tmp_path / "inside.pcapng", [kept[0], own._replace(data=own.data[:54], length=1054), kept[2]]),
+        write_capture(tmp_path / "outside.pcapng", DOWN),
+        SUBSCRIBER,
+        headers_only=True,
+    )
+    result = compare(captures, [opened(0.0), dropped(0.2, seq=2000, ip_id=2), injected], start_ns=START_NS)
+    assert result.agrees
+    assert (result.compared, result.dropped, result.injected) == (3, 1, 1)
+    assert result.not_compared == {"payloads, of which captures of headers have the checksum": 6}
+
+
+def test_a_comparison_remembers_no_more_of_a_long_run_than_of_a_short_one(tmp_path: Path) -> None:
+    peaks = []
+    for count in (2_000, 20_000):
+        frames = [frame(n, n / 10, down=True, seq=1000 * n % 2**32, ip_id=n % 65_536) for n in range(1, count)]
+        captures = read_box_captures(
+            write_capture(tmp_path / "inside.pcapng", frames[::2]),
+            write_capture(tmp_path / "outside.pcapng", frames),
+            SUBSCRIBER,
+        )
+        log = (dropped(n / 10, seq=1000 * n % 2**32, ip_id=n % 65_536) for n in range(2, count, 2))
+        tracemalloc.start()
+        result = compare(captures, log, start_ns=START_NS)
+        peaks.append(
+            tracemalloc.get_traced_memory()[1] - 200 * result.dropped
+        )  # the frames with comments are its yield
+        tracemalloc.stop()
+        assert result.agrees
+        assert result.dropped == count // 2 - 1
+    assert peaks[1] < 1.5 * peaks[0]
+
+
 @given(st.sampled_from(DATAGRAMS), st.integers())
 def test_a_packet_is_read_as_the_box_reads_it(datagram: tuple[Direction, bytes], seed: int) -> None:
     direction, data = datagram
@@ -183,4 +223,4 @@ def test_a_capture_that_is_cut_is_refused(tmp_path: Path) -> None:
     cut = tmp_path / "cut.pcapng"
     cut.write_bytes(good.read_bytes()[:-10])
     with pytest.raises(CaptureError, match="byte"):
-        read_box_captures(good, cut, SUBSCRIBER)
+        compare(read_box_captures(good, cut, SUBSCRIBER), [])

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 from testbed.engine.engine import ENGINES
 from testbed.errors import CaptureError, RecordError
 from testbed.records.agreement import compare, read_box_captures
-from testbed.records.capture_file import Frame, read_frames
+from testbed.records.capture_file import read_frames
 from testbed.records.files import open_regular, read_regular
 from testbed.records.pcapng import write_pcapng
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from testbed.records.certificate import AgreementFound, BoxCounters
+    from testbed.records.agreement import Agreement
+    from testbed.records.certificate import AgreementFound, GuestCertificate
     from testbed.records.run import RunDirectory
     from testbed.scenario.plan import Plan
 
@@ -26,13 +27,13 @@ _MOST_SECRET_BYTES = 1 << 24
 _SECRET = re.compile(rb"[A-Z0-9_]{1,40} [0-9a-fA-F]{64} [0-9a-fA-F]{64,128}")
 
 
-def finish_captures(run: RunDirectory, plan: Plan, boxes: dict[str, BoxCounters]) -> dict[str, AgreementFound]:
-    """Compare each box's log with its captures, then write the captures as pcapng.
+def finish_captures(run: RunDirectory, plan: Plan, found: GuestCertificate) -> dict[str, AgreementFound]:
+    """Compare each box's log with its captures, then write the captures that are kept as pcapng.
 
     Args:
         run: With the captures as the guest left them.
         plan: Of the run.
-        boxes: What each box reported.
+        found: What each box and each capture reported.
 
     Returns:
         By box that was captured on both sides: what the comparison found.
@@ -45,36 +46,48 @@ def finish_captures(run: RunDirectory, plan: Plan, boxes: dict[str, BoxCounters]
     folder = run.path / "captures"
     secrets = _secrets(run.path)
     agreements: dict[str, AgreementFound] = {}
-    names = {point["name"] for point in plan.data["captures"]}
+    points = {point["name"]: point for point in plan.data["captures"]}
+    comments: dict[str, dict[int, str]] = {}
     for box in plan.data["boxes"]:
-        if f"{box}-inside" not in names:
+        inside = points.get(f"{box}-inside")
+        if inside is None:
             continue  # not captured: the certificate says that its drops were not checked
-        inside, outside = (folder / f"{box}-{side}.pcap" for side in ("inside", "outside"))
-        subscriber = plan.topology.address_of(plan.topology.client_of(plan.topology.nodeInfo(box)["line"]))
-        captures = read_box_captures(inside, outside, subscriber)
-        found = compare(
-            captures,
-            run.truth(box),
-            start_ns=plan.data["start_ns"],
-            until_ns=boxes[box]["stopped_ns"],
-            late_s=ENGINES[plan.data["engine"]].late_s,
-        )
-        agreements[box] = {
-            "dropped": found.dropped, "logged": found.logged, "delayed": found.delayed, "held": found.held,
-            "rewritten": found.rewritten, "injected": found.injected, "only_captures": len(found.only_captures),
-            "only_log": len(found.only_log), "unexplained": len(found.unexplained), "mistimed": found.mistimed,
-            "worst_s": found.worst_s, "compared": found.compared, "not_compared": found.not_compared,
-        }  # fmt: skip
-        # The frames are still in memory from the comparison: they are written with it, and read from the disk once.
-        for side, path, frames in (("inside", inside, captures.inside), ("outside", outside, captures.outside)):
-            comments = {number: f"dropped by {box}" for where, number in found.entry_frames if where == side}
-            _convert(path, frames, secrets, comments)
-        names -= {f"{box}-inside", f"{box}-outside"}
-    for name in sorted(names):
-        path = folder / f"{name}.pcap"
-        with open_regular(path) as file:
-            _convert(path, list(read_frames(file)), secrets, {})
+        agreement = _compare(run, plan, box, found["boxes"][box]["stopped_ns"], headers_only="keep" in inside)
+        agreements[box] = _as_found(agreement)
+        # One text for all, and numbers alone beside it: a long run drops more packets than there is memory for.
+        for side, number in agreement.entry_frames:
+            comments.setdefault(f"{box}-{side}", {})[number] = f"dropped by {box}"
+    for name in sorted(points):
+        keep, path = points[name].get("keep"), folder / f"{name}.pcap"
+        if keep == "nothing":
+            path.unlink()
+            continue
+        target = folder / (f"{name}.pcapng" if keep is None else f"{name}.pcapng.gz")
+        _convert(path, target, secrets, comments.get(name, {}), found["captures"][name]["captured"])
     return agreements
+
+
+def _compare(run: RunDirectory, plan: Plan, box: str, stopped_ns: int, *, headers_only: bool) -> Agreement:
+    """Compare one box's log with the captures on both sides of it."""
+    inside, outside = (run.path / "captures" / f"{box}-{side}.pcap" for side in ("inside", "outside"))
+    subscriber = plan.topology.address_of(plan.topology.client_of(plan.topology.nodeInfo(box)["line"]))
+    return compare(
+        read_box_captures(inside, outside, subscriber, headers_only=headers_only),
+        run.each_truth(box),
+        start_ns=plan.data["start_ns"],
+        until_ns=stopped_ns,
+        late_s=ENGINES[plan.data["engine"]].late_s,
+    )
+
+
+def _as_found(agreement: Agreement) -> AgreementFound:
+    return {
+        "dropped": agreement.dropped, "logged": agreement.logged, "delayed": agreement.delayed,
+        "held": agreement.held, "rewritten": agreement.rewritten, "injected": agreement.injected,
+        "only_captures": len(agreement.only_captures), "only_log": len(agreement.only_log),
+        "unexplained": len(agreement.unexplained), "mistimed": agreement.mistimed, "worst_s": agreement.worst_s,
+        "compared": agreement.compared, "not_compared": agreement.not_compared,
+    }  # fmt: skip
 
 
 def _secrets(folder: Path) -> bytes:
@@ -89,8 +102,9 @@ def _secrets(folder: Path) -> bytes:
     return b"".join(line + b"\n" for line in found)
 
 
-def _convert(path: Path, frames: list[Frame], secrets: bytes, comments: dict[int, str]) -> None:
-    written = write_pcapng(path.with_suffix(".pcapng"), frames, interface=path.stem, secrets=secrets, comments=comments)
-    if written != len(frames):
-        raise CaptureError(f"{path}: {written} of {len(frames)} frames were written")
+def _convert(path: Path, target: Path, secrets: bytes, comments: dict[int, str], captured: int) -> None:
+    with open_regular(path) as file:
+        written = write_pcapng(target, read_frames(file), interface=path.stem, secrets=secrets, comments=comments)
+    if written != captured:
+        raise CaptureError(f"{path}: {written} of {captured} frames were written")
     path.unlink()  # only when the other is whole: a run that dies here keeps its captures

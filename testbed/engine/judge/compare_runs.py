@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING
@@ -57,7 +58,9 @@ def compare_runs(first: Path, second: Path) -> Comparison:
     ]
     engines = dict.fromkeys(str(run.manifest().get("engine")) for run in runs)
     causes += [f"engine {name}: {why}" for name in engines if (why := _why_unequal(name))]
-    names = [*_LINES, *sorted({path.name for run in runs for path in (run.path / "captures").glob("*.pcapng")})]
+    packed = [f"{name}.gz" for name in _LINES if any((run.path / f"{name}.gz").exists() for run in runs)]
+    captures = {path.name for run in runs for path in (run.path / "captures").glob("*.pcapng*")}
+    names = [*_LINES, *packed, *sorted(captures)]
     differences = [text for name in names if (text := _difference(runs[0].path, runs[1].path, name))]
     return Comparison(tuple(causes), tuple(differences), len(names))
 
@@ -78,7 +81,7 @@ def _flat(value: Mapping[str, object], head: str = "") -> dict[str, str]:
 
 
 def _difference(first: Path, second: Path, name: str) -> str | None:
-    if name.endswith(".pcapng"):
+    if ".pcapng" in name:
         return _capture_difference(first / "captures" / name, second / "captures" / name)
     lines = [_lines(folder / name) for folder in (first, second)]
     for number, (one, other) in enumerate(zip_longest(*lines), start=1):
@@ -88,7 +91,10 @@ def _difference(first: Path, second: Path, name: str) -> str | None:
 
 
 def _lines(path: Path) -> list[bytes]:
-    return read_regular(path).splitlines() if path.exists() else []
+    if not path.exists():
+        return []
+    data = read_regular(path)
+    return (gzip.decompress(data) if path.suffix == ".gz" else data).splitlines()
 
 
 def _capture_difference(first: Path, second: Path) -> str | None:

@@ -41,16 +41,18 @@ def judge(run: RunDirectory, plan: Plan, found: GuestCertificate, manifest: Mani
     """
     _require_records(run, plan)
     try:
-        agreement = finish_captures(run, plan, found["boxes"])
+        agreement = finish_captures(run, plan, found)
         if plan.command is not None:
             plan = _with_flows(run, plan, found["command_began_s"])
-        transfers = summarise_transfers(plan.data, run.measurements(), run.truth())
+        transfers = summarise_transfers(plan.data, run.each_measurement(), run.each_truth())
         add_planned_influences(plan, transfers, run)
         manifest["transfers"] = transfers
         lack = describe_lack_of_memory((run.path / "guest.log").read_text(errors="replace"))
         certificate: Certificate = {**found, "agreement": agreement, "lack_of_memory": lack}
         manifest["certificate"] = certificate
         manifest["checks"] = checks(plan, certificate, transfers)
+        if any("keep" in point for point in plan.data["captures"]):
+            run.compress_records()
         manifest["notes"] = notes(plan, transfers, manifest["left_behind"], manifest["emulated_s"])
     except (CaptureError, RecordError) as error:
         raise CertificateError(f"the records of this run cannot be read: {error}") from error
@@ -81,13 +83,13 @@ def _with_flows(run: RunDirectory, plan: Plan, began_s: float) -> Plan:
     if last["command"] is None:
         return plan
     node = last["command"]["node"]
-    path = run.path / "captures" / f"{node}-client.pcapng"
-    if not path.exists():
+    path = run.capture(f"{node}-client")
+    if path is None:
         return plan  # the client was not captured: the check of transfers says that none is known
     line = plan.topology.nodeInfo(node)["line"]
     with open_regular(path) as file:
-        packets = [(frame.t_ns, packet) for frame in read_frames(file) if (packet := datagram(frame)) is not None]
-    flows = flows_of(packets, plan.topology.address_of(node), start_ns=plan.data["start_ns"])
+        packets = ((frame.t_ns, packet) for frame in read_frames(file) if (packet := datagram(frame)) is not None)
+        flows = flows_of(packets, plan.topology.address_of(node), start_ns=plan.data["start_ns"])
     flows = [flow for flow in flows if flow.started >= began_s]
     transfers = planned_transfers(flows, line, plan.data["names"])
     writer = LineWriter(run.path / "measurements.jsonl")

@@ -46,7 +46,7 @@ def add_planned_influences(plan: Plan, transfers: Iterable[TransferSummary], run
     """Add to each transfer that ran what the plan and the log of the network say of its links and ends."""
     planned = {each["id"]: each for each in plan.transfers}
     lossy = _lossy_links(plan)
-    changes = list(_changes(run.truth())) if plan.data["events"] else []
+    changes = list(_changes(run.each_truth())) if plan.data["events"] else []
     for transfer in transfers:
         of_plan = planned[transfer["id"]]
         if transfer["start_s"] is None or transfer["end_s"] is None or of_plan["kind"] == "flow":
