@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from testbed.guest.network.node import NamespaceNode
     from testbed.records.certificate import CaptureCounters
 
-__all__ = ["CapturePoint", "capture"]
+__all__ = ["RETIRE_MS", "CapturePoint", "capture"]
 
 _SOL_PACKET, _PACKET_RX_RING, _PACKET_STATISTICS, _PACKET_VERSION = 263, 5, 6, 10
 _TPACKET_V3 = 2
 _ETH_P_ALL = 0x0003
 # 2 MiB for each ring: at 100 Mbit/s a sixth of a second, and a reader that is woken for every block is never so late.
 _BLOCK_BYTES, _BLOCKS, _FRAME_BYTES = 1 << 18, 8, 1 << 11
-_RETIRE_MS = 1000  # a block that is not full is handed over after this
+RETIRE_MS = 1000  # a block that is not full is handed over after this
 _USER = 1  # TP_STATUS_USER: the block is ours until we give it back
 _BLOCK_STATUS_AT, _FIRST_PACKET_AT = 8, 16
 _PACKET_HEADER = struct.Struct("=IIIIIIHH")
@@ -41,28 +41,30 @@ _PCAP_RECORD = struct.Struct("=IIII")
 
 @dataclass(frozen=True, slots=True)
 class CapturePoint:
-    """Where to capture: the file's name without ending, the node, its interface."""
+    """Where to capture: the file's name without ending, the node, its interface; and whether headers alone are kept."""
 
     name: str
     node: NamespaceNode
     interface: str
+    headers_only: bool = False
 
 
 class _Ring:
     """A packet ring on one interface and the file that it is emptied into. Made in the interface's namespace."""
 
-    def __init__(self, interface: str, path: Path) -> None:
+    def __init__(self, point: CapturePoint, path: Path, retire_ms: int) -> None:
+        self._cut = _cutter() if point.headers_only else None
         self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         self.socket.setsockopt(_SOL_PACKET, _PACKET_VERSION, _TPACKET_V3)
         frames = _BLOCK_BYTES // _FRAME_BYTES * _BLOCKS
-        request = struct.pack("=7I", _BLOCK_BYTES, _BLOCKS, _FRAME_BYTES, frames, _RETIRE_MS, 0, 0)
+        request = struct.pack("=7I", _BLOCK_BYTES, _BLOCKS, _FRAME_BYTES, frames, retire_ms, 0, 0)
         self.socket.setsockopt(_SOL_PACKET, _PACKET_RX_RING, request)
         self._memory = mmap.mmap(self.socket.fileno(), _BLOCK_BYTES * _BLOCKS)
         self._next = 0
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
         self._write(_PCAP_HEADER)
         self.captured = 0
-        self.socket.bind((interface, _ETH_P_ALL))  # last: packets come from here on, and all is ready for them
+        self.socket.bind((point.interface, _ETH_P_ALL))  # last: packets come from here on, and all is ready for them
 
     def empty(self) -> None:
         """Write out every block that the kernel has handed over."""
@@ -80,8 +82,12 @@ class _Ring:
         pieces = []
         for _ in range(packets):
             following, seconds, nanoseconds, kept, length, _, mac, _ = _PACKET_HEADER.unpack_from(self._memory, at)
+            frame = self._memory[at + mac : at + mac + kept]
+            if self._cut is not None:
+                kept = self._cut(frame)
+                frame = frame[:kept]
             pieces.append(_PCAP_RECORD.pack(seconds, nanoseconds, kept, length))
-            pieces.append(self._memory[at + mac : at + mac + kept])
+            pieces.append(frame)
             at += following
         if pieces:
             self._write(b"".join(pieces))
@@ -101,7 +107,16 @@ class _Ring:
         return {"captured": self.captured, "dropped": dropped}
 
 
-def capture(folder: Path, points: list[CapturePoint]) -> Callable[[Lifetime], dict[str, CaptureCounters]]:
+def _cutter() -> Callable[[bytes], int]:
+    """Return what says how much of a frame is kept where headers are; loaded only there."""
+    from testbed.records.headers_only import HeadersOnly  # noqa: PLC0415
+
+    return HeadersOnly().kept
+
+
+def capture(
+    folder: Path, points: list[CapturePoint], *, retire_ms: int = RETIRE_MS
+) -> Callable[[Lifetime], dict[str, CaptureCounters]]:
     """Return the body of a child that captures until it is to end, and once more when the last blocks have come.
 
     It is ready when all rings are there. Its report has the counters of each capture, by the capture's name. It raises
@@ -110,13 +125,15 @@ def capture(folder: Path, points: list[CapturePoint]) -> Callable[[Lifetime], di
     Args:
         folder: Where the files go.
         points: What to capture.
+        retire_ms: After how long the kernel hands over a block that is not full. Each time it looks, a machine that
+            idles for months wakes up.
     """
 
     def work(lifetime: Lifetime) -> dict[str, CaptureCounters]:
         rings: dict[str, _Ring] = {}
         for point in points:
             with point.node.namespace.entered():
-                rings[point.name] = _Ring(point.interface, folder / f"{point.name}.pcap")
+                rings[point.name] = _Ring(point, folder / f"{point.name}.pcap", retire_ms)
         by_descriptor = {ring.socket.fileno(): ring for ring in rings.values()}
         poll = select.poll()
         for descriptor in (lifetime.fileno(), *by_descriptor):
@@ -129,7 +146,7 @@ def capture(folder: Path, points: list[CapturePoint]) -> Callable[[Lifetime], di
                     stopping = True
                 else:
                     by_descriptor[descriptor].empty()
-        time.sleep(2 * _RETIRE_MS / 1000)  # by then the kernel has handed over even a block that is not full
+        time.sleep(2 * retire_ms / 1000)  # by then the kernel has handed over even a block that is not full
         for ring in rings.values():
             ring.empty()
         return {name: ring.close() for name, ring in rings.items()}

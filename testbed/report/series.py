@@ -82,9 +82,10 @@ def segments(run: RunDirectory, transfer: TransferSummary) -> Segments:
     """
     opened, drops = _flow_of(run, transfer)
     downwards = transfer["direction"] == "download"
-    path = run.path / "captures" / f"{opened['box']}-{'outside' if downwards else 'inside'}.pcapng"
-    if not path.exists():
-        raise NotCapturedError(f"{run.path}: the run has no capture {path.name}")
+    name = f"{opened['box']}-{'outside' if downwards else 'inside'}"
+    path = run.capture(name)
+    if path is None:
+        raise NotCapturedError(f"{run.path}: the run has no capture {name}.pcapng")
     inside = (opened["inside"], opened["inside_port"])
     outside = (opened["outside"], opened["outside_port"])
     # Where the data enter the box, all of them are there: what it drops is missing on the other side.

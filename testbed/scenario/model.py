@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import (
     AfterValidator,
@@ -17,6 +17,7 @@ from pydantic import (
     Tag,
     ValidationError,
     WithJsonSchema,
+    field_validator,
     model_validator,
 )
 
@@ -116,6 +117,23 @@ Name = Annotated[str, AfterValidator(_dns_name)]
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,31}$")]
 Role = Literal["target", "control", "collateral"]
 Outcome = Literal["throttled", "not throttled"]
+
+
+CAPTURE_PLACES: Final = ("client", "server", "box")
+CapturePlace = Literal["client", "server", "box"]
+CaptureKeep = Literal["whole", "headers", "compared"]
+
+
+def _all_whole(value: object) -> object:
+    """A list of places keeps all of what is captured there."""
+    return dict.fromkeys(value, "whole") if isinstance(value, list) and _are_places(value) else value
+
+
+def _are_places(value: list[object]) -> bool:
+    unknown = [each for each in value if each not in CAPTURE_PLACES]
+    if unknown:
+        raise ValueError(f"expected client, server or box, got {shown(unknown[0])}")
+    return True
 
 
 class Network(Strict):
@@ -239,7 +257,20 @@ class Scenario(Strict):
     measurements: list[Measurement] = Field(min_length=1)
     outages: list[Outage] = Field(default=[])
     events: list[Annotated[TimedEvent, OneOfTheKinds()]] = Field(default=[])
-    captures: list[Literal["client", "server", "box"]] = Field(default=["client", "server", "box"])
+    captures: Annotated[dict[CapturePlace, CaptureKeep], BeforeValidator(_all_whole)] = Field(
+        default=dict.fromkeys(CAPTURE_PLACES, "whole"),
+        json_schema_extra={"anyOf": [{"type": "array", "items": {"enum": list(CAPTURE_PLACES)}}, {"type": "object"}]},
+    )
+
+    @field_validator("captures")
+    @classmethod
+    def _only_boxes_are_compared(cls, captures: dict[CapturePlace, CaptureKeep]) -> dict[CapturePlace, CaptureKeep]:
+        for place, keep in captures.items():
+            if keep == "compared" and place != "box":
+                raise ValueError(
+                    f"a capture at a {place} is compared with nothing: expected whole or headers, or no {place} at all"
+                )
+        return captures
 
 
 def load_scenario(path: Path, settings: list[str], *, seed: int | None = None) -> tuple[Scenario, Document]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from testbed.errors import ScenarioError
 from testbed.guest.events import event_plan, planned_event
@@ -14,7 +14,7 @@ from testbed.records.plan import LAST_SEED, planned_transfers
 from testbed.scenario.access import line_values
 from testbed.scenario.boxes import Boxes
 from testbed.scenario.links import plan_links
-from testbed.scenario.model import Evade, Replay, Scenario, load_scenario
+from testbed.scenario.model import CAPTURE_PLACES, Evade, Replay, Scenario, load_scenario
 from testbed.scenario.network import load_network
 from testbed.scenario.place import Places
 from testbed.scenario.transfers import Transfers
@@ -33,6 +33,13 @@ __all__ = ["Plan", "make_plan"]
 
 FORMAT = 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class _Keep(TypedDict, total=False):
+    keep: Literal["headers", "nothing"]
+
+
+_KEEP: dict[str, _Keep] = {"whole": {}, "headers": {"keep": "headers"}, "compared": {"keep": "nothing"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,15 +215,17 @@ class _Resolver:
 
     def _captures(self, boxes: Container[str]) -> list[CapturePlan]:
         points: list[CapturePlan] = []
-        for kind in ("client", "server", "box"):
-            if kind not in self._scenario.captures:
+        for kind in CAPTURE_PLACES:
+            kept = self._scenario.captures.get(kind)
+            if kept is None:
                 continue
+            keep = _KEEP[kept]
             for node in self._topology.with_role(kind):
                 if kind != "box":
-                    points.append({"name": f"{node}-{kind}", "node": node, "interface": "eth0"})
+                    points.append({"name": f"{node}-{kind}", "node": node, "interface": "eth0", **keep})
                 elif node in boxes or self._topology.nodeInfo(node)["kind"] in self._scenario.censors:
-                    points.append({"name": f"{node}-inside", "node": node, "interface": "eth0"})
-                    points.append({"name": f"{node}-outside", "node": node, "interface": "eth1"})
+                    points.append({"name": f"{node}-inside", "node": node, "interface": "eth0", **keep})
+                    points.append({"name": f"{node}-outside", "node": node, "interface": "eth1", **keep})
         return points
 
     def _phases(self, transfers: Transfers, command: list[str] | None, line: str | None) -> list[Phase]:

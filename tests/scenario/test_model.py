@@ -51,7 +51,7 @@ def first_day(*settings: str) -> Scenario:
 def test_the_shortest_scenario_has_the_documented_defaults(tmp_path: Path) -> None:
     scenario = load(tmp_path, TEXT)
     assert (scenario.seed, scenario.meter, scenario.congestion_control) == (1, None, "cubic")
-    assert scenario.captures == ["client", "server", "box"]
+    assert scenario.captures == dict.fromkeys(("client", "server", "box"), "whole")
     (fetch,) = scenario.measurements
     assert (fetch.at, fetch.timeout, fetch.lines) == (0.0, 120.0, None)
 
@@ -100,7 +100,9 @@ def test_every_packaged_scenario_can_be_read(name: str) -> None:
         ("about: nothing", "about: nothing\nseed: 0", "a.yaml:4: seed: expected greater than or equal to 1, got 0"),
         ("about: nothing", "about: nothing\nseed: one", "a.yaml:4: seed: expected a whole number, got 'one'"),
         ("about: nothing", "about: nothing\nmeter: leaky", "a.yaml:4: meter: expected 'token_bucket' or 'coarse"),
-        ("about: nothing", "about: nothing\ncaptures: [moon]", "a.yaml:4: captures.0: expected 'client', 'server' or"),
+        ("about: nothing", "about: nothing\ncaptures: [moon]", "a.yaml:4: captures: expected client, server or box"),
+        ("about: nothing", "about: nothing\ncaptures: {client: compared}", "a.yaml:4: captures: a capture at a client"),
+        ("about: nothing", "about: nothing\ncaptures: {box: all}", "a.yaml:4: captures.box: expected 'whole'"),
     ],
 )  # fmt: skip
 def test_bad_input_is_refused_with_file_line_and_expectation(
