@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 
 from testbed.errors import CertificateError, GuestError, TestbedError
 from testbed.guest.boxes import start_boxes
-from testbed.guest.captures import CapturePoint, capture
+from testbed.guest.captures import RETIRE_MS, CapturePoint, capture
 from testbed.guest.child import Child
 from testbed.guest.commands import UserCommands
 from testbed.guest.console import Console
@@ -24,7 +24,7 @@ from testbed.guest.file_view import mount_over
 from testbed.guest.lateness import count_late_timers
 from testbed.guest.machine import power_off, require_guest, set_clock
 from testbed.guest.network import build as network
-from testbed.guest.phases import Phases
+from testbed.guest.phases import Phases, is_long
 from testbed.guest.schedule import Schedule, StageEffects
 from testbed.guest.servers import start_servers
 from testbed.guest.stage import Stage
@@ -40,6 +40,7 @@ WORK = Path("/run/testbed")
 _ETC = ("passwd", "group", "nsswitch.conf", "hosts")
 _DEVICE = "/dev/ttyS0"
 _NS_PER_S = 1e9
+_SELDOM_MS = 60_000  # in runs of days
 
 
 class Agent:
@@ -66,7 +67,9 @@ class Agent:
         found = self._build()
         stage = self._stage
         # Captures come first: they are to have the first packet of everything that is started after them.
-        self._captures = Child("the capturing process", capture(stage.output / "captures", self._capture_points()))
+        retire_ms = _SELDOM_MS if self._plan["clock"]["is_virtual"] and is_long(self._plan) else RETIRE_MS
+        body = capture(stage.output / "captures", self._capture_points(), retire_ms=retire_ms)
+        self._captures = Child("the capturing process", body)
         self._say("starting boxes and servers")
         self._boxes = start_boxes(stage)
         self._servers, authority = start_servers(stage)
@@ -138,7 +141,9 @@ class Agent:
 
     def _capture_points(self) -> list[CapturePoint]:
         return [
-            CapturePoint(point["name"], self._stage.network[point["node"]], point["interface"])
+            CapturePoint(
+                point["name"], self._stage.network[point["node"]], point["interface"], headers_only="keep" in point
+            )
             for point in self._plan["captures"]
         ]
 

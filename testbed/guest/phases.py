@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from testbed.guest.terminal import Terminal
     from testbed.guest.timed_event import Effects
     from testbed.records.messages import TransferMessage
-    from testbed.records.plan import CommandPlan, LinePlan, Phase
+    from testbed.records.plan import CommandPlan, LinePlan, Phase, PlanDocument
 
-__all__ = ["Phases"]
+__all__ = ["Phases", "is_long"]
 
 _HEARTBEAT_MS = 1000  # of the guest's time
 # In virtual time idle hours pass in no time but that of the heartbeats, so these get rarer where nothing happens for
 # long, in runs that are planned for a day or more. Not in others: every waking up takes some of the guest's time, and
 # is a part of the bytes that a shorter run has always had.
 _LONG_RUN_S = 86_400
-_STEADY_BEATS = 1000
+_STEADY_BEATS = 30
 _LONGEST_MS = 3_600_000
 _DOUBLINGS = 12  # more than lead from the heartbeat to the longest
 _CHUNK = 65_536
@@ -45,6 +45,12 @@ class Pipe(NamedTuple):
 
     read: int
     write: int
+
+
+def is_long(plan: PlanDocument) -> bool:
+    """Whether a run is planned for a day or more, in virtual time or not."""
+    lines = (line for phase in plan["phases"] for line in phase["lines"])
+    return any(each["at_s"] >= _LONG_RUN_S for line in lines for each in line["transfers"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,10 +105,10 @@ class Phases:
         patience_ms = None if phase["command"] is not None and terminal is None else _HEARTBEAT_MS
         is_due = False
         quiet = 0
-        is_long = any(each["at_s"] >= _LONG_RUN_S for line in phase["lines"] for each in line["transfers"])
+        is_patient = patience_ms is not None and is_long(self.stage.plan)
         while running:
             alarm.set(self.schedule.next_ns(), has_gone_off=is_due)
-            ready = watch.wait(self._patience_ms(quiet) if is_long and patience_ms else patience_ms)
+            ready = watch.wait(self._patience_ms(quiet) if is_patient else patience_ms)
             is_due = alarm.fileno() in ready
             quiet = 0 if ready else quiet + 1
             if not ready:
