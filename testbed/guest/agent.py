@@ -30,6 +30,7 @@ from testbed.guest.servers import start_servers
 from testbed.guest.stage import Stage
 
 if TYPE_CHECKING:
+    from testbed.guest.background import Background
     from testbed.guest.child import Service
     from testbed.records.certificate import GuestCertificate, Lateness, NetworkFound
     from testbed.records.messages import FinishedMessage
@@ -74,6 +75,7 @@ class Agent:
         self._boxes = start_boxes(stage)
         self._servers, authority = start_servers(stage)
         self._commands = UserCommands(stage, authority)
+        self._background = _background(stage)
         links = network.link_names(stage.network)  # boxes have made some of their own by now
         effects = StageEffects(stage)
         phases = Phases(
@@ -85,13 +87,20 @@ class Agent:
             authority=authority,
             services=self._services,
             obey=self._obey,
+            cues=None if self._background is None else self._background.cues,
         )
         self._say("running")
         self._wait_for_the_start()
         self._watch_timers()
         began = time.time_ns()
-        for phase in self._plan["phases"]:
+        *recordings, last = self._plan["phases"]
+        for phase in recordings:
             phases.run(phase)
+        if self._background is not None:
+            self._background.begin()
+        phases.run(last)
+        if self._background is not None:
+            self._background.end()
         ended = time.time_ns()
         lateness = None if self._timers is None else self._timers.stop()
         self._look_at_network_again(links, effects, found)
@@ -174,7 +183,8 @@ class Agent:
     def _services(self) -> list[Service]:
         """What has to live as long as the run does. The order is fixed: a run's events are handled alike every time."""
         timers = [] if self._timers is None else [self._timers]
-        return [*self._boxes.values(), *self._servers, *self._commands.services, self._captures, *timers]
+        background = [] if self._background is None else self._background.services
+        return [*self._boxes.values(), *self._servers, *background, *self._commands.services, self._captures, *timers]
 
     def _obey(self) -> None:
         """Do what the host says.
@@ -192,7 +202,8 @@ class Agent:
     def _stop(self, found: NetworkFound) -> GuestCertificate:
         """End everything: servers first, then boxes, captures last, so that no packet is missed on its way."""
         self._say("stopping")
-        for server in (*self._servers, *self._commands.services):
+        background = [] if self._background is None else self._background.services
+        for server in (*background, *self._servers, *self._commands.services):
             server.stop()
         time.sleep(1.0)  # let the last segments reach the captures
         boxes = {name: box.stop() for name, box in self._boxes.items()}
@@ -201,6 +212,16 @@ class Agent:
             certificate["command_began_s"] = self._commands.began_s
             certificate["command_status"] = self._commands.status
         return certificate
+
+
+def _background(stage: Stage) -> Background | None:
+    """Start the background traffic of a plan that has some."""
+    if not stage.plan.get("background"):
+        return None
+    # Few scenarios have some; the others need not wait until it is loaded.
+    from testbed.guest.background import Background  # noqa: PLC0415
+
+    return Background(stage)
 
 
 def main() -> None:

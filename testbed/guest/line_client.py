@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from testbed.guest.background import Cues
     from testbed.records.messages import TransferMessage
     from testbed.records.plan import (
         EvadeTransfer,
@@ -56,6 +57,7 @@ class LineClient:
         ca: Certificate authority, PEM.
         replay_server: Address (None where the scenario has none), and the Unix socket that takes announcements.
         progress: File descriptor that a line of JSON is written to before and after each transfer.
+        cues: By which background traffic that stands beside a transfer is told of it; None: there is none.
     """
 
     address: str
@@ -65,6 +67,7 @@ class LineClient:
     ca: Path
     replay_server: tuple[str | None, Path]
     progress: int
+    cues: Cues | None = None
 
     def run(self, transfers: list[TransferPlan]) -> int:
         """Do the transfers in order; return 0."""
@@ -73,7 +76,9 @@ class LineClient:
             pause_s = transfer.get("pause_s", 0.0)
             if number and pause_s:  # even a sleep of no time costs virtual time
                 time.sleep(pause_s)
-            self._wait_until(transfer["at_s"])
+            self._wait_until(transfer["at_s"] - self._lead_s(transfer))
+            if self.cues is not None:
+                self.cues.begin(transfer["id"])
             self._report("begins", transfer["id"])
             log = TransferLog(writer, transfer=transfer["id"], side="client", start_ns=self.start_ns)
             error = None
@@ -82,9 +87,14 @@ class LineClient:
             except TransferError as failure:  # a result: a censor may well be the cause
                 error = str(failure)
             log.event("finished", ok=error is None, error=error)
+            if self.cues is not None:
+                self.cues.end(transfer["id"])
             self._report("ends", transfer["id"])
         writer.close()
         return 0
+
+    def _lead_s(self, transfer: TransferPlan) -> float:
+        return 0.0 if self.cues is None else self.cues.lead_s.get(transfer["id"], 0.0)
 
     def _do(self, transfer: TransferPlan, number: int, log: TransferLog, writer: LineWriter) -> None:
         # The kinds are compared one by one, not matched: so a type checker knows which keys a transfer has.

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from testbed.guest.background import Cues
     from testbed.guest.child import Service
     from testbed.guest.commands import UserCommands
     from testbed.guest.console import Console
@@ -66,6 +67,7 @@ class Phases:
         authority: The certificate authority of the origins, PEM.
         services: The processes that no phase can do without, in the order in which they are watched.
         obey: Called when the host has said something.
+        cues: By which clients tell background traffic of their transfers; None: there is none.
         transfers: By which clients tell of their transfers.
     """
 
@@ -77,6 +79,7 @@ class Phases:
     authority: Path
     services: Callable[[], list[Service]]
     obey: Callable[[], None]
+    cues: Cues | None = None
     transfers: Pipe = field(default_factory=lambda: Pipe(*os.pipe()))
 
     def run(self, phase: Phase) -> None:
@@ -133,6 +136,7 @@ class Phases:
             ca=self.authority,
             replay_server=(server and self.stage.topology.address_of(server), self.stage.work / "replays"),
             progress=self.transfers.write,
+            cues=self.cues,
         )
         return Task(lambda: client.run(line["transfers"]), node.namespace)
 

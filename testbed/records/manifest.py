@@ -109,6 +109,7 @@ class Manifest(TypedDict, total=False):
     Keys:
         start_ns: The instant that is t = 0, nanoseconds since 1970.
         landlock: Version of the fence around what the guest may write; 0: the machine has none.
+        background: What came of background traffic, a flow each; missing: none was planned.
         left_behind: What the guest left that was not taken over.
         notes: What a reader has to know though the run is valid.
         problems: Why the run must not be scored; empty for a valid run.
@@ -131,6 +132,7 @@ class Manifest(TypedDict, total=False):
     host: HostFound
     left_behind: list[str]
     transfers: list[TransferSummary]
+    background: list[TransferSummary]
     certificate: Certificate
     checks: list[Check]
     notes: list[str]

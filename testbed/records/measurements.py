@@ -125,11 +125,16 @@ class Found(_Measurement):
 
 
 class Finished(_Measurement):
-    """The transfer is over."""
+    """The transfer is over.
+
+    ``sent``, ``offered``: of background traffic, payload that its sender took, and of datagrams what was due.
+    """
 
     event: Literal["finished"]
     ok: bool
     error: str | None
+    sent: NotRequired[int]
+    offered: NotRequired[int]
 
 
 Measurement = (

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict, final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from testbed.records.background import BackgroundPlan
     from testbed.records.box_plan import BoxPlan
     from testbed.records.jsonl import Json
 
@@ -316,6 +317,7 @@ class PlanDocument(TypedDict):
         replay_server: The node at the far end of replays, evasions and probes; None: the scenario has none.
         without_box: Line to the reason why no box stands on it although the scenario names a censor.
         rtt_s: Line to server to the round-trip time of the topology's own delays.
+        background: Traffic that nobody measures; missing: there is none.
     """
 
     format: int
@@ -338,6 +340,7 @@ class PlanDocument(TypedDict):
     phases: list[Phase]
     events: list[EventPlan]
     rtt_s: dict[str, dict[str, float]]
+    background: NotRequired[list[BackgroundPlan]]
 
 
 class GuestPlan(PlanDocument):

@@ -47,12 +47,18 @@ def transfer_table(manifest: Manifest) -> str:
     head = ("line", "transfer", "role", "goodput", "time", *more, "ground truth")
     rows: list[tuple[str, ...]] = []
     previous = None
-    for transfer in manifest["transfers"]:
+    for transfer in _by_line(manifest["transfers"], manifest.get("background", [])):
         if previous not in {None, transfer["line"]}:  # transfers of one line belong together: a target and its controls
             rows.append(("",) * len(head))
         rows.append(_row(transfer, is_new_line=transfer["line"] != previous, twin=twin, published=published))
         previous = transfer["line"]
     return format_table(head, rows, right=frozenset({3, 4})) + "\n\n" + _summary(manifest)
+
+
+def _by_line(transfers: Sequence[TransferSummary], background: Sequence[TransferSummary]) -> list[TransferSummary]:
+    """Return transfers with the background traffic of each line behind them."""
+    lines = dict.fromkeys(each["line"] for each in (*transfers, *background))
+    return [each for line in lines for each in (*transfers, *background) if each["line"] == line]
 
 
 def _groups(transfers: Sequence[TransferSummary]) -> list[list[TransferSummary]] | None:

@@ -87,7 +87,7 @@ def _rows_of(path: Path, manifest: Manifest, counted: Mapping[Treatment, Label])
         "engine": manifest.get("engine"), "date": None if start_ns is None else iso_time(start_ns),
         "valid": manifest.get("valid", False),
     }  # fmt: skip
-    for transfer in manifest.get("transfers", []):
+    for transfer in [*manifest.get("transfers", []), *manifest.get("background", [])]:
         told: dict[str, Cell] = {name: _cell(transfer.get(name)) for name in _OF_TRANSFER}
         truth = {f"truth_{name}": _cell(transfer.get(name)) for name in _TRUTH}
         said: dict[str, Cell] = {"truth_label": label(transfer, counted), "truth_treatment": treatment(transfer)}

@@ -32,12 +32,11 @@ def resolve_dates(document: Document) -> None:
     Raises:
         ScenarioError: A date that is none, or before the scenario's own.
     """
-    for index, item in enumerate(_listed(document, "measurements")):
-        if isinstance(item, dict):
-            _resolve(document, ("measurements", index), item, ["at"])
-    for index, item in enumerate(_listed(document, "outages")):
-        if isinstance(item, dict):
-            _resolve(document, ("outages", index), item, _instants(Outage))
+    plain = {"measurements": ["at"], "background": ["from", "until"], "outages": _instants(Outage)}
+    for listed, names in plain.items():
+        for index, item in enumerate(_listed(document, listed)):
+            if isinstance(item, dict):
+                _resolve(document, (listed, index), item, names)
     for index, item in enumerate(_listed(document, "events")):
         if isinstance(item, dict):
             for kind in set(item) & set(event_names()):

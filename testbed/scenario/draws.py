@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from testbed.scenario.document import Document, Key
 
-__all__ = ["DISTRIBUTIONS", "Draw", "draw_values"]
+__all__ = ["DISTRIBUTIONS", "Draw", "draw_many", "draw_values"]
 
 _FORM = re.compile(r"\s*([a-z]+)\((.*)\)\s*", re.DOTALL)
 _FREE_TEXT = {"title", "format", "seed"}  # at the top: these say what the scenario is, and are never drawn
@@ -88,7 +88,7 @@ def draw_values(document: Document, seed: int) -> list[Draw]:
     # All are tried before any error is told: a scenario with ten draws is mended in one go.
     for key, text, put in _places(document.data, ()):
         match = _FORM.fullmatch(text)
-        if match is None or key[0] in _FREE_TEXT or key[-1] == _NOTE:
+        if match is None or key[0] in _FREE_TEXT or key[-1] == _NOTE or _is_drawn_later(key):
             continue
         dotted = ".".join(map(str, key))
         try:
@@ -101,6 +101,30 @@ def draw_values(document: Document, seed: int) -> list[Draw]:
     if problems:
         raise ScenarioError("\n".join(dict.fromkeys(problems)))
     return draws
+
+
+def draw_many(written: str, seed: int, key: str, count: int) -> list[str | int | float | bool]:
+    """Return so many draws from one distribution; of a plain value, the value again and again.
+
+    Args:
+        written: As it stands in a scenario.
+        seed: Of the run.
+        key: Dotted; it has draws of its own.
+        count: How many.
+
+    Raises:
+        ValueError: It is no distribution, with what was expected.
+    """
+    match = _FORM.fullmatch(written)
+    if match is None:
+        return [written] * count
+    random = Random(_seed_of(seed, key))  # noqa: S311 - reproducible by design
+    return [_draw(match[1], match[2], random) for _ in range(count)]
+
+
+def _is_drawn_later(key: Key) -> bool:
+    """Return whether a value is drawn for each object anew, by `draw_many`."""
+    return key[0] == "background" and key[-1] in {"size", "pause"}
 
 
 def _places(value: object, key: Key) -> Iterator[tuple[Key, str, Callable[[object], None]]]:

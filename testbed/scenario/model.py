@@ -26,6 +26,7 @@ from testbed.guest.timed_event import TimedEvent, parse_run_time
 from testbed.quantities import parse_duration, parse_rate, parse_size, shown
 from testbed.records.plan import LAST_SEED
 from testbed.scenario.access import CongestionControl, Line, LineKind, LineName, Strict
+from testbed.scenario.background import Background
 from testbed.scenario.calendar import resolve_dates
 from testbed.scenario.document import Document, Key
 from testbed.scenario.draws import draw_values
@@ -255,6 +256,7 @@ class Scenario(Strict):
     replay_server: str | None = None
     recordings: list[Recording] = Field(default=[])
     measurements: list[Measurement] = Field(min_length=1)
+    background: list[Background] = Field(default=[])
     outages: list[Outage] = Field(default=[])
     events: list[Annotated[TimedEvent, OneOfTheKinds()]] = Field(default=[])
     captures: Annotated[dict[CapturePlace, CaptureKeep], BeforeValidator(_all_whole)] = Field(
@@ -332,7 +334,7 @@ _TAG_AT = 2  # in ("measurements", index, tag, key, …)
 
 
 def _data_key(location: tuple[str | int, ...]) -> Key:
-    """Pydantic's location without the tag that it inserts after the index of a measurement."""
-    if location[:1] == ("measurements",) and len(location) > _TAG_AT:
+    """Pydantic's location without the tag that it inserts after the index of a measurement or of background traffic."""
+    if location[:1] in {("measurements",), ("background",)} and len(location) > _TAG_AT:
         return location[:2] + location[3:]
     return location

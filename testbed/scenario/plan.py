@@ -12,6 +12,7 @@ from testbed.guest.network.impairment import impair
 from testbed.guest.timed_event import EventError
 from testbed.records.plan import LAST_SEED, planned_transfers
 from testbed.scenario.access import line_values
+from testbed.scenario.background import plan_background
 from testbed.scenario.boxes import Boxes
 from testbed.scenario.links import plan_links
 from testbed.scenario.model import CAPTURE_PLACES, Evade, Replay, Scenario, load_scenario
@@ -141,6 +142,7 @@ class _Resolver:
         transfers = Transfers(scenario, topology, names, self._places)
         events = self._checked_events()
         planned_boxes = boxes.plan(events)
+        control, phases = self._congestion_control(hosts), self._phases(transfers, command, line)
         data: PlanDocument = {
             "format": FORMAT,
             "scenario": self._name,
@@ -153,17 +155,21 @@ class _Resolver:
             "start_ns": (scenario.date - _EPOCH) // timedelta(microseconds=1) * 1000,
             "topology": self._network.plan,
             "links": self._links,
-            "congestion_control": self._congestion_control(hosts),
+            "congestion_control": control,
             "boxes": planned_boxes,
             "names": names,
             "origins": transfers.origins(),
             "replay_server": self._replay_server(),
             "without_box": boxes.without_box,
             "captures": self._captures(planned_boxes),
-            "phases": self._phases(transfers, command, line),
+            "phases": phases,
             "events": [event_plan(event) for _, event in events],
             "rtt_s": self._rtt_s(),
         }
+        if scenario.background:
+            data["background"] = plan_background(
+                scenario.background, topology, phases, control, self._places, seed=self._seed
+            )
         return Plan(self._name, data, topology)
 
     def _congestion_control(self, hosts: list[str]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from testbed.engine.judge.command_flows import flow_records, flows_of, planned_t
 from testbed.engine.judge.planned_influences import add_planned_influences
 from testbed.engine.prepare.guest_memory import describe_lack_of_memory
 from testbed.errors import CaptureError, CertificateError, RecordError
+from testbed.records.background import background_notes, summarise_background
 from testbed.records.capture_file import datagram, read_frames
 from testbed.records.files import open_regular, write_atomically
 from testbed.records.jsonl import LineWriter
@@ -54,6 +55,9 @@ def judge(run: RunDirectory, plan: Plan, found: GuestCertificate, manifest: Mani
         if any("keep" in point for point in plan.data["captures"]):
             run.compress_records()
         manifest["notes"] = notes(plan, transfers, manifest["left_behind"], manifest["emulated_s"])
+        if plan.data.get("background"):
+            manifest["background"] = summarise_background(plan.data, run.measurements(), run.truth())
+            manifest["notes"] += background_notes(plan.data, manifest["background"])
     except (CaptureError, RecordError) as error:
         raise CertificateError(f"the records of this run cannot be read: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:

@@ -24,7 +24,7 @@ COMMAND_MIB = 384  # for a program of the user's: an interpreter and what it rea
 
 _BASE_MIB = 64.0  # kernel, agent, authority, one origin
 _NODE_MIB = 0.4  # a network namespace, its interfaces and disciplines
-_CLIENT_MIB = 4.0  # a process that measures on a line
+_CLIENT_MIB = 4.0  # a process that measures on a line, or makes background traffic
 _BOX_MIB = 7.0  # a process that inspects, and the tables of its flows
 _CAPTURE_MIB = 3.5  # the ring of a packet socket
 _COPIES_IN_FLIGHT = 2  # a client keeps what came over the wire, in pieces and joined
@@ -42,7 +42,7 @@ def guest_memory_mib(plan: Plan) -> int:
     objects = sum(sum(origin["objects"].values()) for origin in data["origins"].values())
     need = _BASE_MIB
     need += _NODE_MIB * len(plan.topology.nodes())
-    need += _CLIENT_MIB * len(lines)
+    need += _CLIENT_MIB * (len(lines) + len(data.get("background", [])))
     need += _BOX_MIB * len(data["boxes"])
     need += _CAPTURE_MIB * len(data["captures"])
     need += (objects + _COPIES_IN_FLIGHT * max(map(_bytes_in_flight, data["phases"]), default=0)) / _MIB
