@@ -38,7 +38,8 @@ def format_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: f
 
 def transfer_table(manifest: Manifest) -> str:
     """Return the transfers of a run, line by line, and below it what the run was."""
-    grouped = _groups(manifest["transfers"])
+    everything = _by_line(manifest["transfers"], manifest.get("background", []))
+    grouped = _groups(everything)
     if grouped is not None:
         return f"{_group_table(grouped)}\n\n{_summary(manifest)}"
     published = any("published" in transfer for transfer in manifest["transfers"])
@@ -47,7 +48,7 @@ def transfer_table(manifest: Manifest) -> str:
     head = ("line", "transfer", "role", "goodput", "time", *more, "ground truth")
     rows: list[tuple[str, ...]] = []
     previous = None
-    for transfer in _by_line(manifest["transfers"], manifest.get("background", [])):
+    for transfer in everything:
         if previous not in {None, transfer["line"]}:  # transfers of one line belong together: a target and its controls
             rows.append(("",) * len(head))
         rows.append(_row(transfer, is_new_line=transfer["line"] != previous, twin=twin, published=published))

@@ -121,6 +121,20 @@ def test_the_same_seed_gives_the_same_bytes_and_another_gives_others(
     )
 
 
+def test_a_commands_flows_are_not_those_of_the_background(run_scenario: Runner, scenario: Path) -> None:
+    run = run_scenario(scenario=str(scenario), command=["sleep", "2"])
+    assert run.manifest["transfers"] == []
+    assert {each["kind"] for each in run.manifest["background"]} == {"udp", "web"}
+    assert any("bulk server2 to a) did not happen" in note for note in run.manifest["notes"])
+
+
+def test_a_border_that_is_busy_beside_the_target_slows_it_alone(run_scenario: Runner) -> None:
+    run = run_scenario(scenario="confounders/busy-border")
+    first, target, last = (each["goodput_bps"] for each in run.manifest["transfers"])
+    assert run.manifest["valid"]
+    assert target < 0.6 * min(first, last)
+
+
 def test_a_client_gives_the_longest_lead_that_is_wanted() -> None:
     cues = Cues()
     entry: Any = {"beside": ["a/01"], "lead_s": 2.0}
