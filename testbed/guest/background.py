@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from testbed.guest.child import Child
 from testbed.records.background import background_id
 from testbed.records.jsonl import LineWriter
-from testbed.traffic.background import DatagramFlow, Loop, StreamFlow, flow_of, open_port
+from testbed.traffic.background_flow import DatagramFlow, Loop, StreamFlow, flow_of, open_port
 from testbed.traffic.log import TransferLog
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from testbed.guest.network.node import NamespaceNode
     from testbed.guest.stage import Stage
     from testbed.records.background import BackgroundPlan
-    from testbed.traffic.background import Ends, Flow
+    from testbed.traffic.background_flow import Ends, Flow
 
 __all__ = ["Background", "Cues", "Entry", "NodeEnds"]
 

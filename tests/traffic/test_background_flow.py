@@ -12,7 +12,7 @@ import pytest
 
 from testbed.errors import GuestError
 from testbed.records.jsonl import LineWriter
-from testbed.traffic.background import DatagramFlow, Loop, StreamFlow, flow_of, open_port, set_congestion_control
+from testbed.traffic.background_flow import DatagramFlow, Loop, StreamFlow, flow_of, open_port, set_congestion_control
 from testbed.traffic.log import TransferLog
 
 if TYPE_CHECKING:
