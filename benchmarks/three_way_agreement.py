@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING
 
 from testbed.conformance.live_bench import command
 from testbed.conformance.three_way import ThreeWay, compare_three_ways
-from testbed.conformance.traces import draw_recipe, interleaved, names_for, write_trace
+from testbed.conformance.traces import draw_recipe, extensions_for, interleaved, names_for, write_trace
 from testbed.engine.kernel import ensure_kernel, kernel_info
 from testbed.engine.prepare.command import UserCommand
 from testbed.engine.run import run_plan
+from testbed.middlebox.recognise import UDP_RECOGNISERS
 from testbed.scenario import library
 from testbed.scenario.plan import make_plan
 from testbed.scenario.profiles import load_profile
@@ -44,6 +45,7 @@ SCENARIO = [
 def server_for(profile: Profile) -> str:
     """An address that the profile's rules match, if they match addresses."""
     prefixes = [pattern for rule in profile.rules if rule.kind == "address" for pattern in rule.patterns]
+    prefixes += [prefix for rule in profile.rules for prefix in rule.at]
     return str(ip_network(prefixes[0])[1]) if prefixes else "192.0.2.1"
 
 
@@ -52,7 +54,12 @@ def trace_for(profile: Profile, hellos: int, seed: int) -> list[Packet]:
     random = Random(seed)  # noqa: S311 - reproducible, not secret
     http_share = 0.5 if "http" in profile.trigger.names_from else 0.0
     names = names_for(profile)
-    recipes = [draw_recipe(random, names, http_share=http_share) for _ in range(hellos)]
+    quic_share = 0.5 if set(profile.trigger.recognisers) & set(UDP_RECOGNISERS) else 0.0
+    extensions = extensions_for(profile)
+    recipes = [
+        draw_recipe(random, names, http_share=http_share, quic_share=quic_share, extensions=extensions)
+        for _ in range(hellos)
+    ]
     return list(interleaved(recipes, random, inside=INSIDE, outside=server_for(profile)))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from testbed.conformance import censors, domains, evasion, freezes, policing, state, trigger
+from testbed.conformance import across_flows, censors, domains, evasion, freezes, layers, policing, state, trigger
 from testbed.conformance.report import ELSEWHERE, as_json, as_markdown
 from testbed.conformance.row import Finding, Row
 
@@ -27,6 +27,8 @@ ROWS: list[Row] = [
     *evasion.ROWS,
     *censors.ROWS,
     *freezes.ROWS,
+    *across_flows.ROWS,
+    *layers.ROWS,
 ]
 
 

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 import ssl
 from functools import cache
+from typing import TYPE_CHECKING
 
-__all__ = ["client_hello", "extensions_length_offset", "padded"]
+from testbed.middlebox.profile.conditions import EXTENSIONS
+from testbed.traffic.evasion.quic import frame, initial_packet
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["client_hello", "extended", "extensions_length_offset", "named_extensions", "padded", "quic_initial"]
+
+
+_RECORD_HEADER, _EXTENSION_HEADER = 5, 4
+_CONNECTION_ID_BYTES = 8
+_ANY_BYTES = 8
 
 _PADDING_EXTENSION = 21
 _RANDOM = slice(11, 43)
@@ -39,10 +51,27 @@ def extensions_length_offset(hello: bytes) -> int:
 
 def padded(hello: bytes, size: int) -> bytes:
     """Return a hello record inflated to ``size`` bytes with the padding extension (RFC 7685)."""
-    extra = size - len(hello)
-    extension = _PADDING_EXTENSION.to_bytes(2, "big") + (extra - 4).to_bytes(2, "big") + bytes(extra - 4)
-    grown = bytearray(hello + extension)
+    return extended(hello, {_PADDING_EXTENSION: bytes(size - len(hello) - _EXTENSION_HEADER)})
+
+
+def extended(hello: bytes, extensions: Mapping[int, bytes]) -> bytes:
+    """Return a hello record with further extensions, by number, behind its own."""
+    more = b"".join(
+        number.to_bytes(2, "big") + len(data).to_bytes(2, "big") + data for number, data in extensions.items()
+    )
+    grown = bytearray(hello + more)
     for offset, width in ((3, 2), (6, 3), (extensions_length_offset(hello), 2)):
-        value = int.from_bytes(hello[offset : offset + width], "big") + extra
+        value = int.from_bytes(hello[offset : offset + width], "big") + len(more)
         grown[offset : offset + width] = value.to_bytes(width, "big")
     return bytes(grown)
+
+
+def named_extensions(*names: str) -> dict[int, bytes]:
+    """Return extensions by their names in profiles, for `extended`; what they hold is zeros."""
+    return {EXTENSIONS[name]: bytes(_ANY_BYTES) for name in names}
+
+
+def quic_initial(hello: bytes, version: int = 1) -> bytes:
+    """Return the datagram of a client whose hello, given as a record, fits into one; ``version``: 1 or 2."""
+    destination, source = b"\1" * _CONNECTION_ID_BYTES, b"\2" * _CONNECTION_ID_BYTES
+    return initial_packet(version, destination, source, 0, frame(0, hello[_RECORD_HEADER:]))

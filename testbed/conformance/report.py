@@ -23,15 +23,6 @@ ELSEWHERE = (
     ("encrypted proxy or VPN", "X21 §7", "no clear name is on the wire: the same as no server name"),
     ("crowd data", "X21 §4", "one box is no country: scenarios with many lines"),
     ("handshakes of 2022, first server bytes after about 5 s", "OONI22, NTC1724", "the same tests"),
-    ("QUIC in two layers: by version, and by name at any server", "N4P108", "no profile yet: a box here has one layer"),
-    ("names dropped only together with ECH", "N4P417", "no profile yet: no rule looks at extensions of a hello"),
-    (
-        "a name that taints its server's address",
-        "NTC3471",
-        "no profile yet: flows share meters, but no memory of names",
-    ),
-    ("several hellos of one name at once", "DPICH26", "no profile yet: each flow is judged by itself"),
-    ("a slower line after strong foreign flows", "N4P520", "no profile yet: a line's meter does not wait for a match"),
 )
 """Facts that the pure box cannot show: fact, source, where it is shown instead or why it cannot be."""
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from testbed.conformance.bench import MSS, NS_PER_S, Connection
-from testbed.conformance.hellos import client_hello, padded
-from testbed.middlebox.craft import CHANGE_CIPHER_SPEC, split_record
+from testbed.conformance.hellos import client_hello, extended, named_extensions, padded, quic_initial
+from testbed.middlebox.craft import CHANGE_CIPHER_SPEC, split_record, udp_datagram
 from testbed.middlebox.packet import ACK, PSH, Direction, Packet
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from testbed.middlebox.profile import Profile
 
-__all__ = ["NAMES", "Recipe", "draw_recipe", "interleaved", "names_for", "packets", "write_trace"]
+__all__ = ["NAMES", "Recipe", "draw_recipe", "extensions_for", "interleaved", "names_for", "packets", "write_trace"]
 
 NAMES = ("twitter.com", "abs.twimg.com", "t.co", "reddit.com", "throttletwitter.com", "example.org", "twitter.com.")
 _FIRST = (b"", b"", b"", CHANGE_CIPHER_SPEC, b"\xaa" * 99, b"\xaa" * 101, client_hello("example.org"))
@@ -32,8 +32,10 @@ _AFTER = 30
 _SHORT_TTL = 2
 # How many of all hellos are sent in each of these ways. Most are sent in none, so that enough of them are acted on.
 _CUT, _REVERSED, _RECORD_CUT, _PADDED = 0.5, 0.3, 0.2, 0.2
+_EXTENDED = 0.7
 _AT_A_TIME = 20
 _RAW_IP = 101
+_SHORT_HEADER, _DATAGRAM = 0x40, 1000  # a QUIC packet once keys are known, whatever it holds
 _LITERAL_KINDS = ("exact", "suffix", "substring")
 
 
@@ -53,6 +55,8 @@ class Recipe:
         opened_from: Who opened the connection.
         sender: Who sends the hello.
         is_http: A plain HTTP request in the hello's place; records and padding do not apply.
+        extensions: Of the hello, beside its own.
+        is_quic: The hello goes over QUIC, in one datagram; of the rest, the name and the extensions alone apply.
     """
 
     name: str
@@ -66,18 +70,39 @@ class Recipe:
     opened_from: Direction
     sender: Direction
     is_http: bool = False
+    extensions: tuple[str, ...] = ()
+    is_quic: bool = False
 
 
 def names_for(profile: Profile) -> tuple[str, ...]:
     """Return names that a profile's rules match, and the usual ones."""
+    if any(rule.repeated is not None for rule in profile.rules):
+        return NAMES[:2]  # so that one name often follows itself
     patterns = [pattern for rule in profile.rules if rule.kind in _LITERAL_KINDS for pattern in rule.patterns]
     return (*NAMES, *(f"www{pattern}" if pattern.startswith(".") else pattern for pattern in patterns))
 
 
-def draw_recipe(random: Random, names: Sequence[str] = NAMES, *, http_share: float = 0.0) -> Recipe:
+def extensions_for(profile: Profile) -> tuple[str, ...]:
+    """Return the extensions that a profile's rules ask for."""
+    return tuple(dict.fromkeys(each for rule in profile.rules for each in rule.extensions))
+
+
+def draw_recipe(
+    random: Random,
+    names: Sequence[str] = NAMES,
+    *,
+    http_share: float = 0.0,
+    quic_share: float = 0.0,
+    extensions: tuple[str, ...] = (),
+) -> Recipe:
     """Return a recipe by lot, for one of ``names``; plain ones are frequent enough to be throttled.
 
-    ``http_share``: how many of all are plain HTTP requests.
+    Args:
+        random: Draws.
+        names: The server names.
+        http_share: How many of all are plain HTTP requests.
+        quic_share: How many of all go over QUIC.
+        extensions: Most of the hellos have these.
     """
     often = random.random
     return Recipe(
@@ -92,11 +117,16 @@ def draw_recipe(random: Random, names: Sequence[str] = NAMES, *, http_share: flo
         opened_from=random.choice((Direction.UP, Direction.UP, Direction.UP, Direction.DOWN)),
         sender=random.choice((Direction.UP, Direction.UP, Direction.UP, Direction.DOWN)),
         is_http=http_share > 0 and often() < http_share,
+        # No draw where nothing is asked for: the traces of the others stay what they were.
+        extensions=extensions if extensions and often() < _EXTENDED else (),
+        is_quic=quic_share > 0 and often() < quic_share,
     )
 
 
 def packets(recipe: Recipe, connection: Connection) -> list[Packet]:
     """Return the packets of a recipe: handshake, what goes first, the hello, and data in both directions."""
+    if recipe.is_quic:
+        return _datagrams(recipe, connection)
     trace = connection.handshake(recipe.opened_from)
     if recipe.first:
         trace.append(connection.packet(recipe.sender, PSH | ACK, recipe.first))
@@ -106,6 +136,19 @@ def packets(recipe: Recipe, connection: Connection) -> list[Packet]:
     for _ in range(_AFTER):
         trace.append(connection.packet(Direction.DOWN, ACK, bytes(MSS)))
         trace.append(connection.packet(Direction.UP, ACK, bytes(300)))
+    return trace
+
+
+def _datagrams(recipe: Recipe, connection: Connection) -> list[Packet]:
+    """Return the packets of a recipe over QUIC: the hello, and data in both directions."""
+    data = bytes([_SHORT_HEADER]) + bytes(_DATAGRAM - 1)
+    sent = [(Direction.UP, quic_initial(_hello(recipe)))] * recipe.repeated
+    sent += [(direction, data) for _ in range(_AFTER) for direction in (Direction.DOWN, Direction.UP)]
+    trace = []
+    for direction, payload in sent:
+        (src, sport), (dst, dport) = connection.ends[direction], connection.ends[direction.opposite]
+        datagram = udp_datagram(src=src, dst=dst, sport=sport, dport=dport, payload=payload)
+        trace.append(Packet.parse(datagram, direction))
     return trace
 
 
@@ -139,8 +182,13 @@ def write_trace(path: Path, trace: Iterable[tuple[int, Packet]]) -> None:
             file.write(struct.pack("<IIII", seconds, nanoseconds, size, size) + packet.data)
 
 
+def _hello(recipe: Recipe) -> bytes:
+    hello = client_hello(recipe.name)
+    return extended(hello, named_extensions(*recipe.extensions)) if recipe.extensions else hello
+
+
 def _segments(recipe: Recipe) -> list[bytes]:
-    hello = f"GET / HTTP/1.1\r\nHost: {recipe.name}\r\n\r\n".encode() if recipe.is_http else client_hello(recipe.name)
+    hello = f"GET / HTTP/1.1\r\nHost: {recipe.name}\r\n\r\n".encode() if recipe.is_http else _hello(recipe)
     if recipe.padded_to and not recipe.is_http:
         hello = padded(hello, recipe.padded_to)
     # After padding: the cut is meant to fall into the hello, not into what fills it up.

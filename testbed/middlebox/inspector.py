@@ -25,23 +25,23 @@ from testbed.middlebox.events import (
 )
 from testbed.middlebox.flows import Flow, FlowTable
 from testbed.middlebox.fragments import FragmentBuffer, joined, released, sent_whole
+from testbed.middlebox.lookup import Lookup
 from testbed.middlebox.opening import opener, reason_not_to_inspect
 from testbed.middlebox.packet import ACK, FIN, RST, SYN, TCP, UDP, Direction, FlowKey, Packet, address_text
 from testbed.middlebox.packet_events import packet_dropped
-from testbed.middlebox.profile.rules import Match, RuleSet
-from testbed.middlebox.readers import Readers, Reading
+from testbed.middlebox.readers import Readers
 from testbed.middlebox.recognise import Hello, Outcome
 from testbed.middlebox.unread import Overlooked
 
 if TYPE_CHECKING:
     from testbed.middlebox.actions import Treatment
     from testbed.middlebox.profile import Profile
+    from testbed.middlebox.profile.rules import Match
 
 __all__ = ["Inspector"]
 
 _NS_PER_S = 1_000_000_000
 _CLEARING_FLAGS = {"fin": FIN, "rst": RST}
-_ADDRESS_KINDS = frozenset({"address", "any"})
 
 
 class Inspector:
@@ -54,23 +54,19 @@ class Inspector:
     """
 
     __slots__ = (
-        "_clearing", "_enforcement", "_exempt", "_flows", "_fragments", "_handshake_timeouts", "_hellos",
-        "_is_stateless", "_line", "_matches_at_open", "_random", "_readers", "_residual_ns", "_rules", "_sees",
-        "_timeout_ns", "profile",
+        "_clearing", "_enforcement", "_flows", "_fragments", "_handshake_timeouts", "_hellos", "_is_stateless", "_line",
+        "_lookup", "_random", "_readers", "_residual_ns", "_sees", "_timeout_ns", "profile",
     )  # fmt: skip
 
     def __init__(self, profile: Profile, *, seed: int, last_flow: int = 0) -> None:
         self.profile = profile
         self._random = Random(seed)  # noqa: S311 - reproducible, not secret
         self._enforcement = Enforcement(profile, self._random)
-        self._rules, self._exempt = RuleSet(profile.rules), RuleSet(profile.exempt)
+        self._lookup = Lookup(profile)
         trigger, flows = profile.trigger, profile.flows
         self._readers = Readers(profile)
         self._hellos = tuple(
             name for name in trigger.recognisers if name in (trigger.names_from or trigger.recognisers)
-        )
-        self._matches_at_open = trigger.address_rules == "open" and any(
-            rule.kind in _ADDRESS_KINDS for rule in profile.rules
         )
         self._flows = FlowTable(flows.table_size, last_number=last_flow)
         self._timeout_ns = round(flows.idle_timeout_s * _NS_PER_S)
@@ -120,7 +116,9 @@ class Inspector:
     def leaves_alone(self, key: FlowKey) -> bool:
         """Return whether a live box need not see more of a flow than its packets with `minded_flags`."""
         flow = self._flows.get(key)
-        return flow is not None and flow.treatment is None and not flow.inspections_left and not flow.in_handshake
+        if flow is None or self._lookup.minds_lines:
+            return False  # what goes on may be acted on for what another flow does
+        return flow.treatment is None and not flow.inspections_left and not flow.in_handshake
 
     def inspect(self, packet: Packet, now_ns: int) -> list[Event]:
         """Let one packet through the box.
@@ -204,17 +202,25 @@ class Inspector:
         # handshake sets counts from this packet.
         if flow.in_handshake or packet.flags & SYN:
             self._follow_handshake(flow, packet, now_ns, events)
-        if flow.treatment is not None:
-            # An address may match at the first packet, in `_open`: `start` has dealt with that one.
-            if not flow.is_new:
-                events += flow.treatment.on_packet(flow.id, packet, now_ns)
-        elif flow.inspections_left and packet.payload and legible:
-            self._read(flow, packet, now_ns, events)
+        self._pass(flow, packet, now_ns, events, legible=legible)
         flow.is_new = False
         # Last: what is done to a flow is done to its FIN or RST too, before it is forgotten.
         if packet.flags & self._clearing:
             events += self._forget(flow, now_ns, "fin" if packet.flags & FIN & self._clearing else "rst")
         return events
+
+    def _pass(self, flow: Flow, packet: Packet, now_ns: int, events: list[Event], *, legible: bool) -> None:
+        """Do to a packet what is done to its flow, or read it."""
+        # An address may match at the first packet, in `_open`: `start` has dealt with that one.
+        if flow.treatment is not None:
+            if not flow.is_new:
+                events += flow.treatment.on_packet(flow.id, packet, now_ns)
+            return
+        line = self._lookup.by_line(flow, now_ns) if self._lookup.minds_lines and not flow.is_new else None
+        if line is not None:
+            events += self._act(flow, packet, now_ns, line, None)
+        elif flow.inspections_left and packet.payload and legible:
+            self._read(flow, packet, now_ns, events)
 
     def _meter_line(self, packet: Packet, now_ns: int) -> list[Event]:
         """Handle a packet of a line whose traffic shares one meter. No flow is remembered: its number is 0."""
@@ -291,8 +297,8 @@ class Inspector:
         # It draws a lot only where the share is below one, and before the budget does: the order of draws is a part of
         # what a seed means.
         reason = reason_not_to_inspect(trigger, packet, opened_by, self._random)
-        if reason is None and self._matches_at_open:
-            reason = self._match_address(flow, packet, now_ns, events)
+        if reason is None and self._lookup.matches_at_open:
+            reason = self._match_at_open(flow, packet, now_ns, events)
         if reason is not None:
             self._end(flow, now_ns, reason, events)
         elif flow.treatment is None:
@@ -302,11 +308,11 @@ class Inspector:
             flow.overlooked = Overlooked(self._hellos, key.outside_port)
         return flow
 
-    def _match_address(self, flow: Flow, packet: Packet, now_ns: int, events: list[Event]) -> str | None:
-        """Act on a server's address as soon as it is seen. Returns a reason to end inspection without a match."""
-        if self._exempt.match_address(flow.key.outside) is not None:
+    def _match_at_open(self, flow: Flow, packet: Packet, now_ns: int, events: list[Event]) -> str | None:
+        """Act on a flow before anything is read of it. Returns a reason to end inspection without a match."""
+        if self._lookup.spares(flow.key.outside):
             return "exempt"
-        match = self._rules.match_address(flow.key.outside)
+        match = self._lookup.at_open(flow, now_ns)
         if match is not None:
             events += self._act(flow, packet, now_ns, match, None)
         return None
@@ -341,10 +347,10 @@ class Inspector:
             ))  # fmt: skip
         name = None if hello is None else hello.name
         # Before the rules: a name that is allowed is spared at an address that is not (N4P490).
-        if self._is_exempt(flow, reading, name):
+        if self._lookup.is_exempt(flow, reading, name):
             self._end(flow, now_ns, "exempt", events)
             return
-        match = self._match(flow, packet, reading, name)
+        match = self._lookup.match(flow, packet.direction, reading, name, now_ns)
         if match is not None:
             events += self._act(flow, packet, now_ns, match, name)
             return
@@ -355,29 +361,10 @@ class Inspector:
         elif not flow.inspections_left:
             self._end(flow, now_ns, "budget", events)
 
-    def _is_exempt(self, flow: Flow, reading: Reading, name: str | None) -> bool:
-        if not self.profile.exempt or reading.protocol not in self.profile.trigger.recognisers:
-            return False
-        matches = [self._exempt.match_protocol(reading.protocol), self._exempt.match_address(flow.key.outside)]
-        if name is not None:
-            matches.append(self._exempt.match_name(name))
-        return any(matches)
-
-    def _match(self, flow: Flow, packet: Packet, reading: Reading, name: str | None) -> Match | None:
-        """Return the rule that what was read matches."""
-        trigger = self.profile.trigger
-        if not reading.protocol or packet.direction not in trigger.directions:
-            return None
-        match = None
-        if name is not None and reading.protocol in trigger.names_from:
-            match = self._rules.match_name(name)
-        if match is None and trigger.address_rules == "hello" and isinstance(reading.result, Hello):
-            match = self._rules.match_address(flow.key.outside)
-        return match or self._rules.match_protocol(reading.protocol)
-
     def _act(self, flow: Flow, packet: Packet, now_ns: int, match: Match, name: str | None) -> list[Event]:
         """Begin what the profile does to flows that match."""
         events: list[Event] = [RuleMatched(t_ns=now_ns, flow=flow.id, rule=match.rule, pattern=match.pattern, sni=name)]
+        self._lookup.remember(flow, match, now_ns)
         flow.treatment = self._enforcement.treatment(flow.key.inside, flow.opened_ns, now_ns, flow.packets)
         events += flow.treatment.start(flow.id, packet, now_ns)
         if self._residual_ns is not None:

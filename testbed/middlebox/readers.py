@@ -24,11 +24,15 @@ _STREAM_LIMIT = 1 << 14  # a hello of a browser has 2 kB at most; one of 16 kB i
 
 
 class Reading(NamedTuple):
-    """What was read, by which recogniser (empty where none knew it), and from which bytes."""
+    """What was read, by which recogniser (empty where none knew it), and from which bytes.
+
+    ``also`` are those after it that know the same datagram: a box may have a layer for versions and one for names.
+    """
 
     protocol: str
     result: Result
     data: bytes
+    also: tuple[str, ...] = ()
 
 
 class Reader(Protocol):
@@ -168,14 +172,13 @@ class DatagramReader:
         if packet.direction is Direction.DOWN:
             # Only the client's Initials can be read with keys that follow from what is in them (RFC 9001, section 5.2).
             return Reading("", Outcome.VALID, packet.payload)
-        outcome = Outcome.NOT_THIS
-        for name, recognise in self._recognisers:
-            result = recognise(packet.payload)
-            if result is Outcome.NEED_MORE:
-                outcome = Outcome.NEED_MORE
-            elif result is not Outcome.NOT_THIS:
-                return Reading(name, result, packet.payload)
-        return Reading("", outcome, packet.payload)
+        results = [(name, recognise(packet.payload)) for name, recognise in self._recognisers]
+        known = [each for each in results if each[1] not in {Outcome.NOT_THIS, Outcome.NEED_MORE}]
+        if known:
+            (name, result), *others = known
+            return Reading(name, result, packet.payload, tuple(other for other, _ in others))
+        is_begun = any(result is Outcome.NEED_MORE for _, result in results)
+        return Reading("", Outcome.NEED_MORE if is_begun else Outcome.NOT_THIS, packet.payload)
 
 
 class Readers:

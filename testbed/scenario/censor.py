@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
     from testbed.middlebox.described import Problem
+    from testbed.middlebox.profile.rules import Rule
     from testbed.scenario.document import Key
 
 __all__ = ["check_profile", "profile_adapter"]
@@ -192,6 +193,30 @@ def _wrong_rules(profile: Profile) -> Iterator[Problem]:
             unknown = set(rule.patterns) - set(trigger.recognisers) if rule.kind == "protocol" else set()
             if unknown:
                 yield key, f"{min(unknown)} is not among trigger.recognisers"
+            yield from _wrong_conditions(profile, part, index, rule)
+
+
+def _wrong_conditions(profile: Profile, part: str, index: int, rule: Rule) -> Iterator[Problem]:
+    """Yield conditions of a rule that could never hold, and what an exemption cannot leave behind."""
+    trigger = profile.trigger
+    for name in ("repeated", "taints") if part == "exempt" else ():
+        if getattr(rule, name) is not None:
+            yield f"{part}.{index}.{name}", "flows that are left alone are not remembered; remove it"
+    asked = [name for name in ("extensions", "repeated") if getattr(rule, name)]
+    never_read = rule.kind in {"address", "any"} and trigger.address_rules == "open"
+    for name in asked:
+        if (never_read and part == "rules") or not set(trigger.recognisers) & _WITH_HELLO:
+            yield f"{part}.{index}.{name}", _NO_HELLO
+    if profile.action.scope == "line" and (asked or rule.at or rule.not_at or rule.taints):
+        name = next(name for name in ("at", "not_at", *asked, "taints") if getattr(rule, name))
+        yield f"{part}.{index}.{name}", "a box that meters a whole line tells no flow from another; remove it"
+
+
+_WITH_HELLO = frozenset({"tls", "quic"})
+_NO_HELLO = (
+    "it is looked for in hellos of tls and quic: one must be among trigger.recognisers, and an address rule needs "
+    "trigger.address_rules: hello"
+)
 
 
 def _wrong_action(profile: Profile) -> Iterator[Problem]:

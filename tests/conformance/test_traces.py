@@ -10,8 +10,19 @@ import pytest
 
 from testbed.conformance.bench import Connection
 from testbed.conformance.hellos import client_hello
-from testbed.conformance.traces import NAMES, Recipe, draw_recipe, interleaved, names_for, packets, write_trace
-from testbed.middlebox.packet import SYN, Direction, Packet
+from testbed.conformance.traces import (
+    NAMES,
+    Recipe,
+    draw_recipe,
+    extensions_for,
+    interleaved,
+    names_for,
+    packets,
+    write_trace,
+)
+from testbed.middlebox.packet import SYN, UDP, Direction, Packet
+from testbed.middlebox.recognise import Hello
+from testbed.middlebox.recognise.quic import QuicReader
 from testbed.records.capture_file import read_frames
 from tests.middlebox.build import profile
 
@@ -50,6 +61,26 @@ def test_a_plain_hello_is_one_packet_after_a_handshake_and_before_data() -> None
 )
 def test_each_way_of_sending_is_carried_out(recipe: Recipe, sizes: list[int]) -> None:
     assert [len(packet.payload) for packet in sent(recipe)] == sizes
+
+
+def test_extensions_and_quic_are_carried_out_and_draw_nothing_where_they_are_not_asked_for() -> None:
+    recipe = replace(PLAIN, is_quic=True, repeated=2, extensions=("encrypted_client_hello",))
+    trace = packets(recipe, Connection())
+    assert {packet.protocol for packet in trace} == {UDP}
+    found = [QuicReader().read(packet.payload) for packet in trace[:2]]
+    assert [each.name for each in found if isinstance(each, Hello) and 0xFE0D in each.extensions] == ["twitter.com"] * 2
+    plain, other = Random(7), Random(7)  # noqa: S311
+    assert [draw_recipe(plain) for _ in range(9)] == [draw_recipe(other, extensions=()) for _ in range(9)]
+    drawn = [draw_recipe(plain, quic_share=0.5, extensions=("padding",)) for _ in range(300)]
+    assert {(bool(each.extensions), each.is_quic) for each in drawn} == {
+        (a, b) for a in (True, False) for b in (True, False)
+    }
+
+
+def test_names_repeat_where_a_profile_counts_them_and_its_extensions_are_known() -> None:
+    siberian = profile("ru-siberian-2025")
+    assert len(names_for(siberian)) == 2
+    assert extensions_for(siberian) == ("status_request",)
 
 
 def test_a_low_ttl_and_another_sender_are_carried_out() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from testbed.conformance.bench import MSS, NS_PER_S, Bench, Connection
-from testbed.conformance.hellos import client_hello, extensions_length_offset, padded
+from testbed.conformance.hellos import client_hello, extended, extensions_length_offset, padded
 from testbed.middlebox.craft import CHANGE_CIPHER_SPEC, split_record
 from testbed.middlebox.profile import Profile
 from testbed.scenario.censor import check_profile
@@ -22,6 +22,7 @@ __all__ = [
     "Box",
     "Connection",
     "client_hello",
+    "extended",
     "extensions_length_offset",
     "graded_profile",
     "padded",

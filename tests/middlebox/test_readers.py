@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from testbed.middlebox.packet import ACK, SYN, Direction
-from testbed.middlebox.readers import DatagramReader, OrderedReader, PacketReader, StreamReader
+from testbed.middlebox.readers import DatagramReader, Named, OrderedReader, PacketReader, Reading, StreamReader
 from testbed.middlebox.recognise import TCP_RECOGNISERS, Hello, Outcome
 from tests.middlebox.build import CHANGE_CIPHER_SPEC, MSS, Connection, client_hello, padded, split_record
 
@@ -31,9 +31,9 @@ def name_after(payloads: list[bytes], *, joins_records: bool = False) -> str | N
 def test_a_packet_stands_alone() -> None:
     reader, connection = PacketReader(RECOGNISERS), Connection()
     assert reader.read(connection.up(HELLO)).result.name == "twitter.com"
-    assert reader.read(connection.up(HELLO[:200])) == ("", Outcome.NOT_THIS, HELLO[:200])
-    assert reader.read(connection.up(HELLO[200:])) == ("", Outcome.NOT_THIS, HELLO[200:])
-    assert reader.read(connection.up(CHANGE_CIPHER_SPEC)) == ("tls", Outcome.VALID, CHANGE_CIPHER_SPEC)
+    assert reader.read(connection.up(HELLO[:200]))[:3] == ("", Outcome.NOT_THIS, HELLO[:200])
+    assert reader.read(connection.up(HELLO[200:]))[:3] == ("", Outcome.NOT_THIS, HELLO[200:])
+    assert reader.read(connection.up(CHANGE_CIPHER_SPEC))[:3] == ("tls", Outcome.VALID, CHANGE_CIPHER_SPEC)
 
 
 @given(st.lists(st.integers(1, len(HELLO) - 1), max_size=6))
@@ -92,11 +92,19 @@ def test_directions_are_streams_of_their_own() -> None:
     assert isinstance(reader.read(connection.up(HELLO[100:])).result, Hello)
 
 
+def test_a_datagram_that_several_know_is_the_firsts_and_the_others_are_told() -> None:
+    known: list[Named] = [
+        ("more", lambda _: Outcome.NEED_MORE), ("first", lambda _: Outcome.VALID), ("none", lambda _: Outcome.NOT_THIS),
+        ("second", lambda _: Outcome.VALID),
+    ]  # fmt: skip
+    assert DatagramReader(known).read(Connection().up(b"x")) == Reading("first", Outcome.VALID, b"x", ("second",))
+
+
 def test_datagrams_of_the_server_are_taken_for_answers() -> None:
     reader = DatagramReader([("quic", lambda _: Outcome.NEED_MORE)])
     connection = Connection()
-    assert reader.read(connection.down(b"x")) == ("", Outcome.VALID, b"x")
-    assert reader.read(connection.up(b"x")) == ("", Outcome.NEED_MORE, b"x")
+    assert reader.read(connection.down(b"x"))[:3] == ("", Outcome.VALID, b"x")
+    assert reader.read(connection.up(b"x"))[:3] == ("", Outcome.NEED_MORE, b"x")
 
 
 @given(st.lists(st.integers(5, len(HELLO) - 1), max_size=6), st.booleans())

@@ -11,6 +11,7 @@ from testbed.middlebox.actions import ACTIONS
 from testbed.middlebox.described import file_key
 from testbed.middlebox.meters import METERS
 from testbed.middlebox.profile import FlowLimits, Inspection, Placement, Profile, Trigger
+from testbed.middlebox.profile.conditions import Repeated, Taint
 from testbed.middlebox.profile.model import LineKinds
 from testbed.middlebox.profile.rules import RULE_KINDS
 from testbed.scenario.evidence import GRADES
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 PAGE = (Path(__file__).parents[2] / "docs/reference/profile.md").read_text()
 SECTIONS: list[tuple[str, type[Described]]] = [
     ("placement.lines.", LineKinds), ("placement.", Placement), ("trigger.", Trigger), ("inspection.", Inspection),
-    ("flows.", FlowLimits), *(("action.", ACTIONS[kind]) for kind in ACTIONS),
+    ("flows.", FlowLimits), ("rules.repeated.", Repeated), ("rules.taints.", Taint),
+    *(("action.", ACTIONS[kind]) for kind in ACTIONS),
     *((f"meter.{kind}.", METERS[kind]) for kind in METERS),
 ]  # fmt: skip
 NESTED = {"placement", "trigger", "inspection", "flows", "action", "meter"}
@@ -31,6 +33,7 @@ def keys() -> set[str]:
     found = {f"{prefix}{file_key(field.name)}" for prefix, cls in SECTIONS for field in fields(cls)}
     found |= {field.name for field in fields(Profile)} - NESTED | {"based_on", "grade", "source"}
     found |= {"rules.id", "action.kind", "meter.kind", "meter.counts", *(f"rules.{kind}" for kind in RULE_KINDS)}
+    found |= {f"rules.{condition}" for condition in ("at", "not_at", "extensions")}
     return found - {"placement.lines"}
 
 

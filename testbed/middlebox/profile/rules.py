@@ -12,14 +12,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, NamedTuple, Self
 
 from testbed.middlebox.described import Described
+from testbed.middlebox.profile.conditions import EXTENSIONS, Conditions, Repeated, Taint
 from testbed.middlebox.profile.prefix import Prefix
-from testbed.middlebox.written import Text
+from testbed.middlebox.written import Text, words
 from testbed.quantities import Written, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Container, Mapping
 
     from testbed.middlebox.described import SchemaHandler
+
+    _Accepts = Callable[["Rule"], bool]
 
 __all__ = ["NAME_KINDS", "RULE_KINDS", "Match", "Rule", "RuleSet"]
 
@@ -33,29 +36,71 @@ _LONGEST_PREFIX = 64  # characters: an IPv6 address has 45 at most, and the pref
 
 @dataclass(frozen=True, slots=True)
 class Rule(Described):
-    """One rule: its name in reports, its kind (one of `RULE_KINDS`) and the patterns, any of which matches."""
+    """One rule: its name in reports, its kind (one of `RULE_KINDS`) and the patterns, any of which matches.
+
+    Attributes:
+        at: Prefixes of servers; it matches there alone. Empty: anywhere.
+        not_at: Prefixes of servers where it does not match.
+        extensions: Of the hello, by name; all of them have to be there.
+        repeated: How often a hello has to be seen before it matches; None: once.
+        taints: What a match leaves behind; None: nothing.
+    """
 
     id: str
     kind: str
     patterns: tuple[str, ...]
+    at: tuple[str, ...] = ()
+    not_at: tuple[str, ...] = ()
+    extensions: tuple[str, ...] = ()
+    repeated: Repeated | None = None
+    taints: Taint | None = None
+
+    @property
+    def needs_hello(self) -> bool:
+        """Whether a hello has to be read before it can match."""
+        return bool(self.extensions) or self.repeated is not None
+
+    @property
+    def has_conditions(self) -> bool:
+        """Whether its patterns alone do not decide."""
+        return bool(self.at or self.not_at) or self.needs_hello
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, object]) -> Self:
         """From plain JSON, in which the patterns stand under the kind. One may stand for a list of one."""
         kind = next(kind for kind in RULE_KINDS if kind in plain)
-        patterns = plain[kind]
-        return cls(str(plain["id"]), kind, tuple(patterns) if isinstance(patterns, list) else (str(patterns),))
+        patterns = {key: _listed(plain.get(key, ())) for key in (kind, *_PATTERN_CONDITIONS)}
+        repeated, taints = plain.get("repeated"), plain.get("taints")
+        return cls(
+            str(plain["id"]),
+            kind,
+            patterns.pop(kind),
+            **patterns,
+            repeated=Repeated.from_dict(repeated) if isinstance(repeated, dict) else None,
+            taints=Taint.from_dict(taints) if isinstance(taints, dict) else None,
+        )
 
     def to_dict(self) -> dict[str, object]:
-        """Plain JSON, in which the patterns stand under the kind."""
-        return {"id": self.id, self.kind: list(self.patterns)}
+        """Plain JSON, in which the patterns stand under the kind. Conditions that it has not are left out."""
+        plain: dict[str, object] = {"id": self.id, self.kind: list(self.patterns)}
+        lists = {key: list(getattr(self, key)) for key in _PATTERN_CONDITIONS}
+        plain |= {key: values for key, values in lists.items() if values}
+        parts = {"repeated": self.repeated, "taints": self.taints}
+        return plain | {key: part.to_dict() for key, part in parts.items() if part is not None}
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: SchemaHandler) -> dict[str, object]:
-        """Tell pydantic the keys: ``id``, and one for each kind, of which a rule has exactly one."""
+        """Tell pydantic the keys: ``id``, one for each kind, of which a rule has exactly one, and the conditions."""
         del source
         make = handler.generate_schema
-        keys = {"id": Text, **{kind: Annotated[object, _patterns(kind)] for kind in RULE_KINDS}}
+        keys: dict[str, object] = {"id": Text, **{kind: Annotated[object, _patterns(kind)] for kind in RULE_KINDS}}
+        keys |= {
+            "at": Annotated[object, _patterns("address")],
+            "not_at": Annotated[object, _patterns("address")],
+            "extensions": Annotated[tuple[str, ...], words(*EXTENSIONS)],
+            "repeated": Repeated,
+            "taints": Taint,
+        }
         fields = {
             key: {"type": "typed-dict-field", "required": key == "id", "schema": make(hint)}
             for key, hint in keys.items()
@@ -67,9 +112,17 @@ class Rule(Described):
 
     @classmethod
     def _of_parts(cls, parts: dict[str, object]) -> Self:
-        if len(parts) != len(("id", "kind")):
+        if len(set(parts) & set(RULE_KINDS)) != 1:
             raise ValueError(f"expected exactly one of {', '.join(RULE_KINDS)}")
-        return cls.from_dict(parts)
+        plain = {key: part.to_dict() if isinstance(part, Described) else part for key, part in parts.items()}
+        return cls.from_dict(plain)
+
+
+_PATTERN_CONDITIONS = ("at", "not_at", "extensions")
+
+
+def _listed(patterns: object) -> tuple[str, ...]:
+    return tuple(patterns) if isinstance(patterns, list | tuple) else (str(patterns),)
 
 
 class Match(NamedTuple):
@@ -82,44 +135,68 @@ class Match(NamedTuple):
 class RuleSet:
     """All rules of a profile. Where several match, the first in the profile's order is reported."""
 
-    __slots__ = ("_addresses", "_any", "_exact", "_expressions", "_protocols", "_substrings", "_suffixes")
+    __slots__ = (
+        "_addresses", "_any", "_conditions", "_exact", "_expressions", "_in_order", "_protocols", "_rules",
+        "_substrings", "_suffixes", "has_conditions",
+    )  # fmt: skip
 
     def __init__(self, rules: tuple[Rule, ...]) -> None:
         """Compile the rules."""
         patterns = [
             (order, Match(rule.id, pattern), rule.kind) for order, rule in enumerate(rules) for pattern in rule.patterns
         ]
-        self._exact: dict[str, tuple[int, Match]] = {}
+        self._exact: dict[str, list[tuple[int, Match]]] = {}
         for order, match, kind in patterns:
             if kind == "exact":
-                self._exact.setdefault(match.pattern.lower(), (order, match))
+                self._exact.setdefault(match.pattern.lower(), []).append((order, match))
         self._suffixes = [(order, m.pattern.lower(), m) for order, m, kind in patterns if kind == "suffix"]
         self._substrings = [(order, m.pattern.lower(), m) for order, m, kind in patterns if kind == "substring"]
         self._expressions = [(order, _expression(m.pattern), m) for order, m, kind in patterns if kind == "regex"]
         self._addresses = [(order, Prefix(m.pattern), m) for order, m, kind in patterns if kind == "address"]
-        # Backwards, so that of several rules for one protocol the first stays.
-        self._protocols = {m.pattern: m for _, m, kind in reversed(patterns) if kind == "protocol"}
-        self._any = next((match for _, match, kind in patterns if kind == "any"), None)
+        self._protocols = [(order, m) for order, m, kind in patterns if kind == "protocol"]
+        self._any = [(order, m) for order, m, kind in patterns if kind == "any"]
+        self._in_order = rules
+        # Of several rules of one name the first stays.
+        self._rules = {rule.id: rule for rule in reversed(rules)}
+        self._conditions = {
+            rule: Conditions(rule.at, rule.not_at, rule.extensions) for rule in rules if rule.has_conditions
+        }
+        self.has_conditions = bool(self._conditions)
 
-    def match_name(self, name: str) -> Match | None:
-        """Return the first rule that matches a name."""
+    def rule(self, number: str) -> Rule:
+        """Return the rule of an id."""
+        return self._rules[number]
+
+    def conditions_hold(self, rule: Rule, server: bytes, extensions: Container[int]) -> bool:
+        """Return whether what a rule asks of one hello holds: at this packed address, with these extensions."""
+        conditions = self._conditions.get(rule)
+        return conditions is None or conditions.hold(server, extensions)
+
+    def match_name(self, name: str, accepts: _Accepts | None = None) -> Match | None:
+        """Return the first rule that matches a name. ``accepts`` is asked whether its conditions hold."""
         # All kinds are tried before one is chosen: the order is that of the profile, not of the kinds.
         name = name.lower()
-        found = [self._exact[name]] if name in self._exact else []
+        found = list(self._exact.get(name, ()))
         found += [(order, match) for order, suffix, match in self._suffixes if name.endswith(suffix)]
         found += [(order, match) for order, part, match in self._substrings if part in name]
         if self._expressions and len(name) <= _LONGEST_NAME:
             found += [(order, match) for order, expression, match in self._expressions if expression.search(name)]
-        return min(found)[1] if found else None
+        return self._first(found, accepts)
 
-    def match_protocol(self, protocol: str) -> Match | None:
+    def match_protocol(self, protocol: str, accepts: _Accepts | None = None) -> Match | None:
         """Return the first rule that matches whatever a recogniser of this name recognises."""
-        return self._protocols.get(protocol)
+        found = [(order, match) for order, match in self._protocols if match.pattern == protocol]
+        return self._first(found, accepts)
 
-    def match_address(self, packed: bytes) -> Match | None:
+    def match_address(self, packed: bytes, accepts: _Accepts | None = None) -> Match | None:
         """Return the first rule that matches a server's address, or that matches everything."""
         found = [(order, match) for order, prefix, match in self._addresses if packed in prefix]
-        return min(found)[1] if found else self._any
+        return self._first(found, accepts) or self._first(self._any, accepts)
+
+    def _first(self, found: list[tuple[int, Match]], accepts: _Accepts | None) -> Match | None:
+        if accepts is None:
+            return min(found)[1] if found else None
+        return next((match for order, match in sorted(found) if accepts(self._in_order[order])), None)
 
 
 def _patterns(kind: str) -> Written:

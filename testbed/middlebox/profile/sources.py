@@ -51,9 +51,11 @@ SOURCES = {
     "N4P65": _bbs(65, "Twitter in Russia, from March 2021"),
     "N4P106": _bbs(106, "Instagram in Russia, March 2022"),
     "N4P108": _bbs(108, "QUIC in Russia, March 2022"),
+    "N4P155": _bbs(155, "social networks in Türkiye, November 2022"),
     "N4P382": _bbs(382, "YouTube in Russia, from July 2024"),
     "N4P417": _bbs(417, "Encrypted Client Hello in Russia, from November 2024"),
     "N4P520": _bbs(520, "whole lines slowed down in China, September 2025"),
+    "N4P546": _bbs(546, "several connections at once in Russia, from November 2025"),
     "N4P490": _bbs(490, "foreign data centres in Russia, from June 2025"),
     "ZAPRET1408": Source("bol-van/zapret, issue 1408", "https://github.com/bol-van/zapret/issues/1408"),
     "NTC1724": Source("ntc.party, thread on Twitter, 26 February 2022", "https://ntc.party/t/1724"),
@@ -77,6 +79,10 @@ SOURCES = {
     "DPICH20": Source(
         "hyperion-cs/dpi-checkers, issue 20, December 2025", "https://github.com/hyperion-cs/dpi-checkers/issues/20"
     ),
+    "DPICH83": Source(
+        "hyperion-cs/dpi-checkers, issue 83, 2026", "https://github.com/hyperion-cs/dpi-checkers/issues/83"
+    ),
+    "POL21": Source("polit.reactor.cc, forum text of March 2021", "https://polit.reactor.cc"),
     "DPIDET26": Source("Runnin4ik/dpi-detector, README", "https://github.com/Runnin4ik/dpi-detector"),
     "DWC25": Source(
         "hyperion-cs/dpi-checkers: names that are let through, 2 July 2025",

@@ -20,13 +20,14 @@ class Hello(NamedTuple):
     """The message that names its destination, read to the end.
 
     ``name`` is None when it names nobody. ``offset`` and ``length`` say where the name stands in the bytes given
-    (0, 0 without a name).
+    (0, 0 without a name). ``extensions`` are the numbers of those of a ClientHello that can be walked to.
     """
 
     protocol: str
     name: str | None
     offset: int
     length: int
+    extensions: frozenset[int] = frozenset()
 
 
 Result = Hello | Outcome

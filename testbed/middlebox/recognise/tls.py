@@ -109,6 +109,7 @@ def _walk(payload: bytes, end: int) -> Hello | None:
         at += 2
         if at + (payload[at - 2] << 8 | payload[at - 1]) != end:
             return None
+        first = at
         while at < end:
             extension = payload[at] << 8 | payload[at + 1]
             start = at + 4
@@ -116,10 +117,20 @@ def _walk(payload: bytes, end: int) -> Hello | None:
             if at > end:
                 return None
             if extension == _SERVER_NAME:
-                return _host_name(payload, start, at)
+                hello = _host_name(payload, start, at)
+                return None if hello is None else hello._replace(extensions=_extensions(payload, first, end))
     except IndexError:
         return None
-    return Hello("tls", None, 0, 0)
+    return Hello("tls", None, 0, 0, _extensions(payload, first, end))
+
+
+def _extensions(payload: bytes, at: int, end: int) -> frozenset[int]:
+    """Return the numbers of the extensions at [at, end), up to the first that does not fit: no name hangs on them."""
+    found = set()
+    while at + 4 <= min(end, len(payload)):
+        found.add(payload[at] << 8 | payload[at + 1])
+        at += 4 + (payload[at + 2] << 8 | payload[at + 3])
+    return frozenset(found)
 
 
 def _host_name(payload: bytes, start: int, end: int) -> Hello | None:

@@ -7,7 +7,14 @@ from scapy.layers.tls.handshake import TLSClientHello
 
 from testbed.middlebox.recognise import Hello, Outcome
 from testbed.middlebox.recognise.tls import join_records, recognise, recognise_message
-from tests.middlebox.build import CHANGE_CIPHER_SPEC, client_hello, extensions_length_offset, padded, split_record
+from tests.middlebox.build import (
+    CHANGE_CIPHER_SPEC,
+    client_hello,
+    extended,
+    extensions_length_offset,
+    padded,
+    split_record,
+)
 
 HELLO = client_hello("twitter.com")
 NAME_AT = HELLO.index(b"twitter.com")
@@ -16,6 +23,11 @@ NAME_AT = HELLO.index(b"twitter.com")
 def name_of(payload: bytes) -> str | None:
     result = recognise(payload)
     return result.name if isinstance(result, Hello) else None
+
+
+def of_name(result: object) -> object:
+    """What a hello says of its name alone."""
+    return result._replace(extensions=frozenset()) if isinstance(result, Hello) else result
 
 
 def damaged(offset: int, size: int = 1) -> bytes:
@@ -30,17 +42,31 @@ def with_number(offset: int, size: int, change: int) -> bytes:
 
 
 def test_finds_the_name_and_where_it_stands() -> None:
-    assert recognise(HELLO) == Hello("tls", "twitter.com", NAME_AT, len("twitter.com"))
+    assert of_name(recognise(HELLO)) == Hello("tls", "twitter.com", NAME_AT, len("twitter.com"))
 
 
 def test_a_hello_without_server_name_is_a_hello_without_name() -> None:
-    assert recognise(client_hello(None)) == Hello("tls", None, 0, 0)
+    assert of_name(recognise(client_hello(None))) == Hello("tls", None, 0, 0)
 
 
 def test_a_hello_without_extensions_is_a_hello_without_name() -> None:
     body = bytes.fromhex("0303") + bytes(32) + b"\0" + b"\0\2\x13\1" + b"\1\0"
     handshake = b"\1" + len(body).to_bytes(3, "big") + body
     assert recognise(b"\x16\3\1" + len(handshake).to_bytes(2, "big") + handshake) == Hello("tls", None, 0, 0)
+
+
+def test_tells_the_extensions_before_and_behind_the_name() -> None:
+    hello = recognise(extended(HELLO, {0xFE0D: b"\0" * 8, 5: b"\1\0\0\0\0"}))
+    assert isinstance(hello, Hello)
+    assert {0, 0xFE0D, 5} <= hello.extensions
+    assert hello.extensions - {0xFE0D, 5} == recognise(HELLO).extensions  # type: ignore[union-attr]  # a hello, above
+
+
+@given(st.binary(max_size=60))
+def test_what_stands_behind_the_name_hides_it_from_nobody(noise: bytes) -> None:
+    at = NAME_AT + len("twitter.com")
+    payload = HELLO[:at] + noise[: len(HELLO) - at] + HELLO[at + len(noise[: len(HELLO) - at]) :]
+    assert name_of(payload) == "twitter.com"
 
 
 def test_reads_every_name_that_scapy_reads() -> None:
@@ -167,6 +193,6 @@ def test_an_incomplete_message_is_not_joined(size: int) -> None:
 
 
 def test_a_bare_message_is_read_as_in_a_record() -> None:
-    assert recognise_message(HELLO[5:]) == Hello("tls", "twitter.com", NAME_AT - 5, 11)
+    assert of_name(recognise_message(HELLO[5:])) == Hello("tls", "twitter.com", NAME_AT - 5, 11)
     assert recognise_message(HELLO[5:-1]) is Outcome.VALID
     assert recognise_message(b"") is Outcome.NOT_THIS
