@@ -114,10 +114,18 @@ class _Graded:
         }
         return {"anyOf": [leaf, {"type": "null"}] if self._needs_grade else [value, leaf, {"type": "null"}]}
 
+    def _whole(self, schema: Mapping[str, object]) -> _Schema:
+        """Return a part of a rule with its own parts, which have no evidence of theirs."""
+        schema = _plain(self._followed(schema))
+        if "properties" in schema:
+            parts = {key: self._whole(_mapping(each)) for key, each in _mapping(schema["properties"]).items()}
+            return {**schema, "properties": parts}
+        return dict(schema)
+
     def _rules(self, schema: Mapping[str, object]) -> _Schema:
         """Return a list of rules, each with its evidence beside its own keys."""
         rule = self._followed(_mapping(schema["items"]))
-        properties = {key: _plain(_mapping(each)) for key, each in _mapping(rule["properties"]).items()}
+        properties = {key: self._whole(_mapping(each)) for key, each in _mapping(rule["properties"]).items()}
         item: _Schema = {
             "type": "object",
             "properties": {**properties, **_EVIDENCE},

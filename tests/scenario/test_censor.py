@@ -19,6 +19,8 @@ def test_every_profile_that_comes_with_the_testbed_is_accepted(name: str) -> Non
     assert found.name == name
 
 
+REPEATED = {"times": 4, "within": "1 s", "lasts": "60 s", "network": 24}
+
 REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"typo": 1}, "typo", "unknown key; remove it or correct its spelling (docs/reference/profile.md lists the keys)"),
     ({"flows__typo": 1}, "flows.typo", "unknown key"),
@@ -81,6 +83,38 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"rules": [{"id": "a", "exact": "t.co"}, {"id": "b", "regex": "("}]}, "rules.1.regex", "regular expression '('"),
     ({"rules": [{"id": "a", "exact": "t.co", "typo": 1}]}, "rules.0.typo", "unknown key"),
     ({"rules": [{"exact": "t.co"}]}, "rules.0.id", "this key is missing"),
+    ({"rules": [{"id": "a", "exact": "t.co", "at": ["moon"]}]}, "rules.0.at", "'moon' does not appear to be"),
+    ({"rules": [{"id": "a", "exact": "t.co", "extensions": ["moon"]}]}, "rules.0.extensions", "unknown value 'moon'"),
+    (
+        {"rules": [{"id": "a", "exact": "t.co", "taints": {"what": "moon", "lasts": "1 h"}}]},
+        "rules.0.taints.what",
+        "expected 'address' or 'subscriber', got 'moon'",
+    ),
+    (
+        {"rules": [{"id": "a", "exact": "t.co", "taints": {"what": "address"}}]},
+        "rules.0.taints.lasts",
+        "this key is mi",
+    ),
+    (
+        {"rules": [{"id": "a", "exact": "t.co", "repeated": REPEATED | {"times": 1}}]},
+        "rules.0.repeated.times",
+        "expected a whole number from 2 to 1000, got 1",
+    ),
+    (
+        {"rules": [{"id": "a", "exact": "t.co", "repeated": REPEATED | {"network": 64}}]},
+        "rules.0.repeated.network",
+        "expected a whole number from 1 to 32, got 64",
+    ),
+    (
+        {"rules": [{"id": "a", "address": ["192.0.2.0/24"], "repeated": REPEATED}]},
+        "rules.0.repeated",
+        "it is looked for",
+    ),
+    (
+        {"exempt": [{"id": "a", "exact": "t.co", "repeated": REPEATED}]},
+        "exempt.0.repeated",
+        "flows that are left alone",
+    ),
     ({"rules": [5]}, "rules.0", "expected a mapping, got 5"),
     ({"rules": {"id": "a"}}, "rules", "expected a list, got {'id': 'a'}"),
     ({"name": ""}, "name", "expected text, got ''"),
@@ -116,6 +150,12 @@ IMPOSSIBLE: list[tuple[str, dict[str, Any], list[str]]] = [
     ("ru-tw-2021a", {"action__scope": "line"}, ["trigger", "inspection", "flows"]),
     ("tele2-3g-up", {"rules": [{"id": "a", "exact": ["t.co"]}]}, ["rules.0.exact", "action.scope"]),
     ("tele2-3g-up", {"rules": [{"id": "a", "address": ["10.0.0.0/8"]}]}, ["action.scope"]),
+    ("tele2-3g-up", {"rules": [{"id": "a", "any": ["traffic"], "at": ["10.0.0.0/8"]}]}, ["rules.0.at"]),
+    (
+        "ru-quic-2022",
+        {"rules": [{"id": "a", "protocol": ["quic_version1"], "extensions": ["padding"]}]},
+        ["rules.0.extensions"],
+    ),
     ("tele2-3g-up", {"trigger": written_profile()["trigger"]}, ["trigger"]),
     ("tele2-3g-up", {"inspection": written_profile()["inspection"]}, ["inspection"]),
     ("tele2-3g-up", {"flows": written_profile()["flows"]}, ["flows"]),

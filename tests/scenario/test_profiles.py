@@ -167,7 +167,7 @@ def test_an_unknown_basis_is_refused_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("name: mine\nbased_on: nosuch\n")
     with pytest.raises(
-        ScenarioError, match=re.escape(f"{path}:2: based_on: no profile 'nosuch'; there are: eco-degrade")
+        ScenarioError, match=re.escape(f"{path}:2: based_on: no profile 'nosuch'; there are: cn-line-2025, eco-degrade")
     ):
         load_profile(str(path))
     path.write_text("name: mine\nbased_on: [a, b]\n")
