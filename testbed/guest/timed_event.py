@@ -112,12 +112,14 @@ class BoxChange:
         box: Its node.
         at_s: When, seconds since the start of the run.
         censor: A profile by name or path, or a family; None: the box is a cable.
+        share: Of the flows, on which the box acts; None: as the profile says.
         forgets: Flows that are acted on already are forgotten, too.
     """
 
     box: str
     at_s: float
     censor: str | None
+    share: float | None = None
     forgets: bool = False
 
 

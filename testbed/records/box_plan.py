@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import NotRequired, TypedDict
 
 __all__ = [
+    "ActionDocument",
     "BoxPlan",
     "MeterDocument",
     "ProfileChangePlan",
     "ProfileDocument",
     "RuleDocument",
+    "TriggerDocument",
     "profile_at",
     "profiles_of",
 ]
@@ -27,12 +29,26 @@ class MeterDocument(TypedDict):
     kind: str
 
 
+class TriggerDocument(TypedDict):
+    """What makes a box look at a flow; ``share``: on how many of all flows it acts."""
+
+    share: float
+
+
+class ActionDocument(TypedDict):
+    """What a box does; ``scope``: to whom."""
+
+    scope: str
+
+
 class ProfileDocument(TypedDict):
     """A censor's profile as the box reads it (`testbed.middlebox.profile`): the keys that others look at."""
 
     name: str
     summary: str
     rules: list[RuleDocument]
+    trigger: TriggerDocument
+    action: ActionDocument
     meter: NotRequired[MeterDocument]
 
 

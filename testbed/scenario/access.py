@@ -55,6 +55,7 @@ class LineValues(Strict):
     """What may be said of one line, or of all lines of a kind; the topology says which of it it can honour.
 
     ``censor`` and ``blocker``: the profiles of the line's own boxes, in place of those under ``censors``.
+    ``censor_share``: of the line's flows, on which the TSPU acts, in place of what its profile says.
     """
 
     down: RateText | None = None
@@ -68,6 +69,7 @@ class LineValues(Strict):
     congestion_control: CongestionControl | None = None
     censor: str | None = None
     blocker: str | None = None
+    censor_share: ShareText | None = None
 
 
 class LineKind(LineValues):
@@ -84,7 +86,7 @@ class Line(LineValues):
     tspu: StrictBool
 
 
-_BOX_KEYS = {"censor", "blocker", "congestion_control"}
+_BOX_KEYS = {"censor", "blocker", "censor_share", "congestion_control"}
 
 
 def line_values(line: Line, kinds: dict[str, LineKind]) -> dict[str, object]:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, cast
 
 from testbed.errors import ScenarioError
+from testbed.quantities import parse_share
 from testbed.scenario.access import base_kind, line_values
 from testbed.scenario.profiles import CensorProfile, profile_for, why_no_box
 
@@ -71,6 +72,7 @@ class Boxes:
             profile = None
             if censor is not None:
                 profile, why = self._profile(key, censor, kind, self._scenario.date)
+                profile = self._for_line(profile, info["kind"], index, line)
                 if profile is None:  # told in the plan, and from there in the table: an empty place must not look
                     self.without_box[info["line"]] = str(why)  # measured
             own = changes.get(node, [])
@@ -88,7 +90,29 @@ class Boxes:
             planned["profile"], why = self._profile((*where, "censor"), change.censor, line_kind, instant)
             if why is not None:
                 planned["why"] = why
+            if change.share is not None:
+                planned["profile"] = self._with_share((*where, "share"), planned["profile"], change.share)
         return planned
+
+    def _for_line(self, profile: ProfileDocument | None, place: str, index: int, line: Line) -> ProfileDocument | None:
+        """Return the profile with the share of flows that a line, or its kind, says of its TSPU."""
+        share = line_values(line, self._scenario.kinds).get("censor_share")
+        if share is None or place != "tspu":
+            return profile
+        return self._with_share(("lines", index, "censor_share"), profile, parse_share(share))
+
+    def _with_share(self, key: Key, profile: ProfileDocument | None, share: float) -> ProfileDocument | None:
+        """Return the profile with the share of flows that it acts on.
+
+        Raises:
+            ScenarioError: It meters whole lines, and tells no flow from another.
+        """
+        if profile is None:
+            return None
+        if profile["action"]["scope"] == "line":
+            problem = f"the profile {profile['name']} meters the whole line and tells no flow from another; remove it"
+            raise self._places.error(key, problem)
+        return {**profile, "trigger": {**profile["trigger"], "share": share}}
 
     def _profile(
         self, where: Key, censor: str, line_kind: str, instant: datetime

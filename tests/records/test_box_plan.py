@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def profile(name: str) -> ProfileDocument:
-    return {"name": name, "summary": "", "rules": []}
+    return {"name": name, "summary": "", "rules": [], "trigger": {"share": 1.0}, "action": {"scope": "flow"}}
 
 
 def test_changes_take_effect_at_their_instant_in_order() -> None:

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from testbed.records.box_plan import BoxPlan
 
 
+# What of the first day speaks of its own lines.
+ALONE = ("recordings=[]", "outages=[]", "measurements=[{fetch: example.com, size: 1 kB, role: control}]")
+
+
 def test_only_lines_with_a_tspu_get_a_box() -> None:
     assert {name: profiles_of(box)[0]["name"] for name, box in first_day().data["boxes"].items()} == {
         "mobile-tspu": "ru-tw-2021a",
@@ -43,6 +47,35 @@ def test_a_line_that_its_profile_leaves_without_a_box_says_why() -> None:
     plan = first_day("date=2021-05-18")
     assert list(plan.data["without_box"]) == ["landline"]
     assert "spares landline lines" in plan.data["without_box"]["landline"]
+
+
+def share(profile: object) -> object:
+    assert isinstance(profile, dict)
+    return profile["trigger"]["share"]
+
+
+def test_a_line_or_its_kind_says_on_what_share_of_its_flows_the_censor_acts() -> None:
+    lines = "lines=[{name: a, kind: mobile, tspu: true, censor_share: 90 %}, {name: b, kind: slow, tspu: true}]"
+    boxes = first_day(lines, "kinds.slow={like: mobile, censor_share: 5 %}", *ALONE).data["boxes"]
+    assert {name: share(box["profile"]) for name, box in boxes.items()} == {"a-tspu": 0.9, "b-tspu": 0.05}
+
+
+def test_an_event_says_on_what_share_of_flows_the_censor_acts_from_then_on() -> None:
+    boxes = first_day("events=[{censor: {at: 5 s, censor: ru-tw-2021b, share: 30 %, lines: [mobile]}}]").data["boxes"]
+    box = boxes["mobile-tspu"]
+    assert [share(box["profile"]), share(box["changes"][0]["profile"])] == [1.0, 0.3]
+    assert "changes" not in boxes["landline-tspu"]
+
+
+@pytest.mark.parametrize(("said", "problem"), [
+    ("events=[{censor: {at: 5 s, censor: tele2-3g-up, share: 30 %}}]", "events.0.censor.share: the profile tele2-3g"),
+    ("events=[{censor: {at: 5 s, censor: none, share: 30 %}}]", "a share is of the flows that a censor acts on"),
+    ("events=[{censor: {at: 5 s, censor: ru-tw-2021b, share: 130 %}}]", "events.0.censor.share: "),
+    ("lines.0={name: a, kind: mobile, tspu: true, censor_share: 1.5}", "lines.0.censor_share: "),
+])  # fmt: skip
+def test_a_share_that_cannot_be_is_refused_with_its_key(said: str, problem: str) -> None:
+    with pytest.raises(ScenarioError, match=re.escape(problem)):
+        first_day(said, *(ALONE if said.startswith("lines") else ()))
 
 
 def names(box: BoxPlan) -> list[str | None]:

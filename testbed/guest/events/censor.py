@@ -13,7 +13,7 @@ from typing import Annotated
 
 from testbed.guest.network.topology import RoutedTopo
 from testbed.guest.timed_event import BoxChange, Change, EventError, RunTime, TimedEvent
-from testbed.quantities import Written, shown
+from testbed.quantities import Share, Written, shown
 
 __all__ = ["Censor"]
 
@@ -39,6 +39,7 @@ class Censor(TimedEvent):
     Attributes:
         at: The instant, seconds since the start of the run.
         censor: A profile by name or path, or a family; None: the boxes are cables from then on.
+        share: Of the flows, on which the boxes act, drawn for each flow; None: as the profile says.
         lines: Whose boxes; None: those of all lines.
         place: Which box of a line, as ``censors`` of a scenario calls it.
         forgets: Flows that are acted on already are forgotten, too; else they keep what was decided.
@@ -47,10 +48,15 @@ class Censor(TimedEvent):
 
     at: RunTime
     censor: _Name
+    share: Share | None = None
     lines: tuple[str, ...] | None = None
     place: str = "tspu"
     forgets: bool = False
     about: str = ""
+
+    def __post_init__(self) -> None:
+        if self.share is not None and self.censor is None:
+            raise ValueError("a share is of the flows that a censor acts on, and there is none; remove 'share'")
 
     def check(self, topology: RoutedTopo) -> None:
         """Refuse a line that is not there, and a place at which no box stands."""
@@ -75,12 +81,13 @@ class Censor(TimedEvent):
         for node in topology.with_role("box"):
             info = topology.nodeInfo(node)
             if info["kind"] == self.place and (self.lines is None or info["line"] in self.lines):
-                yield BoxChange(box=node, at_s=self.at, censor=self.censor, forgets=self.forgets)
+                yield BoxChange(box=node, at_s=self.at, censor=self.censor, share=self.share, forgets=self.forgets)
 
     def note(self) -> str:
         """Return what a reader has to know: transfers before and after the instant met another censor."""
         who = "all lines" if self.lines is None else f"line {', '.join(self.lines)}"
         what = "no profile: they were cables" if self.censor is None else self.censor
+        what += "" if self.share is None else f", for {self.share * 100:g} % of flows"
         kept = "all flows were forgotten" if self.forgets else "flows that were acted on kept what was decided"
         why = f": {self.about}" if self.about else ""
         return f"from {self.at:g} s on the boxes ({self.place}) of {who} were set to {what}; {kept}{why}"

@@ -42,6 +42,14 @@ def test_it_means_the_boxes_of_one_line_of_several_or_of_all(lines: tuple[str, .
     assert found == [BoxChange(box=box, at_s=5.0, censor="ru-tw-2021b", forgets=True) for box in boxes]
 
 
+def test_a_share_reaches_each_box_and_the_reader_and_needs_a_censor() -> None:
+    event = Censor(at=5.0, censor="ru-tw-2021b", share=0.3)
+    assert {change.share for change in event.box_changes(topology())} == {0.3}
+    assert "set to ru-tw-2021b, for 30 % of flows;" in event.note()
+    with pytest.raises(ValueError, match="remove 'share'"):
+        Censor(at=5.0, censor=None, share=0.3)
+
+
 def test_the_agent_has_nothing_to_do_for_it() -> None:
     assert list(Censor(at=5.0, censor=None).changes()) == []
 
