@@ -73,6 +73,7 @@ class Transfer:
     influences: list[Influence]
     without_boxes: Unboxed | None = None
     published: str | None = None
+    group: str | None = None
 
     @classmethod
     def of(cls, summary: TransferSummary) -> Transfer:

@@ -22,7 +22,7 @@ from testbed.traffic.background_flow import DatagramFlow, Loop, StreamFlow, flow
 from testbed.traffic.log import TransferLog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from testbed.guest.child import Lifetime
     from testbed.guest.network.node import NamespaceNode
@@ -56,10 +56,13 @@ class Cues:
             self.pipes.setdefault(transfer, []).append(descriptor)
             self.lead_s[transfer] = max(self.lead_s.get(transfer, 0.0), entry.get("lead_s", 0.0))
 
-    def begin(self, transfer: str) -> None:
-        """A transfer is about to begin: start what stands beside it, and give it the time that it wants."""
-        self._say(transfer, BEGINS)
-        if lead_s := self.lead_s.get(transfer, 0.0):
+    def begin(self, transfers: Iterable[str]) -> None:
+        """Transfers are about to begin at once: start what stands beside them, and give it the time that it wants."""
+        lead_s = 0.0
+        for transfer in transfers:
+            self._say(transfer, BEGINS)
+            lead_s = max(lead_s, self.lead_s.get(transfer, 0.0))
+        if lead_s:
             time.sleep(lead_s)
 
     def end(self, transfer: str) -> None:

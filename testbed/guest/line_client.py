@@ -10,8 +10,11 @@ import json
 import os
 import time
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
+from testbed.errors import GuestError
+from testbed.guest.child import fork
 from testbed.records.jsonl import LineWriter
 from testbed.traffic.connection import TransferError
 from testbed.traffic.curl import curl
@@ -24,7 +27,7 @@ from testbed.traffic.probes import PROBES, Trials
 from testbed.traffic.replay import announce_to, load_variant, replay
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from testbed.guest.background import Cues
@@ -72,26 +75,51 @@ class LineClient:
     def run(self, transfers: list[TransferPlan]) -> int:
         """Do the transfers in order; return 0."""
         writer = LineWriter(self.output / "measurements.jsonl")
-        for number, transfer in enumerate(transfers):
-            pause_s = transfer.get("pause_s", 0.0)
+        number = 0
+        for _, group in groupby(transfers, lambda each: each.get("group", each["id"])):
+            together = list(group)
+            pause_s = together[0].get("pause_s", 0.0)
             if number and pause_s:  # even a sleep of no time costs virtual time
                 time.sleep(pause_s)
-            self._wait_until(transfer["at_s"] - self._lead_s(transfer))
+            self._wait_until(together[0]["at_s"] - self._lead_s(together[0]))
             if self.cues is not None:
-                self.cues.begin(transfer["id"])
-            self._report("begins", transfer["id"])
-            log = TransferLog(writer, transfer=transfer["id"], side="client", start_ns=self.start_ns)
-            error = None
-            try:
-                self._do(transfer, number, log, writer)
-            except TransferError as failure:  # a result: a censor may well be the cause
-                error = str(failure)
-            log.event("finished", ok=error is None, error=error)
-            if self.cues is not None:
-                self.cues.end(transfer["id"])
-            self._report("ends", transfer["id"])
+                self.cues.begin(each["id"] for each in together)
+            if len(together) == 1:
+                self._measure(together[0], number, writer)
+            else:
+                self._measure_side_by_side(together, number, writer)
+            number += len(together)
         writer.close()
         return 0
+
+    def _measure_side_by_side(self, transfers: list[TransferPlan], number: int, writer: LineWriter) -> None:
+        """Make each transfer in a process of its own, and wait for all of them."""
+
+        def body(nth: int, transfer: TransferPlan) -> Callable[[], int]:
+            def measure() -> int:
+                self._measure(transfer, number + nth, writer)
+                return 0
+
+            return measure
+
+        children = [fork(body(nth, transfer)) for nth, transfer in enumerate(transfers)]
+        for child in children:
+            _, status = os.waitpid(child, 0)
+            if status:
+                raise GuestError(f"one of {len(children)} connections ended with wait status {status}")
+
+    def _measure(self, transfer: TransferPlan, number: int, writer: LineWriter) -> None:
+        self._report("begins", transfer["id"])
+        log = TransferLog(writer, transfer=transfer["id"], side="client", start_ns=self.start_ns)
+        error = None
+        try:
+            self._do(transfer, number, log, writer)
+        except TransferError as failure:  # a result: a censor may well be the cause
+            error = str(failure)
+        log.event("finished", ok=error is None, error=error)
+        if self.cues is not None:
+            self.cues.end(transfer["id"])
+        self._report("ends", transfer["id"])
 
     def _lead_s(self, transfer: TransferPlan) -> float:
         return 0.0 if self.cues is None else self.cues.lead_s.get(transfer["id"], 0.0)

@@ -39,6 +39,7 @@ class TransferSummary(TypedDict):
         without_boxes: What became of it in the twin run, where there is one.
         error: What the client says of a transfer that failed.
         published: What was published of such a transfer, where the scenario says it.
+        group: What transfers have in common that went side by side (``parallel``); missing: it went alone.
     """
 
     id: str
@@ -64,6 +65,7 @@ class TransferSummary(TypedDict):
     error: str | None
     without_boxes: NotRequired[Unboxed]
     published: NotRequired[str]
+    group: NotRequired[str]
 
 
 class KernelFound(TypedDict):

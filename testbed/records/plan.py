@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from testbed.records.jsonl import Json
 
 __all__ = [
+    "CLIENT_MIB",
+    "COPIES_IN_FLIGHT",
     "LAST_SEED",
     "CapturePlan",
     "Clock",
@@ -43,6 +45,12 @@ __all__ = [
     "UploadTransfer",
     "planned_transfers",
 ]  # fmt: skip
+
+CLIENT_MIB = 4.0
+"""Memory of a process that measures, or makes background traffic."""
+
+COPIES_IN_FLIGHT = 2
+"""A client keeps what came over the wire, in pieces and joined."""
 
 LAST_SEED = (1 << 63) - 1
 """Seeds are from 1 to this."""
@@ -86,6 +94,7 @@ class FetchTransfer(_Transfer):
         reading_bps: How fast the client reads; missing: as it comes.
         objects: How many objects follow each other on the connection; missing: one.
         size: Of all objects together, bytes.
+        group: What those have in common that go side by side; they follow each other in the plan. Missing: it is alone.
     """
 
     kind: Literal["fetch"]
@@ -95,6 +104,7 @@ class FetchTransfer(_Transfer):
     receive_buffer: NotRequired[int]
     reading_bps: NotRequired[int]
     objects: NotRequired[int]
+    group: NotRequired[str]
 
 
 class CurlTransfer(_Transfer):

@@ -84,6 +84,9 @@ def _summarise(transfer: TransferPlan, seen: EndsSaw, flows: BoxFlows) -> Transf
     published = transfer.get("published")
     if isinstance(published, str) and published:
         summary["published"] = published
+    group = transfer.get("group")
+    if isinstance(group, str):
+        summary["group"] = group
     return summary
 
 

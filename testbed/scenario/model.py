@@ -180,6 +180,7 @@ class Fetch(_Measurement):
     receive_buffer: Buffer | None = None
     reading: BodyRate | None = None
     objects: StrictInt | None = Field(default=None, ge=1, le=_MOST_OBJECTS)
+    parallel: StrictInt | None = Field(default=None, ge=1)
 
 
 class Upload(_Measurement):

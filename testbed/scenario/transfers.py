@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
+from testbed.records.plan import CLIENT_MIB, COPIES_IN_FLIGHT
 from testbed.scenario.model import Evade, Fetch, Replay, Upload
 from testbed.scenario.options import OptionError, read_options
 from testbed.traffic.evasion import EVASIONS
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["Transfers"]
 
 _MOST_OBJECT_BYTES = 128_000_000  # what fits beside everything else into a guest of the ordinary size
-_MEASURING_CLIENT = ("receive_buffer", "reading", "objects")  # keys of a fetch that curl has no option for
+_MEASURING_CLIENT = ("receive_buffer", "reading", "objects", "parallel")  # keys of a fetch that curl has no option for
+_MOST_PARALLEL_MIB = 512  # what connections of one measurement may take of the guest's memory
 _WHO_CAN = "the client 'measure', which is the default, can"
 _RECORDING_TIMEOUT_S = 120.0  # a recording is made on an unthrottled line: only a broken one takes longer
 
@@ -50,10 +52,11 @@ class _Object(TypedDict):
     size: int
 
 
-class _Reader(TypedDict, total=False):
+class _Connection(TypedDict, total=False):
     receive_buffer: int
     reading_bps: int
     objects: int
+    group: str
 
 
 class Transfers:
@@ -135,9 +138,10 @@ class Transfers:
         plans: list[LinePlan] = []
         for line in self._scenario.lines:
             transfers = [
-                self._transfer(index, line.name, measurement)
+                transfer
                 for index, measurement in enumerate(self._scenario.measurements)
                 if measurement.lines is None or line.name in measurement.lines
+                for transfer in self._side_by_side(index, line.name, measurement)
             ]
             if transfers:
                 plans.append({"name": line.name, "node": self._client(("lines",), line.name), "transfers": transfers})
@@ -146,6 +150,29 @@ class Transfers:
             for name in measurement.lines or []:
                 self._client(("measurements", index, "lines"), name)
         return plans
+
+    def _side_by_side(self, index: int, line: str, measurement: Fetch | Upload | Replay | Evade) -> list[TransferPlan]:
+        """Return the transfers of a measurement: one, or as many as it has connections at once."""
+        transfer = self._transfer(index, line, measurement)
+        if transfer["kind"] != "fetch" or not isinstance(measurement, Fetch) or (measurement.parallel or 1) == 1:
+            return [transfer]
+        count = measurement.parallel or 1
+        each_mib = connection_mib(transfer["size"])
+        if count * each_mib > _MOST_PARALLEL_MIB:
+            raise self._places.error(
+                ("measurements", index, "parallel"),
+                f"{count} connections at once need {count * each_mib:.0f} MiB of the guest, which has "
+                f"{_MOST_PARALLEL_MIB} MiB for them: at most {_MOST_PARALLEL_MIB // each_mib:.0f} of "
+                f"{transfer['size']} bytes each",
+            )
+        together: list[TransferPlan] = []
+        for number in range(1, count + 1):
+            each = transfer.copy()
+            each["id"] = f"{transfer['id']}-{number}of{count}"
+            each["name"] = f"{transfer['name']}, {number} of {count}"
+            each["group"] = transfer["id"]
+            together.append(each)
+        return together
 
     def _transfer(self, index: int, line: str, measurement: Fetch | Upload | Replay | Evade) -> TransferPlan:
         timing: _Timing = {
@@ -224,6 +251,11 @@ class Transfers:
             raise self._places.error(key, f"no line {line!r} (there: {known})") from None
 
 
+def connection_mib(size: int) -> float:
+    """Return what a connection beside others takes of the guest's memory: a process, and what came over the wire."""
+    return CLIENT_MIB + COPIES_IN_FLIGHT * size / (1 << 20)
+
+
 def _origin(origin: Origin, objects: dict[str, int], uploads: dict[str, str]) -> OriginPlan:
     plan: OriginPlan = {"names": origin.serves, "objects": objects}
     # What is not said has no key: nginx serves an origin of which nothing is.
@@ -266,8 +298,8 @@ def _uploaded(head: str, measurement: Upload, timing: _Timing) -> UploadTransfer
     }  # fmt: skip
 
 
-def _reader(measurement: Fetch) -> _Reader:
-    reader: _Reader = {}
+def _reader(measurement: Fetch) -> _Connection:
+    reader: _Connection = {}
     if measurement.receive_buffer is not None:
         reader["receive_buffer"] = measurement.receive_buffer
     if measurement.reading is not None:

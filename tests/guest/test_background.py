@@ -135,6 +135,21 @@ def test_a_border_that_is_busy_beside_the_target_slows_it_alone(run_scenario: Ru
     assert target < 0.6 * min(first, last)
 
 
+def test_connections_side_by_side_share_a_group_and_one_lead(run_scenario: Runner, scenario: Path) -> None:
+    run = run_scenario(
+        "background=[{bulk: [server2, a], beside: example.com, lead: 2 s}]",
+        "measurements=[{fetch: example.com, size: 200 kB, objects: 2, parallel: 3, role: control, lines: [a]}]",
+        scenario=str(scenario),
+    )
+    together = run.manifest["transfers"]
+    assert [each["bytes"] for each in together] == [400_000] * 3
+    assert max(each["start_s"] for each in together) < min(each["end_s"] for each in together)
+    assert {each["group"] for each in together} == {row["group"] for row in tidy_rows([run.path])} - {None}
+    (flow,) = run.manifest["background"]
+    assert min(each["start_s"] for each in together) - flow["start_s"] == pytest.approx(2.0, abs=0.01)
+    assert run.manifest["valid"]
+
+
 def test_a_client_gives_the_longest_lead_that_is_wanted() -> None:
     cues = Cues()
     entry: Any = {"beside": ["a/01"], "lead_s": 2.0}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from multiprocessing import Barrier
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -105,3 +106,17 @@ def test_a_transfer_waits_for_its_instant_and_not_after_it(
     monkeypatch.setattr(line_client, "fetch", lambda *_, **__: None)
     run(tmp_path, progress, [transfer("a", at_s=290.0), transfer("b", at_s=100.0), transfer("c", at_s=290.5)])
     assert waits == [290.0, 0.5]
+
+
+def test_those_of_a_group_go_side_by_side_and_the_next_waits_for_all(
+    tmp_path: Path, progress: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meeting = Barrier(2)
+    monkeypatch.setattr(line_client, "fetch", lambda *_, timeout_s, **__: timeout_s < 5 and meeting.wait(20))
+    both = [transfer(name, timeout_s=1.0, group="g") for name in ("first", "second")]
+    run(tmp_path, progress, [*both, transfer("third")])
+    reports = [json.loads(text) for text in os.read(progress[0], 65_536).splitlines()]
+    states = [(each["state"], each["transfer"]) for each in reports]
+    assert {*states[:2]} == {("begins", "first"), ("begins", "second")}  # neither could end before both had begun
+    assert {*states[2:4]} == {("ends", "first"), ("ends", "second")}
+    assert states[4:] == [("begins", "third"), ("ends", "third")]

@@ -106,3 +106,31 @@ def test_several_objects_are_one_transfer_of_all_their_bytes() -> None:
     ).transfers
     assert transfer["kind"] == "fetch"
     assert (transfer["path"], transfer["size"], transfer["objects"]) == ("/1000.bin", 3000, 3)
+
+
+def test_connections_side_by_side_are_transfers_of_one_group() -> None:
+    plan = first_day("measurements=[{fetch: t.co, role: target, lines: [landline], parallel: 3, size: 5 kB}]")
+    together = [each for each in plan.transfers if each["kind"] == "fetch"]
+    assert [each["id"] for each in together] == [f"landline/01-t.co-{number}of3" for number in (1, 2, 3)]
+    assert {each.get("group") for each in together} == {"landline/01-t.co"}
+    assert {each["size"] for each in together} == {5000}
+
+
+def test_one_connection_is_no_group() -> None:
+    plan = first_day("measurements=[{fetch: t.co, role: target, lines: [landline], parallel: 1}]")
+    (alone,) = (each for each in plan.transfers if each["kind"] == "fetch")
+    assert "group" not in alone
+    assert alone["id"] == "landline/01-t.co"
+
+
+@pytest.mark.parametrize(
+    ("keys", "problem"),
+    [
+        ("parallel: 100, size: 1 MB", "100 connections at once need 591 MiB .* 512 MiB for them: at most 86 of"),
+        ("parallel: 0", "parallel"),
+        ("parallel: 4, client: curl", "curl cannot do this"),
+    ],
+)
+def test_more_connections_than_can_be_are_refused(keys: str, problem: str) -> None:
+    with pytest.raises(ScenarioError, match=problem):
+        first_day(f"measurements=[{{fetch: t.co, role: target, {keys}}}]")

@@ -35,7 +35,7 @@ __all__ = ["probe_command", "run_command"]
 _RUN_KEYS = ("valid", "problems", "checks", "notes", "seed", "emulated_s", "wall_s")
 _TRANSFER_KEYS = (
     "name", "line", "sni", "direction", "role", "ok", "bytes", "duration_s", "goodput_bps", "handshake_s", "throttled",
-    "rule", "drops", "hello", "influences", "without_boxes", "error", "published",
+    "rule", "drops", "hello", "influences", "without_boxes", "error", "published", "group",
 )  # fmt: skip
 
 

@@ -10,10 +10,13 @@ Not for: whether the machine has it (environment.py).
 from __future__ import annotations
 
 import re
+from itertools import groupby
 from typing import TYPE_CHECKING
 
+from testbed.records.plan import CLIENT_MIB, COPIES_IN_FLIGHT
+
 if TYPE_CHECKING:
-    from testbed.records.plan import Phase, TransferPlan
+    from testbed.records.plan import LinePlan, Phase, TransferPlan
     from testbed.scenario.plan import Plan
 
 __all__ = ["COMMAND_MIB", "LEAST_MIB", "describe_lack_of_memory", "guest_memory_mib"]
@@ -24,10 +27,8 @@ COMMAND_MIB = 384  # for a program of the user's: an interpreter and what it rea
 
 _BASE_MIB = 64.0  # kernel, agent, authority, one origin
 _NODE_MIB = 0.4  # a network namespace, its interfaces and disciplines
-_CLIENT_MIB = 4.0  # a process that measures on a line, or makes background traffic
 _BOX_MIB = 7.0  # a process that inspects, and the tables of its flows
 _CAPTURE_MIB = 3.5  # the ring of a packet socket
-_COPIES_IN_FLIGHT = 2  # a client keeps what came over the wire, in pieces and joined
 _MARGIN = 1.25  # pages that files were read into, fragmentation, what differs between machines
 _MIB = 1 << 20
 
@@ -42,10 +43,11 @@ def guest_memory_mib(plan: Plan) -> int:
     objects = sum(sum(origin["objects"].values()) for origin in data["origins"].values())
     need = _BASE_MIB
     need += _NODE_MIB * len(plan.topology.nodes())
-    need += _CLIENT_MIB * (len(lines) + len(data.get("background", [])))
+    need += CLIENT_MIB * (len(lines) + len(data.get("background", [])))
     need += _BOX_MIB * len(data["boxes"])
     need += _CAPTURE_MIB * len(data["captures"])
-    need += (objects + _COPIES_IN_FLIGHT * max(map(_bytes_in_flight, data["phases"]), default=0)) / _MIB
+    need += (objects + COPIES_IN_FLIGHT * max(map(_bytes_in_flight, data["phases"]), default=0)) / _MIB
+    need += CLIENT_MIB * max(map(_connections_beside, data["phases"]), default=0)
     need *= _MARGIN
     if any(phase["command"] is not None for phase in data["phases"]):
         need += COMMAND_MIB
@@ -65,8 +67,18 @@ def describe_lack_of_memory(log: str) -> str | None:
 
 
 def _bytes_in_flight(phase: Phase) -> int:
-    """Return what the clients of a phase hold at once: each line runs one transfer after the other."""
-    return sum(max(map(_size_of, line["transfers"]), default=0) for line in phase["lines"])
+    """Return what the clients of a phase hold at once: each line runs one transfer, or group, after the other."""
+    return sum(max((sum(map(_size_of, group)) for group in _groups(line)), default=0) for line in phase["lines"])
+
+
+def _connections_beside(phase: Phase) -> int:
+    """Return how many processes there are at once because connections go side by side."""
+    return sum(max((len(group) for group in _groups(line) if len(group) > 1), default=0) for line in phase["lines"])
+
+
+def _groups(line: LinePlan) -> list[list[TransferPlan]]:
+    """Return a line's transfers, those together that go side by side."""
+    return [list(group) for _, group in groupby(line["transfers"], lambda each: each.get("group", each["id"]))]
 
 
 def _size_of(transfer: TransferPlan) -> int:

@@ -48,6 +48,11 @@ def test_a_large_object_counts_once_where_it_lies_and_twice_where_it_arrives() -
     assert guest_memory_mib(planned(lines(20), fetched("40 MB"))) > 20 * 2 * 38
 
 
+def test_connections_side_by_side_count_each() -> None:
+    together = "measurements=[{fetch: twitter.com, role: target, size: 4 MB, parallel: 40}]"
+    assert guest_memory_mib(planned(lines(1), together)) > guest_memory_mib(planned(lines(1), fetched("4 MB")))
+
+
 def test_a_program_of_the_users_has_room() -> None:
     assert guest_memory_mib(planned(command=["true"])) > LEAST_MIB
 
