@@ -22,6 +22,11 @@ ELSEWHERE = (
     ("where on the path the box stands", "X21 §6.4", "hops are needed: `testbed probe ttl`"),
     ("encrypted proxy or VPN", "X21 §7", "no clear name is on the wire: the same as no server name"),
     ("crowd data", "X21 §4", "one box is no country: scenarios with many lines"),
+    (
+        "YouTube's time to the first frame, fixed lines 1.21 s before and 11.01 s after, mobile 1.76 and 3.83",
+        "Vigo, by radio1.ru, September 2024",
+        "how much a player loads before its first frame was not published: any amount would be fitted to the answer",
+    ),
     ("handshakes of 2022, first server bytes after about 5 s", "OONI22, NTC1724", "the same tests"),
 )
 """Facts that the pure box cannot show: fact, source, where it is shown instead or why it cannot be."""
