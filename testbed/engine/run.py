@@ -16,6 +16,7 @@ from testbed.engine.engine import ENGINES, GuestSetup
 from testbed.engine.judge.fingerprint import fingerprint
 from testbed.engine.judge.judge import judge
 from testbed.engine.prepare.command import UserCommand, open_files
+from testbed.engine.prepare.disk_room import require_room
 from testbed.engine.prepare.guest_memory import guest_memory_mib
 from testbed.engine.prepare.openssl import openssl_configuration
 from testbed.engine.prepare.programs import require_programs
@@ -74,6 +75,7 @@ def run_plan(
     engine = ENGINES[plan.data["engine"]]
     memory_mib = guest_memory_mib(plan) if memory_mib is None else memory_mib
     engine.require(kernel, memory_mib)
+    require_room(plan, folder.absolute())
     require_programs(plan)
     openssl_configuration(plan.data["hello"])  # whether it can be had, before anything is made
     argv = plan.command

@@ -166,7 +166,7 @@ class LineClient:
         return fetch(
             transfer["sni"], address, transfer["path"], ca=self.ca, key_log=self._key_log,
             timeout_s=transfer["timeout_s"], log=log, receive_buffer=receive_buffer, reading_bps=reading_bps,
-            objects=objects,
+            objects=objects, keeps=transfer["kind"] == "record",
         )  # fmt: skip
 
     def _evade(self, transfer: EvadeTransfer, number: int, log: TransferLog) -> None:

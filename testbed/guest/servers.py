@@ -14,7 +14,7 @@ from testbed.errors import GuestError
 from testbed.guest.child import Child, Lifetime
 from testbed.records.jsonl import LineWriter
 from testbed.traffic.log import TransferLog
-from testbed.traffic.origin import CertificateAuthority, nginx_configuration, write_object
+from testbed.traffic.origin import CertificateAuthority, nginx_configuration, objects_on_disk, write_object
 from testbed.traffic.replay import serve_replays
 from testbed.traffic.resolver import answer, open_resolver
 
@@ -88,6 +88,7 @@ class Origins:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
+        self._on_disk = objects_on_disk(stage.plan["origins"])
         self._authority = CertificateAuthority(stage.work / "ca", stage.work / "code" / "origin.key")
 
     @property
@@ -122,7 +123,12 @@ class Origins:
         (folder / "www").mkdir(parents=True)
         self._authority.issue(origin["names"], node.IP("eth0"), folder)
         for path, size_bytes in origin["objects"].items():
-            write_object(folder / "www" / path.lstrip("/"), size_bytes, self._stage.plan["seed"])
+            place = folder / "www" / path.lstrip("/")
+            if path in self._on_disk:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.symlink_to(self._stage.output / "objects" / path.lstrip("/"))
+            else:
+                write_object(place, size_bytes, self._stage.plan["seed"])
 
 
 def _await(nginx: Nginx, node: NamespaceNode) -> None:

@@ -337,7 +337,8 @@ class _Exits:
 
     def add(self, data: bytes, exit_: _Exit) -> None:
         """Add one whose bytes are ``data``."""
-        insort(self._alike.setdefault((exit_.identity.upwards, data), []), exit_, key=lambda each: each.t_ns)
+        alike = self._alike.setdefault((exit_.identity.upwards, data), [])
+        insort(alike, exit_, key=lambda each: each.t_ns)
 
     def take(self, packet: Crossing) -> _Exit | None:
         """Return the exit of a packet that left, which is over then."""

@@ -116,7 +116,8 @@ class BoxCaptures:
             upwards = self._is_upwards(frame, header)
             found = _crossing(packet, header, frame.t_ns, upwards=upwards, side=side, number=frame.number)
             if self._headers_only:
-                cut = self.kept_of(found.data)
+                # Its header has been read: that of every packet is too much to be read twice.
+                cut = found.data[: headers_end(found.data, header)]
                 self.left_out[_PAYLOADS] += found.identity.length > len(cut)
                 found = found._replace(data=cut)
             elif found.identity.length > len(packet):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 __all__ = [
@@ -75,6 +76,7 @@ def read_ip_header(packet: bytes) -> IpHeader | None:
     return None
 
 
+@lru_cache(maxsize=4096)
 def address_text(address: bytes) -> str:
     """Return a packed address as people write it."""
     return socket.inet_ntop(socket.AF_INET if len(address) == _IPV4_ADDRESS else socket.AF_INET6, address)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Transfers"]
 
-_MOST_OBJECT_BYTES = 128_000_000  # what fits beside everything else into a guest of the ordinary size
+_MOST_RECORDED_BYTES = 128_000_000  # its client keeps it twice, and whoever plays it twice again
 _MEASURING_CLIENT = ("receive_buffer", "reading", "objects", "parallel")  # keys of a fetch that curl has no option for
 _MOST_PARALLEL_MIB = 512  # what connections of one measurement may take of the guest's memory
 _WHO_CAN = "the client 'measure', which is the default, can"
@@ -79,7 +79,7 @@ class Transfers:
         """Return the servers, each with an object of every size that is asked for.
 
         Raises:
-            ScenarioError: More than fits into the guest's memory.
+            ScenarioError: A recording is larger than the guest's memory has room for.
         """
         sizes: dict[Key, int] = {
             ("measurements", index, "size"): each.size
@@ -89,12 +89,13 @@ class Transfers:
         sizes |= {("recordings", index, "size"): each.size for index, each in enumerate(self._scenario.recordings)}
         # Every origin has every object: a name may move from one origin to another with --set, and its size need not.
         objects = {_object_path(size): size for size in sorted(set(sizes.values()))}
-        if sum(objects.values()) * len(self._scenario.origins) > _MOST_OBJECT_BYTES:
-            raise self._places.error(
-                max(sizes, key=lambda key: sizes[key]),
-                f"too large: every origin keeps an object of each size in the guest's memory, which has room for "
-                f"{_MOST_OBJECT_BYTES // 1_000_000} MB of them",
-            )
+        for index, recording in enumerate(self._scenario.recordings):
+            if recording.size > _MOST_RECORDED_BYTES:
+                raise self._places.error(
+                    ("recordings", index, "size"),
+                    "too large: a recording is kept in the guest's memory, which has room for "
+                    f"{_MOST_RECORDED_BYTES // 1_000_000} MB of it",
+                )
         return {
             node: _origin(origin, objects, self._uploads(origin)) for node, origin in self._scenario.origins.items()
         }

@@ -37,6 +37,7 @@ def fetch(
     receive_buffer: int | None = None,
     reading_bps: int | None = None,
     objects: int = 1,
+    keeps: bool = True,
 ) -> Recording:
     """Fetch ``https://host/path`` and log every step.
 
@@ -51,16 +52,17 @@ def fetch(
         receive_buffer: Of the connection, bytes; None: the kernel's, which grows.
         reading_bps: How fast the answer is read, bits per second; None: as it comes.
         objects: How often it is asked for, one request after the other's answer, on the one connection.
+        keeps: Whether what goes over the wire is kept; an object may be larger than memory.
 
     Returns:
-        The TLS session as it went over the wire.
+        The TLS session as it went over the wire; empty if it was not kept.
 
     Raises:
         TransferError: What a user of the client would see.
     """
     connection = connect(address, timeout_s=timeout_s, log=log, receive_buffer=receive_buffer)
     try:
-        session = _Session(connection, host, ca, key_log)
+        session = _Session(connection, host, ca, key_log, keeps=keeps)
         version, cipher = session.handshake()
         log.event("handshake", version=version, cipher=cipher)
         if reading_bps is not None:

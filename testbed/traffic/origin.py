@@ -10,9 +10,12 @@ from testbed.errors import GuestError
 from testbed.traffic.hello import reproducible
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["CertificateAuthority", "nginx_configuration", "write_object"]
+    from testbed.records.plan import OriginPlan
+
+__all__ = ["CertificateAuthority", "nginx_configuration", "objects_on_disk", "write_object"]
 
 # An origin's key is RSA, as most servers' were in 2021: its signatures have one length, where those of elliptic
 # curves vary by a byte or two, and with them the packets of every handshake.
@@ -39,6 +42,8 @@ _TIMESTAMPS = "1.3.6.1.4.1.11129.2.4.2"  # the list of signed certificate timest
 # As many as browsers ask of a certificate that is valid for more than half a year. They prove nothing.
 _TIMESTAMPS_OF = 3  # logs
 _OWNER = "/C=ZZ/ST=Documentation and examples/L=Not a place on any map/O=Throttling testbed, made for emulation only"
+_LARGE_OBJECT_BYTES = 32_000_000
+_MOST_BYTES_IN_MEMORY = 128_000_000  # what fits beside everything else into a guest of the ordinary size
 _PIECE_BYTES = 1 << 20  # of whole words of the generator: the bytes are those of one piece
 _NGINX = Template("""\
 daemon off;
@@ -131,6 +136,17 @@ def _openssl(*arguments: str) -> None:
     result = subprocess.run(argv, capture_output=True, text=True, check=False)
     if result.returncode:
         raise GuestError(f"openssl req failed: {result.stderr.strip()}")
+
+
+def objects_on_disk(origins: Mapping[str, OriginPlan]) -> dict[str, int]:
+    """Return the objects (path to size) that lie in files of the host's, one for all origins, and in no guest's memory.
+
+    These are the large ones; or all, where the others together are more than memory has room for.
+    """
+    objects = {path: size for origin in origins.values() for path, size in origin["objects"].items()}
+    large = {path: size for path, size in objects.items() if size >= _LARGE_OBJECT_BYTES}
+    in_memory = (sum(objects.values()) - sum(large.values())) * len(origins)
+    return objects if in_memory > _MOST_BYTES_IN_MEMORY else large
 
 
 def write_object(path: Path, size_bytes: int, seed: int) -> None:

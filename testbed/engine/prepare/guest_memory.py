@@ -14,6 +14,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from testbed.records.plan import CLIENT_MIB, COPIES_IN_FLIGHT
+from testbed.traffic.origin import objects_on_disk
 
 if TYPE_CHECKING:
     from testbed.records.plan import LinePlan, Phase, TransferPlan
@@ -40,7 +41,10 @@ def guest_memory_mib(plan: Plan) -> int:
     """Memory that a plan's guest is to be given, in MiB; the same for the same plan on every machine."""
     data = plan.data
     lines = {line["name"] for phase in data["phases"] for line in phase["lines"]}
-    objects = sum(sum(origin["objects"].values()) for origin in data["origins"].values())
+    on_disk = objects_on_disk(data["origins"])
+    objects = sum(
+        size for origin in data["origins"].values() for path, size in origin["objects"].items() if path not in on_disk
+    )
     need = _BASE_MIB
     need += _NODE_MIB * len(plan.topology.nodes())
     need += CLIENT_MIB * (len(lines) + len(data.get("background", [])))
@@ -82,7 +86,5 @@ def _groups(line: LinePlan) -> list[list[TransferPlan]]:
 
 
 def _size_of(transfer: TransferPlan) -> int:
-    # Neither end keeps an upload, and a replay is read from a file.
-    if transfer["kind"] == "replay" or transfer["kind"] == "flow" or transfer["kind"] == "upload":
-        return 0
-    return transfer["size"]
+    # What is recorded is kept until it is written; of everything else only its count is.
+    return transfer["size"] if transfer["kind"] == "record" else 0

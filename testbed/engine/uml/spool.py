@@ -24,6 +24,7 @@ from testbed.engine.uml.confine import GUEST_UID, guest_identity
 from testbed.errors import CertificateError, InputError
 from testbed.plain_text import one_line
 from testbed.records.run import SPOOL
+from testbed.traffic.origin import objects_on_disk, write_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +73,7 @@ class Spool:
             folder.mkdir()
 
     def fill(self, data: PlanDocument, clock: Clock, openssl: str) -> None:
-        """Put in what the guest reads: the plan, its topology, the fixed files of /etc, and links to its code.
+        """Put in what the guest reads: plan, topology, the fixed files of /etc, large objects, and links to its code.
 
         Args:
             data: The plan.
@@ -97,6 +98,8 @@ class Spool:
             "openssl.cnf": openssl, "passwd": _users(), "group": _groups(),
         }.items():  # fmt: skip
             (self.output / "etc" / name).write_text(text)
+        for path, size_bytes in objects_on_disk(data["origins"]).items():
+            write_object(self.output / "objects" / path.lstrip("/"), size_bytes, data["seed"])
         (self.output / "prefix").symlink_to(os.path.realpath(sys.base_prefix))
         (self.output / "code").symlink_to(guest_code())
         (self.output / "site").symlink_to(_site())

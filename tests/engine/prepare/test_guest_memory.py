@@ -38,14 +38,22 @@ def test_each_thing_that_takes_memory_adds_to_it() -> None:
     assert base > LEAST_MIB
     assert guest_memory_mib(planned(*many, "captures=[]")) < base
     assert guest_memory_mib(planned(*many, "censors={}")) < base
-    assert guest_memory_mib(planned(lines(100), fetched("4 MB"))) > base
+    assert guest_memory_mib(planned(lines(100), fetched("31 MB"), "origins.origin.serves=[twitter.com]")) >= base
     assert guest_memory_mib(planned(lines(130), fetched("20 kB"))) > base
 
 
-def test_a_large_object_counts_once_where_it_lies_and_twice_where_it_arrives() -> None:
-    need = guest_memory_mib(planned(lines(1), fetched("40 MB")))
-    assert guest_memory_mib(planned(lines(2), fetched("40 MB"))) >= need
-    assert guest_memory_mib(planned(lines(20), fetched("40 MB"))) > 20 * 2 * 38
+def test_a_large_object_takes_no_memory_however_many_fetch_it() -> None:
+    assert guest_memory_mib(planned(lines(1), fetched("1 GB"))) == LEAST_MIB
+    assert guest_memory_mib(planned(lines(20), fetched("1 GB"))) == guest_memory_mib(
+        planned(lines(20), fetched("1 kB"))
+    )
+
+
+def test_what_is_recorded_counts_twice_where_it_arrives() -> None:
+    record = "recordings=[{name: long, line: l0, sni: twitter.com, size: 120 MB}]"
+    path = library.find("scenarios", "2021-03-10")
+    plan = make_plan(path, [record, lines(1), fetched("1 kB")], seed=None, engine="virtual", command=None)
+    assert guest_memory_mib(plan) >= 2 * 115 + 64
 
 
 def test_connections_side_by_side_count_each() -> None:

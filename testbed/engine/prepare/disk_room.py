@@ -1,0 +1,69 @@
+"""How much room a plan's run may take on the disk, from what it transfers and what it keeps of that.
+
+It is an upper bound: captures of the whole path of every transfer, and of one file that is being converted. Not for:
+what a user's command writes, or how often a censor makes ends send again.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from testbed.errors import MissingError
+from testbed.traffic.origin import objects_on_disk
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from testbed.records.plan import TransferPlan
+    from testbed.scenario.plan import Plan
+
+__all__ = ["disk_need", "require_room"]
+
+_POINTS_ON_PATH = 3  # client, server, and the two sides of a box, of which what is dropped reaches but one
+_WIRE = 1.12  # headers, acknowledgements and what a file adds to a packet, beside a payload
+_OF_HEADERS = 0.12  # of a payload, a capture of headers while the run lasts: 1.5 packets for each full segment
+_BASE_BYTES = 64_000_000  # records, logs, the guest's kernel
+_MB = 1_000_000
+
+
+def disk_need(plan: Plan) -> tuple[int, int]:
+    """Return bytes that a run may take at its largest: large objects, and captures with everything else."""
+    data = plan.data
+    objects = sum(objects_on_disk(data["origins"]).values())
+    transferred = sum(map(_size_of, plan.transfers))
+    largest = max(map(_size_of, plan.transfers), default=0)
+    whole = [point for point in data["captures"] if "keep" not in point]
+    kinds = {point["name"].rpartition("-")[2] for point in whole}
+    points = min(len(kinds), _POINTS_ON_PATH) + (1 if kinds else 0)  # one more while a file is converted
+    captures = transferred * points * _WIRE if whole else 0
+    if len(whole) < len(data["captures"]):
+        captures += transferred * _POINTS_ON_PATH * _OF_HEADERS
+    return objects, round(captures) + _BASE_BYTES + largest // 10
+
+
+def require_room(plan: Plan, folder: Path) -> None:
+    """Stop before anything is made where the disk has not the room that the run may take.
+
+    Raises:
+        MissingError: It has not; the message says what takes it, and what would take less.
+    """
+    objects, captures = disk_need(plan)
+    place = next(each for each in (folder, *folder.parents) if each.exists())
+    status = os.statvfs(place)
+    free = status.f_bavail * status.f_frsize
+    if objects + captures <= free:
+        return
+    less = "captures: {client: headers, box: compared}" if any("keep" not in p for p in plan.data["captures"]) else ""
+    raise MissingError(
+        f"this run may take {(objects + captures) // _MB} MB of the disk that holds {place} ({objects // _MB} MB of "
+        f"objects, {captures // _MB} MB of captures and records), and {free // _MB} MB are free; "
+        f"{f'keep headers alone ({less}), ' if less else ''}transfer less, or choose another folder with -o"
+    )
+
+
+def _size_of(transfer: TransferPlan) -> int:
+    if transfer["kind"] == "fetch":
+        return transfer["size"] * transfer.get("objects", 1)
+    size = transfer.get("size")
+    return size if isinstance(size, int) else 0
