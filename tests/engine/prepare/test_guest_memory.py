@@ -57,7 +57,7 @@ def test_what_is_recorded_counts_twice_where_it_arrives() -> None:
 
 
 def test_connections_side_by_side_count_each() -> None:
-    together = "measurements=[{fetch: twitter.com, role: target, size: 4 MB, parallel: 40}]"
+    together = "measurements=[{fetch: twitter.com, role: target, size: 100 kB, parallel: 100}]"
     assert guest_memory_mib(planned(lines(1), together)) > guest_memory_mib(planned(lines(1), fetched("4 MB")))
 
 
