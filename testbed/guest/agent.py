@@ -81,7 +81,7 @@ class Agent:
         phases = Phases(
             stage=stage,
             console=self._console,
-            schedule=Schedule(self._plan["events"], stage.start_ns),
+            schedule=Schedule(self._plan["events"], stage.start_ns, self._plan["links"]),
             effects=effects,
             commands=self._commands,
             authority=authority,
@@ -172,7 +172,9 @@ class Agent:
             return
         stage = self._stage
         control = self._plan["congestion_control"]
-        changed = network.differences(stage.network, stage.topology, control, links, effects.altered())
+        changed = network.differences(
+            stage.network, stage.topology, control, links, effects.altered(), rates_bps=effects.rates_bps()
+        )
         elsewhere = [text for node, texts in changed.items() if node not in own for text in texts]
         if elsewhere:
             raise CertificateError(f"the network did not stay as planned: {'; '.join(elsewhere)}")

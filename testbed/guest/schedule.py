@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import heapq
 import time
 from typing import TYPE_CHECKING
 
 from testbed.guest.events import planned_event
-from testbed.guest.network.build import change_link
+from testbed.guest.network.build import change_link, change_rate
+from testbed.guest.network.capacity import trace_changes
 from testbed.records.clock import iso_time
 from testbed.records.jsonl import LineWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from testbed.guest.stage import Stage
     from testbed.guest.timed_event import Change, Effects, TimedEvent
     from testbed.records.jsonl import Json
-    from testbed.records.plan import EventPlan
+    from testbed.records.plan import EventPlan, LinkPlan
 
 __all__ = ["LinkAlterations", "Schedule", "StageEffects"]
 
@@ -29,21 +31,32 @@ class Schedule:
     Args:
         planned: The events, in the plan's order; they may overlap.
         start_ns: The instant that is t = 0.
+        links: Some may follow traces, which never end.
     """
 
-    def __init__(self, planned: Iterable[EventPlan], start_ns: int) -> None:
+    def __init__(self, planned: Iterable[EventPlan], start_ns: int, links: Iterable[LinkPlan] = ()) -> None:
         self._start_ns = start_ns
         changes = [change for event in planned for change in planned_event(event).changes()]
-        # The sort keeps the plan's order where it decides nothing itself, so two runs do the same.
-        self._changes: list[Change] = sorted(changes, key=lambda change: (change.at_s, change.is_end))
+        # Sort and merge keep the plan's order where they decide nothing themselves, so two runs do the same.
+        self._changes: Iterator[Change] = heapq.merge(
+            sorted(changes, key=_order), *(trace_changes(link) for link in links), key=_order
+        )
+        self._next = next(self._changes, None)
 
     def next_ns(self) -> int | None:
         """Return when the next change is due, nanoseconds since 1970; None: none is left."""
-        return self._start_ns + round(self._changes[0].at_s * _NS_PER_S) if self._changes else None
+        return None if self._next is None else self._start_ns + round(self._next.at_s * _NS_PER_S)
 
     def carry_out_next(self, effects: Effects) -> None:
         """Carry the next change out. Raises IndexError if none is left."""
-        self._changes.pop(0).carry_out(effects)
+        if self._next is None:
+            raise IndexError("no change is left")
+        due, self._next = self._next, next(self._changes, None)
+        due.carry_out(effects)
+
+
+def _order(change: Change) -> tuple[float, bool]:
+    return change.at_s, change.is_end
 
 
 class LinkAlterations:
@@ -80,6 +93,7 @@ class StageEffects:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._alterations = LinkAlterations()
+        self._rates_bps: dict[tuple[str, str], int] = {}
 
     def altered(self) -> dict[frozenset[str], dict[str, float | str]]:
         """By link that is not as planned now: the options in force."""
@@ -97,6 +111,15 @@ class StageEffects:
     def _bring_about(self, ends: tuple[str, str], names: set[str]) -> None:
         in_force = self._alterations.options().get(frozenset(ends), {})
         change_link(self._stage.network, self._stage.topology, ends, names=names, in_force=in_force)
+
+    def set_rate(self, near: str, far: str, rate_bps: int) -> None:
+        """Give one direction of a link another rate."""
+        self._rates_bps[near, far] = rate_bps
+        change_rate(self._stage.network, near, far, rate_bps)
+
+    def rates_bps(self) -> dict[tuple[str, str], int]:
+        """Return the rates that traces have set, by the node that sends and the node that it sends to."""
+        return dict(self._rates_bps)
 
     def record(self, event: str, **fields: Json) -> None:
         """Write a line into the ground truth. It is opened each time: the boxes' processes append to it, too."""

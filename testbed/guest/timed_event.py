@@ -81,6 +81,9 @@ class Effects(Protocol):
             CertificateError: An end of the link has no netem discipline to change.
         """
 
+    def set_rate(self, near: str, far: str, rate_bps: int) -> None:
+        """Give a link another rate, in the direction from one of its nodes to the other."""
+
     def restore_link(self, ends: tuple[str, str], by: TimedEvent) -> None:
         """Take back what an event did to a link; what other events did to it stays."""
 

@@ -54,6 +54,7 @@ _TCMSG = struct.Struct("=BxxxiIII")
 _RATE_TABLE = bytes(1024)  # asked for by the kernel, read only where the link layer is unknown
 _CELL_LOG = 3
 _MAX_PACKET = 65535
+_MOST_TICKS = 60 * NS_PER_S // NS_PER_TICK  # HTB keeps no longer time than this (mbuffer, net/sched/sch_htb.c)
 
 
 def handle(major: int, minor: int = 0) -> int:
@@ -76,17 +77,23 @@ def add_htb(index: int, rate: int, burst_bytes: int) -> list[Request]:
     """Put on an HTB root ``5:`` with one class ``5:1`` that everything goes through, as Mininet's TCLink builds it."""
     glob = attribute(TCA_HTB_INIT, struct.pack("=IIIII", 3, 10, 1, 0, 0))
     root = _qdisc(index, TC_H_ROOT, handle(5), "htb", glob, what=f"put HTB on link {index}")
-    ticks = burst_bytes * NS_PER_S // rate // NS_PER_TICK
+    return [root, _htb_class(index, rate, burst_bytes, flags=NLM_F_CREATE | NLM_F_EXCL)]
+
+
+def change_htb(index: int, rate: int, burst_bytes: int) -> Request:
+    """Change the rate of the class that `add_htb` made; what waits goes on waiting, for less long or longer."""
+    return _htb_class(index, rate, burst_bytes, flags=0)
+
+
+def _htb_class(index: int, rate: int, burst_bytes: int, *, flags: int) -> Request:
+    ticks = min(burst_bytes * NS_PER_S // rate // NS_PER_TICK, _MOST_TICKS)
     parameters = _ratespec(rate) * 2 + struct.pack("=IIIII", ticks, ticks, 0, 0, 0)
     body = (
         _TCMSG.pack(socket.AF_UNSPEC, index, handle(5, 1), handle(5), 0)
         + attribute(TCA_KIND, b"htb\0")
         + nested(TCA_OPTIONS, attribute(TCA_HTB_PARMS, parameters))
     )
-    limit = Request(
-        RTM_NEWTCLASS, body, flags=NLM_F_CREATE | NLM_F_EXCL, what=f"limit link {index} to {rate} bytes per second"
-    )
-    return [root, limit]
+    return Request(RTM_NEWTCLASS, body, flags=flags, what=f"limit link {index} to {rate} bytes per second")
 
 
 def add_bfifo(index: int, parent: int, limit_bytes: int) -> Request:

@@ -35,12 +35,14 @@ __all__ = [
     "OriginPlan",
     "Phase",
     "PlanDocument",
+    "PolicerPlan",
     "ProbeTransfer",
     "QueueKind",
     "QueuePlan",
     "RecordTransfer",
     "ReplayTransfer",
     "TopologyPlan",
+    "TracePlan",
     "TransferPlan",
     "UploadTransfer",
     "planned_transfers",
@@ -57,7 +59,7 @@ LAST_SEED = (1 << 63) - 1
 
 Direction = Literal["download", "upload"]
 
-QueueKind = Literal["pfifo", "bfifo", "codel", "fq_codel"]
+QueueKind = Literal["pfifo", "bfifo", "codel", "fq_codel", "red"]
 """The kernel's names of the queues that a link may have."""
 
 
@@ -289,6 +291,27 @@ class QueuePlan(TypedDict):
     limit: int
 
 
+class PolicerPlan(TypedDict):
+    """What a link polices: bit/s, and the bytes that may come at once."""
+
+    rate_bps: int
+    burst: int
+
+
+class TracePlan(TypedDict):
+    """A rate that follows a trace, over and over.
+
+    Keys:
+        times_s: Beginnings of the steps, from 0 on, ascending.
+        rates_bps: Of the steps.
+        period_s: When the trace begins again.
+    """
+
+    times_s: list[float]
+    rates_bps: list[int]
+    period_s: float
+
+
 class LinkPlan(TypedDict):
     """What is said of one link. What is missing stays as the topology has it.
 
@@ -298,6 +321,8 @@ class LinkPlan(TypedDict):
         seed: Of its draws.
         loss, duplicate, reorder: Shares of packets.
         burst: Mean number of packets that are lost in a row.
+        policer: Of what is sent, before it waits for the link.
+        trace: How its rate goes on from the first, ``rate_bps``.
     """
 
     between: list[str]
@@ -311,6 +336,8 @@ class LinkPlan(TypedDict):
     reorder: NotRequired[float]
     rate_bps: NotRequired[int]
     queue: NotRequired[QueuePlan]
+    trace: NotRequired[TracePlan]
+    policer: NotRequired[PolicerPlan]
 
 
 class PlanDocument(TypedDict):

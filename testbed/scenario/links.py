@@ -10,12 +10,14 @@ from pydantic import BeforeValidator, Field
 from testbed.errors import ScenarioError
 from testbed.guest.network.impairment import sending_ends
 from testbed.guest.network.topology import parse_link_delay, parse_link_rate
+from testbed.netlink.red import LEAST_RED_BYTES, MOST_RED_BYTES
 from testbed.quantities import parse_duration, parse_share, parse_size
 from testbed.scenario.access import Strict
+from testbed.scenario.traces import find_trace, mean_bps, read_trace
 
 if TYPE_CHECKING:
     from testbed.guest.network.topology import RoutedTopo
-    from testbed.records.plan import LinkPlan, QueueKind, QueuePlan
+    from testbed.records.plan import LinkPlan, QueueKind, QueuePlan, TracePlan
     from testbed.scenario.place import Key, Places
 
 __all__ = ["Link", "Loss", "plan_links"]
@@ -23,8 +25,9 @@ __all__ = ["Link", "Loss", "plan_links"]
 _MOST_PACKETS = 1_000_000
 _FULL_PACKET_BYTES = 1514  # of Ethernet: what a queue of packets is thought to hold, where bytes are asked for
 _LONGEST_BURST = 1000.0
+_LARGEST_BURST_BYTES = 100_000_000
 
-Discipline = Literal["fifo", "codel", "fq_codel"]
+Discipline = Literal["fifo", "codel", "fq_codel", "red"]
 
 
 class Loss(Strict):
@@ -32,6 +35,13 @@ class Loss(Strict):
 
     mean: Annotated[float, BeforeValidator(parse_share)]
     burst: float = Field(ge=1, le=_LONGEST_BURST)
+
+
+class PolicerOfLink(Strict):
+    """A policer on all that the link carries, as tariffs are kept: its rate, and what may come at once."""
+
+    rate: Annotated[int, BeforeValidator(parse_link_rate)] = Field(gt=0)
+    burst: Annotated[int, BeforeValidator(parse_size)] = Field(ge=_FULL_PACKET_BYTES, le=_LARGEST_BURST_BYTES)
 
 
 def _loss(value: object) -> object:
@@ -50,6 +60,8 @@ class Link(Strict):
     duplicate: Annotated[float, BeforeValidator(parse_share)] | None = None
     reorder: Annotated[float, BeforeValidator(parse_share)] | None = None
     rate: Annotated[int, BeforeValidator(parse_link_rate)] | None = None
+    trace: str | None = None
+    policer: PolicerOfLink | None = None
     queue: int | str | None = None
     discipline: Discipline | None = None
 
@@ -74,19 +86,30 @@ def plan_links(links: list[Link], topology: RoutedTopo, places: Places, *, seed:
     for index, link in enumerate(links):
         key: Key = ("links", index)
         plan = _planned(link, seed)
+        if link.trace is not None:
+            plan["trace"] = _trace(link, link.trace, key, places)
+            plan["rate_bps"] = plan["trace"]["rates_bps"][0]
         ends = _ends_of(link, plan, topology, key, places)
         if taken & {id(end) for end in ends}:
             raise places.error((*key, "between"), f"the link of {' and '.join(link.between)} stands twice, that way")
         taken |= {id(end) for end in ends}
-        rates = [plan["rate_bps"]] if "rate_bps" in plan else [round(end["bw"] * 1e6) for end in ends if "bw" in end]
         try:
-            queue = _queue(link, rates)
+            queue = _queue(link, _rates_bps(plan, ends))
         except ValueError as error:
             raise places.error((*key, "queue"), str(error)) from error
         if queue is not None:
             plan["queue"] = queue
         planned.append(plan)
     return planned
+
+
+def _trace(link: Link, name: str, key: Key, places: Places) -> TracePlan:
+    if link.rate is not None:
+        raise places.error((*key, "trace"), "a link has a rate or a trace; remove one of them")
+    try:
+        return read_trace(find_trace(name, beside=places.folder))
+    except ScenarioError as error:
+        raise places.error((*key, "trace"), str(error)) from error
 
 
 def _ends_of(link: Link, plan: LinkPlan, topology: RoutedTopo, key: Key, places: Places) -> list[dict[str, Any]]:
@@ -120,7 +143,16 @@ def _planned(link: Link, seed: int) -> LinkPlan:
         plan["reorder"] = link.reorder
     if link.rate:
         plan["rate_bps"] = link.rate
+    if link.policer is not None:
+        plan["policer"] = {"rate_bps": link.policer.rate, "burst": link.policer.burst}
     return plan
+
+
+def _rates_bps(plan: LinkPlan, ends: list[dict[str, Any]]) -> list[int]:
+    """Return the rates that a queue's time is reckoned at; of a trace its mean, for a queue does not follow it."""
+    if "trace" in plan:
+        return [mean_bps(plan["trace"])]
+    return [plan["rate_bps"]] if "rate_bps" in plan else [round(end["bw"] * 1e6) for end in ends if "bw" in end]
 
 
 def _queue(link: Link, rates_bps: list[int]) -> QueuePlan | None:
@@ -129,7 +161,7 @@ def _queue(link: Link, rates_bps: list[int]) -> QueuePlan | None:
     Raises:
         ValueError: What was expected.
     """
-    if link.queue is None and link.discipline is None:
+    if link.queue is None and link.discipline is None and link.trace is None:
         return None
     if not rates_bps:
         raise ValueError("a link without a rate has no queue; say its rate")
@@ -141,9 +173,15 @@ def _queue(link: Link, rates_bps: list[int]) -> QueuePlan | None:
         limit = _bytes_of(written, min(rates_bps))
         if kind == "pfifo":
             kind = "bfifo"
-        else:
+        elif kind != "red":
             limit = max(1, limit // _FULL_PACKET_BYTES)  # these count packets
-    most = _MOST_PACKETS * (_FULL_PACKET_BYTES if kind == "bfifo" else 1)
+    if kind == "red" and isinstance(written, int):
+        limit *= _FULL_PACKET_BYTES  # it counts bytes
+    most = _MOST_PACKETS * (_FULL_PACKET_BYTES if kind in {"bfifo", "red"} else 1)
+    if kind == "red" and not LEAST_RED_BYTES <= limit <= MOST_RED_BYTES:
+        raise ValueError(
+            f"expected a queue of {LEAST_RED_BYTES} to {MOST_RED_BYTES} bytes for red, got {written!r}: {limit} bytes"
+        )
     if not 1 <= limit <= most:
         raise ValueError(f"expected 1 to {_MOST_PACKETS} packets, or as many bytes or as much time, got {written!r}")
     return {"kind": kind, "limit": limit}

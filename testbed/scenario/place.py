@@ -28,6 +28,11 @@ class Places:
         self._path = path
         self._document = document
 
+    @property
+    def folder(self) -> Path:
+        """The folder of the scenario's file, from which paths in it are read."""
+        return self._path.parent
+
     def error(self, key: Key, text: str) -> ScenarioError:
         """Return the error that something is wrong at a key."""
         return self._document.error(key, text)

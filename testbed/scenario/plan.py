@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Plan", "make_plan"]
 
 FORMAT = 1
+LONGEST_TRACED_S = 86_400
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -170,7 +171,19 @@ class _Resolver:
             data["background"] = plan_background(
                 scenario.background, topology, phases, control, self._places, seed=self._seed
             )
+        self._refuse_long_traces(data)
         return Plan(self._name, data, topology)
+
+    def _refuse_long_traces(self, data: PlanDocument) -> None:
+        """A link that changes its rate many times a second leaves no idle time to be skipped."""
+        last_s = max((transfer["at_s"] for transfer in planned_transfers(data)), default=0.0)
+        for index, link in enumerate(data["links"]):
+            if "trace" in link and last_s > LONGEST_TRACED_S:
+                raise self._places.error(
+                    ("links", index, "trace"),
+                    f"a run with a trace may begin its last measurement after {LONGEST_TRACED_S} s at most, and one "
+                    f"here begins at {last_s:g} s; say a rate, or measure sooner",
+                )
 
     def _congestion_control(self, hosts: list[str]) -> dict[str, str]:
         """By host; a line may have another for its client."""

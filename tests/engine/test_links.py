@@ -16,6 +16,7 @@ import pytest
 from scipy import stats
 
 from testbed.records.capture_file import datagram, read_frames
+from testbed.records.label import label
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -143,3 +144,73 @@ def test_two_seeds_lose_other_packets_and_one_seed_the_same(run_scenario: Runner
         frozenset(ends(sent(run_scenario, lossy, count=1000, gap_s=0.001, seed=seed))[1]) for seed in (1, 1, 2)
     )
     assert first == again != other
+
+
+def test_a_traced_link_carries_what_its_trace_says(run_scenario: Runner, tmp_path: Path) -> None:
+    """Within 2 % over any 5 s, while more is sent than it carries, with a gap and a step of 300 kbit/s in it."""
+    rows = {0: 4_000_000, 2: 0, 3: 8_000_000, 4: 1_000_000, 5: 300_000, 6.5: 6_000_000, 8: 2_000_000}
+    trace = tmp_path / "trace.csv"
+    trace.write_text("\n".join(["time_s,rate_bps", *(f"{t},{rate}" for t, rate in rows.items())]))
+    run = sent(run_scenario, link(f"trace: {trace}, queue: 20"), count=18_000, gap_s=0.001, size=1400)
+    start_ns = run.manifest["start_ns"]
+    frame_bits = (1400 + 28 + 14) * 8
+    came_s = sorted((t - start_ns) / 1e9 for times in ends(run)[1].values() for t in times)
+    sent_s = sorted((t - start_ns) / 1e9 for times in ends(run)[0].values() for t in times)
+    period_s, begins = 9.5, [*rows]
+    spans = [*zip(begins, [*begins[1:], period_s], rows.values(), strict=True)]
+
+    def carried(until_s: float) -> float:
+        turns, rest_s = divmod(until_s, period_s)
+        within = sum(rate * max(0.0, min(end, rest_s) - begin) for begin, end, rate in spans)
+        return turns * sum(rate * (end - begin) for begin, end, rate in spans) + within
+
+    window_s, at_s, worst = 5.0, sent_s[0] + 0.5, 0.0
+    while at_s + window_s < sent_s[-1]:
+        bits = frame_bits * sum(at_s <= t < at_s + window_s for t in came_s)
+        meant = carried(at_s + window_s) - carried(at_s)
+        worst = max(worst, abs(bits - meant) / meant)
+        at_s += 0.25
+    assert 0 < worst < 0.02
+
+
+@pytest.mark.parametrize("discipline", ["fifo", "red"])
+def test_red_drops_before_its_queue_is_full(run_scenario: Runner, discipline: str) -> None:
+    run = sent(
+        run_scenario,
+        link(f"rate: 4 Mbit/s, queue: 60 kB, discipline: {discipline}"),
+        count=4000,
+        gap_s=0.0022,
+        size=1400,
+    )
+    departures, came = ends(run)
+    waited_ms = [(came[number][0] - times[0]) / 1e6 for number, times in departures.items() if number in came]
+    lost = [number not in came for number in departures]
+    assert 0.15 < fmean(lost) < 0.35  # 5.2 Mbit/s into 4
+    assert (max(waited_ms[-500:]) > 110) is (discipline == "fifo")
+
+
+def test_a_tariff_polices_all_that_a_link_carries(run_scenario: Runner) -> None:
+    """A bucket of 50 kB that is filled at 2 Mbit/s, with frames of 1442 bytes at 5.8 Mbit/s."""
+    frame, gap_s, rate, burst = 1442, 0.002, 250_000, 50_000
+    run = sent(
+        run_scenario, link("policer: {rate: 2 Mbit/s, burst: 50 kB}"), count=2000, gap_s=gap_s, size=1400,
+    )  # fmt: skip
+    departures, came = ends(run)
+    span_s = (max(t[0] for t in departures.values()) - min(t[0] for t in departures.values())) / 1e9
+    assert len(came) * frame == pytest.approx(burst + rate * span_s, abs=2 * frame)
+    first_lost = next(number for number in range(2000) if number not in came)
+    assert first_lost * frame == pytest.approx(burst + rate * gap_s * first_lost, abs=3 * frame)
+    waited = [came[number][0] - times[0] for number, times in departures.items() if number in came]
+    assert max(waited) - min(waited) < 1_000_000  # nothing waits: what is over the rate is gone
+
+
+def test_a_tariff_is_no_censor(run_scenario: Runner) -> None:
+    run = run_scenario(
+        *SETTINGS, link("policer: {rate: 2 Mbit/s, burst: 50 kB}"), "outages=[]",
+        "measurements=[{upload: twitter.com, role: target, size: 200 kB}]",
+    )  # fmt: skip
+    assert run.manifest["valid"], run.manifest["problems"]
+    (transfer,) = run.manifest["transfers"]
+    (acted,) = (each for each in transfer["influences"] if each["who"] == "plan")
+    assert (acted["where"], acted["what"], transfer["throttled"]) == ("origin - transit", "policer", False)
+    assert label(transfer) == "not throttled"

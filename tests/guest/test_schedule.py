@@ -14,7 +14,7 @@ from testbed.guest.schedule import LinkAlterations, Schedule
 if TYPE_CHECKING:
     from testbed.guest.timed_event import TimedEvent
     from testbed.records.jsonl import Json
-    from testbed.records.plan import EventPlan
+    from testbed.records.plan import EventPlan, LinkPlan, TracePlan
 
 FAILED, RESTORED = "link_failed", "link_restored"
 START_NS = 1_615_366_800_000_000_000
@@ -35,6 +35,9 @@ class Notebook:
 
     def alter_link(self, ends: tuple[str, str], by: TimedEvent, **options: float | str) -> None:
         self.alterations.add(ends, by, options)
+
+    def set_rate(self, near: str, far: str, rate_bps: int) -> None:
+        self.recorded.append((f"{rate_bps} bit/s", [near, far], False))
 
     def restore_link(self, ends: tuple[str, str], by: TimedEvent) -> None:
         assert self.alterations.remove(ends, by) == {"loss"}
@@ -121,3 +124,17 @@ def test_what_an_event_has_not_altered_it_does_not_put_back() -> None:
     assert alterations.remove(GATEWAY, event("one")) == set()
     assert alterations.remove(("mobile", "mobile-r1"), event("other")) == set()
     assert alterations.options() == {frozenset(GATEWAY): {"loss": 1.0}}
+
+
+def test_traces_and_events_come_in_the_order_of_time() -> None:
+    trace: TracePlan = {"times_s": [0.0, 2.0], "rates_bps": [8000, 16_000], "period_s": 4.0}
+    link: LinkPlan = {"between": ["a", "b"], "toward": "b", "seed": 1, "trace": trace}
+    outage: EventPlan = {"kind": "outage", "fields": {"link": ["c", "d"], "from_": 1, "until": 5, "about": ""}}
+    schedule, notebook, times = Schedule([outage], START_NS, [link]), Notebook(), []
+    for _ in range(6):
+        times.append(((schedule.next_ns() or 0) - START_NS) / 1e9)
+        schedule.carry_out_next(notebook)
+    assert times == [0, 1, 2, 4, 5, 6]
+    assert [event for event, _, _ in notebook.recorded] == [
+        "8000 bit/s", "link_failed", "16000 bit/s", "8000 bit/s", "link_restored", "16000 bit/s",
+    ]  # fmt: skip

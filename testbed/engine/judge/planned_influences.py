@@ -27,7 +27,7 @@ __all__ = ["add_planned_influences"]
 # The keys of a plan, and what a scenario calls them.
 _OF_LINKS: Final = {
     "delay_s": "delay", "jitter_s": "jitter", "loss": "loss", "duplicate": "duplicate", "reorder": "reorder",
-    "rate_bps": "rate", "queue": "queue",
+    "rate_bps": "rate", "queue": "queue", "trace": "trace",
 }  # fmt: skip
 _OF_ORIGINS: Final = {"rate_bps": "rate", "think_s": "think", "send_buffer": "send buffer"}
 _OF_CLIENTS: Final = {"receive_buffer": "receive buffer", "reading_bps": "reading"}
@@ -46,6 +46,7 @@ def add_planned_influences(plan: Plan, transfers: Iterable[TransferSummary], run
     """Add to each transfer that ran what the plan and the log of the network say of its links and ends."""
     planned = {each["id"]: each for each in plan.transfers}
     lossy = _lossy_links(plan)
+    tariffs = [frozenset(link["between"]) for link in plan.data["links"] if "policer" in link]
     changes = list(_changes(run.each_truth())) if plan.data["events"] else []
     for transfer in transfers:
         of_plan = planned[transfer["id"]]
@@ -56,6 +57,7 @@ def add_planned_influences(plan: Plan, transfers: Iterable[TransferSummary], run
         on_way = {frozenset(pair) for pair in pairwise(path)}
         transfer["influences"] += [
             *(planned_influence("link", _named(link), what, spent, spent) for link, what in lossy if link in on_way),
+            *(planned_influence("plan", _named(link), "policer", spent, spent) for link in tariffs if link in on_way),
             *(
                 planned_influence("link", _named(change.link), change.what, change.span, spent)
                 for change in changes
@@ -74,6 +76,7 @@ def _lossy_links(plan: Plan) -> list[tuple[frozenset[str], str]]:
     found = [
         (frozenset(link["between"]), ", ".join(name for key, name in _OF_LINKS.items() if key in link))
         for link in plan.data["links"]
+        if link.keys() & _OF_LINKS.keys()
     ]
     said = {link for link, _ in found}
     for first, second, info in plan.topology.iterLinks(withInfo=True):

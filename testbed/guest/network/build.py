@@ -19,6 +19,7 @@ from testbed.guest.network.impairment import Impairment, impair
 from testbed.guest.network.link import DEFAULT_MTU, NetlinkLink, planned_netem
 from testbed.guest.network.topology import RoutedTopo
 from testbed.netlink import ethtool, link, tc
+from testbed.netlink.policer import Policer, policers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from testbed.records.plan import LinkPlan
 
 DELAY_TOLERANCE_NS = 64  # one tick of the packet scheduler: what stock tc's rounding may cost
+TRACED_BURST_BYTES = 1600  # a packet: what a link may save up must not outweigh a step of its trace
 RATE_TOLERANCE = 1  # bytes per second: rounding of Mbit/s
 # Mininet's option of a link, and the field of netem's that it becomes; in the order of `planned_netem`.
 _NETEM_FIELDS = {"delay": "delay_ns", "jitter": "jitter_ns", "loss": "loss", "max_queue_size": "limit"}
@@ -154,6 +156,19 @@ def change_link(
             kernel.send([tc.change_netem(found, replace(found.netem, **fields))])
 
 
+def change_rate(network: Mininet, near: str, far: str, rate_bps: int) -> None:
+    """Change the rate at which a node sends to another, and read it back.
+
+    Raises:
+        CertificateError: The kernel has another rate then.
+    """
+    for interface, _ in network[near].connectionsTo(network[far]):
+        kernel = network[near].namespace.kernel
+        rate = max(1, rate_bps // 8)
+        kernel.send([tc.change_htb(interface.index, rate, TRACED_BURST_BYTES)])
+        _same(f"{near}:{interface.name}: rates", [rate], [each.rate for each in tc.htb_rates(kernel, interface.index)])
+
+
 def _netem(options: Mapping[str, Any]) -> Netem | None:
     """Return the netem discipline that an interface's options ask for; None where they ask for none."""
     return planned_netem(*(options.get(name) for name in _NETEM_FIELDS), impairment=options.get("impairment"))
@@ -178,6 +193,7 @@ def read_back(network: Mininet, topology: RoutedTopo, congestion_control: dict[s
             checked["interfaces"] += 1
             checked["netem"] += state.check_netem(interface.name, options)
             checked["rates"] += state.check_rate(interface.name, options)
+            state.check_policer(interface.name, options)
     for name, algorithm in congestion_control.items():
         _NodeState(network[name]).check_congestion_control(algorithm)
         checked["congestion_control"] += 1
@@ -195,6 +211,8 @@ def differences(
     congestion_control: dict[str, str],
     names: dict[str, list[str]],
     altered: Mapping[frozenset[str], Mapping[str, float | str]],
+    *,
+    rates_bps: Mapping[tuple[str, str], int],
 ) -> dict[str, list[str]]:
     """Return what is not, or no longer, as planned, in words, by node; nodes that are as planned are left out.
 
@@ -204,6 +222,7 @@ def differences(
         congestion_control: By node name.
         names: `link_names` as they were when the run began.
         altered: By link, as its two ends: options that timed events have in force in the place of planned ones.
+        rates_bps: By sending and receiving node: rates that traces have set.
     """
     planned = _planned_options(topology)
     found: dict[str, list[str]] = {}
@@ -213,8 +232,14 @@ def differences(
         for interface in node.intfList():
             # What a timed event does to a link is as planned, too.
             options = {**planned[node.name, interface.name], **altered.get(_ends(interface), {})}
+            far = next(iter(_ends(interface) - {node.name}))
+            if (node.name, far) in rates_bps:
+                options["bw"] = rates_bps[node.name, far] / 1e6
             checks.append(partial(state.check_interface, interface.name))
-            checks += [partial(check, interface.name, options) for check in (state.check_netem, state.check_rate)]
+            checks += [
+                partial(check, interface.name, options)
+                for check in (state.check_netem, state.check_rate, state.check_policer)
+            ]
         if node.name in congestion_control:
             checks.append(partial(state.check_congestion_control, congestion_control[node.name]))
         problems = [text for text in map(_problem, checks) if text is not None]
@@ -316,6 +341,19 @@ class _NodeState:
             _same(f"{where}: queue", [], queues)
         elif not queues or not queues[0].is_like(more.queue):
             raise CertificateError(f"{where}: planned {more.queue}, the kernel has {queues}")
+
+    def check_policer(self, name: str, options: Mapping[str, Any]) -> None:
+        where = f"{self._node.name}:{name}"
+        impairment: Impairment = options.get("impairment") or Impairment()
+        planned = [] if impairment.policer is None else [impairment.policer]
+        actual = policers(self._node.namespace.kernel, self._link(name).index) if self._has_egress(name) else []
+        if len(planned) != len(actual) or not all(map(Policer.is_like, planned, actual)):
+            raise CertificateError(f"{where}: planned the policers {planned}, the kernel has {actual}")
+
+    def _has_egress(self, name: str) -> bool:
+        """Return whether there is a hook that a policer could hang on; without one the kernel does not list any."""
+        index = self._link(name).index
+        return any(each.index == index and each.kind == "clsact" for each in self._qdiscs)
 
     def check_rate(self, name: str, options: Mapping[str, Any]) -> int:
         """1 where a rate was planned and is there as planned, 0 where none was planned."""

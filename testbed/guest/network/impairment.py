@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from testbed.errors import ScenarioError
+from testbed.netlink.policer import Policer
 from testbed.netlink.queue import Queue
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Impairment:
         duplicate: Share of packets that are sent twice.
         reorder: Share of packets that overtake those before them.
         seed: Of the draws; 0: the kernel chooses.
+        policer: Of what is sent, before it waits; None: there is none.
         queue: What waits for the link's turn; None: netem's own, in packets.
     """
 
@@ -41,6 +43,7 @@ class Impairment:
     reorder: float = 0.0
     seed: int = 0
     queue: Queue | None = None
+    policer: Policer | None = None
 
 
 def impair(topology: RoutedTopo, links: Iterable[LinkPlan]) -> None:
@@ -85,11 +88,12 @@ def _change(side: dict[str, Any], link: LinkPlan) -> None:
     if "rate_bps" in link:
         side["bw"] = link["rate_bps"] / 1e6
         side.setdefault("max_queue_size", DEFAULT_QUEUE_PACKETS)
-    queue = link.get("queue")
+    queue, policer = link.get("queue"), link.get("policer")
     side["impairment"] = Impairment(
         burst=link.get("burst", 1.0),
         duplicate=link.get("duplicate", 0.0),
         reorder=link.get("reorder", 0.0),
         seed=link["seed"],
         queue=None if queue is None else Queue(queue["kind"], queue["limit"]),
+        policer=None if policer is None else Policer(policer["rate_bps"] // 8, policer["burst"]),
     )

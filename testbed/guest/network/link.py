@@ -16,6 +16,7 @@ from testbed.errors import ScenarioError
 from testbed.guest.network.impairment import Impairment
 from testbed.netlink import ethtool, link, tc
 from testbed.netlink.netem import Netem
+from testbed.netlink.policer import add_policer
 from testbed.quantities import parse_duration
 
 if TYPE_CHECKING:
@@ -112,6 +113,8 @@ class NetlinkIntf(Intf):  # type: ignore[misc]  # mininet has no types
             requests.append(tc.add_netem(self.index, parent, netem))
             if impairment is not None and impairment.queue is not None:
                 requests.append(tc.add_queue(self.index, tc.handle(0x10, 1), impairment.queue))
+        if impairment is not None and impairment.policer is not None:
+            requests += add_policer(self.index, impairment.policer)
         return requests
 
     def ifconfig(self, *args: str) -> str:

@@ -29,6 +29,9 @@ class Noted:
         del by
         self.done.append((" ".join(ends), options))
 
+    def set_rate(self, near: str, far: str, rate_bps: int) -> None:
+        self.done.append((f"{near} {far}", rate_bps))
+
     def restore_link(self, ends: tuple[str, str], by: TimedEvent) -> None:
         del by
         self.done.append((" ".join(ends), None))
