@@ -168,6 +168,8 @@ def origin_server(origin: OriginPlan, name: str, node: NamespaceNode, folder: Pa
                 folder=folder,
                 rate_bps=origin.get("rate_bps"),
                 think_s=origin.get("think_s", 0.0),
+                think_sigma=origin.get("think_sigma", 0.0),
+                think_seed=origin.get("think_seed", 0),
                 send_buffer=origin.get("send_buffer"),
                 uploads=logs,
             )

@@ -15,8 +15,9 @@ from testbed.netlink.socket import attribute, attributes, nested
 __all__ = ["Netem"]
 
 _OPTIONS = struct.Struct("=IIIIII")  # latency in ticks, limit, loss, gap, duplicate, jitter in ticks
-_REORDER, _LOSS, _LATENCY64, _JITTER64, _PRNG_SEED = 3, 5, 10, 11, 14  # TCA_NETEM_*
+_REORDER, _LOSS, _RATE, _LATENCY64, _JITTER64, _PRNG_SEED = 3, 5, 6, 10, 11, 14  # TCA_NETEM_*
 _LOSS_GE = 2  # NETEM_LOSS_GE
+_ORDERING_RATE = 1_250_000_000  # bytes per second
 _CERTAIN = 0xFFFFFFFF  # of a probability
 
 
@@ -33,6 +34,8 @@ class Netem:
         duplicate: Share of packets that are sent twice.
         reorder: Share of packets that are sent at once, before those that were sent before them.
         seed: Of its draws; 0: the kernel chooses.
+        keeps_order: A packet that is drawn to be early waits for those before it. The kernel does so where a discipline
+            has a rate; ours is so high that nothing else is felt of it (1.2 µs for 1500 bytes).
     """
 
     delay_ns: int = 0
@@ -43,6 +46,7 @@ class Netem:
     duplicate: float = 0.0
     reorder: float = 0.0
     seed: int = 0
+    keeps_order: bool = False
 
     def options(self) -> bytes:
         """Return the options as the kernel takes them."""
@@ -57,6 +61,8 @@ class Netem:
             data += nested(_LOSS, attribute(_LOSS_GE, struct.pack("=IIII", *map(_probability, self._states()), 0, 0)))
         if self.reorder:
             data += attribute(_REORDER, struct.pack("=II", _probability(self.reorder), 0))
+        if self.keeps_order:
+            data += attribute(_RATE, struct.pack("=IiIi", _ORDERING_RATE, 0, 0, 0))
         if self.seed:
             data += attribute(_PRNG_SEED, struct.pack("=Q", self.seed))
         return data
@@ -85,6 +91,7 @@ class Netem:
             burst=burst,
             duplicate=duplicate / _CERTAIN,
             reorder=reorder,
+            keeps_order=struct.unpack_from("=I", values[_RATE])[0] == _ORDERING_RATE if _RATE in values else False,
             seed=struct.unpack("=Q", values[_PRNG_SEED])[0] if _PRNG_SEED in values else 0,
         )
 

@@ -227,6 +227,8 @@ class OriginPlan(TypedDict):
         objects: Path to size in bytes.
         rate_bps: Of a body, on each connection.
         think_s: Between a request and the first byte of its answer.
+        think_sigma: Its spread from request to request, as the standard deviation of the logarithm; missing: none.
+        think_seed: Of that spread's draws.
         send_buffer: Of each connection, bytes.
         uploads: Path to the id of the upload that comes there.
     """
@@ -235,6 +237,8 @@ class OriginPlan(TypedDict):
     objects: dict[str, int]
     rate_bps: NotRequired[int]
     think_s: NotRequired[float]
+    think_sigma: NotRequired[float]
+    think_seed: NotRequired[int]
     send_buffer: NotRequired[int]
     uploads: NotRequired[dict[str, str]]
 
@@ -321,6 +325,8 @@ class LinkPlan(TypedDict):
         seed: Of its draws.
         loss, duplicate, reorder: Shares of packets.
         burst: Mean number of packets that are lost in a row.
+        keeps_order: Jitter leaves the order of packets as it is.
+        natural: It is natural variation, and no impairment.
         policer: Of what is sent, before it waits for the link.
         trace: How its rate goes on from the first, ``rate_bps``.
     """
@@ -334,6 +340,8 @@ class LinkPlan(TypedDict):
     burst: NotRequired[float]
     duplicate: NotRequired[float]
     reorder: NotRequired[float]
+    keeps_order: NotRequired[bool]
+    natural: NotRequired[bool]
     rate_bps: NotRequired[int]
     queue: NotRequired[QueuePlan]
     trace: NotRequired[TracePlan]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, StrictBool, model_validator
 
 from testbed.errors import ScenarioError
 from testbed.guest.network.impairment import sending_ends
@@ -59,11 +59,20 @@ class Link(Strict):
     loss: Annotated[Loss, BeforeValidator(_loss)] | None = None
     duplicate: Annotated[float, BeforeValidator(parse_share)] | None = None
     reorder: Annotated[float, BeforeValidator(parse_share)] | None = None
+    keeps_order: StrictBool | None = None
     rate: Annotated[int, BeforeValidator(parse_link_rate)] | None = None
     trace: str | None = None
     policer: PolicerOfLink | None = None
     queue: int | str | None = None
     discipline: Discipline | None = None
+
+    @model_validator(mode="after")
+    def _order_is_of_jitter(self) -> Link:
+        if self.keeps_order is not None and self.jitter is None:
+            raise ValueError("keeps_order says what jitter does to the order of packets, and there is none; add jitter")
+        if self.keeps_order and self.reorder:
+            raise ValueError("a link keeps the order of packets or reorders a share of them; remove one of the two")
+        return self
 
 
 def plan_links(links: list[Link], topology: RoutedTopo, places: Places, *, seed: int, builder: str) -> list[LinkPlan]:
@@ -141,6 +150,8 @@ def _planned(link: Link, seed: int) -> LinkPlan:
         plan["duplicate"] = link.duplicate
     if link.reorder is not None:
         plan["reorder"] = link.reorder
+    if link.keeps_order is not None:
+        plan["keeps_order"] = link.keeps_order
     if link.rate:
         plan["rate_bps"] = link.rate
     if link.policer is not None:

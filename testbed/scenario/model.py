@@ -36,6 +36,7 @@ from testbed.scenario.instant import parse_instant
 from testbed.scenario.links import Link
 from testbed.scenario.refusal import in_words, refusal
 from testbed.scenario.schedule import SCHEDULE, expand_schedule, place_rounds
+from testbed.scenario.variation import Variation
 from testbed.traffic.evasion import EVASIONS
 
 if TYPE_CHECKING:
@@ -252,6 +253,7 @@ class Scenario(Strict):
     censors: dict[str, str] = Field(default={})
     meter: Literal["token_bucket", "coarse_refill"] | None = None
     congestion_control: CongestionControl = "cubic"
+    variation: Variation = "none"
     hello: Annotated[Literal["2021", "2024", "system"], BeforeValidator(_year)] = "2021"
     origins: dict[str, Origin]
     replay_server: str | None = None

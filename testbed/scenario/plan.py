@@ -19,6 +19,7 @@ from testbed.scenario.model import CAPTURE_PLACES, Evade, Replay, Scenario, load
 from testbed.scenario.network import load_network
 from testbed.scenario.place import Places
 from testbed.scenario.transfers import Transfers
+from testbed.scenario.variation import natural_links, vary_origins, vary_starts
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -134,6 +135,10 @@ class _Resolver:
         self._topology = self._network.topology
         self._links = plan_links(scenario.links, self._topology, places, seed=seed, builder=scenario.network.links)
         impair(self._topology, self._links)
+        if scenario.variation == "natural" and scenario.network.links == "netlink":
+            natural = natural_links(self._topology, self._links, seed=seed)
+            impair(self._topology, natural)
+            self._links += natural
 
     def plan(self, engine: str, command: list[str] | None, line: str | None) -> Plan:
         scenario, topology = self._scenario, self._topology
@@ -167,6 +172,9 @@ class _Resolver:
             "events": [event_plan(event) for _, event in events],
             "rtt_s": self._rtt_s(),
         }
+        if scenario.variation == "natural":
+            vary_origins(data["origins"], seed=self._seed)
+            vary_starts(phases[-1], seed=self._seed)
         if scenario.background:
             data["background"] = plan_background(
                 scenario.background, topology, phases, control, self._places, seed=self._seed

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import select
 import ssl
+import threading
 import time
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
+from random import Random
 from socketserver import ThreadingTCPServer
 from typing import TYPE_CHECKING
 
@@ -45,6 +47,8 @@ class OriginServer:
         folder: With ``certificate.pem``, ``key.pem`` and the objects below ``www``.
         rate_bps: Of a body, on each connection; None: as fast as TCP takes it.
         think_s: Between a request and the first byte of its answer.
+        think_sigma: Spread of that, as the standard deviation of its logarithm.
+        think_seed: Of the spread's draws.
         send_buffer: Of each connection, bytes; None: the kernel's, which grows.
         uploads: Path to the log of the upload that comes there. Others are taken, and nothing is written down.
     """
@@ -52,6 +56,8 @@ class OriginServer:
     folder: Path
     rate_bps: int | None = None
     think_s: float = 0.0
+    think_sigma: float = 0.0
+    think_seed: int = 0
     send_buffer: int | None = None
     uploads: Mapping[str, TransferLog] = field(default_factory=dict)
 
@@ -74,7 +80,16 @@ class _Listener(ThreadingTCPServer):
         """Listen. ``context``: of TLS; None: plain HTTP."""
         self.origin = origin
         self.context = context
+        self._drawing = threading.Lock()
+        self._spread = Random(origin.think_seed)  # noqa: S311 - a condition of the experiment, not a secret
         super().__init__(("", port), _Connection)
+
+    def next_think_s(self) -> float:
+        """Return how long the origin thinks about the next request."""
+        if not self.origin.think_sigma:
+            return self.origin.think_s
+        with self._drawing:
+            return self.origin.think_s * self._spread.lognormvariate(0, self.origin.think_sigma)
 
     def server_bind(self) -> None:
         """Set the buffer before: it holds for the connections that are taken."""
@@ -144,7 +159,7 @@ class _Connection(BaseHTTPRequestHandler):
             self.close_connection = True
             return False
         if self.server.origin.think_s:
-            time.sleep(self.server.origin.think_s)
+            time.sleep(self.server.next_think_s())
         return True
 
     def _skip(self, length: int, log: TransferLog | None) -> bool:

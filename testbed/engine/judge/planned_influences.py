@@ -76,7 +76,7 @@ def _lossy_links(plan: Plan) -> list[tuple[frozenset[str], str]]:
     found = [
         (frozenset(link["between"]), ", ".join(name for key, name in _OF_LINKS.items() if key in link))
         for link in plan.data["links"]
-        if link.keys() & _OF_LINKS.keys()
+        if link.keys() & _OF_LINKS.keys() and not link.get("natural")
     ]
     said = {link for link, _ in found}
     for first, second, info in plan.topology.iterLinks(withInfo=True):

@@ -333,6 +333,7 @@ class _NodeState:
             wanted = getattr(planned, name) if name != "burst" or in_bursts else 1.0
             parts = [round(share * 1e9) for share in (wanted, getattr(actual, name))]
             _close(f"{where}: {name} in parts per billion", parts[0], parts[1], 1000)
+        _same(f"{where}: keeps order", planned.keeps_order, actual.keeps_order)
         if planned.seed:
             _same(f"{where}: seed", planned.seed, actual.seed)
         behind = [each for each in self._qdiscs if each.index == index and each.parent == tc.handle(0x10, 1)]

@@ -33,6 +33,7 @@ class Impairment:
         burst: Mean number of packets that are lost in a row.
         duplicate: Share of packets that are sent twice.
         reorder: Share of packets that overtake those before them.
+        keeps_order: Whether jitter leaves the order of packets as it is.
         seed: Of the draws; 0: the kernel chooses.
         policer: Of what is sent, before it waits; None: there is none.
         queue: What waits for the link's turn; None: netem's own, in packets.
@@ -41,6 +42,7 @@ class Impairment:
     burst: float = 1.0
     duplicate: float = 0.0
     reorder: float = 0.0
+    keeps_order: bool = False
     seed: int = 0
     queue: Queue | None = None
     policer: Policer | None = None
@@ -93,6 +95,7 @@ def _change(side: dict[str, Any], link: LinkPlan) -> None:
         burst=link.get("burst", 1.0),
         duplicate=link.get("duplicate", 0.0),
         reorder=link.get("reorder", 0.0),
+        keeps_order=link.get("keeps_order", False),
         seed=link["seed"],
         queue=None if queue is None else Queue(queue["kind"], queue["limit"]),
         policer=None if policer is None else Policer(policer["rate_bps"] // 8, policer["burst"]),

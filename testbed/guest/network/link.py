@@ -48,6 +48,7 @@ def planned_netem(
         burst=more.burst,
         duplicate=more.duplicate,
         reorder=more.reorder,
+        keeps_order=more.keeps_order,
         seed=more.seed,
     )
 
