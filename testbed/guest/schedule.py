@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from testbed.guest.stage import Stage
     from testbed.guest.timed_event import Change, Effects, TimedEvent
     from testbed.records.jsonl import Json
-    from testbed.records.plan import EventPlan, LinkPlan
+    from testbed.records.link_plan import LinkPlan
+    from testbed.records.plan import EventPlan
 
 __all__ = ["LinkAlterations", "Schedule", "StageEffects"]
 

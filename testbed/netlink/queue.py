@@ -11,7 +11,7 @@ from typing import get_args
 
 from testbed.netlink.red import RedParameters, read_red, red_options, red_parameters
 from testbed.netlink.socket import attribute, attributes
-from testbed.records.plan import QueueKind
+from testbed.records.link_plan import QueueKind
 
 __all__ = ["QUEUE_KINDS", "Queue"]
 

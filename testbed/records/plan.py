@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from testbed.records.background import BackgroundPlan
     from testbed.records.box_plan import BoxPlan
     from testbed.records.jsonl import Json
+    from testbed.records.link_plan import LinkPlan
 
 __all__ = [
     "CLIENT_MIB",
@@ -31,18 +32,13 @@ __all__ = [
     "FlowTransfer",
     "GuestPlan",
     "LinePlan",
-    "LinkPlan",
     "OriginPlan",
     "Phase",
     "PlanDocument",
-    "PolicerPlan",
     "ProbeTransfer",
-    "QueueKind",
-    "QueuePlan",
     "RecordTransfer",
     "ReplayTransfer",
     "TopologyPlan",
-    "TracePlan",
     "TransferPlan",
     "UploadTransfer",
     "planned_transfers",
@@ -58,9 +54,6 @@ LAST_SEED = (1 << 63) - 1
 """Seeds are from 1 to this."""
 
 Direction = Literal["download", "upload"]
-
-QueueKind = Literal["pfifo", "bfifo", "codel", "fq_codel", "red"]
-"""The kernel's names of the queues that a link may have."""
 
 
 class _Transfer(TypedDict):
@@ -286,66 +279,6 @@ class DrawPlan(TypedDict):
     key: str
     written: str
     value: str | int | float | bool
-
-
-class QueuePlan(TypedDict):
-    """What waits for a link: the kernel's name of the queue, and its limit (bytes of ``bfifo``, else packets)."""
-
-    kind: QueueKind
-    limit: int
-
-
-class PolicerPlan(TypedDict):
-    """What a link polices: bit/s, and the bytes that may come at once."""
-
-    rate_bps: int
-    burst: int
-
-
-class TracePlan(TypedDict):
-    """A rate that follows a trace, over and over.
-
-    Keys:
-        times_s: Beginnings of the steps, from 0 on, ascending.
-        rates_bps: Of the steps.
-        period_s: When the trace begins again.
-    """
-
-    times_s: list[float]
-    rates_bps: list[int]
-    period_s: float
-
-
-class LinkPlan(TypedDict):
-    """What is said of one link. What is missing stays as the topology has it.
-
-    Keys:
-        between: Its two nodes.
-        toward: The node in whose direction it holds; missing: both ways.
-        seed: Of its draws.
-        loss, duplicate, reorder: Shares of packets.
-        burst: Mean number of packets that are lost in a row.
-        keeps_order: Jitter leaves the order of packets as it is.
-        natural: It is natural variation, and no impairment.
-        policer: Of what is sent, before it waits for the link.
-        trace: How its rate goes on from the first, ``rate_bps``.
-    """
-
-    between: list[str]
-    seed: int
-    toward: NotRequired[str]
-    delay_s: NotRequired[float]
-    jitter_s: NotRequired[float]
-    loss: NotRequired[float]
-    burst: NotRequired[float]
-    duplicate: NotRequired[float]
-    reorder: NotRequired[float]
-    keeps_order: NotRequired[bool]
-    natural: NotRequired[bool]
-    rate_bps: NotRequired[int]
-    queue: NotRequired[QueuePlan]
-    trace: NotRequired[TracePlan]
-    policer: NotRequired[PolicerPlan]
 
 
 class PlanDocument(TypedDict):

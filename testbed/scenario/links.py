@@ -17,7 +17,7 @@ from testbed.scenario.traces import find_trace, mean_bps, read_trace
 
 if TYPE_CHECKING:
     from testbed.guest.network.topology import RoutedTopo
-    from testbed.records.plan import LinkPlan, QueueKind, QueuePlan, TracePlan
+    from testbed.records.link_plan import LinkPlan, QueueKind, QueuePlan, TracePlan
     from testbed.scenario.place import Key, Places
 
 __all__ = ["Link", "Loss", "plan_links"]

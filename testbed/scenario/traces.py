@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from testbed.records.plan import TracePlan
+    from testbed.records.link_plan import TracePlan
 
 __all__ = ["find_trace", "mean_bps", "read_trace"]
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from testbed.guest.network.topology import RoutedTopo
-    from testbed.records.plan import LinkPlan, OriginPlan, Phase
+    from testbed.records.link_plan import LinkPlan
+    from testbed.records.plan import OriginPlan, Phase
 
 __all__ = ["Variation", "natural_links", "vary_origins", "vary_starts"]
 

@@ -14,7 +14,8 @@ from testbed.guest.schedule import LinkAlterations, Schedule
 if TYPE_CHECKING:
     from testbed.guest.timed_event import TimedEvent
     from testbed.records.jsonl import Json
-    from testbed.records.plan import EventPlan, LinkPlan, TracePlan
+    from testbed.records.link_plan import LinkPlan, TracePlan
+    from testbed.records.plan import EventPlan
 
 FAILED, RESTORED = "link_failed", "link_restored"
 START_NS = 1_615_366_800_000_000_000

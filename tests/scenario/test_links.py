@@ -11,7 +11,7 @@ from testbed.errors import ScenarioError
 from tests.scenario.plans import first_day
 
 if TYPE_CHECKING:
-    from testbed.records.plan import LinkPlan
+    from testbed.records.link_plan import LinkPlan
 
 
 def planned(*links: str) -> list[LinkPlan]:

@@ -10,11 +10,11 @@ from tests.scenario.plans import first_day
 if TYPE_CHECKING:
     from tests.conftest import FinishedRun, Runner
 
-SMALL = (
-    "lines=[{name: mobile, kind: mobile, tspu: true}]", "recordings=[]", "outages=[]",
+MEASUREMENTS = (
     "measurements=[{fetch: twitter.com, role: target, size: 30 kB}, {fetch: example.com, role: control, size: 30 kB},"
-    " {fetch: example.com, role: control, size: 30 kB, at: 60 s, parallel: 2}]",
-)  # fmt: skip
+    " {fetch: example.com, role: control, size: 30 kB, at: 60 s, parallel: 2}]"
+)
+SMALL = ("lines=[{name: mobile, kind: mobile, tspu: true}]", "recordings=[]", "outages=[]", MEASUREMENTS)
 
 
 def transfers(**plan: Any) -> list[Any]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from testbed.guest.network.node import NamespaceNode
     from testbed.netlink.netem import Netem
     from testbed.records.certificate import NetworkFound
-    from testbed.records.plan import LinkPlan
+    from testbed.records.link_plan import LinkPlan
 
 DELAY_TOLERANCE_NS = 64  # one tick of the packet scheduler: what stock tc's rounding may cost
 TRACED_BURST_BYTES = 1600  # a packet: what a link may save up must not outweigh a step of its trace

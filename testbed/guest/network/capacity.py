@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from testbed.guest.timed_event import Effects
-    from testbed.records.plan import LinkPlan, TracePlan
+    from testbed.records.link_plan import LinkPlan, TracePlan
 
 __all__ = ["steps", "trace_changes"]
 

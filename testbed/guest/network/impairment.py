@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from testbed.guest.network.topology import RoutedTopo
-    from testbed.records.plan import LinkPlan
+    from testbed.records.link_plan import LinkPlan
 
 __all__ = ["Impairment", "impair", "sending_ends"]
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from testbed.guest.network.capacity import steps, trace_changes
 
 if TYPE_CHECKING:
-    from testbed.records.plan import TracePlan
+    from testbed.records.link_plan import TracePlan
 
 TRACE: TracePlan = {"times_s": [0.0, 0.5], "rates_bps": [1000, 2000], "period_s": 0.75}
 

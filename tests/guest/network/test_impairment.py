@@ -14,7 +14,7 @@ from testbed.scenario import library
 
 if TYPE_CHECKING:
     from testbed.guest.network.topology import RoutedTopo
-    from testbed.records.plan import LinkPlan
+    from testbed.records.link_plan import LinkPlan
 
 LINES = [{"name": "mobile", "kind": "mobile", "tspu": True}]
 
