@@ -161,6 +161,11 @@ class TimedEvent:
         """Return what a reader of the run's results has to know of it; None: nothing."""
         return None
 
+    def contradicts(self, other: TimedEvent) -> str | None:
+        """Return why this event and another cannot both be meant; None: they can."""
+        del other
+        return None
+
     def cuts(self, link: frozenset[str], begins_s: float, ends_s: float) -> bool:
         """Return whether it explains that nothing passed a link in some part of a span of time."""
         del link, begins_s, ends_s

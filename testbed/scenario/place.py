@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,6 +33,14 @@ class Places:
     def folder(self) -> Path:
         """The folder of the scenario's file, from which paths in it are read."""
         return self._path.parent
+
+    @property
+    def every_s(self) -> float | None:
+        """After how long the measurements are repeated; None: there is no schedule."""
+        for source in self._document.sources.get("measurements", []):
+            if source.ends_s < math.inf:
+                return source.ends_s - source.begins_s
+        return None
 
     def error(self, key: Key, text: str) -> ScenarioError:
         """Return the error that something is wrong at a key."""

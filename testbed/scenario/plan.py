@@ -14,6 +14,7 @@ from testbed.records.plan import LAST_SEED, planned_transfers
 from testbed.scenario.access import line_values
 from testbed.scenario.background import plan_background
 from testbed.scenario.boxes import Boxes
+from testbed.scenario.density import LeastTimes, refuse_dense_schedule
 from testbed.scenario.links import plan_links
 from testbed.scenario.model import CAPTURE_PLACES, Evade, Replay, Scenario, load_scenario
 from testbed.scenario.network import load_network
@@ -180,7 +181,16 @@ class _Resolver:
                 scenario.background, topology, phases, control, self._places, seed=self._seed
             )
         self._refuse_long_traces(data)
-        return Plan(self._name, data, topology)
+        plan = Plan(self._name, data, topology)
+        self._refuse_dense_schedule(plan)
+        return plan
+
+    def _refuse_dense_schedule(self, plan: Plan) -> None:
+        every_s = self._places.every_s
+        if every_s is not None:
+            least = LeastTimes(self._topology, plan.data["origins"])
+            lines = plan.data["phases"][-1]["lines"]
+            refuse_dense_schedule(lines, every_s, lambda each: least.of(each, plan.path_of(each)), self._places)
 
     def _refuse_long_traces(self, data: PlanDocument) -> None:
         """A link that changes its rate many times a second leaves no idle time to be skipped."""
@@ -280,4 +290,8 @@ class _Resolver:
                 event.check(self._topology)
             except EventError as error:
                 raise self._places.error((*key, error.key), error.problem) from error
+        for at, (key, event) in enumerate(events):
+            for _, other in events[:at]:
+                if problem := event.contradicts(other):
+                    raise self._places.error(key, problem)
         return events

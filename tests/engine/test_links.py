@@ -155,7 +155,7 @@ def test_a_traced_link_carries_what_its_trace_says(run_scenario: Runner, tmp_pat
     trace = tmp_path / "trace.csv"
     trace.write_text("\n".join(["time_s,rate_bps", *(f"{t},{rate}" for t, rate in rows.items())]))
     run = sent(run_scenario, FAST_LINE, link(f"trace: {trace}, queue: 20"), count=18_000, gap_s=0.001, size=1400)
-    start_ns = run.manifest["start_ns"]
+    start_ns: int = run.manifest["start_ns"]
     frame_bits = (1400 + 28 + 14) * 8
     came_s = sorted((t - start_ns) / 1e9 for times in ends(run)[1].values() for t in times)
     sent_s = sorted((t - start_ns) / 1e9 for times in ends(run)[0].values() for t in times)
@@ -218,3 +218,22 @@ def test_a_tariff_is_no_censor(run_scenario: Runner) -> None:
     (acted,) = (each for each in transfer["influences"] if each["who"] == "plan")
     assert (acted["where"], acted["what"], transfer["throttled"]) == ("origin - transit", "policer", False)
     assert label(transfer) == "not throttled"
+
+
+def test_a_rate_is_impaired_for_a_while(run_scenario: Runner) -> None:
+    """4 Mbit/s is sent over 8 Mbit/s, which are 1 Mbit/s from 4 s to 8 s, with a short queue."""
+    event = "{impairment: {link: [transit, origin], from: 4 s, until: 8 s, rate: 1 Mbit/s, about: a test}}"
+    run = sent(
+        run_scenario, FAST_LINE, "links=[{between: [transit, origin], rate: 8 Mbit/s, queue: 5}]", "outages=[]",
+        f"events=[{event}]", count=4000, gap_s=0.00288, size=1400,
+    )  # fmt: skip
+    start_ns: int = run.manifest["start_ns"]
+
+    def rate_bps(side: int, begin: float, end: float) -> float:
+        times = [(t - start_ns) / 1e9 for found in ends(run)[side].values() for t in found]
+        bits = 1442 * 8 * sum(begin <= t < end for t in times)
+        return bits / (end - begin)
+
+    assert rate_bps(1, 4.5, 8) == pytest.approx(1e6, rel=0.01)
+    for begin, end in ((2.5, 4), (8.5, 11)):
+        assert rate_bps(1, begin, end) == pytest.approx(rate_bps(0, begin, end), rel=0.01)

@@ -16,7 +16,7 @@ with warnings.catch_warnings():
 
 from testbed.errors import CertificateError, ScenarioError
 from testbed.guest.network.impairment import Impairment, impair
-from testbed.guest.network.link import DEFAULT_MTU, NetlinkLink, planned_netem
+from testbed.guest.network.link import DEFAULT_MTU, HTB_BURST_BYTES, NetlinkLink, planned_netem
 from testbed.guest.network.topology import RoutedTopo
 from testbed.netlink import ethtool, link, tc
 from testbed.netlink.policer import Policer, policers
@@ -133,7 +133,7 @@ def change_link(
         network: That runs.
         topology: That says what is planned.
         ends: The two nodes.
-        names: Of the options: ``delay``, ``jitter``, ``loss``, ``max_queue_size``.
+        names: Of the options: ``delay``, ``jitter``, ``loss``, ``max_queue_size``, ``bw``.
         in_force: Their values where they are not as planned, in Mininet's units.
 
     Raises:
@@ -144,12 +144,15 @@ def change_link(
         kernel = network[near].namespace.kernel
         for interface, _ in network[near].connectionsTo(network[far]):
             found = next((each for each in tc.qdiscs(kernel) if each.index == interface.index and each.netem), None)
-            wanted = _netem({**planned[near, interface.name], **in_force})
+            options = {**planned[near, interface.name], **in_force}
+            wanted = _netem(options)
             if found is None or found.netem is None or wanted is None:
                 raise CertificateError(
                     f"{near}:{interface.name} has no netem discipline, so its {', '.join(names)} cannot change"
                 )
-            fields = {_NETEM_FIELDS[name]: getattr(wanted, _NETEM_FIELDS[name]) for name in names}
+            if "bw" in names:
+                kernel.send([tc.change_htb(interface.index, round(options["bw"] * 125_000), HTB_BURST_BYTES)])
+            fields = {_NETEM_FIELDS[name]: getattr(wanted, _NETEM_FIELDS[name]) for name in names if name != "bw"}
             # While everything is lost the kernel knows of no bursts, so it cannot tell them when they come back. A seed
             # of the plan's begins anew; without one the kernel draws another, as it does at every change.
             fields |= {"burst": wanted.burst, "seed": wanted.seed}

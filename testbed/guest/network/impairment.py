@@ -35,6 +35,7 @@ class Impairment:
         reorder: Share of packets that overtake those before them.
         keeps_order: Whether jitter leaves the order of packets as it is.
         seed: Of the draws; 0: the kernel chooses.
+        is_traced: Whether the rate follows a trace.
         policer: Of what is sent, before it waits; None: there is none.
         queue: What waits for the link's turn; None: netem's own, in packets.
     """
@@ -44,6 +45,7 @@ class Impairment:
     reorder: float = 0.0
     keeps_order: bool = False
     seed: int = 0
+    is_traced: bool = False
     queue: Queue | None = None
     policer: Policer | None = None
 
@@ -97,6 +99,7 @@ def _change(side: dict[str, Any], link: LinkPlan) -> None:
         reorder=link.get("reorder", 0.0),
         keeps_order=link.get("keeps_order", False),
         seed=link["seed"],
+        is_traced="trace" in link,
         queue=None if queue is None else Queue(queue["kind"], queue["limit"]),
         policer=None if policer is None else Policer(policer["rate_bps"] // 8, policer["burst"]),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -71,11 +71,45 @@ def test_a_link_that_cannot_be_impaired_is_refused(link: tuple[str, str], proble
     ("words", "problem"),
     [
         ("from: 10 s, until: 5 s, loss: 1 %", "expected 'until' after 'from'"),
-        ("from: 1 s, until: 5 s", "expected at least one of 'delay', 'jitter' and 'loss'"),
+        ("from: 1 s, until: 5 s", "expected at least one of 'delay', 'jitter', 'loss' and 'rate'"),
         ("from: 1 s, until: 5 s, loss: 3", "expected a share such as '2 %', got 3"),
-        ("from: 1 s, until: 5 s, rate: 1 Mbit/s", "unknown key"),
+        ("from: 1 s, until: 5 s, speed: 1 Mbit/s", "unknown key"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_a_scenario(words: str, problem: str) -> None:
     with pytest.raises(ScenarioError, match=problem):
         first_day(f"events=[{{impairment: {{link: [gateway, state], about: x, {words}}}}}]")
+
+
+@pytest.mark.parametrize(
+    ("other", "is_refused"),
+    [
+        ({"delay": 0.2}, True),
+        ({"delay": 0.1}, False),
+        ({"loss": 0.1}, False),
+        ({"delay": 0.2, "from_": 9.0, "until": 12.0}, False),
+        ({"delay": 0.2, "from_": 8.9, "until": 12.0}, True),
+        ({"delay": 0.2, "link": ("b", "a")}, True),
+        ({"delay": 0.2, "link": ("a", "c")}, False),
+    ],
+)
+def test_two_that_overlap_must_not_differ(other: dict[str, Any], *, is_refused: bool) -> None:
+    first = Impairment(link=("a", "b"), from_=1.0, until=9.0, about="", delay=0.1)
+    second = Impairment(**{"link": ("a", "b"), "from_": 2.0, "until": 5.0, "about": "", **other})
+    assert bool(first.contradicts(second)) is is_refused
+    assert bool(second.contradicts(first)) is is_refused
+
+
+@pytest.mark.parametrize(
+    ("links", "rate", "problem"),
+    [
+        ("[]", "1 Mbit/s", "no rate each way"),
+        ("[{between: [transit, origin], toward: origin, rate: 8 Mbit/s}]", "1 Mbit/s", "no rate each way"),
+        ("[{between: [transit, origin], trace: cellular-fast}]", "1 Mbit/s", "follows a trace"),
+        ("[{between: [transit, origin], rate: 8 Mbit/s}]", "8 bit/s", "1000 bit/s or more"),
+    ],
+)
+def test_a_rate_that_cannot_change_is_refused(links: str, rate: str, problem: str) -> None:
+    event = f"{{impairment: {{link: [transit, origin], from: 1 s, until: 2 s, about: x, rate: {rate}}}}}"
+    with pytest.raises(ScenarioError, match=rf"events\.0\.impairment\.rate: .*{problem}"):
+        first_day(f"links={links}", f"events=[{event}]")
