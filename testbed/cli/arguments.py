@@ -152,7 +152,7 @@ def _add_probe(adders: Adders) -> None:
     probe.add_argument(
         "--option", action="append", default=[], metavar="KEY=VALUE", dest="options", help="of the probe; repeatable"
     )
-    probe.set_defaults(command="runs:probe_command", twin=False)
+    probe.set_defaults(command="probes:probe_command", twin=False)
 
 
 def _with_terminal() -> str:

@@ -216,6 +216,11 @@ def test_a_file_with_a_grade_needs_no_other(tmp_path: Path) -> None:
     assert (graded["action.after_packets"], graded["flows.idle_timeout"]) == ("assumption", "published")
 
 
+def test_every_packaged_profile_is_found_in_the_family_that_it_says_when_it_is_read() -> None:
+    read = {name: load_profile(name).profile.family for name in library.names("profiles")}
+    assert {each.profile.name: family for family in set(read.values()) for each in load_family(family)} == read
+
+
 def test_the_members_of_a_family_come_in_the_order_of_their_dates() -> None:
     names = [each.profile.name for each in load_family("ru-tw-2021")]
     assert names == ["ru-tw-2021a", "ru-tw-2021b", "ru-tw-2021c", "ru-tw-2021d"]

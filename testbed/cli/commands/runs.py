@@ -1,4 +1,4 @@
-"""The commands that make a run: ``run`` and ``probe``."""
+"""The command that makes a run: ``run``."""
 
 from __future__ import annotations
 
@@ -16,9 +16,6 @@ from testbed.engine.prepare.command import UserCommand
 from testbed.engine.twin import require_a_twin
 from testbed.engine.uml.keyboard import Keyboard
 from testbed.errors import InputError
-from testbed.probing.check import compare
-from testbed.probing.probe import ProbeRequest, plan_probe, read_findings
-from testbed.report.probes import probe_table
 from testbed.report.table import transfer_table
 from testbed.scenario import library
 from testbed.scenario.plan import make_plan
@@ -30,9 +27,9 @@ if TYPE_CHECKING:
 
     from testbed.records.manifest import Manifest
 
-__all__ = ["probe_command", "run_command"]
+__all__ = ["RUN_KEYS", "run_command", "run_status"]
 
-_RUN_KEYS = ("valid", "problems", "checks", "notes", "seed", "emulated_s", "wall_s")
+RUN_KEYS = ("valid", "problems", "checks", "notes", "seed", "emulated_s", "wall_s")
 _TRANSFER_KEYS = (
     "name", "line", "sni", "direction", "role", "ok", "bytes", "duration_s", "goodput_bps", "handshake_s", "throttled",
     "rule", "drops", "hello", "influences", "without_boxes", "error", "published", "group",
@@ -68,7 +65,7 @@ def run_command(arguments: argparse.Namespace) -> int:
     if arguments.json:
         summaries: list[Mapping[str, object]] = [*manifest["transfers"]]
         transfers = [{key: each[key] for key in _TRANSFER_KEYS if key in each} for each in summaries]
-        run = {key: manifest.get(key) for key in _RUN_KEYS}
+        run = {key: manifest.get(key) for key in RUN_KEYS}
         show(json.dumps({"run": str(folder), **run, "transfers": transfers}))
     else:
         table = sys.stderr if command else sys.stdout  # what a command prints on stdout is its own
@@ -77,7 +74,7 @@ def run_command(arguments: argparse.Namespace) -> int:
     # What a command printed could not all be passed on: a pipeline must not take it for the whole.
     if progress.lost is not None:
         say(f"testbed: {progress.lost}")
-    return _status(manifest, manifest["certificate"].get("command_status") or int(progress.lost is not None))
+    return run_status(manifest, manifest["certificate"].get("command_status") or int(progress.lost is not None))
 
 
 def _user_command(arguments: argparse.Namespace) -> UserCommand | None:
@@ -108,32 +105,7 @@ def _input() -> int | None:
     return None if stat.S_ISCHR(mode) else 0
 
 
-def probe_command(arguments: argparse.Namespace) -> int:
-    """Probe a censor and print what was found beside what is configured."""
-    plan = plan_probe(
-        library.find("scenarios", arguments.scenario),
-        arguments.settings,
-        ProbeRequest.from_words(
-            arguments.probe, arguments.options, line=arguments.line, sni=arguments.sni, names=arguments.names
-        ),
-        seed=arguments.seed,
-        engine=arguments.engine,
-    )
-    kernel = ENGINES[arguments.engine].prepare(say)
-    folder = arguments.output or new_run_folder(f"{plan.name}-probe-{arguments.probe}", plan.data["seed"])
-    manifest = carry_out(plan, kernel, folder, arguments, Progress(len(plan.transfers)))
-    # The findings are read from the run directory, as anybody could later; the guest's answer is not passed beside it.
-    result = compare(plan, read_findings(plan, folder))
-    if arguments.json:
-        run = {key: manifest.get(key) for key in _RUN_KEYS}
-        show(json.dumps({"run": str(folder), **run, **result.as_json()}))
-    else:
-        show(probe_table(result))
-        show(f"run directory: {folder}")
-    return _status(manifest, 0 if result.agrees else 1)
-
-
-def _status(manifest: Manifest, status: int) -> int:
+def run_status(manifest: Manifest, status: int) -> int:
     """Return the status of a valid run; that of an invalid one, after saying why."""
     if manifest["valid"]:
         return status

@@ -6,6 +6,6 @@ node, link   Mininet's nouns over netlink
 namespace    network namespaces; those of clients are fenced
 """
 
-from testbed.guest.network.distutils_version import provide_distutils
+from testbed.guest.network.distutils_version import import_mininet
 
-provide_distutils()
+import_mininet()

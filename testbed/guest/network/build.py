@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-import warnings
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # mininet still imports distutils
-    from mininet.link import Intf, TCLink
-    from mininet.net import Mininet
+from mininet.link import Intf, TCLink
+from mininet.net import Mininet
 
 from testbed.errors import CertificateError, ScenarioError
 from testbed.guest.network.impairment import Impairment, impair

@@ -1,4 +1,4 @@
-"""`run` and `probe`: what they print, where they write, and how they end."""
+"""`run`: what it prints, where it writes, and how it ends."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import pytest
 
 from testbed.guest.network.distutils_version import StrictVersion
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 # An import system without distutils, as Python 3.12 and newer have it.
 PROGRAM = """\
 import sys
@@ -24,7 +24,8 @@ import importlib.util
 find_spec = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *rest: None if name == "distutils" else find_spec(name, *rest)
 import testbed.guest.network.build
-print(sys.modules["distutils.version"].StrictVersion.__module__)
+import mininet.node
+print(mininet.node.StrictVersion.__module__)
 """
 
 
@@ -34,6 +35,14 @@ def test_the_network_is_imported_without_distutils() -> None:
         [sys.executable, "-S", "-c", PROGRAM], env={"PYTHONPATH": paths}, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "testbed.guest.network.distutils_version"
+
+
+def test_nothing_else_finds_the_stand_in_and_setuptools_stays_where_it_is() -> None:
+    program = (
+        "import sys, testbed.guest.network.build; print([n for n in ('distutils', 'setuptools') if n in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_no_version_is_compared() -> None:
