@@ -146,7 +146,13 @@ class Agent:
         topology = network.load_topology(plan["file"], plan["name"], plan["parameters"], self._plan["links"])
         built = network.build(topology, links=plan["links"], congestion_control=control)
         self._stage = Stage(self._plan, built, topology, OUTPUT, WORK)
-        return network.read_back(built, topology, control)
+        if "names6" not in self._plan:
+            return network.read_back(built, topology, control)
+        # Few scenarios have IPv6; the others need not wait until it is loaded.
+        from testbed.guest.network.dual_stack import add_ipv6, check_ipv6  # noqa: PLC0415
+
+        add_ipv6(built, topology)
+        return {**network.read_back(built, topology, control), "ipv6_addresses": check_ipv6(built, topology)}
 
     def _capture_points(self) -> list[CapturePoint]:
         return [

@@ -16,9 +16,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from testbed.guest.child import Child
+from testbed.guest.stage import IPV4
 from testbed.records.background import background_id
 from testbed.records.jsonl import LineWriter
 from testbed.traffic.background_flow import DatagramFlow, Loop, StreamFlow, flow_of, open_port
+from testbed.traffic.connection import family_of
 from testbed.traffic.log import TransferLog
 
 if TYPE_CHECKING:
@@ -85,7 +87,7 @@ class NodeEnds:
     def open(self, kind: socket.SocketKind, *, at_opener: bool) -> socket.socket:
         """Return a socket. It stays in the namespace in which it was made."""
         with (self.opener if at_opener else self.other).namespace.entered():
-            return socket.socket(socket.AF_INET, kind | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+            return socket.socket(family_of(self.addresses[0]), kind | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
 
     def address(self, *, of_opener: bool) -> str:
         """Return the address of one of them."""
@@ -242,7 +244,7 @@ def _body(plan: BackgroundPlan, stage: Stage, cues: int) -> Callable[[Lifetime],
     ends = NodeEnds(
         stage.network[plan["opener"]],
         stage.network[other],
-        (stage.topology.address_of(plan["opener"]), stage.topology.address_of(other)),
+        (stage.address_of(plan["opener"], plan.get("ip", IPV4)), stage.address_of(other, plan.get("ip", IPV4))),
     )
 
     def body(lifetime: Lifetime) -> None:

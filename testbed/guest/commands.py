@@ -9,7 +9,9 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from testbed.guest.servers import resolver
+from testbed.guest.stage import IPV6
 from testbed.guest.user_program import Program, read_order, start_program
+from testbed.records.plan import hosts_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,8 +52,11 @@ class UserCommands:
             GuestError: The resolver did not start.
         """
         names = {name.lower(): address for name, address in self._stage.plan["names"].items()}
-        own = {node.name: self._stage.topology.address_of(node.name)}
-        self.services.append(resolver(node, {**names, **own}))
+        own = {node.name: self._stage.address_of(node.name)}
+        names6 = {name.lower(): address for name, address in self._stage.plan.get("names6", {}).items()}
+        if self._stage.has_ipv6:
+            names6[node.name] = self._stage.address_of(node.name, IPV6)
+        self.services.append(resolver(node, {**names, **own}, names6))
         # Before it is started: what its client captured earlier is not its own (recordings are made on the same line).
         self.began_s = self._stage.now_s()
         self._program = start_program(read_order(self._stage.output), node, self._stage.output, self._etc_files(node))
@@ -84,8 +89,11 @@ class UserCommands:
         etc = self._stage.work / "etc"
         certificates = etc / "certificates"
         certificates.mkdir(parents=True)
-        own = f"127.0.0.1\tlocalhost\n::1\tlocalhost\n{self._stage.topology.address_of(node.name)}\t{node.name}\n"
-        names = "".join(f"{address}\t{name}\n" for name, address in self._stage.plan["names"].items())
+        stage = self._stage
+        own = f"127.0.0.1\tlocalhost\n::1\tlocalhost\n{stage.address_of(node.name)}\t{node.name}\n"
+        if stage.has_ipv6:
+            own += f"{stage.address_of(node.name, IPV6)}\t{node.name}\n"
+        names = hosts_lines(stage.plan)
         (etc / "hosts").write_text(own + names)
         (etc / "resolv.conf").write_text("nameserver 127.0.0.1\n")
         for name in ("passwd", "group", "nsswitch.conf"):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from testbed.errors import GuestError
 from testbed.guest.child import fork
+from testbed.guest.stage import IPV4, IPV6
 from testbed.records.jsonl import LineWriter
 from testbed.traffic.connection import TransferError
 from testbed.traffic.curl import curl
@@ -53,22 +54,23 @@ class LineClient:
     """What a line's transfers need to know.
 
     Attributes:
-        address: Of the client.
-        names: DNS name to address.
+        address: Of the client, by IP version.
+        names: DNS name to address, by IP version.
         start_ns: Start of the run.
         output: The run directory as the guest sees it.
         ca: Certificate authority, PEM.
-        replay_server: Address (None where the scenario has none), and the Unix socket that takes announcements.
+        replay_server: Address by IP version (none where the scenario has none), and the Unix socket that takes
+            announcements.
         progress: File descriptor that a line of JSON is written to before and after each transfer.
         cues: By which background traffic that stands beside a transfer is told of it; None: there is none.
     """
 
-    address: str
-    names: dict[str, str]
+    address: dict[int, str]
+    names: dict[int, dict[str, str]]
     start_ns: int
     output: Path
     ca: Path
-    replay_server: tuple[str | None, Path]
+    replay_server: tuple[dict[int, str], Path]
     progress: int
     cues: Cues | None = None
 
@@ -132,7 +134,7 @@ class LineClient:
                 objects=transfer.get("objects", 1),
             )  # fmt: skip
         elif transfer["kind"] == "upload":
-            address = (self._resolve(transfer["sni"]), HTTPS)
+            address = (self._resolve(transfer["sni"], transfer), HTTPS)
             upload(
                 transfer["sni"], address, transfer["path"], size=transfer["size"], ca=self.ca, key_log=self._key_log,
                 timeout_s=transfer["timeout_s"], log=log,
@@ -141,7 +143,9 @@ class LineClient:
             self._fetch(transfer, log).save(self.output / "recordings" / transfer["recording"])
         elif transfer["kind"] == "curl":
             url = f"https://{transfer['sni']}{transfer['path']}"
-            curl(url, ca=self.ca, key_log=self._key_log, timeout_s=transfer["timeout_s"], log=log)
+            # Where there is IPv4 alone, curl need not be told.
+            ip = _ip(transfer) if IPV6 in self.names else None
+            curl(url, ca=self.ca, key_log=self._key_log, timeout_s=transfer["timeout_s"], log=log, ip=ip)
         elif transfer["kind"] == "replay":
             self._replay(transfer, number, log)
         elif transfer["kind"] == "evade":
@@ -162,7 +166,7 @@ class LineClient:
         reading_bps: int | None = None,
         objects: int = 1,
     ) -> Recording:
-        address = (self._resolve(transfer["sni"]), HTTPS)
+        address = (self._resolve(transfer["sni"], transfer), HTTPS)
         return fetch(
             transfer["sni"], address, transfer["path"], ca=self.ca, key_log=self._key_log,
             timeout_s=transfer["timeout_s"], log=log, receive_buffer=receive_buffer, reading_bps=reading_bps,
@@ -170,7 +174,7 @@ class LineClient:
         )  # fmt: skip
 
     def _evade(self, transfer: EvadeTransfer, number: int, log: TransferLog) -> None:
-        self._near_end().hold(
+        self._near_end(_ip(transfer)).hold(
             with_options(EVASIONS[transfer["evasion"]], transfer["options"]).passage(transfer["sni"]),
             transfer=transfer["id"],
             port=_CLIENT_PORT + number,
@@ -188,7 +192,7 @@ class LineClient:
             return own, TransferLog(writer, transfer=own, side="client", start_ns=self.start_ns)
 
         trials = Trials(
-            self._near_end(),
+            self._near_end(_ip(transfer)),
             name=transfer["sni"],
             size=transfer["size"],
             timeout_s=transfer["timeout_s"],
@@ -202,40 +206,41 @@ class LineClient:
             found = with_options(PROBES[transfer["probe"]], transfer["options"]).run(trials)
         log.event("found", conversations=trials.count, **calibration, **found)
 
-    def _near_end(self) -> NearEnd:
-        server, control = self._far_end()
+    def _near_end(self, ip: int) -> NearEnd:
+        server, control = self._far_end(ip)
         return NearEnd(
-            address=self.address,
+            address=self.address[ip],
             far=server,
-            announce=lambda port, order: announce_to(control, self.address, order)(port),
+            announce=lambda port, order: announce_to(control, self.address[ip], order)(port),
         )
 
-    def _far_end(self) -> tuple[str, Path]:
+    def _far_end(self, ip: int) -> tuple[str, Path]:
         server, control = self.replay_server
-        if server is None:
+        if ip not in server:
             raise TransferError("the scenario has no replay server")
-        return server, control
+        return server[ip], control
 
     def _replay(self, transfer: ReplayTransfer, number: int, log: TransferLog) -> None:
         path = self.output / "recordings" / transfer["recording"]
         if not path.exists():
             raise TransferError(f"the recording {transfer['recording']} was not made")
         variant = load_variant(path, direction=transfer["direction"], inverted=transfer["inverted"])
-        server, control = self._far_end()
+        server, control = self._far_end(_ip(transfer))
         replay(
             variant,
             server,
-            announce=announce_to(control, self.address, transfer),
+            announce=announce_to(control, self.address[_ip(transfer)], transfer),
             local_port=_CLIENT_PORT + number,
             timeout_s=transfer["timeout_s"],
             log=log,
             count="down" if transfer["direction"] == "download" else "none",
         )
 
-    def _resolve(self, name: str) -> str:
-        if name not in self.names:
+    def _resolve(self, name: str, transfer: TransferPlan) -> str:
+        names = self.names[_ip(transfer)]
+        if name not in names:
             raise TransferError(f"{name} has no address in this scenario")
-        return self.names[name]
+        return names[name]
 
     def _wait_until(self, at_s: float) -> None:
         remaining = at_s - (time.time_ns() - self.start_ns) / 1e9
@@ -246,3 +251,8 @@ class LineClient:
         t = (time.time_ns() - self.start_ns) / 1e9
         message: TransferMessage = {"kind": "transfer", "state": state, "transfer": transfer, "t": t}
         os.write(self.progress, json.dumps(message).encode() + b"\n")
+
+
+def _ip(transfer: TransferPlan) -> int:
+    """Return over which IP a transfer goes."""
+    return transfer.get("ip", IPV4)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from testbed.errors import GuestError
 from testbed.guest.child import Task
 from testbed.guest.line_client import LineClient
+from testbed.guest.stage import IPV4, IPV6
 from testbed.guest.watch import Watch
 from testbed.middlebox.adapters.alarm import Alarm
 
@@ -126,15 +127,19 @@ class Phases:
         return min(_HEARTBEAT_MS << min(more, _DOUBLINGS), _LONGEST_MS)
 
     def _start_line(self, line: LinePlan) -> Task:
-        node = self.stage.network[line["node"]]
-        server = self.stage.plan["replay_server"]
+        stage, node = self.stage, self.stage.network[line["node"]]
+        server = stage.plan["replay_server"]
+        names = {IPV4: stage.plan["names"], **({IPV6: stage.plan["names6"]} if stage.has_ipv6 else {})}
         client = LineClient(
-            address=self.stage.topology.address_of(line["node"]),
-            names=self.stage.plan["names"],
+            address={ip: stage.address_of(line["node"], ip) for ip in names},
+            names=names,
             start_ns=self.stage.start_ns,
             output=self.stage.output,
             ca=self.authority,
-            replay_server=(server and self.stage.topology.address_of(server), self.stage.work / "replays"),
+            replay_server=(
+                {} if server is None else {ip: stage.address_of(server, ip) for ip in names},
+                stage.work / "replays",
+            ),
             progress=self.transfers.write,
             cues=self.cues,
         )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from testbed.errors import GuestError
 from testbed.guest.child import Child, Lifetime
+from testbed.guest.stage import IPV6
 from testbed.records.jsonl import LineWriter
 from testbed.traffic.log import TransferLog
 from testbed.traffic.origin import CertificateAuthority, nginx_configuration, objects_on_disk, write_object
@@ -50,7 +51,9 @@ def start_servers(stage: Stage) -> tuple[list[Service], Path]:
     if stage.plan["replay_server"] is not None:
         node = stage.network[stage.plan["replay_server"]]
         control = stage.work / "replays"
-        servers.append(replay_server(node, control=control, output=stage.output, start_ns=stage.start_ns))
+        servers.append(
+            replay_server(node, control=control, output=stage.output, start_ns=stage.start_ns, has_ipv6=stage.has_ipv6)
+        )
     return servers, origins.certificate
 
 
@@ -115,13 +118,15 @@ class Origins:
         self._furnish(origin, folder, node)
         if _OWN_SERVER & set(origin):
             return origin_server(origin, name, node, folder, self._stage)
-        argv = ["nginx", "-p", str(folder), "-e", "stderr", "-c", str(nginx_configuration(folder))]
+        configuration = nginx_configuration(folder, has_ipv6=self._stage.has_ipv6)
+        argv = ["nginx", "-p", str(folder), "-e", "stderr", "-c", str(configuration)]
         process = node.spawn(argv)
         return Nginx(f"nginx on {name}", process, os.pidfd_open(process.pid))
 
     def _furnish(self, origin: OriginPlan, folder: Path, node: NamespaceNode) -> None:
         (folder / "www").mkdir(parents=True)
-        self._authority.issue(origin["names"], node.IP("eth0"), folder)
+        address6 = self._stage.address_of(node.name, IPV6) if self._stage.has_ipv6 else None
+        self._authority.issue(origin["names"], node.IP("eth0"), folder, address6=address6)
         for path, size_bytes in origin["objects"].items():
             place = folder / "www" / path.lstrip("/")
             if path in self._on_disk:
@@ -172,6 +177,7 @@ def origin_server(origin: OriginPlan, name: str, node: NamespaceNode, folder: Pa
                 think_seed=origin.get("think_seed", 0),
                 send_buffer=origin.get("send_buffer"),
                 uploads=logs,
+                has_ipv6=stage.has_ipv6,
             )
             serve_origin(server, ready=lifetime.ready, ending=lifetime.fileno())
             # An upload that was cut off silently is still waited for: what came of it is written down all the same.
@@ -181,7 +187,9 @@ def origin_server(origin: OriginPlan, name: str, node: NamespaceNode, folder: Pa
     return Child(f"the origin {name}", body, node.namespace)
 
 
-def replay_server(node: NamespaceNode, *, control: Path, output: Path, start_ns: int) -> Child[None]:
+def replay_server(
+    node: NamespaceNode, *, control: Path, output: Path, start_ns: int, has_ipv6: bool = False
+) -> Child[None]:
     """Return the server at the far end of replays and conversations.
 
     Args:
@@ -189,6 +197,7 @@ def replay_server(node: NamespaceNode, *, control: Path, output: Path, start_ns:
         control: Path of the Unix socket that takes announcements.
         output: The guest's folder.
         start_ns: Start of the run.
+        has_ipv6: Whether it listens on IPv6 as well.
 
     Raises:
         GuestError: It did not start.
@@ -202,17 +211,19 @@ def replay_server(node: NamespaceNode, *, control: Path, output: Path, start_ns:
             start_ns=start_ns,
             ready=lifetime.ready,
             ending=lifetime.fileno(),
+            has_ipv6=has_ipv6,
         )
 
     return Child("the replaying server", body, node.namespace)
 
 
-def resolver(node: NamespaceNode, names: dict[str, str]) -> Child[None]:
+def resolver(node: NamespaceNode, names: dict[str, str], names6: dict[str, str]) -> Child[None]:
     """Return a resolver on the loopback interface of a node, for a user's program that asks DNS itself.
 
     Args:
         node: Where it runs.
         names: Name in lower case to address.
+        names6: To IPv6 address.
 
     Raises:
         GuestError: It did not start.
@@ -224,7 +235,7 @@ def resolver(node: NamespaceNode, names: dict[str, str]) -> Child[None]:
             ending = lifetime.fileno()
             while ending not in select.select([ending, bound.fileno()], [], [])[0]:
                 query, peer = bound.recvfrom(_LARGEST_DATAGRAM)
-                response = answer(query, names)
+                response = answer(query, names, names6)
                 if response is not None:
                     bound.sendto(response, peer)
 

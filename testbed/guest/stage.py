@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from testbed.guest.network.topology import RoutedTopo
     from testbed.records.plan import GuestPlan
 
-__all__ = ["Stage", "seconds_since"]
+__all__ = ["IPV4", "IPV6", "Stage", "seconds_since"]
 
 _NS_PER_S = 1e9
+IPV4, IPV6 = 4, 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,20 @@ class Stage:
     def start_ns(self) -> int:
         """The instant that is t = 0, nanoseconds since 1970."""
         return self.plan["start_ns"]
+
+    @property
+    def has_ipv6(self) -> bool:
+        """Whether the network has IPv6 beside IPv4."""
+        return "names6" in self.plan
+
+    def address_of(self, leaf: str, ip: int = 4) -> str:
+        """Return the IPv4 or the IPv6 address of a client or server."""
+        address = self.topology.address_of(leaf)
+        if ip == IPV4:
+            return address
+        from testbed.guest.network.dual_stack import ipv6_of  # noqa: PLC0415 - few scenarios have IPv6
+
+        return ipv6_of(address)
 
     def now_s(self) -> float:
         """Return seconds since the start of the run."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from struct import pack
 
 from testbed.middlebox.packet import TCP, UDP
+from testbed.records.ip_header import FRAGMENT
 
 __all__ = [
     "CHANGE_CIPHER_SPEC",
@@ -24,6 +25,7 @@ _IPV4 = 4
 _IPV4_HEADER = 20
 _DONT_FRAGMENT, _MORE_FRAGMENTS = 0x4000, 0x2000
 _OFFSET_UNIT = 8  # bytes (RFC 791, section 3.1)
+_IPV6_HEADER, _IPV6_NEXT = 40, 6  # bytes; where it says what follows (RFC 8200, section 3)
 
 
 def tcp_segment(
@@ -68,16 +70,18 @@ def with_ttl(data: bytes, ttl: int) -> bytes:
 
 
 def fragments(datagram: bytes, size: int, *, ip_id: int | None = None) -> list[bytes]:
-    """Return an IPv4 datagram without options, cut into fragments of ``size`` bytes of body at most.
+    """Return a datagram without options or extensions, cut into fragments of ``size`` bytes of body at most.
 
-    Checksums of their headers are left as they are: boxes do not look at them, and a kernel makes them right.
+    Checksums of IPv4 headers are left as they are: boxes do not look at them, and a kernel makes them right.
 
     Args:
         datagram: Any; its own length does not count.
         size: Rounded down to a multiple of 8, in which offsets count.
-        ip_id: Identification of all of them; None: the datagram's.
+        ip_id: Identification of all of them; None: the datagram's, which is 0 for IPv6.
     """
     size -= size % _OFFSET_UNIT
+    if datagram[0] >> 4 != _IPV4:
+        return _ipv6_fragments(datagram[:_IPV6_HEADER], datagram[_IPV6_HEADER:], size, ip_id or 0)
     header, body = datagram[:_IPV4_HEADER], datagram[_IPV4_HEADER:]
     identification = header[4:6] if ip_id is None else pack("!H", ip_id)
     pieces = []
@@ -86,6 +90,18 @@ def fragments(datagram: bytes, size: int, *, ip_id: int | None = None) -> list[b
         more = _MORE_FRAGMENTS if at + size < len(body) else 0
         place = pack("!H", more | at // _OFFSET_UNIT)
         pieces.append(header[:2] + pack("!H", _IPV4_HEADER + len(piece)) + identification + place + header[8:] + piece)
+    return pieces
+
+
+def _ipv6_fragments(header: bytes, body: bytes, size: int, ip_id: int) -> list[bytes]:
+    """Put a fragment header before each piece (RFC 8200, section 4.5)."""
+    pieces = []
+    for at in range(0, len(body), size):
+        piece = body[at : at + size]
+        more = at + size < len(body)
+        fragment = pack("!BBHI", header[_IPV6_NEXT], 0, at | more, ip_id)
+        length = pack("!HB", len(fragment) + len(piece), FRAGMENT)
+        pieces.append(header[:4] + length + header[_IPV6_NEXT + 1 :] + fragment + piece)
     return pieces
 
 

@@ -22,6 +22,7 @@ _COMMANDS = {  # name: (get, set), from linux/ethtool.h
     "gso": (0x23, 0x24),
     "gro": (0x2B, 0x2C),
 }
+_LINK = 0x0A  # ETHTOOL_GLINK
 SEGMENTING = ("tso", "gso", "gro", "tx-checksum")
 
 
@@ -51,3 +52,8 @@ def disable_offloads(control: socket.socket, interface: str) -> None:
 def active_offloads(control: socket.socket, interface: str) -> list[str]:
     """Return those of ``SEGMENTING`` that are on."""
     return [name for name in SEGMENTING if _call(control, interface, _COMMANDS[name][0], 0)]
+
+
+def has_carrier(control: socket.socket, interface: str) -> bool:
+    """Return whether the link has a carrier. The kernel now acts on a change of it, which else may take it a second."""
+    return bool(_call(control, interface, _LINK, 0))

@@ -16,10 +16,11 @@ from testbed.netlink.socket import (
     nested,
 )
 
-RTM_NEWLINK, RTM_GETLINK, RTM_NEWADDR, RTM_NEWROUTE, RTM_NEWNEIGH = 16, 18, 20, 24, 28
+RTM_NEWLINK, RTM_GETLINK, RTM_NEWADDR, RTM_GETADDR, RTM_NEWROUTE, RTM_NEWNEIGH = 16, 18, 20, 22, 24, 28
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER, IFLA_LINKINFO, IFLA_NET_NS_FD = 1, 3, 4, 10, 18, 28
 IFLA_INFO_KIND, IFLA_INFO_DATA, VETH_INFO_PEER = 1, 2, 1
 IFA_ADDRESS, IFA_LOCAL = 1, 2
+IFA_F_NODAD, IFA_F_DADFAILED, IFA_F_TENTATIVE = 0x02, 0x08, 0x40
 RTA_DST, RTA_GATEWAY = 1, 5
 NDA_DST, NDA_LLADDR = 1, 2
 NUD_PERMANENT = 0x80
@@ -49,6 +50,14 @@ class LinkState:
     name: str
     mtu: int
     up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AddressState:
+    """An address as the kernel has it, and the link that it is on."""
+
+    index: int
+    address: str
 
 
 def _mac(text: str) -> bytes:
@@ -99,11 +108,11 @@ def set_link(index: int, *, up: bool | None = None, master: int | None = None, m
 
 
 def add_address(index: int, address: str, prefix_length: int) -> Request:
-    """Put an IPv4 or IPv6 address on a link."""
+    """Put an IPv4 or IPv6 address on a link. Nobody is asked whether he has an IPv6 address already."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     packed = socket.inet_pton(family, address)
     body = (
-        _ADDRESS.pack(family, prefix_length, 0, 0, index)
+        _ADDRESS.pack(family, prefix_length, IFA_F_NODAD if family == socket.AF_INET6 else 0, 0, index)
         + attribute(IFA_LOCAL, packed)
         + attribute(IFA_ADDRESS, packed)
     )
@@ -148,4 +157,16 @@ def links(kernel: NetlinkSocket) -> dict[str, LinkState]:
         name = values[IFLA_IFNAME].rstrip(b"\0").decode()
         mtu = struct.unpack("=I", values[IFLA_MTU])[0]
         found[name] = LinkState(index=index, name=name, mtu=mtu, up=bool(flags & IFF_UP))
+    return found
+
+
+def ipv6_addresses(kernel: NetlinkSocket) -> list[AddressState]:
+    """Return the IPv6 addresses of the socket's namespace that can be used."""
+    found: list[AddressState] = []
+    body = _ADDRESS.pack(socket.AF_INET6, 0, 0, 0, 0)
+    for each in kernel.dump(RTM_GETADDR, body, what="list the IPv6 addresses"):
+        family, _, flags, _, index = _ADDRESS.unpack_from(each)
+        if family == socket.AF_INET6 and not flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED):
+            packed = attributes(each[_ADDRESS.size :])[IFA_ADDRESS]
+            found.append(AddressState(index, socket.inet_ntop(family, packed)))
     return found

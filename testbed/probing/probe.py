@@ -116,6 +116,8 @@ def plan_probe(path: Path, settings: list[str], request: ProbeRequest, *, seed: 
         "role": "target", "direction": "download", "probe": request.probe, "sni": sni, "size": _BYTES,
         "options": known_options(probe), "at_s": 0.0, "timeout_s": _TIMEOUT_S,
     }  # fmt: skip
+    if "ip" in plan.transfers[-1]:  # of the scenario: what takes the measurements' place says nothing of its own
+        transfer["ip"] = 6
     node = plan.topology.client_of(line)
     phase: Phase = {"lines": [{"name": line, "node": node, "transfers": [transfer]}], "command": None}
     return replace(plan, data={**plan.data, "phases": [phase], "events": []})

@@ -42,6 +42,7 @@ class BackgroundPlan(TypedDict):
         from_s, until_s: When it begins and ends; missing: with the measurements.
         beside: Ids of the transfers while which it goes on.
         lead_s: How long before each of these it begins.
+        ip: 6: it goes over IPv6; missing: over IPv4.
     """
 
     id: str
@@ -65,6 +66,7 @@ class BackgroundPlan(TypedDict):
     until_s: NotRequired[float]
     beside: NotRequired[list[str]]
     lead_s: NotRequired[float]
+    ip: NotRequired[Literal[6]]
 
 
 def background_id(plan: BackgroundPlan, flow: int, episode: int) -> str:

@@ -46,12 +46,16 @@ class CaptureCounters(TypedDict):
 
 
 class NetworkFound(TypedDict):
-    """How many of each the network was read back with, all equal to the plan; and what a command changed later."""
+    """How many of each the network was read back with, all equal to the plan; and what a command changed later.
+
+    ``ipv6_addresses``: only where the network has IPv6.
+    """
 
     interfaces: int
     netem: int
     rates: int
     congestion_control: int
+    ipv6_addresses: NotRequired[int]
     changed_by_command: NotRequired[list[str]]
 
 

@@ -14,7 +14,7 @@ from testbed.records.headers_only import headers_end
 from testbed.records.ip_header import TCP, UDP, address_text, ip_version, read_ip_header
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from testbed.records.ip_header import IpHeader
@@ -69,7 +69,7 @@ class BoxCaptures:
 
     Args:
         inside, outside: The capture files.
-        subscriber: Address of the line that the box stands on, packed.
+        subscriber: Addresses of the line that the box stands on, packed.
         headers_only: Whether only headers are compared, because the captures have only these of most packets.
 
     Attributes:
@@ -77,7 +77,9 @@ class BoxCaptures:
             counted while they are read.
     """
 
-    def __init__(self, inside: Path, outside: Path, subscriber: bytes, *, headers_only: bool = False) -> None:
+    def __init__(
+        self, inside: Path, outside: Path, subscriber: frozenset[bytes], *, headers_only: bool = False
+    ) -> None:
         self._paths: dict[Side, Path] = {"inside": inside, "outside": outside}
         self._subscriber = subscriber
         self._headers_only = headers_only
@@ -131,8 +133,8 @@ class BoxCaptures:
         The subscriber's address need not be among a packet's: a router's own packets (ICMP errors, say) have the
         router's. But every frame comes from the neighbour on the subscriber's side, or from the one on the other.
         """
-        if self._subscriber in {header.source, header.destination}:
-            return header.source == self._subscriber
+        if header.source in self._subscriber or header.destination in self._subscriber:
+            return header.source in self._subscriber
         return _sender(frame) in self._neighbours()
 
     def _neighbours(self) -> set[bytes]:
@@ -145,14 +147,18 @@ class BoxCaptures:
                 _sender(frame)
                 for path in self._paths.values()
                 for frame, _, header in _read(path)
-                if header is not None and header.source == self._subscriber
+                if header is not None and header.source in self._subscriber
             }
         return self._known_neighbours
 
 
-def read_box_captures(inside: Path, outside: Path, subscriber: str, *, headers_only: bool = False) -> BoxCaptures:
-    """Return both sides of a box that stands on the line of ``subscriber`` (an address)."""
-    return BoxCaptures(inside, outside, ip_address(subscriber).packed, headers_only=headers_only)
+def read_box_captures(
+    inside: Path, outside: Path, subscriber: str | Iterable[str], *, headers_only: bool = False
+) -> BoxCaptures:
+    """Return both sides of a box that stands on the line of ``subscriber``: its address, or all that it has."""
+    addresses = [subscriber] if isinstance(subscriber, str) else subscriber
+    packed = frozenset(ip_address(each).packed for each in addresses)
+    return BoxCaptures(inside, outside, packed, headers_only=headers_only)
 
 
 def _read(path: Path) -> Iterator[tuple[Frame, bytes | None, IpHeader | None]]:

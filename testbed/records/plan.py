@@ -41,6 +41,7 @@ __all__ = [
     "TopologyPlan",
     "TransferPlan",
     "UploadTransfer",
+    "hosts_lines",
     "planned_transfers",
 ]  # fmt: skip
 
@@ -69,6 +70,7 @@ class _Transfer(TypedDict):
         at_s: It does not begin earlier; 0: as soon as the one before it has ended.
         pause_s: How long it waits after the one before it has ended.
         timeout_s: Longest wait for anything.
+        ip: 6: it goes over IPv6; missing: over IPv4.
     """
 
     id: str
@@ -79,6 +81,7 @@ class _Transfer(TypedDict):
     at_s: float
     pause_s: NotRequired[float]
     timeout_s: float
+    ip: NotRequired[Literal[6]]
 
 
 class FetchTransfer(_Transfer):
@@ -291,6 +294,7 @@ class PlanDocument(TypedDict):
         congestion_control: By host.
         boxes: By node.
         names: DNS name to address.
+        names6: DNS name to IPv6 address; missing: the network has IPv4 alone.
         origins: By node.
         replay_server: The node at the far end of replays, evasions and probes; None: the scenario has none.
         without_box: Line to the reason why no box stands on it although the scenario names a censor.
@@ -311,6 +315,7 @@ class PlanDocument(TypedDict):
     congestion_control: dict[str, str]
     boxes: dict[str, BoxPlan]
     names: dict[str, str]
+    names6: NotRequired[dict[str, str]]
     origins: dict[str, OriginPlan]
     replay_server: str | None
     without_box: dict[str, str]
@@ -332,3 +337,9 @@ def planned_transfers(plan: PlanDocument) -> Iterator[TransferPlan]:
     for phase in plan["phases"]:
         for line in phase["lines"]:
             yield from line["transfers"]
+
+
+def hosts_lines(plan: PlanDocument) -> str:
+    """Return the scenario's names as /etc/hosts has them, of both IP versions."""
+    entries = [*plan["names"].items(), *plan.get("names6", {}).items()]
+    return "".join(f"{address}\t{name}\n" for name, address in entries)

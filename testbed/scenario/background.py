@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, StrictInt, Tag, WithJsonSchema, model_validator
 
@@ -35,8 +35,8 @@ _BITS = 8
 
 def _parse_packet(text: object) -> int:
     size = parse_size(text)
-    if not LEAST_PACKET_BYTES <= size <= _MOST_PACKET_BYTES:
-        raise ValueError(f"expected a packet of {LEAST_PACKET_BYTES} B to {_MOST_PACKET_BYTES} B, got {text!r}")
+    if not LEAST_PACKET_BYTES[4] <= size <= _MOST_PACKET_BYTES:
+        raise ValueError(f"expected a packet of {LEAST_PACKET_BYTES[4]} B to {_MOST_PACKET_BYTES} B, got {text!r}")
     return size
 
 
@@ -67,6 +67,7 @@ class _Entry(Strict):
     until: RunTime | None = None
     beside: str | None = None
     lead: RunTime | None = None
+    ip: Literal[4, 6] | None = None
 
     @model_validator(mode="after")
     def _either_instants_or_measurements(self) -> _Entry:
@@ -135,6 +136,7 @@ Background = Annotated[
 ]
 
 _DEFAULT_LEAD_S = 1.0
+IPV6: Final = 6
 
 
 def plan_background(
@@ -145,6 +147,7 @@ def plan_background(
     places: Places,
     *,
     seed: int,
+    ip: Literal[4, 6] = 4,
 ) -> list[BackgroundPlan]:
     """Resolve a scenario's background traffic.
 
@@ -155,24 +158,26 @@ def plan_background(
         control: Congestion control by host.
         places: For errors.
         seed: Of the run.
+        ip: Over which IP an entry goes that says nothing of it.
 
     Raises:
         ScenarioError: A host that is not there, an entry that no measurement matches, or that begins after the run.
     """
     if len(entries) > _MOST_ENTRIES:
         raise places.error(("background",), f"{len(entries)} entries are more than {_MOST_ENTRIES}; use 'flows'")
-    planner = _Planner(topology, phases, places, seed)
+    planner = _Planner(topology, phases, places, seed, ip)
     return [planner.plan(index, entry, control) for index, entry in enumerate(entries)]
 
 
 class _Planner:
     """Resolves entries."""
 
-    def __init__(self, topology: RoutedTopo, phases: list[Phase], places: Places, seed: int) -> None:
+    def __init__(self, topology: RoutedTopo, phases: list[Phase], places: Places, seed: int, ip: Literal[4, 6]) -> None:
         self._topology = topology
         self._phases = phases
         self._places = places
         self._seed = seed
+        self._ip = ip
         self._lines = {str(topology.nodeInfo(node)["line"]): node for node in topology.with_role("client")}
 
     def plan(self, index: int, entry: Bulk | Udp | Web, control: Mapping[str, str]) -> BackgroundPlan:
@@ -193,7 +198,16 @@ class _Planner:
             "receiver": receiver, "opener": sender if kind == "udp" else opener, "inside": opener,
             "port": _FIRST_PORT + index, "seed": _seed_of(self._seed, index), "flows": 1,
         }  # fmt: skip
+        ip = entry.ip or self._ip
+        if ip == IPV6:
+            plan["ip"] = IPV6
         if isinstance(entry, Udp):
+            if entry.packet < LEAST_PACKET_BYTES[ip]:
+                raise self._places.error(
+                    (*key, "packet"),
+                    f"expected a packet of at least {LEAST_PACKET_BYTES[ip]} B, got {entry.packet} B: headers of IPv6 "
+                    "and UDP, and a stamp",
+                )
             plan |= {"rate_bps": entry.rate, "packet_bytes": entry.packet, "arrivals": entry.arrivals}
         else:
             plan["flows"] = entry.flows

@@ -26,7 +26,7 @@ from testbed.guest.timed_event import TimedEvent, parse_run_time
 from testbed.quantities import parse_duration, parse_rate, parse_size, shown
 from testbed.records.plan import LAST_SEED
 from testbed.scenario.access import CongestionControl, Line, LineKind, LineName, Strict
-from testbed.scenario.background import Background
+from testbed.scenario.background import IPV6, Background
 from testbed.scenario.calendar import resolve_dates
 from testbed.scenario.document import Document, Key
 from testbed.scenario.draws import draw_values
@@ -42,7 +42,9 @@ from testbed.traffic.evasion import EVASIONS
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Evade", "Fetch", "Line", "Recording", "Replay", "Scenario", "Upload", "load_scenario", "scenario_schema"]
+__all__ = [
+    "IPV6", "Evade", "Fetch", "Line", "Recording", "Replay", "Scenario", "Upload", "load_scenario", "scenario_schema",
+]  # fmt: skip
 
 _LONGEST_NAME = 253  # without the final dot (RFC 1035, section 2.3.4)
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
@@ -118,6 +120,7 @@ ThinkTime = Annotated[Seconds, Field(lt=_LONGEST_THOUGHT_S)]
 Name = Annotated[str, AfterValidator(_dns_name)]
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,31}$")]
 Role = Literal["target", "control", "collateral"]
+IpVersion = Literal[4, 6]
 Outcome = Literal["throttled", "not throttled"]
 
 
@@ -170,6 +173,7 @@ class _Measurement(Strict):
     at: Seconds = 0.0
     pause: Seconds = 0.0
     timeout: Wait = Field(default=120.0, gt=0)
+    ip: IpVersion | None = None
 
 
 class Fetch(_Measurement):
@@ -255,6 +259,7 @@ class Scenario(Strict):
     congestion_control: CongestionControl = "cubic"
     variation: Variation = "none"
     hello: Annotated[Literal["2021", "2024", "system"], BeforeValidator(_year)] = "2021"
+    ip: IpVersion = 4
     origins: dict[str, Origin]
     replay_server: str | None = None
     recordings: list[Recording] = Field(default=[])
@@ -266,6 +271,11 @@ class Scenario(Strict):
         default=dict.fromkeys(CAPTURE_PLACES, "whole"),
         json_schema_extra={"anyOf": [{"type": "array", "items": {"enum": list(CAPTURE_PLACES)}}, {"type": "object"}]},
     )
+
+    @property
+    def has_ipv6(self) -> bool:
+        """Whether anything goes over IPv6: the network has both then."""
+        return IPV6 in {self.ip, *(each.ip for each in self.measurements), *(each.ip for each in self.background)}
 
     @field_validator("captures")
     @classmethod

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 
 from testbed.errors import ScenarioError
 from testbed.guest.events import event_plan, planned_event
+from testbed.guest.network.dual_stack import ipv6_of
 from testbed.guest.network.impairment import impair
 from testbed.guest.timed_event import EventError
 from testbed.records.plan import LAST_SEED, planned_transfers
@@ -69,6 +70,11 @@ class Plan:
     def command(self) -> list[str] | None:
         """The user's program and its arguments, if the plan has one."""
         return next((phase["command"]["argv"] for phase in self.data["phases"] if phase["command"]), None)
+
+    def addresses_of(self, leaf: str) -> list[str]:
+        """Return the addresses of a client or server: IPv4, and IPv6 where the network has it."""
+        address = self.topology.address_of(leaf)
+        return [address, ipv6_of(address)] if "names6" in self.data else [address]
 
     def without_boxes(self) -> Plan:
         """Return the plan of the twin run: the same in all else, and every box is a cable from beginning to end."""
@@ -176,9 +182,11 @@ class _Resolver:
         if scenario.variation == "natural":
             vary_origins(data["origins"], seed=self._seed)
             vary_starts(phases[-1], seed=self._seed)
+        if scenario.has_ipv6:
+            data["names6"] = {name: ipv6_of(address) for name, address in names.items()}
         if scenario.background:
             data["background"] = plan_background(
-                scenario.background, topology, phases, control, self._places, seed=self._seed
+                scenario.background, topology, phases, control, self._places, seed=self._seed, ip=scenario.ip
             )
         self._refuse_long_traces(data)
         plan = Plan(self._name, data, topology)

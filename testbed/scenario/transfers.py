@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
 from testbed.records.plan import CLIENT_MIB, COPIES_IN_FLIGHT
-from testbed.scenario.model import Evade, Fetch, Replay, Upload
+from testbed.scenario.model import IPV6, Evade, Fetch, Replay, Upload
 from testbed.scenario.options import OptionError, read_options
 from testbed.traffic.evasion import EVASIONS
 from testbed.traffic.options import known_options
@@ -41,6 +41,7 @@ class _Timing(TypedDict):
     line: str
     role: str
     pause_s: NotRequired[float]
+    ip: NotRequired[Literal[6]]
 
 
 class _Object(TypedDict):
@@ -127,7 +128,10 @@ class Transfers:
             self._check_name((*key, "sni"), recording.sni)
             node = self._client((*key, "line"), recording.line)
             plan = plans.setdefault(recording.line, {"name": recording.line, "node": node, "transfers": []})
-            plan["transfers"].append(_recorded(recording))
+            transfer = _recorded(recording)
+            if self._scenario.ip == IPV6:
+                transfer["ip"] = IPV6
+            plan["transfers"].append(transfer)
         return list(plans.values())
 
     def measurements(self) -> list[LinePlan]:
@@ -155,6 +159,8 @@ class Transfers:
     def _side_by_side(self, index: int, line: str, measurement: Fetch | Upload | Replay | Evade) -> list[TransferPlan]:
         """Return the transfers of a measurement: one, or as many as it has connections at once."""
         transfer = self._transfer(index, line, measurement)
+        if "ip" in transfer:
+            transfer["name"] += ", IPv6"
         if transfer["kind"] != "fetch" or not isinstance(measurement, Fetch) or (measurement.parallel or 1) == 1:
             return [transfer]
         count = measurement.parallel or 1
@@ -181,6 +187,8 @@ class Transfers:
         }  # fmt: skip
         if measurement.pause:
             timing["pause_s"] = measurement.pause
+        if (measurement.ip or self._scenario.ip) == IPV6:
+            timing["ip"] = IPV6
         head = _head(line, index)
         if isinstance(measurement, Fetch):
             self._check_name(("measurements", index, "fetch"), measurement.fetch)

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["HEADERS_BYTES", "LEAST_PACKET_BYTES", "DatagramFlow", "Ends", "Flow", "Loop", "StreamFlow", "open_port"]
 
-HEADERS_BYTES = 28  # of IP and UDP
+HEADERS_BYTES = {4: 28, 6: 48}  # of IP and UDP, by IP version
 _STAMP = struct.Struct("!IQ")  # which flow of the entry, and which of its packets
-LEAST_PACKET_BYTES = HEADERS_BYTES + _STAMP.size
+LEAST_PACKET_BYTES = {ip: size + _STAMP.size for ip, size in HEADERS_BYTES.items()}
 _BLOCK_BYTES = 65_536
 _UNSENT_BYTES = 65_536  # what waits in a sender beyond its window: so it ends soon after it is told to
 _SAMPLE_S = 0.1
@@ -204,7 +204,8 @@ class StreamFlow:
         if code := self._opener.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self._fail(f"connecting failed: {os.strerror(code)}")
             return
-        self._log.event("connected", local=list(self._opener.getsockname()), remote=list(self._opener.getpeername()))
+        near, far = self._opener.getsockname()[:2], self._opener.getpeername()[:2]
+        self._log.event("connected", local=list(near), remote=list(far))
         self._take(self._opener, is_sender=self._sends_from_opener)
 
     def accepted(self, peer: socket.socket) -> None:
@@ -330,16 +331,16 @@ class DatagramFlow:
         self._arrived = _Arrivals(logs[1])
         self._random = reproducible((plan["seed"] << 32) + number)
         self._number = number
-        self._payload = reproducible(plan["seed"]).randbytes(plan["packet_bytes"] - LEAST_PACKET_BYTES)
+        self._size = plan["packet_bytes"] - HEADERS_BYTES[plan.get("ip", 4)]
+        self._payload = reproducible(plan["seed"]).randbytes(self._size - _STAMP.size)
         self._is_poisson = plan["arrivals"] == "poisson"
         self._interval_ns = plan["packet_bytes"] * _BITS * _NS_PER_S / plan["rate_bps"]
-        self._size = plan["packet_bytes"] - HEADERS_BYTES
         self._offered = self._sent = 0
         self._socket = ends.open(socket.SOCK_DGRAM, at_opener=True)
         remote = (ends.address(of_opener=False), plan["port"])
         self._socket.connect(remote)
         self._log.event("started", remote=list(remote))
-        local = self._socket.getsockname()
+        local = self._socket.getsockname()[:2]
         # Boxes know a flow by the subscriber's end of it, which is where datagrams go that come from outside.
         near, far = (local, remote) if plan["inside"] == plan["sender"] else (remote, local)
         self._log.event("connected", local=list(near), remote=list(far))

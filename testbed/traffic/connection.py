@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from testbed.traffic.log import TransferLog
 
-__all__ = ["Connection", "TransferError", "accept", "connect"]
+__all__ = ["Connection", "TransferError", "accept", "connect", "family_of"]
 
 TCP_INFO = 11
 # linux/tcp.h
@@ -91,8 +91,9 @@ class Connection:
         self._readable.register(connected, select.POLLIN)
         self._writable.register(connected, select.POLLOUT)
         self.now = log.now()
-        self.local: tuple[str, int] = connected.getsockname()
-        self.remote: tuple[str, int] = connected.getpeername()
+        # Of IPv6 two more follow, a flow label and a scope, which are 0 here.
+        self.local: tuple[str, int] = connected.getsockname()[:2]
+        self.remote: tuple[str, int] = connected.getpeername()[:2]
 
     def send(self, data: bytes) -> None:
         """Hand all of it to the kernel. Raises TransferError."""
@@ -154,8 +155,11 @@ class Connection:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def set_ttl(self, ttl: int) -> None:
-        """Time-to-live of the segments that are sent, and sent again, from now on."""
-        self._socket.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
+        """Time-to-live, or hop limit, of the segments that are sent, and sent again, from now on."""
+        if self._socket.family == socket.AF_INET6:
+            self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, ttl)
+        else:
+            self._socket.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
 
     def sequence_numbers(self) -> tuple[int, int]:
         """Return those of the next byte to send and the next to receive, as a sniffer would learn them from the wire.
@@ -201,6 +205,11 @@ def _wait(poll: select.poll, remaining_s: float, doing: str) -> None:
         raise TransferError(f"timed out while {doing}")
 
 
+def family_of(address: str) -> socket.AddressFamily:
+    """Return the family of sockets that an address is for."""
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
 def connect(
     address: tuple[str, int],
     *,
@@ -212,7 +221,7 @@ def connect(
     """Connect and log ``started`` and ``connected``.
 
     Args:
-        address: IPv4 address and port.
+        address: IPv4 or IPv6 address, and port.
         timeout_s: For the connection and all that is done with it.
         log: Where events and samples go.
         local_port: 0 lets the kernel choose.
@@ -223,7 +232,7 @@ def connect(
         GuestError: The kernel gave another buffer.
     """
     deadline = log.now() + timeout_s
-    connecting = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    connecting = socket.socket(family_of(address[0]), socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     try:
         if receive_buffer is not None:
             set_receive_buffer(connecting, receive_buffer)
@@ -231,7 +240,7 @@ def connect(
         connecting.bind(("", local_port))
         log.event("started", remote=list(address))
         _finish_connecting(connecting, address, timeout_s)
-        log.event("connected", local=list(connecting.getsockname()), remote=list(address))
+        log.event("connected", local=list(connecting.getsockname()[:2]), remote=list(address))
         return Connection(connecting, deadline=deadline, log=log)
     except BaseException:
         connecting.close()
@@ -250,11 +259,12 @@ def _finish_connecting(connecting: socket.socket, address: tuple[str, int], time
         raise TransferError(f"connecting failed: {os.strerror(code)}")
 
 
-def accept(announce: Callable[[], None], *, port: int, timeout_s: float, log: TransferLog) -> Connection:
+def accept(announce: Callable[[], None], *, address: str, port: int, timeout_s: float, log: TransferLog) -> Connection:
     """Listen on a port, let the peer know, and take its connection; log ``started`` and ``connected``.
 
     Args:
         announce: Called once the port is open.
+        address: Of this end, which says over which IP the peer will come.
         port: Of this end.
         timeout_s: For the connection and all that is done with it.
         log: Where events and samples go.
@@ -263,7 +273,7 @@ def accept(announce: Callable[[], None], *, port: int, timeout_s: float, log: Tr
         TransferError: Nobody came in time.
     """
     deadline = log.now() + timeout_s
-    with socket.create_server(("", port)) as listening:
+    with socket.create_server(("", port), family=family_of(address)) as listening:
         listening.settimeout(timeout_s)
         log.event("started", local_port=port)
         announce()  # not before the port is open: the far end connects at once
@@ -271,5 +281,5 @@ def accept(announce: Callable[[], None], *, port: int, timeout_s: float, log: Tr
             accepted, remote = listening.accept()
         except TimeoutError:
             raise TransferError("timed out while waiting for a connection") from None
-    log.event("connected", local=list(accepted.getsockname()), remote=list(remote))
+    log.event("connected", local=list(accepted.getsockname()[:2]), remote=list(remote[:2]))
     return Connection(accepted, deadline=deadline, log=log)

@@ -32,8 +32,16 @@ class _Report(TypedDict, total=False):
     http_code: int
 
 
-def curl(url: str, *, ca: Path, key_log: Path, timeout_s: float, log: TransferLog) -> None:
+def curl(url: str, *, ca: Path, key_log: Path, timeout_s: float, log: TransferLog, ip: int | None = None) -> None:
     """Fetch a URL with curl and log ``started``, ``connected``, ``handshake`` and the bytes at the end.
+
+    Args:
+        url: What to fetch.
+        ca: Certificate authority, PEM.
+        key_log: TLS secrets are appended there.
+        timeout_s: For all of it.
+        log: Where the events go.
+        ip: Over which IP, 4 or 6; None: curl's choice.
 
     Raises:
         TransferError: curl failed; its own message.
@@ -45,6 +53,8 @@ def curl(url: str, *, ca: Path, key_log: Path, timeout_s: float, log: TransferLo
         "curl", "--silent", "--show-error", "--http1.1", "--cacert", str(ca), "--max-time", str(timeout_s),
         "--output", os.devnull, "--write-out", "%{json}", "--", url,
     ]  # fmt: skip
+    if ip is not None:
+        argv.insert(1, f"--ipv{ip}")
     environment = os.environ | {"SSLKEYLOGFILE": str(key_log)}
     result = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment)
     report: _Report = json.loads(result.stdout) if result.stdout else {}

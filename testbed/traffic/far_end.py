@@ -7,7 +7,7 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
-from testbed.traffic.connection import Connection, TransferError
+from testbed.traffic.connection import Connection, TransferError, family_of
 from testbed.traffic.conversation import HTTPS, Bulk, Give, Step, Take, object_pieces, steps_from_json
 
 if TYPE_CHECKING:
@@ -37,12 +37,12 @@ def prepare(order: Order, peer: tuple[str, int]) -> Callable[[TransferLog], None
     """
     steps = steps_from_json(order["steps"])
     if order["protocol"] == "udp":
-        datagrams = _bound(socket.SOCK_DGRAM, HTTPS)
+        datagrams = _bound(peer, socket.SOCK_DGRAM, HTTPS)
         datagrams.connect(peer)
         return lambda _: _converse_in_datagrams(datagrams, steps, order["timeout_s"])
     if order["opens"] == "near":
         return None
-    opening = _bound(socket.SOCK_STREAM, HTTPS if order["opens"] == "both" else 0)
+    opening = _bound(peer, socket.SOCK_STREAM, HTTPS if order["opens"] == "both" else 0)
 
     def open_and_converse(log: TransferLog) -> None:
         opening.settimeout(order["timeout_s"])
@@ -53,9 +53,11 @@ def prepare(order: Order, peer: tuple[str, int]) -> Callable[[TransferLog], None
     return open_and_converse
 
 
-def _bound(kind: socket.SocketKind, port: int) -> socket.socket:
+def _bound(peer: tuple[str, int], kind: socket.SocketKind, port: int) -> socket.socket:
     """Return a socket on a port on which the far end listens too: its peer tells it apart."""
-    bound = socket.socket(socket.AF_INET, kind)
+    bound = socket.socket(family_of(peer[0]), kind)
+    if bound.family == socket.AF_INET6:  # its IPv4 port is another socket's
+        bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     # The listeners are on this port already. A connected socket is found before a listening one, so none is disturbed.
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)

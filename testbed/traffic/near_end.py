@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from testbed.middlebox.craft import tcp_segment
 from testbed.middlebox.packet import ACK, PSH
-from testbed.traffic.connection import Connection, TransferError, accept, connect
+from testbed.traffic.connection import Connection, TransferError, accept, connect, family_of
 from testbed.traffic.conversation import HTTPS, DatagramPassage, Passage, Talk
 
 if TYPE_CHECKING:
@@ -81,7 +81,9 @@ class NearEnd:
     def _open(self, passage: Passage, order: Order, port: int, log: TransferLog) -> Connection:
         timeout_s = order["timeout_s"]
         if passage.opens == "far":
-            return accept(lambda: self.announce(port, order), port=port, timeout_s=timeout_s, log=log)
+            return accept(
+                lambda: self.announce(port, order), address=self.address, port=port, timeout_s=timeout_s, log=log
+            )
         self.announce(port, order)
         return connect((self.far, passage.port), timeout_s=timeout_s, log=log, local_port=port)
 
@@ -89,7 +91,7 @@ class NearEnd:
         self, passage: DatagramPassage, order: Order, port: int, size: int, log: TransferLog
     ) -> float:
         self.announce(port, order)
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
+        with socket.socket(family_of(self.far), socket.SOCK_DGRAM) as datagrams:
             datagrams.bind(("", port))
             datagrams.connect((self.far, HTTPS))
             log.event("started", remote=[self.far, HTTPS])
@@ -153,15 +155,17 @@ class StreamTalk(Talk):
         (near, near_port), (far, far_port) = self._connection.local, self._connection.remote
         sequence, acknowledged = self._connection.sequence_numbers()
         return tcp_segment(
-            src=socket.inet_aton(near), dst=socket.inet_aton(far), sport=near_port, dport=far_port,
+            src=socket.inet_pton(family_of(near), near), dst=socket.inet_pton(family_of(far), far),
+            sport=near_port, dport=far_port,
             seq=(sequence + shift) % 2**32, ack=acknowledged, flags=flags, payload=payload, ttl=ttl,
         )  # fmt: skip
 
     def emit(self, *datagrams: bytes) -> None:
-        """Put datagrams on the wire as they are; the kernel fills in an IP identification of 0."""
-        with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+        """Put datagrams on the wire as they are; of IPv4 the kernel fills in an identification of 0."""
+        far = self._connection.remote[0]
+        with socket.socket(family_of(far), socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
             for datagram in datagrams:
-                raw.sendto(datagram, (self._connection.remote[0], 0))
+                raw.sendto(datagram, (far, 0))
 
     def receive(self, count: int) -> bytes:
         """Wait for so many bytes. Raises TransferError if the far end closes before."""

@@ -60,7 +60,7 @@ http {
   scgi_temp_path $folder/scgi;
   server {
     listen 80;
-    listen 443 ssl;
+    listen 443 ssl;$more
     ssl_protocols TLSv1.2 TLSv1.3;
     ssl_certificate $folder/certificate.pem;
     ssl_certificate_key $folder/key.pem;
@@ -69,6 +69,9 @@ http {
   }
 }
 """)
+_ON_IPV6 = """
+    listen [::]:80;
+    listen [::]:443 ssl;"""
 
 
 class CertificateAuthority:
@@ -95,16 +98,17 @@ class CertificateAuthority:
             *_extensions("basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign"),
         )  # fmt: skip
 
-    def issue(self, names: list[str], address: str | None, folder: Path) -> None:
+    def issue(self, names: list[str], address: str | None, folder: Path, *, address6: str | None = None) -> None:
         """Write ``certificate.pem``, the whole chain, and ``key.pem`` for an origin into a folder.
 
         Args:
             names: DNS names that it serves.
             address: Of the origin, which it serves as well; None: it does not.
+            address6: Its IPv6 address, likewise.
             folder: Of the origin.
         """
         # By address too: a program that is given no name still connects to an origin whose certificate fits.
-        alternative = [f"DNS:{name}" for name in names] + ([f"IP:{address}"] if address else [])
+        alternative = [f"DNS:{name}" for name in names] + [f"IP:{each}" for each in (address, address6) if each]
         _openssl(
             "-CA", str(self.certificate), "-CAkey", str(self._key), "-key", str(self._origin_key),
             "-out", str(folder / "leaf.pem"), "-subj", f"{_OWNER}/CN=origin",
@@ -158,8 +162,8 @@ def write_object(path: Path, size_bytes: int, seed: int) -> None:
             file.write(generator.randbytes(min(_PIECE_BYTES, size_bytes - begin)))
 
 
-def nginx_configuration(folder: Path) -> Path:
+def nginx_configuration(folder: Path, *, has_ipv6: bool = False) -> Path:
     """Write the configuration of an nginx that lives in a folder; return its path."""
     path = folder / "nginx.conf"
-    path.write_text(_NGINX.substitute(folder=folder))
+    path.write_text(_NGINX.substitute(folder=folder, more=_ON_IPV6 if has_ipv6 else ""))
     return path

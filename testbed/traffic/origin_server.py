@@ -7,7 +7,9 @@ of Python's own server.
 
 from __future__ import annotations
 
+import contextlib
 import select
+import socket
 import ssl
 import threading
 import time
@@ -21,7 +23,6 @@ from typing import TYPE_CHECKING
 from testbed.traffic.pace import Pace, set_send_buffer
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
@@ -51,6 +52,7 @@ class OriginServer:
         think_seed: Of the spread's draws.
         send_buffer: Of each connection, bytes; None: the kernel's, which grows.
         uploads: Path to the log of the upload that comes there. Others are taken, and nothing is written down.
+        has_ipv6: Whether it listens on IPv6 as well.
     """
 
     folder: Path
@@ -60,6 +62,7 @@ class OriginServer:
     think_seed: int = 0
     send_buffer: int | None = None
     uploads: Mapping[str, TransferLog] = field(default_factory=dict)
+    has_ipv6: bool = False
 
     def context(self) -> ssl.SSLContext:
         """Return the TLS of the origin, with the versions that nginx is given."""
@@ -76,8 +79,11 @@ class _Listener(ThreadingTCPServer):
     daemon_threads = True
     request_queue_size = _BACKLOG
 
-    def __init__(self, origin: OriginServer, port: int, context: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, origin: OriginServer, port: int, context: ssl.SSLContext | None, family: socket.AddressFamily
+    ) -> None:
         """Listen. ``context``: of TLS; None: plain HTTP."""
+        self.address_family = family
         self.origin = origin
         self.context = context
         self._drawing = threading.Lock()
@@ -92,7 +98,9 @@ class _Listener(ThreadingTCPServer):
             return self.origin.think_s * self._spread.lognormvariate(0, self.origin.think_sigma)
 
     def server_bind(self) -> None:
-        """Set the buffer before: it holds for the connections that are taken."""
+        """Set the buffer before: it holds for the connections that are taken. IPv4 is another listener's."""
+        if self.address_family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if self.origin.send_buffer is not None:
             set_send_buffer(self.socket, self.origin.send_buffer)
         super().server_bind()
@@ -208,8 +216,14 @@ def serve_origin(
         ending: A descriptor that is readable once it is to end.
         ports: Of HTTPS and of HTTP.
     """
-    with _Listener(origin, ports[0], origin.context()) as https, _Listener(origin, ports[1], None) as http:
-        listeners = {each.fileno(): each for each in (https, http)}
+    context = origin.context()
+    families = [socket.AF_INET, *([socket.AF_INET6] if origin.has_ipv6 else [])]
+    with contextlib.ExitStack() as opened:
+        listeners = {
+            each.fileno(): opened.enter_context(each)
+            for family in families
+            for each in (_Listener(origin, ports[0], context, family), _Listener(origin, ports[1], None, family))
+        }
         poll = select.poll()
         for descriptor in (ending, *listeners):
             poll.register(descriptor, select.POLLIN)

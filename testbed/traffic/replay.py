@@ -115,8 +115,9 @@ def announce_to(control: Path, address: str, transfer: Announced) -> Callable[[i
 
 
 def serve_replays(
-    control: Path, *, recordings: Path, measurements: Path, start_ns: int, ready: Callable[[], None], ending: int
-) -> None:
+    control: Path, *, recordings: Path, measurements: Path, start_ns: int, ready: Callable[[], None], ending: int,
+    has_ipv6: bool = False,
+) -> None:  # fmt: skip
     """The replaying server: take announcements and connections until it is to end.
 
     Args:
@@ -126,6 +127,7 @@ def serve_replays(
         start_ns: Start of the run.
         ready: Called once it listens.
         ending: A descriptor that is readable once it is to end.
+        has_ipv6: Whether it listens on IPv6 as well.
     """
     # Announced and not yet come. A client announces before it connects, so a stranger on the port is none of ours.
     announced: dict[End, Announced] = {}
@@ -133,19 +135,22 @@ def serve_replays(
     with (
         contextlib.closing(LineWriter(measurements)) as writer,
         socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as orders,
-        _listen(PORT) as port,
-        _listen(SMALL_WINDOW) as small,
+        contextlib.ExitStack() as open_ports,
     ):
+        families = [socket.AF_INET, *([socket.AF_INET6] if has_ipv6 else [])]
+        ports = [open_ports.enter_context(_listen(PORT, family)) for family in families]
+        small = [open_ports.enter_context(_listen(SMALL_WINDOW, family)) for family in families]
 
         def beside(transfer: Announced, part: Callable[[TransferLog], None]) -> None:
             """Play a part while we go on listening. A thread: a fork costs the guest more than a whole conversation."""
             log = TransferLog(writer, transfer=transfer["id"], side="server", start_ns=start_ns)
             threading.Thread(target=part, args=(log,), daemon=True).start()
 
-        small.setsockopt(socket.IPPROTO_TCP, _TCP_WINDOW_CLAMP, 1)  # the kernel makes it the least that it allows
+        for each in small:
+            each.setsockopt(socket.IPPROTO_TCP, _TCP_WINDOW_CLAMP, 1)  # the kernel makes it the least that it allows
         orders.bind(str(control))
         orders.listen()
-        listeners = {each.fileno(): each for each in (port, small)}
+        listeners = {each.fileno(): each for each in (*ports, *small)}
         poll = select.poll()
         for descriptor in (ending, orders.fileno(), *listeners):
             poll.register(descriptor, select.POLLIN)
@@ -165,8 +170,8 @@ def serve_replays(
                     beside(transfer, _part(accepted, transfer, recordings))
 
 
-def _listen(port: int) -> socket.socket:
-    return socket.create_server(("", port), backlog=128, reuse_port=True)
+def _listen(port: int, family: socket.AddressFamily) -> socket.socket:
+    return socket.create_server(("", port), family=family, backlog=128, reuse_port=True)
 
 
 def _take_announcement(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import struct
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,10 +24,11 @@ _RECORD = struct.Struct("!3HIH")
 _IS_RESPONSE, _AUTHORITATIVE, _RECURSION_DESIRED, _RECURSION_AVAILABLE = 0x8000, 0x0400, 0x0100, 0x0080
 _OPCODE = 0x7800
 _FORMAT_ERROR, _NO_SUCH_NAME, _NOT_IMPLEMENTED = 1, 3, 4
-_A, _PTR, _INTERNET = 1, 12, 1
+_A, _PTR, _AAAA, _INTERNET = 1, 12, 28, 1
 _TO_THE_QUESTION = 0xC000 | _HEADER.size  # a compressed name: as in the question, which follows the header
 _TTL_S = 60  # long enough that no program asks twice in a transfer
 _LONGEST_LABEL = 63
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 def open_resolver() -> socket.socket:
@@ -36,12 +38,13 @@ def open_resolver() -> socket.socket:
     return resolver
 
 
-def answer(query: bytes, names: Mapping[str, str]) -> bytes | None:
+def answer(query: bytes, names: Mapping[str, str], names6: Mapping[str, str] = _NONE) -> bytes | None:
     """Return the response to a query.
 
     Args:
         query: As received; it may hold anything.
         names: DNS name (lower case, without final dot) to IPv4 address.
+        names6: To IPv6 address; a name may be in both.
 
     Returns:
         None where nothing can be answered: the header is cut short, or it is a response itself.
@@ -63,22 +66,26 @@ def answer(query: bytes, names: Mapping[str, str]) -> bytes | None:
     if questions != 1:
         return _HEADER.pack(number, flags | _FORMAT_ERROR, 0, 0, 0, 0)
     question = query[_HEADER.size : end + _QUESTION.size]
-    known, data = _look_up(name, kind if family == _INTERNET else 0, names)
+    known, data = _look_up(name, kind if family == _INTERNET else 0, names, names6)
     code = 0 if known else _NO_SUCH_NAME
     head = _HEADER.pack(number, flags | code, 1, len(data), 0, 0)
     records = [_RECORD.pack(_TO_THE_QUESTION, kind, _INTERNET, _TTL_S, len(each)) + each for each in data]
     return head + question + b"".join(records)
 
 
-def _look_up(name: str, kind: int, names: Mapping[str, str]) -> tuple[bool, list[bytes]]:
+def _look_up(name: str, kind: int, names: Mapping[str, str], names6: Mapping[str, str]) -> tuple[bool, list[bytes]]:
     """Return whether a name is known, and its records of a kind."""
     if name.endswith(".in-addr.arpa"):
         address = ".".join(reversed(name.removesuffix(".in-addr.arpa").split(".")))
         owners = [owner for owner, each in names.items() if each == address]
         return bool(owners), [_encoded(owner) for owner in owners[:1] if kind == _PTR]
-    if name not in names:
+    if name.endswith(".ip6.arpa"):
+        owners = [owner for owner, each in names6.items() if ipaddress.IPv6Address(each).reverse_pointer == name]
+        return bool(owners), [_encoded(owner) for owner in owners[:1] if kind == _PTR]
+    if name not in names and name not in names6:
         return False, []
-    return True, [ipaddress.IPv4Address(names[name]).packed] if kind == _A else []
+    asked = {_A: names, _AAAA: names6}.get(kind, _NONE)
+    return True, [ipaddress.ip_address(asked[name]).packed] if name in asked else []
 
 
 def _name(query: bytes, at: int) -> tuple[str, int]:

@@ -11,6 +11,7 @@ import json
 import socket
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from testbed.errors import TestbedError
 from testbed.guest.child import Task
 from testbed.guest.network import build as network
+from testbed.guest.network.dual_stack import add_ipv6, check_ipv6, ipv6_of
 from testbed.guest.network.namespace import Namespace
 from testbed.guest.network.node import Client, Router
 from testbed.netlink import NetlinkError, ethtool, link, tc
@@ -280,9 +282,45 @@ def _altered(built: Mininet, topology: RoutedTopo) -> dict[str, object]:
     return {"both": both, "one": change("delay", loss=25.0), "none": change("loss"), "limit": change("max_queue_size")}
 
 
+def dual_stack() -> dict[str, Any]:
+    path = str(library.find("topologies", "russia2021"))
+    parameters = {"lines": LINES, "hops": 2, "box_after_hop": 1, "blocker_after_hop": 1}
+    topology = network.load_topology(path, "russia2021", parameters)
+    built = network.build(topology, congestion_control={})
+    add_ipv6(built, topology)
+    client = built["mobile"]
+    with client.namespace.entered():
+        tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+    tap.bind(("eth0", 3))
+    there = ipv6_of(topology.address_of("origin"))
+    client.spawn(["ping", "-c", "1", "-W", "2", there], stdout=subprocess.DEVNULL).wait()
+    time.sleep(3)  # what would look for a neighbour, or report a group again, does so by then
+    tap.settimeout(0)
+    frames = []
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            frames.append(tap.recv(2048))
+    kinds = {128: "echo request", 129: "echo reply"}
+    addresses = [each.address for node in built.hosts for each in link.ipv6_addresses(node.namespace.kernel)]
+    boxes = [built[name].namespace.kernel for name in topology.with_role("box")]
+    counted = check_ipv6(built, topology)
+    client.namespace.set_sysctls({"net/ipv6/conf/eth0/accept_dad": "0"})
+    kernel, index = client.namespace.kernel, client.intf("eth0").index
+    kernel.send([link.add_address(index, "2001:db8::bad", 128)])
+    found = {"more": refusal(lambda: check_ipv6(built, topology))}
+    client.namespace.set_sysctls({"net/ipv6/conf/eth0/disable_ipv6": "1"})
+    found["none"] = refusal(lambda: check_ipv6(built, topology))
+    return {
+        "counted": counted, "ends": 2 * len(topology.segments), "found": found,
+        "addresses": [each for each in addresses if each != "::1"],
+        "at_boxes": [each.address for kernel in boxes for each in link.ipv6_addresses(kernel) if each.address != "::1"],
+        "frames": [kinds.get(frame[54], frame.hex()) if len(frame) > 54 else frame.hex() for frame in frames],
+    }  # fmt: skip
+
+
 def main(answers: Path) -> None:
     """Ask everything; write the answers."""
-    questions = (links, refusals, disciplines, filters, offloads, namespaces, nodes, networks)
+    questions = (links, refusals, disciplines, filters, offloads, namespaces, nodes, networks, dual_stack)
     answers.write_text(json.dumps({each.__name__: each() for each in questions}))
 
 

@@ -39,8 +39,9 @@ def transfer(name: str, **changes: Any) -> dict[str, Any]:
 
 def line(folder: Path, progress: int) -> LineClient:
     return LineClient(
-        address="100.64.0.1", names={"twitter.com": "198.51.100.6"}, start_ns=0, output=folder, ca=Path("ca.pem"),
-        replay_server=(None, folder / "control"), progress=progress,
+        address={4: "100.64.0.1", 6: "2001:db8::1"}, start_ns=0, output=folder, ca=Path("ca.pem"),
+        names={4: {"twitter.com": "198.51.100.6"}, 6: {"twitter.com": "2001:db8::6"}},
+        replay_server=({}, folder / "control"), progress=progress,
     )  # fmt: skip
 
 
@@ -120,3 +121,13 @@ def test_those_of_a_group_go_side_by_side_and_the_next_waits_for_all(
     assert {*states[:2]} == {("begins", "first"), ("begins", "second")}  # neither could end before both had begun
     assert {*states[2:4]} == {("ends", "first"), ("ends", "second")}
     assert states[4:] == [("begins", "third"), ("ends", "third")]
+
+
+@pytest.mark.parametrize(("asked", "expected"), [({}, "198.51.100.6"), ({"ip": 6}, "2001:db8::6")])
+def test_a_name_resolves_to_the_address_of_the_ip_that_the_transfer_goes_over(
+    tmp_path: Path, progress: tuple[int, int], monkeypatch: pytest.MonkeyPatch, asked: dict[str, int], expected: str
+) -> None:
+    reached: list[object] = []
+    monkeypatch.setattr(line_client, "fetch", lambda _host, address, *_, **__: reached.append(address))
+    run(tmp_path, progress, [transfer("a", **asked)])
+    assert reached == [(expected, 443)]

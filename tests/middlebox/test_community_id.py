@@ -2,7 +2,10 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 
+import communityid
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from testbed.middlebox.community_id import community_id
 
@@ -26,3 +29,17 @@ def test_agrees_with_the_specification_in_both_directions(
     ends = [(ip_address(address).packed, port) for address, port in (one, other)]
     assert community_id(protocol, *ends[0], *ends[1]) == expected
     assert community_id(protocol, *ends[1], *ends[0]) == expected
+
+
+@given(
+    st.sampled_from([6, 17]), st.sampled_from([4, 16]), st.data(),
+    st.tuples(st.integers(0, 65_535), st.integers(0, 65_535)),
+)  # fmt: skip
+def test_agrees_with_the_specifications_own_package(
+    protocol: int, size: int, data: st.DataObject, ports: tuple[int, int]
+) -> None:
+    """Of both IP versions, and where the two ends differ in the port alone."""
+    one = data.draw(st.binary(min_size=size, max_size=size))
+    other = data.draw(st.one_of(st.just(one), st.binary(min_size=size, max_size=size)))
+    tuple_ = communityid.FlowTuple(protocol, str(ip_address(one)), str(ip_address(other)), *ports)
+    assert community_id(protocol, one, ports[0], other, ports[1]) == communityid.CommunityID().calc(tuple_)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scapy.layers.inet import IP, TCP, UDP
-from scapy.layers.inet6 import IPv6
+from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment, fragment6
 
 from testbed.middlebox.craft import fragments, tcp_segment, udp_datagram
 from testbed.middlebox.fragments import joined
@@ -58,12 +58,13 @@ def test_the_parser_reads_what_was_made() -> None:
     assert (packet.src, packet.dst, packet.seq, packet.payload, packet.malformed) == (src, dst, 3, b"x", None)
 
 
-@given(payload=st.binary(min_size=1, max_size=600), size=st.integers(8, 517))
-def test_fragments_join_to_the_datagram(payload: bytes, size: int) -> None:
-    whole = tcp_segment(src=bytes([10, 0, 0, 1]), dst=bytes([192, 0, 2, 1]), sport=1, dport=2, ip_id=7, payload=payload)
+@given(payload=st.binary(min_size=1, max_size=600), size=st.integers(8, 517), version=st.sampled_from([4, 6]))
+def test_fragments_join_to_the_datagram(payload: bytes, size: int, version: int) -> None:
+    src, dst = packed(version)
+    whole = tcp_segment(src=src, dst=dst, sport=1, dport=2, ip_id=7, payload=payload)
     pieces = [Packet.parse(each, Direction.UP) for each in fragments(whole, size)]
     assert all(len(piece.body) <= size for piece in pieces)
-    assert b"".join(piece.body for piece in pieces) == whole[20:]
+    assert b"".join(piece.body for piece in pieces) == whole[20 if version == 4 else 40 :]
     assert [piece.more_fragments for piece in pieces] == [True] * (len(pieces) - 1) + [False]
     if len(pieces) > 1:
         assert joined(pieces).payload == payload
@@ -74,3 +75,13 @@ def test_fragments_have_one_identification(ip_id: int | None, expected: int) -> 
     src, dst = packed(4)
     whole = tcp_segment(src=src, dst=dst, sport=1, dport=2, ip_id=7, payload=bytes(100))
     assert {Packet.parse(each, Direction.UP).ip_id for each in fragments(whole, 40, ip_id=ip_id)} == {expected}
+
+
+@pytest.mark.parametrize("size", [8, 104, 512])
+def test_fragments_of_ipv6_are_those_that_scapy_makes(size: int) -> None:
+    src, dst = packed(6)
+    whole = tcp_segment(src=src, dst=dst, sport=1, dport=2, payload=bytes(range(256)))
+    theirs = IPv6(src=ADDRESSES[6][0], dst=ADDRESSES[6][1], hlim=64) / IPv6ExtHdrFragment(id=9) / IPv6(whole).payload
+    # scapy counts the headers into the size of a fragment, and what it cuts is a multiple of eight.
+    cut = fragment6(theirs, size + 48)  # type: ignore[no-untyped-call]
+    assert fragments(whole, size, ip_id=9) == [bytes(each) for each in cut]

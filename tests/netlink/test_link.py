@@ -16,12 +16,15 @@ Answers = dict[str, Any]
 
 
 @pytest.mark.parametrize(
-    ("address", "prefix_length", "family", "size"),
-    [("10.0.0.1", 30, socket.AF_INET, 4), ("2001:db8::1", 64, socket.AF_INET6, 16)],
+    ("address", "prefix_length", "family", "flags", "size"),
+    [("10.0.0.1", 30, socket.AF_INET, 0, 4), ("2001:db8::1", 64, socket.AF_INET6, link.IFA_F_NODAD, 16)],
 )
-def test_an_address_is_asked_for_in_its_family(address: str, prefix_length: int, family: int, size: int) -> None:
+def test_an_address_is_asked_for_in_its_family(
+    address: str, prefix_length: int, family: int, flags: int, size: int
+) -> None:
+    """And nobody is asked whether he has an IPv6 address already: it could not be used meanwhile."""
     body = link.add_address(7, address, prefix_length).body
-    assert struct.unpack_from("=BBBBI", body) == (family, prefix_length, 0, 0, 7)
+    assert struct.unpack_from("=BBBBI", body) == (family, prefix_length, flags, 0, 7)
     assert {len(value) for value in attributes(body[8:]).values()} == {size}
 
 

@@ -92,3 +92,22 @@ def test_beside_a_command_nothing_is_measured() -> None:
         "background=[{bulk: [border, mobile], beside: target}]".replace("border", "origin"), command=["true"]
     )
     assert plan.data["background"][0]["beside"] == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "entry", "expected"),
+    [((), "", None), ((), ", ip: 6", 6), (("ip=6",), "", 6), (("ip=6",), ", ip: 4", None)],
+)
+def test_an_entry_goes_over_its_own_ip_or_the_scenarios(
+    at_home: Path, settings: tuple[str, ...], entry: str, expected: int | None
+) -> None:
+    plan = plan_at_home(at_home, f"background=[{{bulk: [origin, home]{entry}}}]", *settings).data
+    assert plan["background"][0].get("ip") == expected
+    assert ("names6" in plan) is (expected == 6 or bool(settings))
+
+
+def test_a_packet_that_has_no_room_for_headers_of_ipv6_is_refused(at_home: Path) -> None:
+    entry = "{udp: [home, origin], rate: 10 kbit/s, packet: 59 B, ip: %d}"
+    planned(at_home, entry % 4)
+    with pytest.raises(ScenarioError, match=r"background\.0\.packet: expected a packet of at least 60 B, got 59 B"):
+        planned(at_home, entry % 6)

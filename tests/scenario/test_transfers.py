@@ -134,3 +134,41 @@ def test_one_connection_is_no_group() -> None:
 def test_more_connections_than_can_be_are_refused(keys: str, problem: str) -> None:
     with pytest.raises(ScenarioError, match=problem):
         first_day(f"measurements=[{{fetch: t.co, role: target, {keys}}}]")
+
+
+def test_a_transfer_goes_over_the_ip_that_it_says_or_that_the_scenario_says() -> None:
+    """And what goes over IPv6 says so in its name, as what goes over IPv4 does not."""
+    two = (
+        "measurements=[{fetch: t.co, role: target, lines: [mobile]}, {fetch: t.co, role: target, lines: [mobile], %s}]"
+    )
+    for settings, expected in (
+        ((two % "ip: 6",), [None, 6]),
+        ((two % "ip: 4", "ip=6"), [6, None]),
+        ((two % "ip: 4",), [None, None]),
+    ):
+        plan = first_day(*settings, "recordings=[]")
+        assert [each.get("ip") for each in plan.transfers] == expected
+        assert ["IPv6" in each["name"] for each in plan.transfers] == [each == 6 for each in expected]
+        assert ("names6" in plan.data) is (6 in expected)
+
+
+def test_a_recording_goes_over_the_scenarios_ip() -> None:
+    kinds = {each["kind"]: each.get("ip") for each in first_day("ip=6").transfers}
+    assert kinds == dict.fromkeys(("record", "fetch", "curl", "replay"), 6)
+
+
+def test_a_pair_and_its_repetitions_go_over_one_ip() -> None:
+    pair = "measurements=[{pair: {target: t.co, control: example.com}, repeat: 2, ip: 6, lines: [mobile]}]"
+    assert [each.get("ip") for each in first_day(pair, "recordings=[]").transfers] == [6] * 4
+
+
+def test_a_name_has_both_addresses_where_anything_goes_over_ipv6() -> None:
+    plan = first_day("measurements=[{fetch: t.co, role: target, ip: 6}]")
+    assert (plan.data["names"]["t.co"], plan.data["names6"]["t.co"]) == ("198.51.100.6", "2001:db8::c633:6406")
+
+
+@pytest.mark.parametrize("value", ["5", "46", "six", "'6'", "true"])
+@pytest.mark.parametrize("place", ["ip=%s", "measurements=[{fetch: t.co, role: target, ip: %s}]"])
+def test_there_are_two_ips(place: str, value: str) -> None:
+    with pytest.raises(ScenarioError, match=r"ip: expected (one of )?4 (and|or) 6"):
+        first_day(place % value)

@@ -156,3 +156,14 @@ def test_a_slow_reader_keeps_its_deadline(listening: socket.socket, kept: KeptLo
         connection.receive()
         with pytest.raises(TransferError, match="timed out while waiting"):
             connection.receive()
+
+
+def test_over_ipv6_the_life_of_a_segment_is_its_hop_limit(kept: KeptLog) -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as server:
+        connection = connect(server.getsockname()[:2], timeout_s=LONG_S, log=kept.log)
+        connection.set_ttl(3)
+        assert connection._socket.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS) == 3
+        assert connection.remote == server.getsockname()[:2]
+        connection.close()
+    [connected_at] = kept.records("connected")
+    assert (connected_at["local"], connected_at["remote"]) == (list(connection.local), list(connection.remote))

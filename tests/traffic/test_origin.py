@@ -112,3 +112,17 @@ def test_nginx_accepts_its_configuration_and_writes_below_its_folder_alone(
     folders = [line.split()[1].rstrip(";") for line in path.read_text().splitlines() if "_path " in line]
     assert len(folders) == 5
     assert all(folder.startswith(str(tmp_path)) for folder in folders)
+
+
+def test_a_certificate_names_the_ipv6_address_too(authority: CertificateAuthority, tmp_path: Path) -> None:
+    authority.issue(["t.co"], "198.51.100.6", tmp_path, address6="2001:db8::c633:6406")
+    shown = subprocess.run(
+        ["openssl", "x509", "-in", str(tmp_path / "leaf.pem"), "-noout", "-ext", "subjectAltName"],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert "IP Address:198.51.100.6, IP Address:2001:DB8:0:0:0:0:C633:6406" in shown
+
+
+@pytest.mark.parametrize(("has_ipv6", "count"), [(False, 0), (True, 2)])
+def test_nginx_listens_on_ipv6_where_it_is_to(tmp_path: Path, *, has_ipv6: bool, count: int) -> None:
+    assert nginx_configuration(tmp_path, has_ipv6=has_ipv6).read_text().count("listen [::]:") == count

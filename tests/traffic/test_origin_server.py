@@ -169,3 +169,24 @@ def test_a_client_that_is_silent_stops_no_other(origin: Callable[..., http.clien
         assert other.getresponse().read() == OBJECT
         other.close()
     client.close()
+
+
+def test_an_origin_listens_on_ipv6_where_it_is_to(
+    origin: Callable[..., http.client.HTTPSConnection], authority: CertificateAuthority
+) -> None:
+    over_ipv4 = origin(has_ipv6=True)
+    over_ipv4.close()
+    port = over_ipv4.port
+    context = ssl.create_default_context(cafile=str(authority.certificate))
+    with socket.create_connection(("::1", port), timeout=20) as plain:
+        assert plain.family == socket.AF_INET6
+        with context.wrap_socket(plain, server_hostname="localhost") as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            assert client.recv(100).startswith(b"HTTP/1.1 200")
+
+
+def test_an_origin_of_ipv4_is_not_there_over_ipv6(origin: Callable[..., http.client.HTTPSConnection]) -> None:
+    over_ipv4 = origin()
+    over_ipv4.close()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("::1", over_ipv4.port), timeout=20)

@@ -71,3 +71,31 @@ def test_anything_may_arrive(data: bytes) -> None:
 def test_a_query_cut_anywhere_is_answered_with_an_error_or_not_at_all(length: int) -> None:
     response = answer(query("twitter.com", A)[:length], NAMES)
     assert response is None or response[3] & 0xF in {0, 1, 3}
+
+
+NAMES6 = {"twitter.com": "2001:db8::c633:6406", "only6.example": "2001:db8::1"}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "expected"),
+    [
+        ("twitter.com", AAAA, ["2001:db8::c633:6406"]),
+        ("only6.example", AAAA, ["2001:db8::1"]),
+        ("only6.example", A, []),
+        ("example.com", AAAA, []),
+    ],
+)
+def test_ipv6_addresses_are_told_where_a_name_has_one(name: str, kind: int, expected: list[str]) -> None:
+    response = answer(query(name, kind), NAMES, NAMES6)
+    assert response is not None
+    code, count, _ = parts(response)
+    assert (code, count) == (0, len(expected))
+    assert [socket.inet_ntop(socket.AF_INET6, response[-16:]) for _ in expected] == expected
+
+
+def test_an_ipv6_address_has_its_name() -> None:
+    reverse = "6.0.4.6.3.3.6.c.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"
+    response = answer(query(reverse, PTR), NAMES, NAMES6)
+    assert response is not None
+    assert response.endswith(b"\x07twitter\x03com\0")
+    assert parts(answer(query("1" + reverse[1:], PTR), NAMES, NAMES6))[:2] == (3, 0)

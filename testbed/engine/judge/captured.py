@@ -70,7 +70,7 @@ def finish_captures(run: RunDirectory, plan: Plan, found: GuestCertificate) -> d
 def _compare(run: RunDirectory, plan: Plan, box: str, stopped_ns: int, *, headers_only: bool) -> Agreement:
     """Compare one box's log with the captures on both sides of it."""
     inside, outside = (run.path / "captures" / f"{box}-{side}.pcap" for side in ("inside", "outside"))
-    subscriber = plan.topology.address_of(plan.topology.client_of(plan.topology.nodeInfo(box)["line"]))
+    subscriber = plan.addresses_of(plan.topology.client_of(plan.topology.nodeInfo(box)["line"]))
     return compare(
         read_box_captures(inside, outside, subscriber, headers_only=headers_only),
         run.each_truth(box),

@@ -96,8 +96,9 @@ def _not_checked(name: str, about: str) -> Check:
 
 def _network(found: NetworkFound) -> Check:
     changed = found.get("changed_by_command", [])
-    about = f"network as planned until the command changed its own node: {'; '.join(changed)}" if changed else ""
-    return _check("network", (), passed=about or "network as planned")
+    with_ipv6 = f", with {found['ipv6_addresses']} IPv6 addresses" if "ipv6_addresses" in found else ""
+    until = f" until the command changed its own node: {'; '.join(changed)}" if changed else ""
+    return _check("network", (), passed=f"network as planned{with_ipv6}{until}")
 
 
 def _captures(counts: dict[str, CaptureCounters]) -> Check:

@@ -6,11 +6,11 @@ client can see goes in here; what the boxes did to each flow is joined later, fr
 
 from __future__ import annotations
 
-import socket
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from testbed.middlebox.packet import ACK, FIN, RST, SYN, TCP, UDP, Direction, Packet
+from testbed.middlebox.packet import ACK, FIN, RST, SYN, TCP, UDP, Direction, Packet, address_text
 from testbed.middlebox.recognise.result import Hello
 from testbed.middlebox.recognise.tls import join_records, recognise
 
@@ -27,7 +27,6 @@ _MOST_HELLO_BYTES = 1 << 16  # a hello is seldom longer than 2 kB; a stream that
 _SAMPLES_PER_LINE = 64
 _HALF = 1 << 31  # a sequence number less than so far ahead is ahead, any other is behind (RFC 9293, section 3.4)
 _NUMBERS = 1 << 32
-_IPV4 = 4
 _CLIENT: Side = "client"
 _SERVER: Side = "server"
 _NO_LIMIT_S = 0.0  # nobody asked the flow to end in time
@@ -95,30 +94,32 @@ class CommandFlow:
         return found.name if isinstance(found, Hello) else None
 
 
-def flows_of(packets: Iterable[tuple[int, bytes]], client: str, *, start_ns: int) -> list[CommandFlow]:
+def flows_of(packets: Iterable[tuple[int, bytes]], client: Iterable[str], *, start_ns: int) -> list[CommandFlow]:
     """Return the flows of a client, in the order in which they began.
 
     Args:
         packets: Instant (ns since the epoch) and IP datagram of each packet of the client's capture, in order.
-        client: Its address.
+        client: Its addresses.
         start_ns: The instant that is t = 0.
     """
-    own = socket.inet_aton(client)
+    own = {ip_address(each).packed for each in client}
     running: dict[tuple[int, bytes, int, int], CommandFlow] = {}
     found: list[CommandFlow] = []
     for t_ns, data in packets:
-        is_up = data[12:16] == own
-        packet = Packet.parse(data, Direction.UP if is_up else Direction.DOWN)
-        if packet.protocol not in {TCP, UDP} or packet.malformed or packet.version != _IPV4:
+        packet = Packet.parse(data, Direction.UP)
+        is_up = packet.src in own
+        if packet.protocol not in {TCP, UDP} or packet.malformed or not (is_up or packet.dst in own):
             continue
         t = (t_ns - start_ns) / _NS_PER_S
-        port, far, far_port = (
-            (packet.sport, packet.dst, packet.dport) if is_up else (packet.dport, packet.src, packet.sport)
+        near, port, far, far_port = (
+            (packet.src, packet.sport, packet.dst, packet.dport)
+            if is_up
+            else (packet.dst, packet.dport, packet.src, packet.sport)
         )
         key = (packet.protocol, far, far_port, port)
         opens = packet.protocol == UDP or packet.flags & (SYN | ACK) == SYN
         if is_up and opens and (key not in running or (packet.protocol == TCP and running[key].ending)):
-            running[key] = CommandFlow(packet.protocol, (client, port), (socket.inet_ntoa(far), far_port), t)
+            running[key] = CommandFlow(packet.protocol, (address_text(near), port), (address_text(far), far_port), t)
             found.append(running[key])
         if key in running:
             _note(running[key], packet, t, is_up=is_up)
@@ -149,17 +150,17 @@ def _note(flow: CommandFlow, packet: Packet, t: float, *, is_up: bool) -> None:
         flow.ending = flow.ending or "fin"
 
 
-def planned_transfers(flows: list[CommandFlow], line: str, names: dict[str, str]) -> list[FlowTransfer]:
+def planned_transfers(flows: list[CommandFlow], line: str, names: Iterable[tuple[str, str]]) -> list[FlowTransfer]:
     """Return what stands in the plan for each flow, as for transfers that were planned.
 
     Args:
         flows: Of the command.
         line: Its line.
-        names: DNS name to address: what a server without a name in the hello is called, where one name alone leads.
+        names: DNS name and address: what a server without a name in the hello is called, where one name alone leads
         to it.
     """
     by_address: dict[str, list[str]] = {}
-    for name, address in names.items():
+    for name, address in names:
         by_address.setdefault(address, []).append(name)
     result: list[FlowTransfer] = []
     for number, flow in enumerate(flows, start=1):

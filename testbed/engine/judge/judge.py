@@ -93,11 +93,11 @@ def _with_flows(run: RunDirectory, plan: Plan, began_s: float) -> Plan:
     line = plan.topology.nodeInfo(node)["line"]
     with open_regular(path) as file:
         packets = ((frame.t_ns, packet) for frame in read_frames(file) if (packet := datagram(frame)) is not None)
-        flows = flows_of(packets, plan.topology.address_of(node), start_ns=plan.data["start_ns"])
+        flows = flows_of(packets, plan.addresses_of(node), start_ns=plan.data["start_ns"])
     # Background traffic of the same client is no doing of the command's.
     ends = {(each["local"][0], each["local"][1]) for each in run.measurements() if each["event"] == "connected"}
     flows = [flow for flow in flows if flow.started >= began_s and not {flow.local, flow.remote} & ends]
-    transfers = planned_transfers(flows, line, plan.data["names"])
+    transfers = planned_transfers(flows, line, [*plan.data["names"].items(), *plan.data.get("names6", {}).items()])
     writer = LineWriter(run.path / "measurements.jsonl")
     writer.write(*flow_records(flows, transfers))
     writer.close()

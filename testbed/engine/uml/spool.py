@@ -23,6 +23,7 @@ from testbed.engine.prepare.guest_code import guest_code, package_folder
 from testbed.engine.uml.confine import GUEST_UID, guest_identity
 from testbed.errors import CertificateError, InputError
 from testbed.plain_text import one_line
+from testbed.records.plan import hosts_lines
 from testbed.records.run import SPOOL
 from testbed.traffic.origin import objects_on_disk, write_object
 
@@ -92,7 +93,7 @@ class Spool:
             "clock": clock,
         }
         (self.output / "plan.json").write_text(json.dumps(inside))
-        names = "".join(f"{address}\t{name}\n" for name, address in data["names"].items())
+        names = hosts_lines(data)
         for name, text in {
             "hosts": f"127.0.0.1\tlocalhost\n::1\tlocalhost\n{names}", "nsswitch.conf": _NSSWITCH,
             "openssl.cnf": openssl, "passwd": _users(), "group": _groups(),

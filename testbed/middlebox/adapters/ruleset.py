@@ -63,6 +63,7 @@ def _matches(profile: Profile, protocols: frozenset[int]) -> Iterator[str]:
     # More follow, or an offset: everything but "don't fragment" (RFC 791, section 3.1).
     if profile.inspection.fragments != "pass":
         yield "ip frag-off & 0x3fff != 0"
+        yield "meta protocol ip6 exthdr frag exists"
     # Sorted, so that the rules of two runs are the same text.
     for protocol in sorted(protocols):
         # For IPv4 the header's own field: ``meta l4proto`` is not there for a datagram that lies about its length.

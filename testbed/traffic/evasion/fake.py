@@ -23,7 +23,7 @@ __all__ = ["FakeHello", "FakeRandom", "WrongChecksum", "WrongSequence", "low_ttl
 
 _BEHIND_THE_BOX = 6  # it stood within the first five hops: IMC 2021, section 6.4
 _LONG_AGO = 100_000
-_CHECKSUM = slice(36, 38)  # of TCP, behind an IP header without options
+_CHECKSUM_AT = {4: 36, 6: 56}  # of TCP, behind an IP header without options, by version
 
 
 def low_ttl(about: str = "time-to-live of the fake: past the box, short of the server") -> int:
@@ -38,7 +38,8 @@ def _noise(size: int) -> bytes:
 
 def spoiled(segment: bytes) -> bytes:
     """Return a segment whose TCP checksum is wrong."""
-    return segment[: _CHECKSUM.start] + bytes(255 - each for each in segment[_CHECKSUM]) + segment[_CHECKSUM.stop :]
+    at = _CHECKSUM_AT[segment[0] >> 4]
+    return segment[:at] + bytes(255 - each for each in segment[at : at + 2]) + segment[at + 2 :]
 
 
 def _after(fake: Callable[[Talk], bytes], name: str) -> Passage:

@@ -25,7 +25,7 @@ _IDENTIFICATION = 0x7C0D
 
 @dataclass(frozen=True, slots=True)
 class IpFragments:
-    """Fragments of IPv4, in order."""
+    """Fragments of IP, in order; over IPv6 with a fragment header each."""
 
     size: int = option(
         256, whole(_UNIT, BROWSER_BYTES), "bytes of the datagram's body in a fragment, rounded down to 8"

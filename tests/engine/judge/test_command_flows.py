@@ -13,6 +13,7 @@ from testbed.traffic.hello import client_hello
 
 START_NS = 1_615_366_800_000_000_000
 CLIENT, SERVER = "100.64.0.1", "198.51.100.6"
+CLIENT6, SERVER6 = "2001:db8::1", "2001:db8::6"
 OURS, THEIRS = 50_000, 443
 FIRST = 0xFFFFFF00  # the numbers go round within the stream
 
@@ -34,7 +35,7 @@ def down(seq: int, flags: int, payload: bytes = b"", *, ack: int = 0, port: int 
 def flows(*packets: bytes) -> list[CommandFlow]:
     """Packets a tenth of a second apart."""
     timed = [(START_NS + number * 100_000_000, packet) for number, packet in enumerate(packets)]
-    return flows_of(timed, CLIENT, start_ns=START_NS)
+    return flows_of(timed, [CLIENT, CLIENT6], start_ns=START_NS)
 
 
 OPENING = (up(0, SYN), down(0, SYN | ACK, ack=1))
@@ -98,7 +99,7 @@ def test_the_name_is_read_over_segments_in_any_order(at: int) -> None:
 def test_a_server_without_a_name_in_the_hello_is_called_by_the_one_that_leads_there(
     names: dict[str, str], called: str
 ) -> None:
-    [transfer] = planned_transfers(flows(*OPENING), "mobile", names)
+    [transfer] = planned_transfers(flows(*OPENING), "mobile", names.items())
     assert (transfer["id"], transfer["name"], transfer["sni"]) == ("mobile/command-001", called, None)
 
 
@@ -114,3 +115,22 @@ def test_datagrams_between_two_ports_are_one_exchange() -> None:
 
 def test_what_the_client_did_not_open_is_none_of_its_flows() -> None:
     assert flows(down(0, SYN), up(0, SYN | ACK), up(1, ACK, b"x"), b"\x45" + bytes(30)) == []
+
+
+def test_flows_over_ipv6_are_found_beside_those_over_ipv4() -> None:
+    ours, theirs = (socket.inet_pton(socket.AF_INET6, each) for each in (CLIENT6, SERVER6))
+    opening = tcp_segment(src=ours, dst=theirs, sport=OURS, dport=THEIRS, seq=FIRST, flags=SYN)
+    answer = tcp_segment(src=theirs, dst=ours, sport=THEIRS, dport=OURS, flags=SYN | ACK, ack=FIRST + 1)
+    found = flows(OPENING[0], opening, answer, OPENING[1])
+    assert [(each.local, each.remote) for each in found] == [
+        ((CLIENT, OURS), (SERVER, THEIRS)),
+        ((CLIENT6, OURS), (SERVER6, THEIRS)),
+    ]
+    assert [round(each.connected or 0, 1) for each in found] == [0.3, 0.2]
+    names = [("t.co", SERVER), ("t.co", SERVER6)]
+    assert [each["name"] for each in planned_transfers(found, "mobile", names)] == ["t.co port 443"] * 2
+
+
+def test_packets_between_strangers_are_no_flows_of_the_client() -> None:
+    one, other = (socket.inet_pton(socket.AF_INET6, f"2001:db8::{end}") for end in (7, 8))
+    assert flows(tcp_segment(src=one, dst=other, sport=OURS, dport=THEIRS, seq=FIRST, flags=SYN)) == []

@@ -22,7 +22,8 @@ def queued(name: str) -> list[str]:
     [
         ("ru-tw-2021a", [(port, match) for port in PORTS.values() for match in ("ip protocol tcp",
                                                                                "meta protocol ip6 meta l4proto tcp")]),
-        ("upstream-only", [("in0", "ip frag-off & 0x3fff != 0"), ("in0", "ip protocol tcp"),
+        ("upstream-only", [("in0", "ip frag-off & 0x3fff != 0"),
+                           ("in0", "meta protocol ip6 exthdr frag exists"), ("in0", "ip protocol tcp"),
                            ("in0", "meta protocol ip6 meta l4proto tcp")]),
         ("tele2-3g-up", [(port, f"meta protocol {version}") for port in PORTS.values() for version in ("ip", "ip6")]),
     ],

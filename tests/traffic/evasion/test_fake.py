@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -54,8 +54,9 @@ def test_what_keeps_the_fake_from_the_server() -> None:
     assert low.data[36:38] != checksum.data[36:38]
 
 
-def test_spoiling_changes_the_checksum_alone() -> None:
-    segment = tcp_segment(**ENDS, payload=b"x" * 9)  # type: ignore[arg-type]
+@pytest.mark.parametrize(("ends", "at"), [({}, 36), ({"src": bytes(15) + b"1", "dst": bytes(15) + b"2"}, 56)])
+def test_spoiling_changes_the_checksum_alone(ends: dict[str, Any], at: int) -> None:
+    segment = tcp_segment(**{**ENDS, **ends}, payload=b"x" * 9)
     changed = spoiled(segment)
-    assert [index for index in range(len(segment)) if segment[index] != changed[index]] == [36, 37]
+    assert [index for index in range(len(segment)) if segment[index] != changed[index]] == [at, at + 1]
     assert spoiled(changed) == segment
