@@ -49,7 +49,7 @@ def require_room(plan: Plan, folder: Path) -> None:
         MissingError: It has not; the message says what takes it, and what would take less.
     """
     objects, captures = disk_need(plan)
-    place = next(each for each in (folder, *folder.parents) if each.exists())
+    place = next(each for each in (folder, *folder.parents) if _is_there(each))
     status = os.statvfs(place)
     free = status.f_bavail * status.f_frsize
     if objects + captures <= free:
@@ -62,8 +62,13 @@ def require_room(plan: Plan, folder: Path) -> None:
     )
 
 
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False  # a name too long, or a folder that is closed: whoever makes the folder says so
+
+
 def _size_of(transfer: TransferPlan) -> int:
-    if transfer["kind"] == "fetch":
-        return transfer["size"] * transfer.get("objects", 1)
-    size = transfer.get("size")
+    size = transfer.get("size")  # of all its objects together
     return size if isinstance(size, int) else 0

@@ -24,10 +24,17 @@ def pretend(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
     monkeypatch.setattr("testbed.cli.commands.making.run_plan", lambda *_, **__: manifest(**changes))
 
 
+# The disk has the room that the run may take, until the run has begun: then something else takes all but 3 MB of it.
 IN_THREE_MEGABYTES = """
 set -e
-mount -t tmpfs -o size=3m none "$1"
+mount -t tmpfs -o size=400m none "$1"
 set +e
+fallocate -l 3M "$1/left"
+(
+    until [ -e "$1/run/plan.json" ]; do sleep 0.02; done
+    dd if=/dev/zero of="$1/taken" bs=64k 2>/dev/null
+    rm "$1/left"
+) &
 "$2" -m testbed.cli run 2021-03-10 -o "$1/run"
 echo "status $?"
 "$2" - "$1/run" <<'END'

@@ -37,6 +37,12 @@ def test_headers_take_less_than_half_of_it_even_while_the_run_lasts() -> None:
     assert disk_need(planned("1 GB", HEADERS))[1] < 0.6 * 10**9
 
 
+def test_the_size_of_a_transfer_is_that_of_all_its_objects() -> None:
+    whole = disk_need(planned("20 MB"))[1]
+    several = disk_need(planned("4 MB, objects: 5"))[1]
+    assert several == whole
+
+
 def test_small_objects_lie_in_the_guests_memory() -> None:
     assert disk_need(planned("30 MB"))[0] == 0
 
