@@ -73,6 +73,7 @@ class Transfer:
     influences: list[Influence]
     without_boxes: Unboxed | None = None
     published: str | None = None
+    protocol: str | None = None
     group: str | None = None
 
     @classmethod

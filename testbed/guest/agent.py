@@ -24,6 +24,7 @@ from testbed.guest.file_view import mount_over
 from testbed.guest.lateness import count_late_timers
 from testbed.guest.machine import power_off, require_guest, set_clock
 from testbed.guest.network import build as network
+from testbed.guest.on_demand import find_protocols
 from testbed.guest.phases import Phases, is_long
 from testbed.guest.schedule import Schedule, StageEffects
 from testbed.guest.servers import start_servers
@@ -71,6 +72,7 @@ class Agent:
         retire_ms = _SELDOM_MS if self._plan["clock"]["is_virtual"] and is_long(self._plan) else RETIRE_MS
         body = capture(stage.output / "captures", self._capture_points(), retire_ms=retire_ms)
         self._captures = Child("the capturing process", body)
+        find_protocols(self._plan)
         self._say("starting boxes and servers")
         self._boxes = start_boxes(stage)
         self._servers, authority = start_servers(stage)

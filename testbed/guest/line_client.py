@@ -128,7 +128,9 @@ class LineClient:
 
     def _do(self, transfer: TransferPlan, number: int, log: TransferLog, writer: LineWriter) -> None:
         # The kinds are compared one by one, not matched: so a type checker knows which keys a transfer has.
-        if transfer["kind"] == "fetch":
+        if transfer["kind"] == "fetch" and "protocol" in transfer:
+            self._fetch_newer(transfer, log)
+        elif transfer["kind"] == "fetch":
             self._fetch(
                 transfer, log, receive_buffer=transfer.get("receive_buffer"), reading_bps=transfer.get("reading_bps"),
                 objects=transfer.get("objects", 1),
@@ -145,7 +147,10 @@ class LineClient:
             url = f"https://{transfer['sni']}{transfer['path']}"
             # Where there is IPv4 alone, curl need not be told.
             ip = _ip(transfer) if IPV6 in self.names else None
-            curl(url, ca=self.ca, key_log=self._key_log, timeout_s=transfer["timeout_s"], log=log, ip=ip)
+            curl(
+                url, ca=self.ca, key_log=self._key_log, timeout_s=transfer["timeout_s"], log=log, ip=ip,
+                is_http2="protocol" in transfer,
+            )  # fmt: skip
         elif transfer["kind"] == "replay":
             self._replay(transfer, number, log)
         elif transfer["kind"] == "evade":
@@ -171,6 +176,25 @@ class LineClient:
             transfer["sni"], address, transfer["path"], ca=self.ca, key_log=self._key_log,
             timeout_s=transfer["timeout_s"], log=log, receive_buffer=receive_buffer, reading_bps=reading_bps,
             objects=objects, keeps=transfer["kind"] == "record",
+        )  # fmt: skip
+
+    def _fetch_newer(self, transfer: FetchTransfer, log: TransferLog) -> None:
+        """Fetch over HTTP/2 or HTTP/3. Few scenarios do; the others need not wait until their packages are loaded."""
+        address = (self._resolve(transfer["sni"], transfer), HTTPS)
+        if transfer["protocol"] == "http/3":
+            from testbed.traffic.fetch_http3 import fetch_http3  # noqa: PLC0415
+
+            fetch_http3(
+                transfer["sni"], address, transfer["path"], ca=self.ca, key_log=self._key_log,
+                timeout_s=transfer["timeout_s"], log=log, objects=transfer.get("objects", 1),
+            )  # fmt: skip
+            return
+        from testbed.traffic.fetch_http2 import fetch_http2  # noqa: PLC0415
+
+        fetch_http2(
+            transfer["sni"], address, transfer["path"], ca=self.ca, key_log=self._key_log,
+            timeout_s=transfer["timeout_s"], log=log, objects=transfer.get("objects", 1),
+            receive_buffer=transfer.get("receive_buffer"), reading_bps=transfer.get("reading_bps"),
         )  # fmt: skip
 
     def _evade(self, transfer: EvadeTransfer, number: int, log: TransferLog) -> None:

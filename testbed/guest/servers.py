@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from testbed.guest.stage import Stage
     from testbed.records.plan import OriginPlan
 
-__all__ = ["Nginx", "Origins", "origin_server", "replay_server", "resolver", "start_servers"]
+__all__ = ["Nginx", "Origins", "http3_server", "origin_server", "replay_server", "resolver", "start_servers"]
 
 _NGINX_PATIENCE_S = 10.0
 _LARGEST_DATAGRAM = 65_535
@@ -112,13 +112,19 @@ class Origins:
             if isinstance(server, Nginx):
                 _await(server, node)
             yield server
+        for name, origin in origins.items():
+            if "http/3" in origin.get("protocols", []):
+                folder, has_ipv6 = self._stage.work / name, self._stage.has_ipv6
+                yield http3_server(origin, name, network[name], folder, has_ipv6=has_ipv6)
 
     def _start(self, origin: OriginPlan, name: str, node: NamespaceNode) -> Nginx | Child[None]:
         folder = self._stage.work / name
         self._furnish(origin, folder, node)
         if _OWN_SERVER & set(origin):
             return origin_server(origin, name, node, folder, self._stage)
-        configuration = nginx_configuration(folder, has_ipv6=self._stage.has_ipv6)
+        configuration = nginx_configuration(
+            folder, has_ipv6=self._stage.has_ipv6, has_http2="http/2" in origin.get("protocols", [])
+        )
         argv = ["nginx", "-p", str(folder), "-e", "stderr", "-c", str(configuration)]
         process = node.spawn(argv)
         return Nginx(f"nginx on {name}", process, os.pidfd_open(process.pid))
@@ -185,6 +191,38 @@ def origin_server(origin: OriginPlan, name: str, node: NamespaceNode, folder: Pa
                 log.flush()
 
     return Child(f"the origin {name}", body, node.namespace)
+
+
+def http3_server(
+    origin: OriginPlan, name: str, node: NamespaceNode, folder: Path, *, has_ipv6: bool = False
+) -> Child[None]:
+    """Return the server of an origin's UDP port, beside the one of its TCP ports.
+
+    Args:
+        origin: As planned.
+        name: Of its node.
+        node: Where it runs.
+        folder: With its certificate and its objects.
+        has_ipv6: Whether it listens on IPv6 as well.
+
+    Raises:
+        GuestError: It did not start.
+    """
+    # Few scenarios have one. Loaded before the fork, so that the clients of the run have aioquic loaded, too.
+    from testbed.traffic.origin_http3 import Http3Origin, serve_http3  # noqa: PLC0415
+
+    def body(lifetime: Lifetime) -> None:
+        server = Http3Origin(
+            folder=folder,
+            rate_bps=origin.get("rate_bps"),
+            think_s=origin.get("think_s", 0.0),
+            think_sigma=origin.get("think_sigma", 0.0),
+            think_seed=origin.get("think_seed", 0),
+            has_ipv6=has_ipv6,
+        )
+        serve_http3(server, ready=lifetime.ready, ending=lifetime.fileno())
+
+    return Child(f"the HTTP/3 server of the origin {name}", body, node.namespace)
 
 
 def replay_server(

@@ -56,6 +56,7 @@ class FlowTruth:
     """What a box says of a flow, or of a whole line. Nothing, if it is as it was made.
 
     Attributes:
+        protocol: tcp or udp.
         acts_from: When the action began.
         touched: When packets were dropped, delayed, rewritten, held or injected.
     """
@@ -68,6 +69,7 @@ class FlowTruth:
     rule: str | None = None
     drops: int = 0
     hello: str | None = None
+    protocol: str = ""
     acts_from: float | None = None
     touched: list[float] = field(default_factory=list)
 
@@ -121,7 +123,7 @@ class BoxFlows:
                 continue  # of a line, or of a fragment: no flow's own
             key = (record["box"], record["flow"])
             if record["event"] == "flow_opened":
-                known[key] = FlowTruth(record["box"], record["t"])
+                known[key] = FlowTruth(record["box"], record["t"], protocol=record.get("protocol", ""))
                 self._by_end.setdefault((record["inside"], record["inside_port"]), []).append(known[key])
             else:
                 known[key].note(record)
@@ -154,6 +156,9 @@ class BoxFlows:
         Later flows from the same port belong to later connections. Of several boxes on one line, the box that acted
         is meant: one that let the flow pass says nothing about why it was slow.
 
+        A QUIC flow is opened after its client is "connected", which for QUIC says only that its ends are known: it is
+        the first from there on.
+
         Where a download began later, the flow is one that the box remembered then, or took the download for: a box
         may forget an idle connection and see a new flow in what follows, opened after the client was connected.
         """
@@ -162,6 +167,14 @@ class BoxFlows:
 
     def _of(self, connected: Connected, download: Download | None) -> list[FlowTruth]:
         flows = self._by_end.get((connected["local"][0], connected["local"][1]), [])
+        if connected.get("protocol") == "udp":
+            # TCP has ports of its own: a connection from the same number is another.
+            first: dict[str, FlowTruth] = {}
+            for flow in flows:
+                if flow.protocol == "udp" and flow.opened >= connected["t"]:
+                    first.setdefault(flow.box, flow)
+            return list(first.values())
+        flows = [flow for flow in flows if flow.protocol != "udp" or download is not None]
         if download is not None:
             return [flow for flow in flows if flow.forgotten is None or flow.forgotten > download["t"]]
         latest = {flow.box: flow for flow in flows if flow.opened <= connected["t"]}

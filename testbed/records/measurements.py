@@ -36,21 +36,31 @@ class Started(_Measurement):
 
 
 class Connected(_Measurement):
-    """The connection is there. ``t_connected``: when, where the client (curl) tells afterwards."""
+    """The connection is there.
+
+    ``t_connected``: when, where the client (curl) tells afterwards. ``protocol``: udp for QUIC, which has no connection
+    before its handshake: the two ends are known, and nothing has been sent; missing: TCP, or datagrams of an evasion.
+    """
 
     event: Literal["connected"]
     local: End
     remote: End
     t_connected: NotRequired[float]
+    protocol: NotRequired[Literal["udp"]]
 
 
 class Handshake(_Measurement):
-    """The TLS handshake is over. ``t_handshake``: when, where the client (curl) tells afterwards."""
+    """The TLS handshake is over.
+
+    ``t_handshake``: when, where the client (curl) tells afterwards. ``protocol``: by ALPN (h2, h3); missing: none was
+    asked for.
+    """
 
     event: Literal["handshake"]
     version: NotRequired[str | None]
     cipher: NotRequired[str | None]
     t_handshake: NotRequired[float]
+    protocol: NotRequired[str | None]
 
 
 class Accepted(_Measurement):

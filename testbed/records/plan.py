@@ -32,6 +32,7 @@ __all__ = [
     "FlowTransfer",
     "GuestPlan",
     "LinePlan",
+    "NewerProtocol",
     "OriginPlan",
     "Phase",
     "PlanDocument",
@@ -55,6 +56,9 @@ LAST_SEED = (1 << 63) - 1
 """Seeds are from 1 to this."""
 
 Direction = Literal["download", "upload"]
+
+NewerProtocol = Literal["http/2", "http/3"]
+"""What a transfer goes by, and an origin speaks, where it is not HTTP/1.1 alone."""
 
 
 class _Transfer(TypedDict):
@@ -92,6 +96,7 @@ class FetchTransfer(_Transfer):
         reading_bps: How fast the client reads; missing: as it comes.
         objects: How many objects follow each other on the connection; missing: one.
         size: Of all objects together, bytes.
+        protocol: What it goes by; missing: HTTP/1.1.
         group: What those have in common that go side by side; they follow each other in the plan. Missing: it is alone.
     """
 
@@ -102,16 +107,18 @@ class FetchTransfer(_Transfer):
     receive_buffer: NotRequired[int]
     reading_bps: NotRequired[int]
     objects: NotRequired[int]
+    protocol: NotRequired[NewerProtocol]
     group: NotRequired[str]
 
 
 class CurlTransfer(_Transfer):
-    """An HTTPS download by curl."""
+    """An HTTPS download by curl. ``protocol``: what it goes by; missing: HTTP/1.1."""
 
     kind: Literal["curl"]
     sni: str
     path: str
     size: int
+    protocol: NotRequired[NewerProtocol]
 
 
 class UploadTransfer(_Transfer):
@@ -227,6 +234,7 @@ class OriginPlan(TypedDict):
         think_seed: Of that spread's draws.
         send_buffer: Of each connection, bytes.
         uploads: Path to the id of the upload that comes there.
+        protocols: What it speaks besides HTTP/1.1.
     """
 
     names: list[str]
@@ -237,6 +245,7 @@ class OriginPlan(TypedDict):
     think_seed: NotRequired[int]
     send_buffer: NotRequired[int]
     uploads: NotRequired[dict[str, str]]
+    protocols: NotRequired[list[NewerProtocol]]
 
 
 class CapturePlan(TypedDict):

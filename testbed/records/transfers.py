@@ -84,6 +84,10 @@ def _summarise(transfer: TransferPlan, seen: EndsSaw, flows: BoxFlows) -> Transf
     published = transfer.get("published")
     if isinstance(published, str) and published:
         summary["published"] = published
+    if transfer["kind"] == "fetch" or transfer["kind"] == "curl":
+        summary["protocol"] = transfer.get("protocol", "http/1.1")
+    elif transfer["kind"] == "upload":
+        summary["protocol"] = "http/1.1"
     group = transfer.get("group")
     if isinstance(group, str):
         summary["group"] = group

@@ -31,8 +31,8 @@ Cell = bool | int | float | str | None
 
 _OF_RUN = ("run", "scenario", "seed", "engine", "date", "valid")
 _OF_TRANSFER = (
-    "id", "group", "line", "name", "role", "kind", "sni", "direction", "ok", "bytes", "start_s", "duration_s",
-    "goodput_bps", "handshake_s", "error",
+    "id", "group", "line", "name", "role", "kind", "protocol", "sni", "direction", "ok", "bytes", "start_s",
+    "duration_s", "goodput_bps", "handshake_s", "error",
 )  # fmt: skip
 _TRUTH = ("throttled", "action", "rule", "drops", "hello", "published")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

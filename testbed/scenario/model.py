@@ -122,6 +122,7 @@ Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,31}$")]
 Role = Literal["target", "control", "collateral"]
 IpVersion = Literal[4, 6]
 Outcome = Literal["throttled", "not throttled"]
+Protocol = Literal["http/1.1", "http/2", "http/3"]
 
 
 CAPTURE_PLACES: Final = ("client", "server", "box")
@@ -150,12 +151,20 @@ class Network(Strict):
 
 
 class Origin(Strict):
-    """A server and the names that resolve to it; how fast it answers, and from how large a buffer."""
+    """A server and the names that resolve to it; how fast it answers, from how large a buffer, by which protocols."""
 
     serves: list[Name] = Field(min_length=1)
+    protocols: list[Protocol] = Field(default=["http/1.1"], json_schema_extra={"contains": {"const": "http/1.1"}})
     rate: BodyRate | None = None
     think: ThinkTime | None = None
     send_buffer: Buffer | None = None
+
+    @field_validator("protocols")
+    @classmethod
+    def _each_once(cls, protocols: list[Protocol]) -> list[Protocol]:
+        if "http/1.1" not in protocols or len(set(protocols)) < len(protocols):
+            raise ValueError(f"expected http/1.1, which every origin speaks, and others, each once, got {protocols}")
+        return protocols
 
 
 class Recording(Strict):
@@ -181,6 +190,7 @@ class Fetch(_Measurement):
 
     fetch: Name
     client: Literal["measure", "curl"] = "measure"
+    protocol: Protocol = "http/1.1"
     size: Bytes = parse_size(PUBLISHED_OBJECT)
     receive_buffer: Buffer | None = None
     reading: BodyRate | None = None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 from testbed.records.plan import CLIENT_MIB, COPIES_IN_FLIGHT
 from testbed.scenario.model import IPV6, Evade, Fetch, Replay, Upload
 from testbed.scenario.options import OptionError, read_options
+from testbed.scenario.protocols import MOST_KEPT_BYTES, check_fetch, check_origin
 from testbed.traffic.evasion import EVASIONS
 from testbed.traffic.options import known_options
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
         EvadeTransfer,
         FetchTransfer,
         LinePlan,
+        NewerProtocol,
         OriginPlan,
         RecordTransfer,
         ReplayTransfer,
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Transfers"]
 
-_MOST_RECORDED_BYTES = 128_000_000  # its client keeps it twice, and whoever plays it twice again
 _MEASURING_CLIENT = ("receive_buffer", "reading", "objects", "parallel")  # keys of a fetch that curl has no option for
 _MOST_PARALLEL_MIB = 512  # what connections of one measurement may take of the guest's memory
 _WHO_CAN = "the client 'measure', which is the default, can"
@@ -51,6 +52,10 @@ class _Object(TypedDict):
     direction: Literal["download"]
     path: str
     size: int
+
+
+class _Spoken(TypedDict, total=False):
+    protocol: NewerProtocol
 
 
 class _Connection(TypedDict, total=False):
@@ -91,15 +96,21 @@ class Transfers:
         # Every origin has every object: a name may move from one origin to another with --set, and its size need not.
         objects = {_object_path(size): size for size in sorted(set(sizes.values()))}
         for index, recording in enumerate(self._scenario.recordings):
-            if recording.size > _MOST_RECORDED_BYTES:
+            if recording.size > MOST_KEPT_BYTES:
                 raise self._places.error(
                     ("recordings", index, "size"),
                     "too large: a recording is kept in the guest's memory, which has room for "
-                    f"{_MOST_RECORDED_BYTES // 1_000_000} MB of it",
+                    f"{MOST_KEPT_BYTES // 1_000_000} MB of it",
                 )
         return {
-            node: _origin(origin, objects, self._uploads(origin)) for node, origin in self._scenario.origins.items()
+            node: _origin(origin, objects, self._checked(node, origin))
+            for node, origin in self._scenario.origins.items()
         }
+
+    def _checked(self, node: str, origin: Origin) -> dict[str, str]:
+        uploads = self._uploads(origin)
+        check_origin(node, origin, self._places, takes_uploads=bool(uploads))
+        return uploads
 
     def _uploads(self, origin: Origin) -> dict[str, str]:
         """Return where the uploads to an origin go: path to the transfer's id."""
@@ -192,6 +203,7 @@ class Transfers:
         head = _head(line, index)
         if isinstance(measurement, Fetch):
             self._check_name(("measurements", index, "fetch"), measurement.fetch)
+            check_fetch(index, measurement, self._scenario.origins, self._places)
             return self._fetched(head, index, measurement, timing)
         if isinstance(measurement, Upload):
             self._check_name(("measurements", index, "upload"), measurement.upload)
@@ -203,8 +215,9 @@ class Transfers:
     def _fetched(self, head: str, index: int, measurement: Fetch, timing: _Timing) -> FetchTransfer | CurlTransfer:
         if measurement.client == "curl":
             self._check_curl(index, measurement)
-            return {"kind": "curl", **_object(head, measurement), **timing}
-        return {"kind": "fetch", **_object(head, measurement), **_reader(measurement), **timing}
+            return {"kind": "curl", **_object(head, measurement), **_spoken(measurement), **timing}
+        spoken, reader = _spoken(measurement), _reader(measurement)
+        return {"kind": "fetch", **_object(head, measurement), **spoken, **reader, **timing}
 
     def _check_curl(self, index: int, measurement: Fetch) -> None:
         for key in _MEASURING_CLIENT:
@@ -276,15 +289,23 @@ def _origin(origin: Origin, objects: dict[str, int], uploads: dict[str, str]) ->
         plan["send_buffer"] = origin.send_buffer
     if uploads:
         plan["uploads"] = uploads
+    if newer := [each for each in origin.protocols if each != "http/1.1"]:
+        plan["protocols"] = newer
     return plan
 
 
 def _object(head: str, measurement: Fetch) -> _Object:
     return {
-        "id": f"{head}-{measurement.fetch}", "name": measurement.fetch, "sni": measurement.fetch,
+        "id": f"{head}-{measurement.fetch}", "name": _name(measurement), "sni": measurement.fetch,
         "direction": "download", "path": _object_path(measurement.size),
         "size": measurement.size * (measurement.objects or 1),
     }  # fmt: skip
+
+
+def _name(measurement: Fetch) -> str:
+    """Return what a download is called in tables: by its protocol, too, where that is not the usual one."""
+    usual = measurement.protocol == "http/1.1"
+    return measurement.fetch if usual else f"{measurement.fetch}, {measurement.protocol.upper()}"
 
 
 def _head(line: str, index: int) -> str:
@@ -316,6 +337,10 @@ def _reader(measurement: Fetch) -> _Connection:
     if measurement.objects is not None and measurement.objects > 1:
         reader["objects"] = measurement.objects
     return reader
+
+
+def _spoken(measurement: Fetch) -> _Spoken:
+    return {} if measurement.protocol == "http/1.1" else {"protocol": measurement.protocol}
 
 
 def _recorded(recording: Recording) -> RecordTransfer:

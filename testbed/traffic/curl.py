@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["curl"]
 
 _HTTP_OK = 200
+_HTTP11, _HTTP2 = "--http1.1", "--http2"
 
 
 class _Report(TypedDict, total=False):
@@ -29,10 +30,20 @@ class _Report(TypedDict, total=False):
     time_connect: float
     time_appconnect: float
     size_download: int
+    http_version: str
     http_code: int
 
 
-def curl(url: str, *, ca: Path, key_log: Path, timeout_s: float, log: TransferLog, ip: int | None = None) -> None:
+def curl(
+    url: str,
+    *,
+    ca: Path,
+    key_log: Path,
+    timeout_s: float,
+    log: TransferLog,
+    ip: int | None = None,
+    is_http2: bool = False,
+) -> None:
     """Fetch a URL with curl and log ``started``, ``connected``, ``handshake`` and the bytes at the end.
 
     Args:
@@ -42,16 +53,17 @@ def curl(url: str, *, ca: Path, key_log: Path, timeout_s: float, log: TransferLo
         timeout_s: For all of it.
         log: Where the events go.
         ip: Over which IP, 4 or 6; None: curl's choice.
+        is_http2: Whether by HTTP/2; a server that answers by HTTP/1.1 is an error then.
 
     Raises:
         TransferError: curl failed; its own message.
     """
     log.event("started", url=url)
     began = log.now()
-    # HTTP/1.1, as our own client speaks: HTTP/2 would put several frames of its own before the first byte.
+    # HTTP/1.1 as a rule, as our own client speaks: HTTP/2 puts several frames of its own before the first byte.
     argv = [
-        "curl", "--silent", "--show-error", "--http1.1", "--cacert", str(ca), "--max-time", str(timeout_s),
-        "--output", os.devnull, "--write-out", "%{json}", "--", url,
+        "curl", "--silent", "--show-error", _HTTP2 if is_http2 else _HTTP11, "--cacert", str(ca),
+        "--max-time", str(timeout_s), "--output", os.devnull, "--write-out", "%{json}", "--", url,
     ]  # fmt: skip
     if ip is not None:
         argv.insert(1, f"--ipv{ip}")
@@ -73,3 +85,5 @@ def curl(url: str, *, ca: Path, key_log: Path, timeout_s: float, log: TransferLo
         raise TransferError(result.stderr.strip() or f"curl ended with status {result.returncode}")
     if report["http_code"] != _HTTP_OK:
         raise TransferError(f"the server answered {report['http_code']}")
+    if is_http2 and report.get("http_version") != "2":
+        raise TransferError(f"the server answered by HTTP/{report.get('http_version')}, not HTTP/2")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from testbed.traffic.log import TransferLog
 
-__all__ = ["fetch", "upload"]
+__all__ = ["Session", "fetch", "upload"]
 
 _MAX_HEADER_BYTES = 65_536
 _RECORD_BYTES = 16_384  # the most that a TLS record holds
@@ -62,7 +62,7 @@ def fetch(
     """
     connection = connect(address, timeout_s=timeout_s, log=log, receive_buffer=receive_buffer)
     try:
-        session = _Session(connection, host, ca, key_log, keeps=keeps)
+        session = Session(connection, host, ca, key_log, keeps=keeps)
         version, cipher = session.handshake()
         log.event("handshake", version=version, cipher=cipher)
         if reading_bps is not None:
@@ -107,7 +107,7 @@ def upload(
     """
     connection = connect(address, timeout_s=timeout_s, log=log)
     try:
-        session = _Session(connection, host, ca, key_log, keeps=False)
+        session = Session(connection, host, ca, key_log, keeps=False)
         version, cipher = session.handshake()
         log.event("handshake", version=version, cipher=cipher)
         session.write(
@@ -123,7 +123,7 @@ def upload(
         connection.close()
 
 
-def _read_head(session: _Session) -> tuple[bytes, bytes]:
+def _read_head(session: Session) -> tuple[bytes, bytes]:
     """Return the head of an answer, and what of its body came with it."""
     head = b""
     while b"\r\n\r\n" not in head:
@@ -137,7 +137,7 @@ def _read_head(session: _Session) -> tuple[bytes, bytes]:
     return header, body
 
 
-def _read_response(session: _Session, log: TransferLog, *, before: int) -> int:
+def _read_response(session: Session, log: TransferLog, *, before: int) -> int:
     """Read an answer; return how many bytes of bodies have come on the connection, with those ``before`` it."""
     # The first bytes of the object may have come in the record of the header: they count from that instant.
     header, body = _read_head(session)
@@ -165,13 +165,33 @@ def _content_length(header: bytes) -> int:
     raise TransferError("the server did not say how long its answer is")
 
 
-class _Session:
-    """TLS between memory and a connection. ``pieces`` is what went over the wire, if it ``keeps`` that."""
+class Session:
+    """TLS between memory and a connection.
 
-    def __init__(self, connection: Connection, host: str, ca: Path, key_log: Path, *, keeps: bool = True) -> None:
+    Args:
+        connection: Over which it goes.
+        host: Goes into SNI; the certificate has to be its own.
+        ca: Certificate authority, PEM.
+        key_log: TLS secrets are appended there.
+        keeps: Whether ``pieces`` is to be what went over the wire.
+        protocol: That is asked for by ALPN; None: the hello has none.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        host: str,
+        ca: Path,
+        key_log: Path,
+        *,
+        keeps: bool = True,
+        protocol: str | None = None,
+    ) -> None:
         # What a default context sends is what OpenSSL's configuration says: the plan's key `hello` sets it.
         context = ssl.create_default_context(cafile=str(ca))
         context.keylog_filename = str(key_log)
+        if protocol is not None:
+            context.set_alpn_protocols([protocol])
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
         self._connection = connection
@@ -184,6 +204,11 @@ class _Session:
     def now(self) -> float:
         """When the last bytes came, seconds since the start of the run."""
         return self._connection.now
+
+    @property
+    def protocol(self) -> str | None:
+        """What the server chose by ALPN."""
+        return self._tls.selected_alpn_protocol()
 
     def handshake(self) -> tuple[str, str]:
         """Version and cipher suite. Raises TransferError."""

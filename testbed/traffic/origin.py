@@ -60,7 +60,7 @@ http {
   scgi_temp_path $folder/scgi;
   server {
     listen 80;
-    listen 443 ssl;$more
+    listen 443 ssl$protocols;$more
     ssl_protocols TLSv1.2 TLSv1.3;
     ssl_certificate $folder/certificate.pem;
     ssl_certificate_key $folder/key.pem;
@@ -71,7 +71,7 @@ http {
 """)
 _ON_IPV6 = """
     listen [::]:80;
-    listen [::]:443 ssl;"""
+    listen [::]:443 ssl$protocols;"""
 
 
 class CertificateAuthority:
@@ -162,8 +162,17 @@ def write_object(path: Path, size_bytes: int, seed: int) -> None:
             file.write(generator.randbytes(min(_PIECE_BYTES, size_bytes - begin)))
 
 
-def nginx_configuration(folder: Path, *, has_ipv6: bool = False) -> Path:
-    """Write the configuration of an nginx that lives in a folder; return its path."""
+def nginx_configuration(folder: Path, *, has_ipv6: bool = False, has_http2: bool = False) -> Path:
+    """Write the configuration of an nginx that lives in a folder; return its path.
+
+    Args:
+        folder: With its certificate, its key, and its objects below ``www``.
+        has_ipv6: Whether it listens on IPv6 as well.
+        has_http2: Whether it offers HTTP/2 to who asks for it by ALPN.
+    """
     path = folder / "nginx.conf"
-    path.write_text(_NGINX.substitute(folder=folder, more=_ON_IPV6 if has_ipv6 else ""))
+    # Of the socket, not "http2 on": nginx knows that from 1.25.1 only, and Debian 12 has 1.22.
+    protocols = " http2" if has_http2 else ""
+    more = Template(_ON_IPV6).substitute(protocols=protocols) if has_ipv6 else ""
+    path.write_text(_NGINX.substitute(folder=folder, protocols=protocols, more=more))
     return path

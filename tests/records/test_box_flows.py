@@ -9,7 +9,19 @@ import pytest
 from testbed.records.box_flows import BoxFlows
 from testbed.records.influence import Span
 from testbed.records.measurements import client_events
-from tests.records.build import BOX, MEASUREMENTS, TRUTH, box, client, dropped, opened, transfer
+from tests.records.build import (
+    BOX,
+    MEASUREMENTS,
+    ORIGIN,
+    PORT,
+    SUBSCRIBER,
+    TRUTH,
+    box,
+    client,
+    dropped,
+    opened,
+    transfer,
+)
 
 PLANNED: Any = transfer()
 SPENT = Span(1.0, 5.0)
@@ -72,3 +84,38 @@ def test_what_touches_the_handshake_alone_says_so(delayed: list[float], *, only:
     truth += [box("packet_delayed", t) for t in delayed]
     (found,) = influences(truth, measurements=[*MEASUREMENTS, client("handshake", 1.5)])
     assert found["only_handshake"] is only
+
+
+def quic(t: float, flow: int, **fields: Any) -> Any:
+    return opened(t, protocol="udp", flow=flow) | fields
+
+
+def throttled(t: float, flow: int) -> list[Any]:
+    return [
+        box("rule_matched", t, flow=flow, rule=f"of-{flow}"),
+        box("throttling_started", t, flow=flow, meter="token_bucket", effect="slows"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("truth", "rule"),
+    [
+        ([quic(1.25, 1), *throttled(1.25, 1)], "of-1"),
+        # The same number is a port of TCP's, too, and of the flow before and of the one behind.
+        ([opened(1.25), *throttled(1.25, 1)], None),
+        ([quic(0.5, 1), *throttled(0.5, 1), quic(1.25, 2)], None),
+        ([quic(1.25, 1), quic(4.0, 2), *throttled(4.0, 2)], None),
+        ([opened(1.1), *throttled(1.3, 1), quic(1.25, 2), *throttled(1.3, 2)], "of-2"),
+    ],
+)
+def test_a_quic_flow_is_the_first_of_its_port_after_the_client_began(truth: list[Any], rule: str | None) -> None:
+    ends: Any = client("connected", 1.2, local=[SUBSCRIBER, PORT], remote=[ORIGIN, 443], protocol="udp")
+    found = BoxFlows(truth, {}).find(ends, None)
+    assert (found.rule if found else None) == rule
+
+
+def test_a_tcp_connection_is_no_quic_flow_of_the_same_port() -> None:
+    ends: Any = client("connected", 1.2, local=[SUBSCRIBER, PORT], remote=[ORIGIN, 443])
+    found = BoxFlows([opened(1.0), *throttled(1.1, 1), quic(1.15, 2)], {}).find(ends, None)
+    assert found is not None
+    assert found.rule == "of-1"

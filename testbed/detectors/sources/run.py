@@ -80,7 +80,8 @@ def _transfers(
 def split_by_subject(observation: Observation) -> list[tuple[str, Observation]]:
     """Return one observation a transfer, in which it is the target and comparable controls are the controls.
 
-    A control is comparable if it is of the same kind (fetch or replay), direction and line, at the same server. Where
+    A control is comparable if it is of the same kind (fetch or replay), direction, line and protocol (QUIC is another
+    program's congestion control than TCP's, and sent by HTTP/2 things begin later), at the same server. Where
     there is none, a target is compared with controls at other servers, as a measurer would have to do. A control is
     not: that would compare two servers.
     """
@@ -92,7 +93,7 @@ def split_by_subject(observation: Observation) -> list[tuple[str, Observation]]:
             if other.role is Role.CONTROL
             and other.id != subject.id
             and other.direction is subject.direction
-            and all(other.labels.get(name) == subject.labels.get(name) for name in ("pair", "line", "kind"))
+            and all(other.labels.get(name) == subject.labels.get(name) for name in ("pair", "line", "kind", "protocol"))
         ]
         # Another server lies on another path: what the two paths do to speed is no doing of the line's.
         near = [other for other in rivals if other.labels.get("server") == subject.labels.get("server")]
@@ -108,11 +109,14 @@ def _transfer(planned: TransferPlan, records: list[Measurement], by_client: dict
     receiver, sender = _SIDES[direction]
     start_s = at["started"]["t"] if "started" in at else min(record["t"] for record in records)
     times, totals = _timeline(records, receiver, start_s)
-    captured = by_client.get(":".join(map(str, at["connected"]["local"]))) if "connected" in at else None
+    is_tcp = "connected" in at and at["connected"].get("protocol") != "udp"
+    # Of TCP alone: a port of UDP may have the number of one of TCP's.
+    captured = by_client.get(":".join(map(str, at["connected"]["local"]))) if is_tcp else None
     if captured is not None and captured.direction is direction and captured.receiver_flow is not None:
         # The capture tells of every packet. A client sees whole TLS records, and curl nothing but the total.
         times, totals = captured.times_s, captured.bytes
     size: object = planned.get("size")
+    protocol: object = planned.get("protocol")
     return Transfer(
         id=planned["id"],
         role=Role(planned["role"]) if planned["role"] in set(Role) else Role.UNKNOWN,
@@ -136,6 +140,7 @@ def _transfer(planned: TransferPlan, records: list[Measurement], by_client: dict
             "kind": "replay" if planned["kind"] == "replay" else "fetch",
             "name": planned["name"],
             "server": _server(at),
+            **({"protocol": protocol} if isinstance(protocol, str) else {}),
         },
     )
 

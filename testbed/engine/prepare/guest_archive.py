@@ -1,6 +1,7 @@
 """Makes the guest's archives: a program that `guest_code` runs in an interpreter of its own, with its order on stdin.
 
-``start.zip`` has what starts, and nothing that depends on the testbed's code; ``guest.zip`` has the rest.
+``start.zip`` has what starts, and nothing that depends on the testbed's code; ``guest.zip`` has the rest, but for
+``protocols.zip``: packages of HTTP/2 and HTTP/3, and what they need of Python's library beyond that.
 Imports nothing of the testbed's but what it compiles. Not for: deciding what goes in, or where it is kept.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 import importlib
 import json
 import marshal
+import os
 import shutil
 import sys
 import zipfile
@@ -24,6 +26,8 @@ _STARTS_WITH = "ssl"
 _AGENT = "testbed.guest.agent"
 _START_ARCHIVE = "start.zip"
 _ARCHIVE = "guest.zip"
+_PROTOCOLS = "protocols"
+_NEEDS_PROTOCOLS = ("testbed.traffic.fetch_http2", "testbed.traffic.fetch_http3", "testbed.traffic.origin_http3")
 
 
 def main() -> None:
@@ -32,13 +36,25 @@ def main() -> None:
     folder = Path(order["folder"])
     sources: dict[str, str] = order["sources"]
     sys.path[:0] = order["paths"]
-    with_extensions = {name.split("/", 1)[0] for name in sources if name.endswith(".so")}
     first = _library(_STARTS_WITH, *(f"encodings.{codec}" for codec in _CODECS))
     _write(folder / _START_ARCHIVE, {**first, "start.py": sources[_START]})
+    second = {**_library(_AGENT), **sources}
+    # What the first has is loaded already when the second is opened, and likewise with the third.
+    _put(folder, _ARCHIVE, {name: path for name, path in second.items() if name not in first})
+    third = {**_library(*_NEEDS_PROTOCOLS), **order["protocols"]}
+    _put(
+        folder / _PROTOCOLS,
+        f"{_PROTOCOLS}.zip",
+        {name: path for name, path in third.items() if name not in {**first, **second}},
+    )
+
+
+def _put(folder: Path, archive: str, sources: dict[str, str]) -> None:
+    """Compile sources into an archive; packages that have extension modules lie beside it."""
+    with_extensions = {name.split("/", 1)[0] for name in sources if name.endswith(".so")}
     compiled = {}
-    for name, path in {**_library(_AGENT), **sources}.items():
-        if name in first:
-            continue  # it is loaded already when this archive is opened
+    folder.mkdir(exist_ok=True)
+    for name, path in sources.items():
         top = name.split("/", 1)[0]
         if top not in with_extensions:
             compiled[name] = path
@@ -48,8 +64,16 @@ def main() -> None:
         if name.endswith(".py"):
             target.write_bytes(_compiled(name, path))
         else:
-            shutil.copyfile(path, target)
-    _write(folder / _ARCHIVE, compiled)
+            _copy(path, target)
+    _write(folder / archive, compiled)
+
+
+def _copy(path: str, target: Path) -> None:
+    """Put a file there; it takes no room a second time where both folders are on one file system."""
+    try:
+        os.link(path, target)
+    except OSError:
+        shutil.copyfile(path, target)
 
 
 def _write(archive: Path, paths: dict[str, str]) -> None:

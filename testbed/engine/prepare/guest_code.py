@@ -7,6 +7,8 @@ beside the sources, and how old those are. The archive holds compiled modules al
 fixed order: the testbed's rooms of the guest's side, and all that they import from Mininet and Python's own library.
 A second archive has what starts before them and makes OpenSSL's generators (`testbed.guest.start`): the testbed's own
 code is in no key.
+A third one has the packages of HTTP/2 and HTTP/3: the guest looks into it where a scenario asks for them, so that no
+other run depends on them.
 Extension modules cannot be loaded from an archive and lie beside it.
 
     $XDG_CACHE_HOME/throttling-testbed/guest/<hash>/start.zip guest.zip  …
@@ -37,6 +39,11 @@ _MODULES = ("__init__.py", "errors.py", "quantities.py")
 _PACKAGE = Path(testbed.__file__).resolve().parent
 _HERE = Path(__file__).resolve().parent
 _FOREIGN = ("mininet", "netfilterqueue")
+# Packages of HTTP/2 and HTTP/3, with what these need. `_cffi_backend` is one extension module.
+_PROTOCOLS = (
+    "_cffi_backend", "aioquic", "attr", "certifi", "cryptography", "h2", "hpack", "hyperframe", "OpenSSL", "pylsqpack",
+    "service_identity",
+)  # fmt: skip
 DISTUTILS = "stdlib" if sys.version_info < (3, 12) else "local"  # Mininet still imports it
 _CHECKSUM = "sha256"
 
@@ -95,10 +102,19 @@ def _sources() -> dict[str, Path]:
     found = {f"testbed/{name}": _PACKAGE / name for name in _MODULES}
     for room in _ROOMS:
         found |= {f"testbed/{path.relative_to(_PACKAGE)}": path for path in sorted((_PACKAGE / room).rglob("*.py"))}
-    for name in _FOREIGN:
-        package = package_folder(name)
-        files = sorted(path for path in package.rglob("*") if path.suffix in {".py", ".so"})
-        found |= {f"{name}/{path.relative_to(package)}": path for path in files}
+    return found | _packages(_FOREIGN)
+
+
+def _packages(names: tuple[str, ...]) -> dict[str, Path]:
+    """Return every file of some packages, by the name that it has in an archive."""
+    found = {}
+    for name in names:
+        origin = _origin(name)
+        if origin.name != "__init__.py":
+            found[origin.name] = origin
+            continue
+        files = sorted(path for path in origin.parent.rglob("*") if path.suffix in {".py", ".so"})
+        found |= {f"{name}/{path.relative_to(origin.parent)}": path for path in files}
     return found
 
 
@@ -108,10 +124,14 @@ def package_folder(name: str) -> Path:
     Raises:
         MissingError: It is not installed.
     """
+    return _origin(name).parent
+
+
+def _origin(name: str) -> Path:
     spec = importlib.util.find_spec(name)
     if spec is None or spec.origin is None:
         raise MissingError(f"the Python package {name} is not installed; run: testbed doctor")
-    return Path(spec.origin).resolve().parent
+    return Path(spec.origin).resolve()
 
 
 def _digest(sources: dict[str, Path]) -> str:
@@ -119,7 +139,7 @@ def _digest(sources: dict[str, Path]) -> str:
     digest = hashlib.sha256(f"{sys.version} {sys.implementation.cache_tag}".encode())
     for program in ("guest_code.py", "guest_archive.py", "origin_key.py"):  # what makes the folder
         digest.update((_HERE / program).read_bytes())
-    for name, path in sources.items():
+    for name, path in (sources | _packages(_PROTOCOLS)).items():
         data = path.read_bytes()
         digest.update(f"\0{name}\0{len(data)}\0".encode())
         digest.update(data)
@@ -132,6 +152,7 @@ def _make(folder: Path) -> None:
         "folder": str(folder),
         "paths": sorted({str(_PACKAGE.parent), *(str(package_folder(name).parent) for name in _FOREIGN)}),
         "sources": {name: str(path) for name, path in _sources().items()},
+        "protocols": {name: str(path) for name, path in _packages(_PROTOCOLS).items()},
     }
     program = [
         sys.executable,

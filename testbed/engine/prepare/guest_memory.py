@@ -29,6 +29,7 @@ COMMAND_MIB = 384  # for a program of the user's: an interpreter and what it rea
 _BASE_MIB = 64.0  # kernel, agent, authority, one origin
 _NODE_MIB = 0.4  # a network namespace, its interfaces and disciplines
 _BOX_MIB = 7.0  # a process that inspects, and the tables of its flows
+_PROTOCOLS_MIB = 48.0  # what HTTP/2 and HTTP/3 are made of, loaded once
 _CAPTURE_MIB = 3.5  # the ring of a packet socket
 _MARGIN = 1.25  # pages that files were read into, fragmentation, what differs between machines
 _MIB = 1 << 20
@@ -48,6 +49,7 @@ def guest_memory_mib(plan: Plan) -> int:
     need = _BASE_MIB
     need += _NODE_MIB * len(plan.topology.nodes())
     need += CLIENT_MIB * (len(lines) + len(data.get("background", [])))
+    need += _PROTOCOLS_MIB * any("protocols" in origin for origin in data["origins"].values())
     need += _BOX_MIB * len(data["boxes"])
     need += _CAPTURE_MIB * len(data["captures"])
     need += (objects + COPIES_IN_FLIGHT * max(map(_bytes_in_flight, data["phases"]), default=0)) / _MIB
@@ -86,5 +88,10 @@ def _groups(line: LinePlan) -> list[list[TransferPlan]]:
 
 
 def _size_of(transfer: TransferPlan) -> int:
-    # What is recorded is kept until it is written; of everything else only its count is.
-    return transfer["size"] if transfer["kind"] == "record" else 0
+    # What is recorded is kept until it is written, and what goes over HTTP/3 by its server until it has come; of
+    # everything else only its count is.
+    if transfer["kind"] == "record":
+        return transfer["size"]
+    if transfer["kind"] == "fetch" and transfer.get("protocol") == "http/3":
+        return transfer["size"]
+    return 0

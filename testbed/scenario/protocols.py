@@ -1,0 +1,64 @@
+"""What HTTP/2 and HTTP/3 can be asked for: who speaks what, and which other keys that leaves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from testbed.scenario.model import Fetch, Origin
+    from testbed.scenario.place import Places
+
+__all__ = ["MOST_KEPT_BYTES", "check_fetch", "check_origin"]
+
+MOST_KEPT_BYTES = 128_000_000
+"""The largest object that somebody keeps in the guest's memory, twice: who records, who replays, HTTP/3's server."""
+
+# Keys of a fetch that are the kernel's doing: QUIC is a matter of programs, and aioquic reads what comes at once.
+_OF_TCP = ("receive_buffer", "reading")
+_OF_OWN_SERVER = ("rate", "think", "send_buffer")  # keys of an origin that nginx, which speaks HTTP/2, cannot honour
+
+
+def check_origin(node: str, origin: Origin, places: Places, *, takes_uploads: bool) -> None:
+    """Refuse protocols that an origin cannot speak beside what else is said of it. Raises ScenarioError."""
+    key = ("origins", node, "protocols")
+    said = [name for name in _OF_OWN_SERVER if getattr(origin, name) is not None]
+    if "http/2" in origin.protocols and (said or takes_uploads):
+        what = f"has {said[0]!r}" if said else "takes uploads"
+        raise places.error(
+            key,
+            f"this origin {what}, which our server does over HTTP/1.1 and nginx, which speaks HTTP/2, cannot: "
+            "remove http/2, or serve the name from an origin of its own",
+        )
+    if "http/3" in origin.protocols and origin.send_buffer is not None:
+        raise places.error(key, "'send_buffer' is of TCP's sockets, which HTTP/3 has none of: remove one of the two")
+
+
+def check_fetch(index: int, measurement: Fetch, origins: Mapping[str, Origin], places: Places) -> None:
+    """Refuse a protocol that the origin does not speak, and what cannot be honoured with it. Raises ScenarioError."""
+    protocol, key = measurement.protocol, ("measurements", index)
+    node, origin = next((node, each) for node, each in origins.items() if measurement.fetch in each.serves)
+    if protocol not in origin.protocols:
+        listed = ", ".join([*origin.protocols, protocol])
+        raise places.error(
+            (*key, "protocol"),
+            f"the origin {node}, which serves {measurement.fetch}, does not speak {protocol}; give it "
+            f"'protocols: [{listed}]'",
+        )
+    if protocol != "http/3":
+        return
+    if measurement.size > MOST_KEPT_BYTES:
+        raise places.error(
+            (*key, "size"),
+            "too large for http/3: its server keeps an object in the guest's memory, which has room for "
+            f"{MOST_KEPT_BYTES // 1_000_000} MB of it",
+        )
+    if measurement.client == "curl":
+        raise places.error(
+            (*key, "protocol"),
+            "curl, as Debian has it, does not speak http/3; the client 'measure', which is the default, can",
+        )
+    for name in _OF_TCP:
+        if getattr(measurement, name) is not None:
+            raise places.error((*key, name), f"{name!r} is of TCP's sockets; remove it, or 'protocol: http/3'")

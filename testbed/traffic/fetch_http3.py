@@ -1,0 +1,163 @@
+"""Our measuring client over HTTP/3: downloads on one QUIC connection, with the instant of everything a client can see.
+
+Not for: uploads, or a session that is replayed later; those go over TCP. QUIC is a matter of programs, so there are no
+samples of TCP_INFO.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+from aioquic.h3.connection import H3Connection
+from aioquic.h3.events import DataReceived, HeadersReceived
+from aioquic.quic.connection import QuicConnection
+from aioquic.quic.events import ConnectionTerminated, HandshakeCompleted, StreamReset
+
+from testbed.traffic.connection import TransferError, family_of
+from testbed.traffic.quic import QuicEnd, configuration, wait
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from aioquic.h3.events import H3Event
+    from aioquic.quic.events import QuicEvent
+
+    from testbed.traffic.log import TransferLog
+
+__all__ = ["fetch_http3"]
+
+_HTTP_OK = b"200"
+_LEAST_WAIT_S = 1e-6  # what is overdue by less than the clock can tell is due at its next tick
+
+
+def fetch_http3(
+    host: str,
+    address: tuple[str, int],
+    path: str,
+    *,
+    ca: Path,
+    key_log: Path,
+    timeout_s: float,
+    log: TransferLog,
+    objects: int = 1,
+) -> None:
+    """Fetch ``https://host/path`` over HTTP/3 and log every step.
+
+    Args:
+        host: Goes into SNI and ``:authority``.
+        address: Where to connect to.
+        path: Of the object.
+        ca: Certificate authority, PEM.
+        key_log: TLS secrets are appended there.
+        timeout_s: For all of it.
+        log: Events ``started``, ``connected``, ``handshake``, ``bytes``, ``object``. A datagram needs no connection, so
+            ``connected`` tells nothing but the two ends, before the first one leaves.
+        objects: How often it is asked for, one request after the other's answer, on the one connection.
+
+    Raises:
+        TransferError: What a user of the client would see.
+    """
+    settings = configuration(is_client=True, idle_timeout_s=timeout_s, server_name=host)
+    settings.load_verify_locations(cafile=str(ca))
+    with key_log.open("a") as secrets, socket.socket(family_of(address[0]), socket.SOCK_DGRAM) as datagrams:
+        settings.secrets_log_file = secrets
+        log.event("started", remote=list(address))
+        datagrams.connect(address)
+        log.event("connected", local=list(datagrams.getsockname()[:2]), remote=list(address), protocol="udp")
+        quic = QuicConnection(configuration=settings)
+        deadline = log.now() + timeout_s
+        end = QuicEnd(quic, datagrams, address)
+        _Downloads(end, host, path, log).run(objects, address, deadline)
+
+
+class _Downloads:
+    """The requests of one connection, one after the other, and what has come of them."""
+
+    def __init__(self, end: QuicEnd, host: str, path: str, log: TransferLog) -> None:
+        self._end = end
+        self._host, self._path = host, path
+        self._log = log
+        self._http: H3Connection | None = None
+        self._received = 0
+        self._expected: int | None = None
+        self._done = self._objects = 0
+        self._now = log.now()
+
+    def run(self, objects: int, address: tuple[str, int], deadline: float) -> None:
+        """Do all of it. Raises TransferError."""
+        self._objects = objects
+        quic = self._end.quic
+        quic.connect(address, self._now)
+        self._end.send_all(self._now)
+        while self._done < objects:
+            timer = quic.get_timer()
+            until = deadline if timer is None else min(timer, deadline)
+            readable = wait([self._end.fileno()], max(until - self._now, _LEAST_WAIT_S))
+            self._now = self._log.now()
+            if self._now >= deadline:
+                raise TransferError(f"timed out while {'connecting' if self._http is None else 'waiting for data'}")
+            if readable:
+                self._end.take_all(self._now)
+            self._end.keep_time(self._now)
+            for event in self._end.events():
+                self._handle(event)
+            self._end.send_all(self._now)
+        quic.close()
+        self._end.send_all(self._now)
+
+    def _handle(self, event: QuicEvent) -> None:
+        if isinstance(event, HandshakeCompleted):
+            schedule = self._end.quic.tls.key_schedule
+            cipher = "" if schedule is None else f"TLS_{schedule.cipher_suite.name}"
+            self._log.event("handshake", version="TLSv1.3", cipher=cipher, protocol=event.alpn_protocol)
+            self._http = H3Connection(self._end.quic)
+            self._ask()
+        elif isinstance(event, ConnectionTerminated):
+            raise TransferError(_ended(event, has_begun=self._http is not None))
+        elif isinstance(event, StreamReset):
+            raise TransferError(f"the server broke the answer off after {self._received} bytes")
+        if self._http is not None:
+            for each in self._http.handle_event(event):
+                self._take(each)
+
+    def _ask(self) -> None:
+        if self._http is None:
+            return
+        stream = self._end.quic.get_next_available_stream_id()
+        head = {":method": "GET", ":scheme": "https", ":authority": self._host, ":path": self._path}
+        encoded = [(name.encode(), value.encode()) for name, value in head.items()]
+        self._http.send_headers(stream, encoded, end_stream=True)
+        self._expected = None
+
+    def _take(self, event: H3Event) -> None:
+        if isinstance(event, HeadersReceived):
+            self._read_head(dict(event.headers))
+        if isinstance(event, DataReceived) and event.data:
+            self._received += len(event.data)
+            self._log.received(self._now, self._received)
+        if isinstance(event, HeadersReceived | DataReceived) and event.stream_ended:
+            self._complete()
+
+    def _read_head(self, head: dict[bytes, bytes]) -> None:
+        if head.get(b":status") != _HTTP_OK:
+            raise TransferError(f"the server answered {head.get(b':status', b'').decode('latin-1')!r}")
+        length = head.get(b"content-length", b"").decode("latin-1")
+        if not length.isdecimal():
+            raise TransferError("the server did not say how long its answer is")
+        self._expected = self._received + int(length)
+
+    def _complete(self) -> None:
+        if self._received != self._expected:
+            raise TransferError(f"the server ended its answer after {self._received} of {self._expected} bytes")
+        self._done += 1
+        if self._objects > 1:
+            self._log.event("object", number=self._done, bytes=self._received)
+        if self._done < self._objects:
+            self._ask()
+
+
+def _ended(event: ConnectionTerminated, *, has_begun: bool) -> str:
+    """Return in words how a connection ended that the client did not end."""
+    when = "" if has_begun else " during the handshake"
+    return f"the connection ended{when}: {event.reason_phrase or f'error {event.error_code}'}"

@@ -1,0 +1,109 @@
+"""HTTP/2 and HTTP/3 in the guest: what a box makes of them, how fast they are, and that a seed is a seed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from testbed.engine.judge.compare_runs import compare_runs
+from testbed.records.measurements import by_transfer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import FinishedRun, Runner
+
+HEAD = """\
+format: 1
+title: newer protocols
+about: one origin that speaks three
+date: 2024-08-01T09:00Z
+"""
+CLEAN = """\
+network: {topology: dumbbell}
+lines:
+  - {name: one, kind: landline, tspu: false, down: 20 Mbit/s, up: 20 Mbit/s}
+origins:
+  server1: {serves: [example.com], protocols: [http/1.1, http/2, http/3]}
+measurements:
+  - {fetch: example.com, role: control, size: 5 MB}
+  - {fetch: example.com, role: control, size: 5 MB, protocol: http/2}
+  - {fetch: example.com, role: control, size: 5 MB, protocol: http/3}
+"""
+YOUTUBE = """\
+network: {topology: russia2021}
+lines:
+  - {name: boxed, kind: landline, tspu: true}
+censors: {tspu: ru-yt-2024-quic}
+origins:
+  origin: {serves: [r1.googlevideo.com, example.com], protocols: [http/1.1, http/2, http/3]}
+measurements:
+  - {fetch: r1.googlevideo.com, role: target, size: 150 kB, protocol: http/3}
+  - {fetch: example.com, role: control, size: 75 kB, protocol: http/3, objects: 2}
+  - {fetch: r1.googlevideo.com, role: target, size: 150 kB}
+  - {fetch: r1.googlevideo.com, role: target, size: 150 kB, protocol: http/2, client: curl}
+  - {fetch: r1.googlevideo.com, role: target, size: 50 kB, protocol: http/3, parallel: 2}
+"""
+
+
+def measured(run_scenario: Runner, folder: Path, text: str, *settings: str) -> FinishedRun:
+    path = folder / "scenario.yaml"
+    path.write_text(HEAD + text)
+    run = run_scenario(*settings, scenario=str(path))
+    assert run.manifest["valid"], run.manifest["problems"]
+    return run
+
+
+def test_on_a_clean_line_http3_is_nearly_as_fast_as_tcp(run_scenario: Runner, tmp_path: Path) -> None:
+    run = measured(run_scenario, tmp_path, CLEAN)
+    over_tcp, over_http2, over_http3 = (each["goodput_bps"] or 0.0 for each in run.manifest["transfers"])
+    assert over_http2 >= 0.9 * over_tcp
+    assert over_http3 >= 0.9 * over_tcp
+
+
+def test_the_box_sees_the_name_in_the_initial_and_only_there(run_scenario: Runner, tmp_path: Path) -> None:
+    run = measured(run_scenario, tmp_path, YOUTUBE)
+    found = [(each["protocol"], each["throttled"], each["rule"], each["ok"]) for each in run.manifest["transfers"]]
+    assert found == [
+        ("http/3", True, "googlevideo", True),
+        ("http/3", False, None, True),
+        ("http/1.1", False, None, True),
+        ("http/2", False, None, True),
+        ("http/3", True, "googlevideo", True),
+        ("http/3", True, "googlevideo", True),
+    ]
+    assert all(each["drops"] for each in run.manifest["transfers"] if each["throttled"])
+    seen = by_transfer(run.records.measurements())
+    events = [each["event"] for each in seen["boxed/01-r1.googlevideo.com"] if each["event"] != "bytes"]
+    assert events == ["started", "connected", "handshake", "finished"]
+
+
+def test_the_same_seed_gives_the_same_bytes(run_scenario: Runner, tmp_path: Path) -> None:
+    first = measured(run_scenario, tmp_path, YOUTUBE)
+    second = measured(run_scenario, tmp_path, YOUTUBE)
+    found = compare_runs(first.path, second.path)
+    assert (found.causes, found.differences) == ((), ())
+
+
+def test_a_box_that_drops_quic_leaves_a_client_that_times_out(run_scenario: Runner, tmp_path: Path) -> None:
+    run = measured(
+        run_scenario, tmp_path, YOUTUBE, "censors={tspu: ru-quic-2022}", "date=2022-03-10T09:00Z",
+        "measurements=[{fetch: example.com, role: target, size: 50 kB, protocol: http/3, timeout: 10 s}, "
+        "{fetch: example.com, role: target, size: 50 kB}]",
+    )  # fmt: skip
+    over_quic, over_tcp = run.manifest["transfers"]
+    assert (over_quic["ok"], over_quic["error"]) == (False, "timed out while connecting")
+    assert (over_quic["rule"], over_quic["action"]) == ("quic-version-1", "drop")
+    assert over_quic["drops"] >= 3  # the Initial, and what the client sent when no answer came
+    assert over_tcp["ok"]
+
+
+def test_both_go_over_ipv6(run_scenario: Runner, tmp_path: Path) -> None:
+    run = measured(
+        run_scenario, tmp_path, YOUTUBE, "ip=6",
+        "measurements=[{fetch: r1.googlevideo.com, role: target, size: 50 kB, protocol: http/3}, "
+        "{fetch: r1.googlevideo.com, role: target, size: 50 kB, protocol: http/2}, "
+        "{fetch: r1.googlevideo.com, role: target, size: 50 kB, protocol: http/2, client: curl}]",
+    )  # fmt: skip
+    assert [(each["ok"], each["throttled"]) for each in run.manifest["transfers"]] == [
+        (True, True), (True, False), (True, False),
+    ]  # fmt: skip

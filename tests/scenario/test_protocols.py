@@ -1,0 +1,71 @@
+"""HTTP/2 and HTTP/3 in a scenario: what is planned, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from testbed.errors import ScenarioError
+from tests.scenario.plans import first_day
+
+
+def of_newer_protocols(fetch: str, origin: str = "protocols: [http/1.1, http/2, http/3]", **more: str) -> list[str]:
+    """Settings of a scenario with one measurement and one origin."""
+    return [
+        f"measurements=[{{fetch: t.co, role: target, lines: [landline], {fetch}}}{more.get('also', '')}]",
+        "recordings=[]",
+        f"origins={{origin: {{serves: [t.co, twitter.com], {origin}}}}}",
+    ]
+
+
+@pytest.mark.parametrize(("protocol", "name"), [("http/2", "t.co, HTTP/2"), ("http/3", "t.co, HTTP/3")])
+def test_a_newer_protocol_is_the_transfers_and_its_origins(protocol: str, name: str) -> None:
+    plan = first_day(*of_newer_protocols(f"protocol: {protocol}, objects: 2"))
+    (transfer,) = plan.transfers
+    assert transfer["kind"] == "fetch"
+    assert (transfer["protocol"], transfer["name"], transfer["objects"]) == (protocol, name, 2)
+    assert plan.data["origins"]["origin"]["protocols"] == ["http/2", "http/3"]
+
+
+def test_what_is_usual_has_no_key() -> None:
+    plan = first_day(*of_newer_protocols("protocol: http/1.1", origin="protocols: [http/1.1]"))
+    (transfer,) = plan.transfers
+    assert "protocol" not in transfer
+    assert "protocols" not in plan.data["origins"]["origin"]
+
+
+def test_curl_speaks_http2() -> None:
+    (transfer,) = first_day(*of_newer_protocols("protocol: http/2, client: curl")).transfers
+    assert (transfer["kind"], transfer.get("protocol")) == ("curl", "http/2")
+
+
+@pytest.mark.parametrize(
+    ("fetch", "origin", "problem"),
+    [
+        (
+            "protocol: http/3", "protocols: [http/1.1, http/2]",
+            r"0.protocol: the origin origin, which serves t.co, .*'protocols: \[http/1.1, http/2, http/3\]'",
+        ),
+        ("protocol: http/2", "rate: 1 Mbit/s", "does not speak http/2"),
+        ("protocol: http/4", "protocols: [http/1.1]", "protocol: expected 'http/1.1', 'http/2' or 'http/3'"),
+        ("protocol: http/3, client: curl", "protocols: [http/1.1, http/3]", "curl, as Debian has it, does not speak"),
+        ("protocol: http/3, reading: 1 Mbit/s", "protocols: [http/1.1, http/3]", "reading: 'reading' is of TCP's"),
+        ("protocol: http/3, receive_buffer: 8 kB", "protocols: [http/1.1, http/3]", "'receive_buffer' is of TCP's"),
+        ("protocol: http/3, size: 129 MB", "protocols: [http/1.1, http/3]", "size: too large for http/3: .* 128 MB"),
+        ("protocol: http/2", "protocols: [http/1.1, http/2], think: 1 s", "protocols: this origin has 'think', which"),
+        ("protocol: http/3", "protocols: [http/1.1, http/3], send_buffer: 8 kB", "'send_buffer' is of TCP's sockets"),
+        ("protocol: http/3", "protocols: [http/3]", "expected http/1.1, which every origin speaks, and others"),
+        ("protocol: http/3", "protocols: [http/1.1, http/3, http/3]", "and others, each once"),
+        ("protocol: http/1.1", "protocols: []", "expected http/1.1, which every origin speaks"),
+        ("protocol: http/1.1", "protocols: http/3", "expected a valid list"),
+    ],
+)  # fmt: skip
+def test_a_protocol_that_cannot_be_honoured_is_refused(fetch: str, origin: str, problem: str) -> None:
+    with pytest.raises(ScenarioError, match=problem):
+        first_day(*of_newer_protocols(fetch, origin))
+
+
+def test_an_origin_that_takes_uploads_does_not_speak_http2() -> None:
+    also = ", {upload: t.co, role: target, lines: [landline]}"
+    with pytest.raises(ScenarioError, match=r"origins.origin.protocols: this origin takes uploads"):
+        first_day(*of_newer_protocols("protocol: http/2", also=also))
+    first_day(*of_newer_protocols("protocol: http/3", "protocols: [http/1.1, http/3]", also=also))
