@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from testbed.cli.commands.listing import KINDS
 from testbed.cli.examples import EXAMPLES
+from testbed.cli.judging_arguments import add_detect, add_even_if_invalid, add_validate, seconds
 from testbed.engine.engine import DEFAULT_ENGINE, ENGINES
 from testbed.quantities import parse_size
 from testbed.scenario.instant import parse_instant
@@ -78,7 +78,8 @@ def make_parser() -> argparse.ArgumentParser:
     _add_report(adders)
     _add_table(adders)
     _add_diff(adders)
-    _add_detect(adders)
+    add_detect(adders)
+    add_validate(adders)
     _add_list_and_show(adders)
     _add_inspect(adders)
     _add_kernel(adders)
@@ -179,7 +180,7 @@ def _add_options_of_runs(run: argparse.ArgumentParser) -> None:
     )
     run.add_argument(
         "--watchdog",
-        type=_seconds,
+        type=seconds,
         default=120.0,
         metavar="SECONDS",
         help="end a guest that is silent for so long (default: 120)",
@@ -190,7 +191,7 @@ def _add_report(adders: Adders) -> None:
     report = adders.add_parser("report", help="make the HTML page and the figures of a run")
     report.add_argument("run", type=Path, help="a run directory")
     report.add_argument("-o", "--output", type=Path, metavar="DIR", help="where to write (default: the run directory)")
-    _add_even_if_invalid(report)
+    add_even_if_invalid(report)
     report.set_defaults(command="reports:report_command", stopped="stopped; the report is not complete")
 
 
@@ -230,61 +231,6 @@ def _add_diff(adders: Adders) -> None:
     diff.add_argument("second", type=Path, metavar="RUN", help="another")
     diff.add_argument("--json", action="store_true", help="print one JSON object")
     diff.set_defaults(command="diff:diff_command")
-
-
-def _add_detect(adders: Adders) -> None:
-    detect = adders.add_parser("detect", help="what throttling detectors say of runs, captures and measurements")
-    observe = adders.add_parser("observe", help="write what a detector is given, as JSON, for use elsewhere")
-    for command in (detect, observe):
-        command.add_argument(
-            "paths",
-            nargs="+",
-            type=Path,
-            metavar="RUN_OR_PCAP",
-            help="run directories, captures, CSV, OONI or ndt7 JSON",
-        )
-        command.add_argument(
-            "--target",
-            action="append",
-            default=[],
-            metavar="NAME",
-            help="server name or file that may be throttled; repeatable",
-        )
-        command.add_argument(
-            "--control", action="append", default=[], metavar="NAME", help="one that is not; repeatable"
-        )
-        _add_even_if_invalid(command)
-    detect.add_argument(
-        "--detector",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="a detector, or exec:PROGRAM; repeatable (default: all)",
-    )
-    detect.add_argument(
-        "--timeout",
-        type=_seconds,
-        default=60.0,
-        metavar="SECONDS",
-        help="what an exec: program may take for one observation (default: 60)",
-    )
-    detect.add_argument("--all", action="store_true", help="list detectors that can judge none of it, too")
-    detect.add_argument("--json", action="store_true", help="print one JSON list")
-    detect.set_defaults(command="judging:detect_command", stopped="stopped before there were verdicts; none was kept")
-    observe.set_defaults(command="judging:observe_command", stopped="stopped before all was read")
-    conformance = adders.add_parser("conformance", help="try every published row on the middlebox")
-    conformance.add_argument("--profile", help="only the rows of this profile")
-    conformance.add_argument("--json", action="store_true", help="print one JSON list")
-    conformance.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the table as Markdown")
-    conformance.set_defaults(command="conformance:conformance_command")
-
-
-def _add_even_if_invalid(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--even-if-invalid",
-        action="store_true",
-        help="look at a run that is invalid, not complete or changed, and say so",
-    )
 
 
 def _add_list_and_show(adders: Adders) -> None:
@@ -364,13 +310,3 @@ def _memory_mib(text: str) -> int:
     if not _LEAST_MEMORY_MIB <= size_bytes >> 20 <= _MOST_MEMORY_MIB:
         raise argparse.ArgumentTypeError(f"expected {_LEAST_MEMORY_MIB} MiB to {_MOST_MEMORY_MIB} MiB, got {text!r}")
     return size_bytes >> 20
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"expected a number of seconds, got {text!r}")
-    return seconds

@@ -17,6 +17,11 @@ EXAMPLES = {
         "testbed detect capture.pcapng --target twitter.com --control example.com",
         "testbed detect RUN --detector exec:./my_detector.py --json",
     ),
+    "validate": (
+        "testbed validate smoke",
+        "testbed validate core --detector joint --detector exec:./my_detector.py -o scores.md",
+        "testbed validate smoke --explain cellular/1",
+    ),
     "observe": ("testbed observe RUN >observation.json", "zcat capture.pcap.gz | testbed observe -"),
     "conformance": ("testbed conformance --profile ru-tw-2021a", "testbed conformance --output rows.md"),
     "list": ("testbed list detectors", "testbed list scenarios --json"),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from testbed.detectors.detector import Detector
     from testbed.detectors.observation import Observation
 
-__all__ = ["detect"]
+__all__ = ["detect", "judge"]
 
 
 def detect(
@@ -71,6 +71,21 @@ def detect(
                 verdict, failed = _verdict(name, detector, part)
                 rows.append(DetectionRow(observation.source, subject, verdict, observation.notes, failed))
     return rows
+
+
+def judge(name: str, observation: Observation, *, timeout_s: float = TIMEOUT_S) -> tuple[Verdict, bool]:
+    """Return what a detector says of one observation, and whether that is its failure and no verdict.
+
+    Args:
+        name: Of the detector, or ``exec:PROGRAM``.
+        observation: All of it is judged at once.
+        timeout_s: Seconds that a program may take.
+
+    Raises:
+        InputError: There is no detector of that name. `MissingError`: A program cannot be started.
+    """
+    loaded_name, detector = _load(name, timeout_s)
+    return _verdict(loaded_name, detector, observation)
 
 
 def _load(name: str, timeout_s: float) -> tuple[str, Detector | InputError]:

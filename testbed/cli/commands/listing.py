@@ -19,6 +19,7 @@ __all__ = ["KINDS", "list_command"]
 _REGISTRIES = {
     "detectors": "testbed.detectors.registry:detector_names",
     "evasions": "testbed.traffic.evasion:EVASIONS",
+    "suites": "testbed.validation.suite:suite_names",
     "engines": "testbed.engine.engine:ENGINES",
 }
 KINDS = ("scenarios", "topologies", "profiles", *_REGISTRIES)

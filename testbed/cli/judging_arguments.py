@@ -1,0 +1,123 @@
+"""The arguments of the commands that judge: ``detect``, ``observe``, ``conformance`` and ``validate``."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    Adders = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse has no public name for it
+
+__all__ = ["add_detect", "add_even_if_invalid", "add_validate", "seconds"]
+
+
+def add_detect(adders: Adders) -> None:
+    """Add the commands that judge what is there."""
+    detect = adders.add_parser("detect", help="what throttling detectors say of runs, captures and measurements")
+    observe = adders.add_parser("observe", help="write what a detector is given, as JSON, for use elsewhere")
+    for command in (detect, observe):
+        command.add_argument(
+            "paths",
+            nargs="+",
+            type=Path,
+            metavar="RUN_OR_PCAP",
+            help="run directories, captures, CSV, OONI or ndt7 JSON",
+        )
+        command.add_argument(
+            "--target",
+            action="append",
+            default=[],
+            metavar="NAME",
+            help="server name or file that may be throttled; repeatable",
+        )
+        command.add_argument(
+            "--control", action="append", default=[], metavar="NAME", help="one that is not; repeatable"
+        )
+        add_even_if_invalid(command)
+    detect.add_argument(
+        "--detector",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a detector, or exec:PROGRAM; repeatable (default: all)",
+    )
+    detect.add_argument(
+        "--timeout",
+        type=seconds,
+        default=60.0,
+        metavar="SECONDS",
+        help="what an exec: program may take for one observation (default: 60)",
+    )
+    detect.add_argument("--all", action="store_true", help="list detectors that can judge none of it, too")
+    detect.add_argument("--json", action="store_true", help="print one JSON list")
+    detect.set_defaults(command="judging:detect_command", stopped="stopped before there were verdicts; none was kept")
+    observe.set_defaults(command="judging:observe_command", stopped="stopped before all was read")
+    conformance = adders.add_parser("conformance", help="try every published row on the middlebox")
+    conformance.add_argument("--profile", help="only the rows of this profile")
+    conformance.add_argument("--json", action="store_true", help="print one JSON list")
+    conformance.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the table as Markdown")
+    conformance.set_defaults(command="conformance:conformance_command")
+
+
+def add_validate(adders: Adders) -> None:
+    """Add the command that scores detectors."""
+    validate = adders.add_parser(
+        "validate",
+        help="how often detectors are right: run a suite of conditions, and score every verdict",
+        description="Make the runs of a suite that are not there yet, let detectors judge them, and print how often "
+        "each is right, the held-out conditions first. Stopped at any moment, it goes on where it was. Exit status 4: "
+        "a run is missing or must not be scored.",
+    )
+    validate.add_argument("suite", help="a packaged suite (testbed list suites), or a YAML file")
+    validate.add_argument(
+        "--detector", action="append", default=[], metavar="NAME", help="a detector, or exec:PROGRAM; repeatable"
+    )
+    validate.add_argument("--jobs", type=_count, metavar="N", help="runs at once (default: one a processor)")
+    validate.add_argument(
+        "--store", type=Path, metavar="DIR", help="where runs and verdicts are kept (default: a cache)"
+    )
+    validate.add_argument(
+        "--held-out-seed", metavar="TEXT", help="held-out seeds are derived from it (default: the testbed's commit)"
+    )
+    validate.add_argument(
+        "--count", action="append", default=[], metavar="TREATMENT=LABEL", dest="counts",
+        help="how a treatment counts, such as frozen=throttled (docs/reference/labels.md); repeatable",
+    )  # fmt: skip
+    validate.add_argument("--retry", choices=("invalid",), help="make runs anew that must not be scored")
+    what = validate.add_mutually_exclusive_group()
+    what.add_argument("--plan", action="store_true", help="print one JSON object for each run, and make none")
+    what.add_argument("--cell", metavar="ID", help="make and judge one run, such as policed/3")
+    what.add_argument("--explain", metavar="ID", help="what is true of one run, and what each detector said")
+    validate.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the table as Markdown")
+    validate.add_argument("--json", action="store_true", help="print every verdict with its label")
+    validate.set_defaults(
+        command="validation:validate_command", stopped="stopped; the same command again makes the runs that are missing"
+    )
+
+
+def add_even_if_invalid(command: argparse.ArgumentParser) -> None:
+    """Add the option to look at runs that must not be scored."""
+    command.add_argument(
+        "--even-if-invalid",
+        action="store_true",
+        help="look at a run that is invalid, not complete or changed, and say so",
+    )
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, got {text!r}")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """Read a number of seconds above zero."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number of seconds, got {text!r}")
+    return seconds

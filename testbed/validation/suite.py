@@ -1,0 +1,95 @@
+"""Suites: YAML files that say which conditions detectors are scored on.
+
+A condition is a scenario, with draws of its own: each draw is a run with another seed. Conditions stand in one of two
+parts. Those of ``development`` may be looked at while a detector is made, and have the seeds 1, 2, 3, …; those of
+``held_out`` are for judging alone, and their seeds are derived from what is given at evaluation.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field, StrictInt, ValidationError
+
+from testbed.errors import ScenarioError
+from testbed.quantities import shown
+from testbed.scenario.access import Strict
+from testbed.scenario.document import Document
+from testbed.scenario.refusal import in_words, refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["PARTS", "Condition", "Part", "Suite", "find_suite", "load_suite", "suite_names"]
+
+Part = Literal["development", "held_out"]
+PARTS: tuple[Part, ...] = ("held_out", "development")
+"""In the order in which scores are told: what nobody could tune to stands first."""
+
+_FOLDER = Path(__file__).parent / "suites"
+_MOST_DRAWS = 10_000
+
+
+class Condition(Strict):
+    """A scenario, what is set in it, and how often it is drawn."""
+
+    scenario: str
+    settings: dict[str, str] = Field(default={})
+    draws: StrictInt = Field(ge=1, le=_MOST_DRAWS)
+
+
+class Suite(Strict):
+    """All conditions, by part and by name."""
+
+    format: Literal[1]
+    title: str
+    about: str
+    development: dict[str, Condition] = Field(default={})
+    held_out: dict[str, Condition] = Field(default={})
+
+    def conditions(self) -> Iterator[tuple[Part, str, Condition]]:
+        """Yield the conditions with their part and name, the held-out ones first."""
+        for part in PARTS:
+            for name, condition in getattr(self, part).items():
+                yield part, name, condition
+
+
+def suite_names() -> list[str]:
+    """Return the packaged suites, by name."""
+    return sorted(path.stem for path in _FOLDER.glob("*.yaml"))
+
+
+def find_suite(name: str) -> Path:
+    """Return the file that a user means: a path, or the name of a packaged suite.
+
+    Raises:
+        ScenarioError: There is none; lists what there is.
+    """
+    path = Path(name)
+    if path.suffix in {".yaml", ".yml"} and path.is_file():
+        return path
+    if name in suite_names():
+        return _FOLDER / f"{name}.yaml"
+    raise ScenarioError(f"no suite {shown(name)}; there are: {', '.join(suite_names())}; or give the path of a file")
+
+
+def load_suite(path: Path) -> Suite:
+    """Read a suite.
+
+    Raises:
+        ScenarioError: File, line, key and what was expected.
+    """
+    document = Document.load(path)
+    try:
+        suite = Suite.model_validate(document.data)
+    except ValidationError as error:
+        problems = [(each["loc"], in_words(each, "docs/reference/validation.md")) for each in error.errors()]
+        raise refusal(document, problems) from error
+    twice = suite.development.keys() & suite.held_out.keys()
+    if twice:
+        name = min(twice)
+        raise document.error(("development", name), "this condition is held out, too; it can stand in one part only")
+    if not (suite.development or suite.held_out):
+        raise document.error((), "the suite has no conditions; say some under 'development' or 'held_out'")
+    return suite

@@ -1,0 +1,86 @@
+"""The command ``validate``: on a small suite of real runs, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cli.program import status
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+SMALL = "settings: {measurements.0.size: 60 kB, measurements.0.repeat: '1'}"
+SUITE = f"""\
+format: 1
+title: Small
+about: Two conditions.
+development:
+  policed: {{scenario: throttling/policed, draws: 1, {SMALL}}}
+held_out:
+  clean: {{scenario: confounders/clean, draws: 1, {SMALL}}}
+"""
+
+
+def validate(folder: Path, *options: str, text: str = SUITE) -> int:
+    suite = folder / "small.yaml"
+    suite.write_text(text)
+    common = ["--store", str(folder / "store"), "--held-out-seed", "x", "--detector", "ooni"]
+    return status("validate", str(suite), *common, *options)
+
+
+@pytest.mark.usefixtures("kernel")
+def test_a_suite_is_run_once_and_scored_each_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert validate(tmp_path) == 0
+    first = capsys.readouterr()
+    assert "2 runs in this suite, 0 of them there already" in first.err
+    assert "2 of 2 runs scored, 0 invalid, 0 missing; 2 different observations." in first.out
+    assert first.out.index("Held out") < first.out.index("Development")
+    assert validate(tmp_path, "-o", str(tmp_path / "scores.md")) == 0
+    assert "2 of them there already" in capsys.readouterr().err
+    assert (tmp_path / "scores.md").read_text() == first.out
+
+    assert validate(tmp_path, "--json") == 0
+    judged = json.loads(capsys.readouterr().out)
+    assert {(each["cell"], each["label"]) for each in judged} == {
+        ("policed/1", "throttled"),
+        ("clean/1", "not throttled"),
+    }
+
+    assert validate(tmp_path, "--plan") == 0
+    planned = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(each["cell"], each["part"], each["made"]) for each in planned] == [
+        ("clean/1", "held_out", True), ("policed/1", "development", True),
+    ]  # fmt: skip
+
+    assert validate(tmp_path, "--explain", "policed/1") == 0
+    explained = capsys.readouterr().out
+    assert "again: testbed run throttling/policed" in explained
+    assert "censor: token_bucket at line-tspu" in explained
+
+
+@pytest.mark.usefixtures("kernel")
+def test_a_suite_of_one_label_is_not_scored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one = SUITE.replace("throttling/policed", "confounders/clean")
+    assert validate(tmp_path, text=one) == 4
+    assert "nothing can be scored: no line of 2 valid runs is throttled" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("pretended_kernel")
+@pytest.mark.parametrize(
+    ("options", "text", "problem"),
+    [
+        (["--cell", "policed/2"], SUITE, "no cell 'policed/2' in this suite; --plan lists them"),
+        (["--count", "frozen=maybe"], SUITE, "--count frozen=maybe"),
+        ([], SUITE.replace("draws: 1", "draws: none"), "small.yaml:5: development.policed.draws"),
+        ([], SUITE.replace("throttling/policed", "throttling/plain"), "no scenario 'throttling/plain'"),
+    ],
+)
+def test_what_cannot_be_validated_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], text: str, problem: str
+) -> None:
+    assert validate(tmp_path, *options, text=text) == 2
+    assert problem in capsys.readouterr().err

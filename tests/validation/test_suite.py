@@ -1,0 +1,60 @@
+"""Suites: what is read, and what is refused with its line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from testbed.errors import ScenarioError
+from testbed.scenario import library
+from testbed.validation.suite import find_suite, load_suite, suite_names
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HEAD = "format: 1\ntitle: t\nabout: a\n"
+ONE = "{scenario: pairs, draws: 2}"
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "suite.yaml"
+    path.write_text(HEAD + text, encoding="utf-8")
+    return path
+
+
+def test_held_out_conditions_come_first(tmp_path: Path) -> None:
+    suite = load_suite(written(tmp_path, f"development: {{a: {ONE}}}\nheld_out: {{b: {ONE}}}\n"))
+    assert [(part, name) for part, name, _ in suite.conditions()] == [("held_out", "b"), ("development", "a")]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "no conditions"),
+        ("held_out: {}\n", "no conditions"),
+        (f"development: {{a: {ONE}}}\nheld_out: {{a: {ONE}}}\n", "suite.yaml:4: development.a: this condition is held"),
+        ("held_out:\n  a: {scenario: pairs}\n", "suite.yaml:5: held_out.a.draws: this key is missing"),
+        ("held_out:\n  a: {scenario: pairs, draws: 0}\n", "suite.yaml:5: held_out.a.draws"),
+        ("held_out:\n  a: {scenario: pairs, draws: 2.5}\n", "suite.yaml:5: held_out.a.draws"),
+        ("held_out:\n  a: {scenario: pairs, draws: 1, seed: 4}\n", "unknown key"),
+        (f"heldout: {{a: {ONE}}}\n", "unknown key"),
+    ],
+)
+def test_what_is_no_suite_is_refused(tmp_path: Path, text: str, problem: str) -> None:
+    with pytest.raises(ScenarioError) as error:
+        load_suite(written(tmp_path, text))
+    assert problem in str(error.value)
+
+
+def test_a_suite_that_is_not_there_is_refused_with_those_that_are() -> None:
+    with pytest.raises(ScenarioError, match="there are: core, smoke"):
+        find_suite("cor")
+
+
+@pytest.mark.parametrize("name", suite_names())
+def test_packaged_suites_have_both_labels_in_scenarios_that_exist(name: str) -> None:
+    suite = load_suite(find_suite(name))
+    for part in (suite.development, suite.held_out):
+        rooms = {library.find("scenarios", each.scenario).parent.name for each in part.values()}
+        assert rooms == {"throttling", "confounders"}
