@@ -1,4 +1,4 @@
-"""The two things that are done to a whole machine: its clock is set, and it is powered off. Only in our guest.
+"""What is done to a whole machine: its clock is set, it is powered off, its memory is handed out. Only in our guest.
 
 The agent is an ordinary Python program, and somebody may start it by hand, as root, on a host or in a container. There
 it has to end before it has done anything. Three signs have to come together, and the second cannot be had elsewhere:
@@ -11,18 +11,24 @@ it has to end before it has done anything. Three signs have to come together, an
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from testbed.errors import GuestError
 
-__all__ = ["power_off", "require_guest", "set_clock"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["mapped_at_once", "power_off", "require_guest", "set_clock"]
 
 _HOSTFS = 0x00C0FFEE  # HOSTFS_SUPER_MAGIC, fs/hostfs/hostfs_kern.c
 _OURS = "emulation_seed="
 _POWER_OFF = 0x4321FEDC  # LINUX_REBOOT_CMD_POWER_OFF, reboot(2)
+_MCL_FUTURE = 2  # mlockall(2)
 _STATFS_BYTES = 256  # struct statfs has 120 on x86-64; its first field, a long, is the file system's type
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -57,6 +63,19 @@ def power_off() -> None:
     require_guest()
     os.sync()
     _libc.reboot(_POWER_OFF)
+
+
+@contextlib.contextmanager
+def mapped_at_once() -> Iterator[None]:
+    """Within the block, all memory that this process asks for is there when it has it, and not page by page.
+
+    A page that is there only once it is touched costs the guest as much as a system call, and modules touch thousands.
+    """
+    _libc.mlockall(_MCL_FUTURE)  # where it is refused, all goes on as without
+    try:
+        yield
+    finally:
+        _libc.munlockall()
 
 
 def _root_type() -> int:

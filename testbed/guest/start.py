@@ -32,8 +32,11 @@ def main() -> None:
     """Make the generators; then let modules be found in the archive, and run the agent."""
     make_generators()
     sys.path[0:1] = [*_PLACES]
-    from testbed.guest.agent import main as agent  # noqa: PLC0415 - nothing of the testbed's may be loaded before
+    # Nothing of the testbed's may be loaded before.
+    from testbed.guest.machine import mapped_at_once  # noqa: PLC0415
 
+    with mapped_at_once():
+        from testbed.guest.agent import main as agent  # noqa: PLC0415
     agent()
 
 

@@ -43,6 +43,25 @@ def test_here_everything_is_refused(attempt: Callable[[], None]) -> None:
     assert time.time_ns() >= before
 
 
+def test_memory_is_mapped_at_once_within_the_block_and_only_there() -> None:
+    program = """if True:
+        import mmap, resource
+        from testbed.guest.machine import mapped_at_once
+        def faults():
+            memory = mmap.mmap(-1, 1 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+            for page in range(0, 1 << 20, mmap.PAGESIZE):
+                memory[page] = 1
+            return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+        faults()
+        with mapped_at_once():
+            within = faults()
+        print(within < 64 < faults())
+    """
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True"
+
+
 def test_each_sign_that_is_missing_is_named() -> None:
     with pytest.raises(GuestError) as error:
         machine.require_guest()
