@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import os
-import platform
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from testbed.engine.engine import ENGINES, GuestSetup
-from testbed.engine.judge.fingerprint import fingerprint
-from testbed.engine.judge.judge import judge
 from testbed.engine.prepare.command import UserCommand, open_files
 from testbed.engine.prepare.disk_room import require_room
 from testbed.engine.prepare.guest_memory import guest_memory_mib
 from testbed.engine.prepare.openssl import openssl_configuration
 from testbed.engine.prepare.programs import require_programs
-from testbed.engine.uml.confine import landlock_version
 from testbed.engine.uml.spool import Spool
 from testbed.errors import CertificateError, GuestError, RecordError, TestbedError
 from testbed.records.run import FORMAT, RunDirectory, process_start
@@ -30,6 +26,7 @@ if TYPE_CHECKING:
 
     from testbed.engine.engine import Engine
     from testbed.engine.kernel import KernelInfo
+    from testbed.records.certificate import GuestCertificate
     from testbed.records.manifest import Manifest
     from testbed.records.messages import FailedMessage, FinishedMessage, Message
     from testbed.scenario.plan import Plan
@@ -37,6 +34,8 @@ if TYPE_CHECKING:
 __all__ = ["run_plan"]
 
 _FULL_DISK_BYTES = 1 << 20
+# Loaded while the guest boots: neither the guest nor its user need wait for them.
+_FINGERPRINT, _JUDGE = "testbed.engine.judge.fingerprint", "testbed.engine.judge.judge"
 Progress = Callable[["Message"], None]
 
 
@@ -86,8 +85,15 @@ def run_plan(
         open_files()
     # Whatever can be refused has been by now: from here on there is a folder, and what happens is written down in it.
     run = RunDirectory.create(folder)
-    manifest = _manifest(plan, kernel, memory_mib)
-    attempt = _Attempt(engine, run, command, progress)
+    manifest = _manifest(plan, kernel)
+
+    def meanwhile() -> None:
+        influences: Callable[[Plan, KernelInfo, int], Manifest] = import_module(_FINGERPRINT).describe_influences
+        manifest.update(influences(plan, kernel, memory_mib))
+        run.write_manifest(manifest)
+        import_module(_JUDGE)
+
+    attempt = _Attempt(engine, run, command, progress, meanwhile)
     try:
         run.write_manifest(manifest)
         (folder / "plan.json").write_text(json.dumps(plan.data, indent=1))
@@ -98,6 +104,7 @@ def run_plan(
         manifest["state"] = "checking"
         manifest["emulated_s"] = report["emulated_s"]
         run.write_manifest(manifest)
+        judge: Callable[[RunDirectory, Plan, GuestCertificate, Manifest], None] = import_module(_JUDGE).judge
         judge(run, plan, report["certificate"], manifest)
     except BaseException as error:  # a KeyboardInterrupt too: what was recorded by then is kept, and marked
         problem = _explain(error, folder)
@@ -124,12 +131,14 @@ class _Attempt:
         run: Where its records go.
         command: The user's program, if the plan has one.
         progress: Told of each message.
+        meanwhile: Called once the guest has been started. What is done there takes no time: the guest boots beside it.
     """
 
     engine: Engine
     run: RunDirectory
     command: UserCommand | None
     progress: Progress
+    meanwhile: Callable[[], None]
 
     def record(
         self, plan: Plan, kernel: KernelInfo, manifest: Manifest, *, memory_mib: int, silence_s: float
@@ -167,6 +176,7 @@ class _Attempt:
         """Start the guest and listen to it until it has finished; return its last message."""
         with self.engine.start(setup) as guest:
             try:
+                self.meanwhile()
                 for message in guest.messages():
                     self.progress(message)
                     if message["kind"] == "failed":
@@ -179,7 +189,7 @@ class _Attempt:
         raise GuestError("the guest ended without a report")
 
 
-def _manifest(plan: Plan, kernel: KernelInfo, memory_mib: int) -> Manifest:
+def _manifest(plan: Plan, kernel: KernelInfo) -> Manifest:
     """Return what is known before the guest starts."""
     return {
         "format": FORMAT,
@@ -192,13 +202,6 @@ def _manifest(plan: Plan, kernel: KernelInfo, memory_mib: int) -> Manifest:
         "engine": plan.data["engine"],
         "start_ns": plan.data["start_ns"],
         "kernel": {"hash": kernel.hash, "source": kernel.source},
-        "versions": {
-            name: importlib.metadata.version(name) for name in ("throttling-testbed", "mininet", "NetfilterQueue")
-        }
-        | {"python": platform.python_version()},
-        "fingerprint": {**fingerprint(plan, kernel), "memory_mib": memory_mib},
-        "landlock": landlock_version(),
-        "host": {"system": platform.platform(), "machine": platform.machine(), "processors": os.cpu_count()},
     }
 
 

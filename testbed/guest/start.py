@@ -32,11 +32,8 @@ def main() -> None:
     """Make the generators; then let modules be found in the archive, and run the agent."""
     make_generators()
     sys.path[0:1] = [*_PLACES]
-    # Nothing of the testbed's may be loaded before.
-    from testbed.guest.machine import mapped_at_once  # noqa: PLC0415
+    from testbed.guest.load import main as agent  # noqa: PLC0415 - nothing of the testbed's may be loaded before
 
-    with mapped_at_once():
-        from testbed.guest.agent import main as agent  # noqa: PLC0415
     agent()
 
 

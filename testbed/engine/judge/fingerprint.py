@@ -13,22 +13,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
 import ssl
 import sys
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from testbed.engine.prepare.guest_code import guest_code
 from testbed.engine.prepare.programs import find_guest_program
+from testbed.engine.uml.confine import landlock_version
 
 if TYPE_CHECKING:
     from testbed.engine.kernel import KernelInfo
-    from testbed.records.manifest import Fingerprint
+    from testbed.records.manifest import Fingerprint, Manifest
     from testbed.scenario.plan import Plan
 
-__all__ = ["fingerprint", "plan_digest"]
+__all__ = ["describe_influences", "fingerprint", "plan_digest"]
 
 _PROGRAMS = ("nginx", "openssl", "curl", "nft")
 _LIBRARIES = ("libssl.so", "libcrypto.so", "libc.so", "libcurl.so")
@@ -53,6 +56,20 @@ def fingerprint(plan: Plan, kernel: KernelInfo) -> Fingerprint:
         "libc": " ".join(platform.libc_ver()),
         "machine": platform.machine(),
         "programs": {name: _digest_of(path) for name, path in _programs()},
+    }
+
+
+def describe_influences(plan: Plan, kernel: KernelInfo, memory_mib: int) -> Manifest:
+    """Return what a manifest says of the machine and its programs: the fingerprint, and what else may explain a run.
+
+    Errors are those of `fingerprint`.
+    """
+    packages = {name: version(name) for name in ("throttling-testbed", "mininet", "NetfilterQueue")}
+    return {
+        "versions": packages | {"python": platform.python_version()},
+        "fingerprint": {**fingerprint(plan, kernel), "memory_mib": memory_mib},
+        "landlock": landlock_version(),
+        "host": {"system": platform.platform(), "machine": platform.machine(), "processors": os.cpu_count()},
     }
 
 

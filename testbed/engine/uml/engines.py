@@ -50,8 +50,11 @@ class UmlEngine:
         """Build the kernel, if that has not been done."""
         from testbed.engine.kernel import ensure_kernel, kernel_info  # noqa: PLC0415 - `testbed --help` reads the engines
 
-        ensure_kernel(progress=say)
-        return kernel_info()
+        found = kernel_info()
+        if found.path is None:
+            ensure_kernel(progress=say)
+            found = kernel_info()
+        return found
 
     def require(self, kernel: KernelInfo, memory_mib: int) -> None:
         """Check the kernel, and what the machine must grant a guest."""
