@@ -74,8 +74,13 @@ def _dns_name(name: str) -> str:
     return plain
 
 
-def _year(value: object) -> object:
-    """YAML reads a year as a number."""
+def _clients_hello(value: object) -> object:
+    """YAML reads a year as a number. Hellos of browsers are made where no handshake follows."""
+    if value in ("firefox", "chrome"):
+        raise ValueError(
+            f"expected '2021', '2024' or 'system', got {value!r}: OpenSSL orders the extensions of a fetch's hello; "
+            f"for a hello like {value}'s use 'evade: plain' with 'options: {{hello: {value}}}'"
+        )
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
@@ -268,7 +273,7 @@ class Scenario(Strict):
     meter: Literal["token_bucket", "coarse_refill"] | None = None
     congestion_control: CongestionControl = "cubic"
     variation: Variation = "none"
-    hello: Annotated[Literal["2021", "2024", "system"], BeforeValidator(_year)] = "2021"
+    hello: Annotated[Literal["2021", "2024", "system"], BeforeValidator(_clients_hello)] = "2021"
     ip: IpVersion = 4
     origins: dict[str, Origin]
     replay_server: str | None = None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Field", "client_hello", "handshake_message", "hello_fields", "reproducible"]
+__all__ = ["Field", "client_hello", "extension", "handshake_message", "hello_fields", "reproducible"]
 
 BROWSER_BYTES = 517  # browsers of 2021 pad to 512 bytes and the record header (RFC 7685)
 
@@ -55,8 +55,8 @@ def client_hello(
 
 def handshake_message(name: str | None, *, transport_parameters: bytes, seed: int = 1) -> bytes:
     """Return a ClientHello without record header, with QUIC transport parameters (RFC 9001, section 8.2)."""
-    extension = _extension(_TRANSPORT_PARAMETERS, transport_parameters)
-    return b"".join(data for _, data in _message(name, reproducible(seed), [("QUIC transport parameters", extension)]))
+    own = extension(_TRANSPORT_PARAMETERS, transport_parameters)
+    return b"".join(data for _, data in _message(name, reproducible(seed), [("QUIC transport parameters", own)]))
 
 
 def hello_fields(name: str | None, *, size: int | None = BROWSER_BYTES, seed: int = 1) -> list[Field]:
@@ -76,13 +76,13 @@ def _record(name: str | None, size: int | None, seed: int, *, hides_name: bool) 
     random = reproducible(seed)
     more = []
     if hides_name:
-        more.append(("encrypted client hello", _extension(_ENCRYPTED_CLIENT_HELLO, b"\x00" + random.randbytes(190))))
+        more.append(("encrypted client hello", extension(_ENCRYPTED_CLIENT_HELLO, b"\x00" + random.randbytes(190))))
     state = random.getstate()
     message = _message(name, random, more)
     missing = (size or 0) - _RECORD_HEADER - _length(message) - _EXTENSION_HEADER
     if missing >= 0:
         random.setstate(state)  # the padded hello differs from the plain one by its padding alone
-        message = _message(name, random, [*more, ("padding", _extension(_PADDING, bytes(missing)))])
+        message = _message(name, random, [*more, ("padding", extension(_PADDING, bytes(missing)))])
     head = [
         ("TLS content type", _HANDSHAKE),
         ("record version", b"\x03\x01"),
@@ -126,18 +126,19 @@ def _server_name(name: str | None) -> _Parts:
 def _ordinary_extensions(key: bytes) -> bytes:
     return b"".join(
         (
-            _extension(11, b"\x01\x00"),  # ec_point_formats
-            _extension(10, bytes.fromhex("0006001d00170018")),  # supported_groups
-            _extension(16, bytes.fromhex("000c02683208") + b"http/1.1"),  # application_layer_protocol_negotiation
-            _extension(13, bytes.fromhex("000e0403080404010503080505010806")),  # signature_algorithms
-            _extension(43, bytes.fromhex("0403040303")),  # supported_versions
-            _extension(45, bytes.fromhex("0101")),  # psk_key_exchange_modes
-            _extension(51, bytes.fromhex("0024001d0020") + key),  # key_share, X25519
+            extension(11, b"\x01\x00"),  # ec_point_formats
+            extension(10, bytes.fromhex("0006001d00170018")),  # supported_groups
+            extension(16, bytes.fromhex("000c02683208") + b"http/1.1"),  # application_layer_protocol_negotiation
+            extension(13, bytes.fromhex("000e0403080404010503080505010806")),  # signature_algorithms
+            extension(43, bytes.fromhex("0403040303")),  # supported_versions
+            extension(45, bytes.fromhex("0101")),  # psk_key_exchange_modes
+            extension(51, bytes.fromhex("0024001d0020") + key),  # key_share, X25519
         )
     )
 
 
-def _extension(kind: int, body: bytes) -> bytes:
+def extension(kind: int, body: bytes) -> bytes:
+    """Return an extension with its type and length."""
     return kind.to_bytes(2, "big") + len(body).to_bytes(2, "big") + body
 
 

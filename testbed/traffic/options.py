@@ -89,6 +89,8 @@ def choice(*known: str) -> Written:
     """Read one of these words."""
 
     def read(value: object) -> str:
+        if type(value) is int:  # as YAML reads a year
+            value = str(value)
         if value not in known:
             raise ValueError(f"expected one of {', '.join(known)}, got {value!r}")
         return str(value)

@@ -188,3 +188,9 @@ def test_any_value_of_a_key_is_taken_or_refused(key: str, value: object) -> None
     text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True).removesuffix("...\n")
     with contextlib.suppress(ScenarioError):
         assert isinstance(first_day(f"{key}={text}"), Scenario)
+
+
+@pytest.mark.parametrize("browser", ["firefox", "chrome"])
+def test_a_browsers_hello_is_refused_for_fetches_with_the_way_to_have_it(browser: str) -> None:
+    with pytest.raises(ScenarioError, match=rf"hello: .*'evade: plain' with 'options: \{{hello: {browser}\}}'"):
+        first_day(f"hello={browser}")

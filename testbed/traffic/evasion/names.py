@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from testbed.middlebox.craft import inverted
+from testbed.traffic.browser_hello import HELLOS, browser_hello
 from testbed.traffic.conversation import Passage, Take
 from testbed.traffic.hello import client_hello
-from testbed.traffic.options import SERVER_NAME, option
+from testbed.traffic.options import SERVER_NAME, choice, option
 
 __all__ = ["EncryptedHello", "Inverted", "NoName", "OtherName", "Plain", "TrailingDot", "in_one_packet"]
 
@@ -23,9 +24,11 @@ def in_one_packet(payload: bytes) -> Passage:
 class Plain:
     """No evasion: the hello as browsers send it."""
 
+    hello: str = option("2021", choice(*HELLOS), "whose it is")
+
     def passage(self, name: str) -> Passage:
-        """Send the hello in one packet."""
-        return in_one_packet(client_hello(name))
+        """Send the hello at once: in one packet, or in two where it is as long as those of today."""
+        return in_one_packet(browser_hello(name, self.hello))
 
 
 @dataclass(frozen=True, slots=True)
