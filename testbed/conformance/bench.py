@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MSS", "NS_PER_S", "Bench", "Connection"]
 
-MSS = 1460
+MSS = 1460  # of IPv4
+_LONGER_HEADER = 20  # that of IPv6, by so many bytes
 NS_PER_S = 1_000_000_000
 
 
@@ -31,6 +32,7 @@ class Connection:
         }
         self.seq = {Direction.UP: 1000, Direction.DOWN: 5000}
         self.ip_id = 0
+        self.mss = MSS - (_LONGER_HEADER if ":" in inside else 0)
 
     def packet(self, direction: Direction, flags: int = ACK, payload: bytes = b"", *, ttl: int = 64) -> Packet:
         """Send any packet; sequence numbers go on from the last one."""

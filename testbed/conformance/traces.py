@@ -130,11 +130,14 @@ def packets(recipe: Recipe, connection: Connection) -> list[Packet]:
     trace = connection.handshake(recipe.opened_from)
     if recipe.first:
         trace.append(connection.packet(recipe.sender, PSH | ACK, recipe.first))
-    segments = [connection.packet(recipe.sender, PSH | ACK, payload, ttl=recipe.ttl) for payload in _segments(recipe)]
+    segments = [
+        connection.packet(recipe.sender, PSH | ACK, payload, ttl=recipe.ttl)
+        for payload in _segments(recipe, connection.mss)
+    ]
     for segment in reversed(segments) if recipe.is_reversed else segments:
         trace += [segment] * recipe.repeated
     for _ in range(_AFTER):
-        trace.append(connection.packet(Direction.DOWN, ACK, bytes(MSS)))
+        trace.append(connection.packet(Direction.DOWN, ACK, bytes(connection.mss)))
         trace.append(connection.packet(Direction.UP, ACK, bytes(300)))
     return trace
 
@@ -187,12 +190,12 @@ def _hello(recipe: Recipe) -> bytes:
     return extended(hello, named_extensions(*recipe.extensions)) if recipe.extensions else hello
 
 
-def _segments(recipe: Recipe) -> list[bytes]:
+def _segments(recipe: Recipe, mss: int) -> list[bytes]:
     hello = f"GET / HTTP/1.1\r\nHost: {recipe.name}\r\n\r\n".encode() if recipe.is_http else _hello(recipe)
     if recipe.padded_to and not recipe.is_http:
         hello = padded(hello, recipe.padded_to)
     # After padding: the cut is meant to fall into the hello, not into what fills it up.
     if recipe.record_cut and not recipe.is_http:
         hello = split_record(hello, recipe.record_cut)
-    bounds = sorted({0, *(cut for cut in recipe.cuts if cut < len(hello)), *range(MSS, len(hello), MSS), len(hello)})
+    bounds = sorted({0, *(cut for cut in recipe.cuts if cut < len(hello)), *range(mss, len(hello), mss), len(hello)})
     return [hello[begin:end] for begin, end in itertools.pairwise(bounds)]

@@ -97,13 +97,17 @@ def sent_whole(rewritten: PacketRewritten) -> PacketInjected:
 
 
 def joined(pieces: list[Packet]) -> Packet:
-    """Return the datagram that the fragments make up. Where they overlap, the first that came counts."""
+    """Return the datagram that the fragments make up. Where they overlap, the first that came counts.
+
+    It keeps their identification, which a whole datagram of IPv6 has not: so the log says of which fragments it is.
+    """
     first = next(piece for piece in pieces if not piece.fragment_offset)
     body = bytearray(_end(pieces))
     # Backwards, so that the first that came is written last, and counts.
     for piece in reversed(pieces):
         body[piece.fragment_offset : piece.fragment_offset + len(piece.body)] = piece.body
-    return Packet.parse(joined_datagram(first.data, first.body_offset, first.protocol, bytes(body)), first.direction)
+    data = joined_datagram(first.data, first.body_offset, first.protocol, bytes(body))
+    return Packet.parse(data, first.direction)._replace(ip_id=first.ip_id)
 
 
 def _is_too_long(pieces: list[Packet]) -> bool:

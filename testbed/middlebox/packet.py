@@ -207,8 +207,10 @@ def _parse_ipv6(data: bytes, direction: Direction) -> Packet:
         else:
             start += (size + 2) * 4 if protocol == _AUTHENTICATION else (size + 1) * 8
         protocol = following
-        if offset:
-            break  # what follows is the middle of a datagram, not a header
+        # What follows is the middle of a datagram, not a header; or the beginning of what was cut, of which more
+        # headers are a part: where it ends, and with which protocol, shows in the whole datagram alone.
+        if offset or (more and protocol in _IPV6_EXTENSIONS):
+            break
     if start > length:
         malformed = malformed or "IPv6 extension header length"
     return _parse_transport(

@@ -42,7 +42,9 @@ ONE_LINE = "lines=[{name: mobile, kind: mobile, tspu: true}]"
 Trial = tuple[str, dict[str, Any], list[Packet]]  # name, plain profile, trace
 
 
-def run_trials(run_scenario: Runner, folder: Path, trials: Iterable[Trial], *, settle_s: float) -> dict[str, ThreeWay]:
+def run_trials(
+    run_scenario: Runner, folder: Path, trials: Iterable[Trial], *, settle_s: float, inside: str = INSIDE
+) -> dict[str, ThreeWay]:
     """All trials in one guest."""
     trials = list(trials)
     scripts = []
@@ -50,14 +52,14 @@ def run_trials(run_scenario: Runner, folder: Path, trials: Iterable[Trial], *, s
         (folder / f"{name}.json").write_text(json.dumps(plain))
         write_trace(folder / f"{name}.pcap", ((index * GAP_NS, packet) for index, packet in enumerate(trace)))
         scripts.append(
-            command(folder / f"{name}.json", folder / f"{name}.pcap", name, seed=SEED, inside=INSIDE, settle_s=settle_s)
+            command(folder / f"{name}.json", folder / f"{name}.pcap", name, seed=SEED, inside=inside, settle_s=settle_s)
         )
     run = run_scenario(
         "recordings=[]", "censors={}", "captures=[]", command=["sh", "-c", " && ".join(scripts)], privileged=True
     )
     assert run.manifest["certificate"]["command_status"] == 0, (run.path / "command.stderr").read_text()
     return {
-        name: compare_three_ways(trace, run.path / "output" / name, Profile.from_dict(plain), seed=SEED, inside=INSIDE)
+        name: compare_three_ways(trace, run.path / "output" / name, Profile.from_dict(plain), seed=SEED, inside=inside)
         for name, plain, trace in trials
     }
 
@@ -229,14 +231,14 @@ def fates(records: Iterable[Any]) -> list[tuple[Any, ...]]:
     return [tuple(record.get(key) for key in keys) for record in records if record["event"].startswith("packet_")]
 
 
-def fates_by_model(run: FinishedRun, name: str) -> list[tuple[Any, ...]]:
+def fates_by_model(run: FinishedRun, name: str, inside: str = "100.64.0.0/10") -> list[tuple[Any, ...]]:
     box = run.records.plan["boxes"][name]
     rows = inspect_box(
         run.path / "captures" / f"{name}-inside.pcapng",
         run.path / "captures" / f"{name}-outside.pcapng",
         Profile.from_dict(profiles_of(box)[0]),
         seed=box["seed"],
-        inside=["100.64.0.0/10"],
+        inside=[inside],
     )
     stopped_ns = run.manifest["certificate"]["boxes"][name]["stopped_ns"]
     return fates(event_to_json(event) for row in rows for event in row.events if event.t_ns < stopped_ns)

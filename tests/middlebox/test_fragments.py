@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scapy.layers.inet import IP
 from scapy.layers.inet import fragment as scapy_fragment
-from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment
+from scapy.layers.inet6 import IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment
 from scapy.layers.inet6 import fragment6 as scapy_fragment6
 
+from testbed.middlebox.craft import fragments
 from testbed.middlebox.events import Event, HelloSeen, PacketDropped, PacketHeld, PacketInjected, event_name
 from testbed.middlebox.fragments import FragmentBuffer, joined
 from testbed.middlebox.packet import Direction, Packet
@@ -50,6 +51,22 @@ def test_ipv6_fragments_make_up_the_datagram() -> None:
     layers.payload = IPv6ExtHdrFragment(id=7) / layers.payload
     pieces = [Packet.parse(bytes(each), UP) for each in scapy_fragment6(layers, 256)]  # type: ignore[no-untyped-call]
     assert joined(hold_all(pieces)).data == whole.data
+
+
+@given(payload=st.binary(min_size=300, max_size=900), size=st.sampled_from([8, 16, 104]), options=st.integers(1, 3))
+def test_headers_that_were_cut_with_the_datagram_are_a_part_of_it(payload: bytes, size: int, options: int) -> None:
+    """Options of the destination stand in the first fragment: neither its length nor its protocol is TCP's."""
+    layers = IPv6(Connection("2001:db8::1", "2001:db8::2").up(payload).data)
+    del layers.plen, layers.nh
+    for _ in range(options):
+        layers.payload = IPv6ExtHdrDestOpt() / layers.payload
+    whole = Packet.parse(bytes(layers), UP)
+    pieces = [Packet.parse(each, UP) for each in fragments(whole.data, size, ip_id=70_000)][:45]
+    if pieces[-1].more_fragments:
+        return  # more than a box takes
+    assert len({(piece.protocol, piece.ip_id) for piece in pieces}) == 1
+    again = joined(hold_all(pieces))
+    assert (again.data, again.payload, again.key, again.ip_id) == (whole.data, payload, whole.key, 70_000)
 
 
 def test_an_incomplete_datagram_stays_held() -> None:
