@@ -17,6 +17,7 @@ Extension modules cannot be loaded from an archive and lie beside it.
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -44,6 +45,8 @@ _PROTOCOLS = (
     "_cffi_backend", "aioquic", "attr", "certifi", "cryptography", "h2", "hpack", "hyperframe", "OpenSSL", "pylsqpack",
     "service_identity",
 )  # fmt: skip
+_RELEASED_AS = {"_cffi_backend": "cffi", "attr": "attrs", "OpenSSL": "pyopenssl"}
+_PROTOCOLS_FOLDER = "protocols"
 DISTUTILS = "stdlib" if sys.version_info < (3, 12) else "local"  # Mininet still imports it
 _CHECKSUM = "sha256"
 
@@ -93,7 +96,10 @@ def _checksum(folder: Path) -> str:
     """Return one checksum of all files but the one that keeps it."""
     digest = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.name != _CHECKSUM):
-        digest.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes())
+        name = path.relative_to(folder)
+        # Of the packages that few runs have the size will do: every run would read many megabytes.
+        found = str(path.stat().st_size).encode() if name.parts[0] == _PROTOCOLS_FOLDER else path.read_bytes()
+        digest.update(f"{name}\0".encode() + found)
     return digest.hexdigest()
 
 
@@ -139,11 +145,23 @@ def _digest(sources: dict[str, Path]) -> str:
     digest = hashlib.sha256(f"{sys.version} {sys.implementation.cache_tag}".encode())
     for program in ("guest_code.py", "guest_archive.py", "origin_key.py"):  # what makes the folder
         digest.update((_HERE / program).read_bytes())
-    for name, path in (sources | _packages(_PROTOCOLS)).items():
+    # Told by their releases: they are many megabytes, and few runs have them.
+    digest.update("\0".join(map(_release, _PROTOCOLS)).encode())
+    for name, path in sources.items():
         data = path.read_bytes()
         digest.update(f"\0{name}\0{len(data)}\0".encode())
         digest.update(data)
     return digest.hexdigest()[:16]
+
+
+def _release(name: str) -> str:
+    """Return a package and its version. Raises MissingError: it is not installed."""
+    released_as = _RELEASED_AS.get(name, name)
+    try:
+        return f"{name} {importlib.metadata.version(released_as)}"
+    except importlib.metadata.PackageNotFoundError:
+        problem = f"the Python package {released_as} is not installed; run: testbed doctor"
+        raise MissingError(problem) from None
 
 
 def _make(folder: Path) -> None:
