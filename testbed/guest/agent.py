@@ -22,6 +22,7 @@ from testbed.guest.commands import UserCommands
 from testbed.guest.console import Console
 from testbed.guest.file_view import mount_over
 from testbed.guest.lateness import count_late_timers
+from testbed.guest.line_client import load_ahead
 from testbed.guest.machine import power_off, require_guest, set_clock
 from testbed.guest.network import build as network
 from testbed.guest.on_demand import find_protocols
@@ -29,6 +30,7 @@ from testbed.guest.phases import Phases, is_long
 from testbed.guest.schedule import Schedule, StageEffects
 from testbed.guest.servers import start_servers
 from testbed.guest.stage import Stage
+from testbed.records.plan import planned_transfers
 
 if TYPE_CHECKING:
     from testbed.guest.background import Background
@@ -78,6 +80,7 @@ class Agent:
         self._servers, authority = start_servers(stage)
         self._commands = UserCommands(stage, authority)
         self._background = _background(stage)
+        load_ahead(planned_transfers(self._plan))
         links = network.link_names(stage.network)  # boxes have made some of their own by now
         effects = StageEffects(stage)
         phases = Phases(

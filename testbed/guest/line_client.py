@@ -28,7 +28,7 @@ from testbed.traffic.probes import PROBES, Trials
 from testbed.traffic.replay import announce_to, load_variant, replay
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from testbed.guest.background import Cues
@@ -43,10 +43,19 @@ if TYPE_CHECKING:
     )
     from testbed.traffic.recording import Recording
 
-__all__ = ["LineClient"]
+__all__ = ["LineClient", "load_ahead"]
 
 _CLIENT_PORT = 20_000  # below the range that Linux takes ports from (32768 on): no other connection has one of these
 HTTPS = 443
+
+
+def load_ahead(transfers: Iterable[TransferPlan]) -> None:
+    """Load what some transfers will need. To read a file moves the clock on: later, it would move their packets too."""
+    for transfer in transfers:
+        if transfer["kind"] == "evade":
+            EVASIONS[transfer["evasion"]]
+        elif transfer["kind"] == "probe":
+            PROBES[transfer["probe"]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 from multiprocessing import Barrier
 from pathlib import Path
@@ -131,3 +133,16 @@ def test_a_name_resolves_to_the_address_of_the_ip_that_the_transfer_goes_over(
     monkeypatch.setattr(line_client, "fetch", lambda _host, address, *_, **__: reached.append(address))
     run(tmp_path, progress, [transfer("a", **asked)])
     assert reached == [(expected, 443)]
+
+
+def test_what_transfers_will_need_is_loaded_before_they_begin() -> None:
+    program = """if True:
+        import sys
+        from testbed.guest.line_client import load_ahead
+        wanted = {"testbed.traffic.evasion.quic", "testbed.traffic.probes.ttl"}
+        print(wanted & set(sys.modules))
+        load_ahead([{"kind": "evade", "evasion": "quic"}, {"kind": "probe", "probe": "ttl"}, {"kind": "fetch"}])
+        print(wanted - set(sys.modules))
+    """
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["set()", "set()"]

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from testbed.traffic.probes.budget import Budget
-from testbed.traffic.probes.domains import Domains
-from testbed.traffic.probes.fields import Fields
-from testbed.traffic.probes.symmetry import Symmetry
-from testbed.traffic.probes.timeout import Timeout
-from testbed.traffic.probes.ttl import Ttl
+from testbed.traffic.listed import Listed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from dataclasses import Field
 
     from testbed.records.probes import ProbeFound
@@ -29,11 +25,14 @@ class Probe(Protocol):
         """Hold the conversations and return what was found, plain JSON. Raises TransferError."""
 
 
-PROBES: dict[str, type[Probe]] = {
-    "ttl": Ttl,
-    "domains": Domains,
-    "fields": Fields,
-    "timeout": Timeout,
-    "budget": Budget,
-    "symmetry": Symmetry,
-}
+PROBES: Mapping[str, type[Probe]] = Listed(
+    "testbed.traffic.probes",
+    {
+        "ttl": "ttl:Ttl",
+        "domains": "domains:Domains",
+        "fields": "fields:Fields",
+        "timeout": "timeout:Timeout",
+        "budget": "budget:Budget",
+        "symmetry": "symmetry:Symmetry",
+    },
+)
