@@ -74,6 +74,7 @@ class Transfer:
     without_boxes: Unboxed | None = None
     published: str | None = None
     protocol: str | None = None
+    ip: int = 4
     group: str | None = None
 
     @classmethod

@@ -39,6 +39,7 @@ class TransferSummary(TypedDict):
         without_boxes: What became of it in the twin run, where there is one.
         error: What the client says of a transfer that failed.
         published: What was published of such a transfer, where the scenario says it.
+        ip: 6: it went over IPv6; missing: over IPv4.
         protocol: Of a download or an upload over HTTPS: http/1.1, http/2 or http/3; missing: of something else.
         group: What transfers have in common that went side by side (``parallel``); missing: it went alone.
     """
@@ -67,6 +68,7 @@ class TransferSummary(TypedDict):
     without_boxes: NotRequired[Unboxed]
     published: NotRequired[str]
     protocol: NotRequired[Literal["http/1.1", "http/2", "http/3"]]
+    ip: NotRequired[Literal[6]]
     group: NotRequired[str]
 
 

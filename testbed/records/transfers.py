@@ -22,6 +22,7 @@ __all__ = ["summarise_transfers"]
 # What an action means is said where it begins. One that does not say that it slows a flow down is no slowdown: a
 # new one must not become one by being unknown here.
 _SLOWS: Final = "slows"
+IPV6: Final = 6
 
 
 def summarise_transfers(
@@ -88,6 +89,9 @@ def _summarise(transfer: TransferPlan, seen: EndsSaw, flows: BoxFlows) -> Transf
         summary["protocol"] = transfer.get("protocol", "http/1.1")
     elif transfer["kind"] == "upload":
         summary["protocol"] = "http/1.1"
+    # Of a command's flows the plan says nothing; their addresses do.
+    if transfer.get("ip") == IPV6 or (connected is not None and ":" in connected["local"][0]):
+        summary["ip"] = IPV6
     group = transfer.get("group")
     if isinstance(group, str):
         summary["group"] = group

@@ -31,7 +31,7 @@ Cell = bool | int | float | str | None
 
 _OF_RUN = ("run", "scenario", "seed", "engine", "date", "valid")
 _OF_TRANSFER = (
-    "id", "group", "line", "name", "role", "kind", "protocol", "sni", "direction", "ok", "bytes", "start_s",
+    "id", "group", "line", "name", "role", "kind", "ip", "protocol", "sni", "direction", "ok", "bytes", "start_s",
     "duration_s", "goodput_bps", "handshake_s", "error",
 )  # fmt: skip
 _TRUTH = ("throttled", "action", "rule", "drops", "hello", "published")
@@ -89,6 +89,7 @@ def _rows_of(path: Path, manifest: Manifest, counted: Mapping[Treatment, Label])
     }  # fmt: skip
     for transfer in [*manifest.get("transfers", []), *manifest.get("background", [])]:
         told: dict[str, Cell] = {name: _cell(transfer.get(name)) for name in _OF_TRANSFER}
+        told["ip"] = transfer.get("ip", 4)
         truth = {f"truth_{name}": _cell(transfer.get(name)) for name in _TRUTH}
         said: dict[str, Cell] = {"truth_label": label(transfer, counted), "truth_treatment": treatment(transfer)}
         twin: Mapping[str, object] = transfer.get("without_boxes", {})

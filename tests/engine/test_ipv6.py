@@ -17,6 +17,7 @@ from testbed.records.agreement import compare, read_box_captures
 from testbed.records.capture_file import datagram, read_frames
 from testbed.records.ip_header import FRAGMENT
 from testbed.report.table import transfer_table
+from testbed.report.tidy import tidy_rows
 from testbed.scenario import library
 
 if TYPE_CHECKING:
@@ -162,7 +163,9 @@ def test_a_detector_sees_each_download_in_the_captures_of_both_ends(run: Finishe
             assert transfer.bytes[-1] >= each["bytes"]
 
 
-def test_the_table_says_what_went_over_ipv6(run: FinishedRun) -> None:
+def test_the_tables_say_what_went_over_ipv6(run: FinishedRun) -> None:
+    for row in tidy_rows([run.path]):
+        assert row["ip"] == (6 if "IPv6" in str(row["name"]) or row["role"] == "background" else 4)
     assert re.search(r"^ +twitter\.com, IPv6 +target", transfer_table(run.manifest), re.MULTILINE)
 
 
@@ -190,6 +193,7 @@ def test_a_command_finds_names_of_both_kinds_and_its_flows_are_found(run_scenari
     assert not flows["example.com port 443"]["throttled"]
     connected = [each["remote"][0] for each in run.records.measurements() if each["event"] == "connected"]
     assert connected == [ORIGIN6, "198.51.100.6"]
+    assert [each.get("ip") for each in run.manifest["transfers"]] == [6, None]
     assert ORIGIN6 in (run.path / "command.stdout").read_text()
 
 
