@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from testbed.engine.judge.compare_runs import compare_runs
 from testbed.records.measurements import by_transfer
 
@@ -107,3 +109,31 @@ def test_both_go_over_ipv6(run_scenario: Runner, tmp_path: Path) -> None:
     assert [(each["ok"], each["throttled"]) for each in run.manifest["transfers"]] == [
         (True, True), (True, False), (True, False),
     ]  # fmt: skip
+
+
+THINKING = """\
+  origin: {serves: [example.com], protocols: [http/1.1, http/3], think: 100 ms}
+measurements:
+  - {fetch: example.com, role: control, size: 50 kB, protocol: http/3}
+  - {fetch: example.com, role: control, size: 50 kB}
+"""
+SLOW = """\
+  origin: {serves: [example.com], protocols: [http/1.1, http/3], rate: 1 Mbit/s}
+measurements:
+  - {fetch: example.com, role: control, size: 50 kB, protocol: http/3}
+  - {fetch: example.com, role: control, size: 50 kB}
+"""
+TAKING = """\
+  origin: {serves: [example.com], protocols: [http/1.1, http/3]}
+  university: {serves: [upload.example]}
+measurements:
+  - {fetch: example.com, role: control, size: 50 kB, protocol: http/3}
+  - {upload: upload.example, role: control, size: 50 kB}
+"""
+
+
+@pytest.mark.parametrize("origins", [THINKING, SLOW, TAKING])
+def test_http3_stands_beside_the_testbeds_own_origin(run_scenario: Runner, tmp_path: Path, origins: str) -> None:
+    head, _, _ = YOUTUBE.partition("  origin:")
+    run = measured(run_scenario, tmp_path, head.replace("censors: {tspu: ru-yt-2024-quic}\n", "") + origins)
+    assert [(each["ok"], each["bytes"]) for each in run.manifest["transfers"]] == [(True, 50_000), (True, 50_000)]

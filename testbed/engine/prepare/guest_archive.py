@@ -41,12 +41,10 @@ def main() -> None:
     second = {**_library(_AGENT), **sources}
     # What the first has is loaded already when the second is opened, and likewise with the third.
     _put(folder, _ARCHIVE, {name: path for name, path in second.items() if name not in first})
-    third = {**_library(*_NEEDS_PROTOCOLS), **order["protocols"]}
-    _put(
-        folder / _PROTOCOLS,
-        f"{_PROTOCOLS}.zip",
-        {name: path for name, path in third.items() if name not in {**first, **second}},
-    )
+    before = {**first, **second}
+    third = {name: path for name, path in _library(*_NEEDS_PROTOCOLS).items() if name not in before}
+    third = {**_whole_packages(third), **order["protocols"]}
+    _put(folder / _PROTOCOLS, f"{_PROTOCOLS}.zip", {name: path for name, path in third.items() if name not in before})
 
 
 def _put(folder: Path, archive: str, sources: dict[str, str]) -> None:
@@ -96,6 +94,21 @@ def _library(*modules: str) -> dict[str, str]:
         parts = name.replace(".", "/")
         found[f"{parts}/__init__.py" if path.endswith("__init__.py") else f"{parts}.py"] = path
     return {name: path for name, path in found.items() if not name.startswith("testbed/")}
+
+
+def _whole_packages(sources: dict[str, str]) -> dict[str, str]:
+    """Add the other modules of the packages among some sources.
+
+    Python looks for the modules of a package where it found the package. One that had only what HTTP/3 needs of it
+    would hide the rest from whatever else the guest loads: the origin's own server needs more of ``email``.
+    """
+    found = dict(sources)
+    for name, path in sources.items():
+        package, _, module = name.rpartition("/")
+        if module == "__init__.py":
+            folder = Path(path).parent
+            found |= {f"{package}/{each.relative_to(folder)}": str(each) for each in folder.rglob("*.py")}
+    return found
 
 
 def _compiled(name: str, path: str) -> bytes:
