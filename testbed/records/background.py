@@ -106,6 +106,12 @@ def background_notes(plan: PlanDocument, found: Iterable[TransferSummary]) -> li
                 f"{len(failed)} of {len(there)} flows of {entry['id']} ({entry['name']}) did not go on as planned: "
                 f"{failed[0]['error']}"
             )
+        ended_s = max((each["end_s"] or 0.0 for each in there if each["ok"]), default=None)
+        if ended_s is not None and "until_s" in entry and ended_s < entry["until_s"]:
+            notes.append(
+                f"{entry['id']} ({entry['name']}) went on until the run's end at {ended_s:.1f} s, "
+                f"not until {entry['until_s']:g} s"
+            )
     return notes
 
 

@@ -138,6 +138,7 @@ class Finished(_Measurement):
     """The transfer is over.
 
     ``sent``, ``offered``: of background traffic, payload that its sender took, and of datagrams what was due.
+    ``t_finished``: when, where it is told afterwards: the sender of datagrams has stopped, and some may still arrive.
     """
 
     event: Literal["finished"]
@@ -145,6 +146,7 @@ class Finished(_Measurement):
     error: str | None
     sent: NotRequired[int]
     offered: NotRequired[int]
+    t_finished: NotRequired[float]
 
 
 Measurement = (
@@ -220,10 +222,12 @@ def what_ends_saw(records: Iterable[Measurement]) -> dict[str, EndsSaw]:
     return found
 
 
-def instant(record: Connected | Handshake) -> float:
-    """Return when it happened: curl tells afterwards, in a field of its own."""
+def instant(record: Connected | Handshake | Finished) -> float:
+    """Return when it happened: curl and who sends datagrams tell afterwards, in a field of its own."""
     if record["event"] == "connected":
         return record.get("t_connected", record["t"])
+    if record["event"] == "finished":
+        return record.get("t_finished", record["t"])
     return record.get("t_handshake", record["t"])
 
 

@@ -100,7 +100,7 @@ def _summarise(transfer: TransferPlan, seen: EndsSaw, flows: BoxFlows) -> Transf
 
 def _ended(started: float | None, last: float | None, finished: Finished | None) -> float | None:
     """Return when a transfer was over: the last that is known of it."""
-    known = [started, last, None if finished is None else finished["t"]]
+    known = [started, last, None if finished is None else instant(finished)]
     return max((t for t in known if t is not None), default=None)
 
 

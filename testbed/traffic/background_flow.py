@@ -186,7 +186,7 @@ class StreamFlow:
         # Known from here on, before the peer can have taken the connection.
         self.port: int = self._opener.getsockname()[1]
         if code not in {0, errno.EINPROGRESS}:
-            self._fail(os.strerror(code))
+            self._close(os.strerror(code))
         else:
             loop.watch(self._opener.fileno(), select.POLLOUT, self._connected)
 
@@ -202,7 +202,7 @@ class StreamFlow:
     def _connected(self) -> None:
         self._loop.forget(self._opener.fileno())
         if code := self._opener.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-            self._fail(f"connecting failed: {os.strerror(code)}")
+            self._close(f"connecting failed: {os.strerror(code)}")
             return
         near, far = self._opener.getsockname()[:2], self._opener.getpeername()[:2]
         self._log.event("connected", local=list(near), remote=list(far))
@@ -240,7 +240,7 @@ class StreamFlow:
     def _send(self) -> None:
         assert self._sender is not None  # noqa: S101 - watched only while it is there
         if self._objects is not None and self._sent == self._goal:  # nothing to send: something broke
-            self._fail(os.strerror(self._sender.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) or errno.ECONNRESET))
+            self._close(os.strerror(self._sender.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) or errno.ECONNRESET))
             return
         at = self._sent % _BLOCK_BYTES
         end = _BLOCK_BYTES if self._objects is None else min(_BLOCK_BYTES, at + self._goal - self._sent)
@@ -249,7 +249,7 @@ class StreamFlow:
         except BlockingIOError:
             return
         except OSError as error:
-            self._fail(f"sending failed: {error.strerror}")
+            self._close(f"sending failed: {error.strerror}")
             return
         if self._objects is not None and self._sent == self._goal:
             self._loop.watch(self._sender.fileno(), 0, self._send)
@@ -261,7 +261,7 @@ class StreamFlow:
         except BlockingIOError:
             return
         except OSError as error:
-            self._fail(f"receiving failed: {error.strerror}")
+            self._close(f"receiving failed: {error.strerror}")
             return
         if not data:
             self._close(None)
@@ -295,16 +295,13 @@ class StreamFlow:
         try:
             self._sender.shutdown(socket.SHUT_WR)
         except OSError as error:
-            self._fail(f"closing failed: {error.strerror}")
+            self._close(f"closing failed: {error.strerror}")
 
     def finish(self) -> None:
         """Close the connection as it is."""
         if not self._is_over:
             connected = self._sender is not None and self._receiver is not None
             self._close(None if connected else "it was not connected")
-
-    def _fail(self, error: str) -> None:
-        self._close(error)
 
     def _close(self, error: str | None) -> None:
         self._is_over, self._due = True, None
@@ -346,7 +343,8 @@ class DatagramFlow:
         self._log.event("connected", local=list(near), remote=list(far))
         self._began_ns = time.time_ns()
         self._at_ns = 0.0  # of the next packet, since it began
-        self._is_stopped = self._is_over = False
+        self._stopped_s: float | None = None  # since the start of the run
+        self._is_over = False
         self._step()
 
     @property
@@ -363,7 +361,7 @@ class DatagramFlow:
 
     def due_ns(self) -> int | None:
         """Return when the next datagram is due."""
-        return None if self._is_stopped else self._began_ns + round(self._at_ns)
+        return None if self._stopped_s is not None else self._began_ns + round(self._at_ns)
 
     def act(self) -> None:
         """Send the datagram that is due."""
@@ -382,16 +380,18 @@ class DatagramFlow:
 
     def stop(self) -> None:
         """Send no more; what is under way still counts."""
-        self._is_stopped = True
+        self._stopped_s = self._stopped_s or self._log.now()
 
     def finish(self) -> None:
         """Count no more."""
         if self._is_over:
             return
-        self._is_over = self._is_stopped = True
+        self.stop()
+        self._is_over = True
         self._socket.close()
         self._arrived.close()
-        self._log.event("finished", ok=True, error=None, sent=self._sent, offered=self._offered * self._size)
+        offered = self._offered * self._size
+        self._log.event("finished", ok=True, error=None, sent=self._sent, offered=offered, t_finished=self._stopped_s)
 
 
 def flow_of(datagram: bytes) -> int | None:
