@@ -112,6 +112,7 @@ def parse_packets(chunk: RecordChunk, notes: CaptureNotes, hellos: HelloFinder) 
     notes.cut += int((located.payload_at + located.payload > located.end).sum())
     packets = _columns(fields, records, located)
     packets.server_names.update(hellos.names(packets, chunk.data, located.payload_at, located.end))
+    notes.cut_openings = hellos.cut
     return packets
 
 

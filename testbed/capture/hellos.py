@@ -32,7 +32,8 @@ _SERVER_NAME: Final = 0
 _MOST_SEGMENTS: Final = 2048  # of a direction in which a hello is looked for: one of 1,500 bytes may come byte by byte
 _MOST_OTHER_SEGMENTS: Final = 24  # where none of them looks like the beginning of a hello
 _MOST_BYTES: Final = 1 << 16
-_SYN: Final = 2
+_OPENING_BYTES: Final = 1 << 14  # what a hello in one record has at most: a cut further on hides none
+_SYN, _ACK = 0x02, 0x10
 _HALF: Final = 1 << 31
 
 
@@ -90,9 +91,15 @@ class _Opening:
     """The first segments of one direction of a connection, by sequence number on an endless scale."""
 
     isn: int | None
+    first: int  # number of its first byte, as far as it is known
+    answers: bool = False  # whether its SYN answered another: hellos come from the other end
     segments: dict[int, bytes] = field(default_factory=dict)
     size: int = 0
     done: bool = False
+
+    def may_hide(self, seq: int) -> bool:
+        """Return whether a packet with this number that was cut may have had a part of a hello."""
+        return not self.done and not self.answers and (seq - self.first) % (2 * _HALF) < _OPENING_BYTES
 
     def add(self, seq: int, data: bytes) -> str | None:
         """Take a segment; return the server name once it is there."""
@@ -143,9 +150,14 @@ class _Opening:
 
 
 class HelloFinder:
-    """Finds server names while the chunks of one capture go by."""
+    """Finds server names while the chunks of one capture go by.
+
+    Attributes:
+        cut: Packets so far of which a snap length cut what a hello may have been in.
+    """
 
     def __init__(self) -> None:
+        self.cut = 0
         self._openings: dict[int, _Opening] = {}
 
     def names(
@@ -164,16 +176,22 @@ class HelloFinder:
         """
         found: dict[int, str] = {}
         is_opening = (packets.flags & _SYN) != 0
+        is_answer = is_opening & ((packets.flags & _ACK) != 0)
+        is_cut = payload_at + packets.payload > end
         directions = _directions(packets)
-        for row in _early(directions, is_opening, end > payload_at).tolist():
+        rows = _early(directions, is_opening, end > payload_at)
+        if is_cut.any():
+            rows = np.union1d(rows, _early(directions, is_opening, is_cut, _MOST_OTHER_SEGMENTS))
+        for row in rows.tolist():
             key, seq = int(directions[row]), int(packets.seq[row])
             opening = self._openings.get(key)
             # A SYN with another number begins another connection of the same ports, which may have another name.
             # The same number is the same SYN, sent again.
             if is_opening[row] and (opening is None or opening.isn != seq):
-                opening = self._openings[key] = _Opening(isn=seq)
+                opening = self._openings[key] = _Opening(isn=seq, first=seq + 1, answers=bool(is_answer[row]))
             elif opening is None:
-                opening = self._openings[key] = _Opening(isn=None)
+                opening = self._openings[key] = _Opening(isn=None, first=seq)
+            self.cut += bool(is_cut[row]) and opening.may_hide(seq + bool(is_opening[row]))
             if opening.done or payload_at[row] >= end[row]:
                 continue
             # a SYN takes a number of its own: what it carries (TCP Fast Open) begins behind it
@@ -193,7 +211,10 @@ def _directions(packets: Packets) -> NDArray[np.uint64]:
 
 
 def _early(
-    direction: NDArray[np.uint64], is_opening: NDArray[np.bool_], has_payload: NDArray[np.bool_]
+    direction: NDArray[np.uint64],
+    is_opening: NDArray[np.bool_],
+    has_payload: NDArray[np.bool_],
+    most: int = _MOST_SEGMENTS,
 ) -> NDArray[np.int64]:
     """Return the rows with a SYN, or with payload near the beginning of their direction or after its last SYN.
 
@@ -203,7 +224,8 @@ def _early(
     Args:
         direction: Number of each packet's direction, shape (n,).
         is_opening: Whether it has a SYN, shape (n,).
-        has_payload: Whether any of its payload was captured, shape (n,).
+        has_payload: Whether any of its payload was captured, or was not, shape (n,).
+        most: Rows with such payload, of each beginning.
     """
     order = np.argsort(direction, kind="stable")
     counted = np.cumsum(has_payload[order])
@@ -212,6 +234,6 @@ def _early(
     begins[:1] = True
     begins[1:] |= direction[order][1:] != direction[order][:-1]
     rank: NDArray[np.int64] = counted - np.maximum.accumulate(np.where(begins, before, 0))
-    chosen = is_opening[order] | (has_payload[order] & (rank <= _MOST_SEGMENTS))
+    chosen = is_opening[order] | (has_payload[order] & (rank <= most))
     rows: NDArray[np.int64] = np.sort(order[chosen])
     return rows

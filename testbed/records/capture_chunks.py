@@ -36,6 +36,7 @@ class CaptureNotes:
         remarks: Sentences for a person, such as where a cut file ended.
         tunnelled: Kind of tunnel to number of records that were read inside one.
         cut: Records whose payload a snap length cut.
+        cut_openings: Those of them in which a hello may have been, and none was found in what was captured before.
         interfaces: Link type to the interfaces of the file that have it, as they are called there.
     """
 
@@ -45,6 +46,7 @@ class CaptureNotes:
     remarks: list[str] = field(default_factory=list)
     tunnelled: dict[str, int] = field(default_factory=dict)
     cut: int = 0
+    cut_openings: int = 0
     interfaces: dict[int, list[str]] = field(default_factory=dict)
 
     @property
@@ -90,9 +92,16 @@ class CaptureNotes:
     def sentences(self) -> list[str]:
         """Return all of it in sentences for a person."""
         tunnels = [f"{count} packets are read inside {kind}" for kind, count in self.tunnelled.items()]
-        cut = [f"{self.cut} packets were cut by the snap length: names that lay there are lost"] if self.cut else []
         left_out = [f"{count} records left out: {why}" for why, count in self.skipped.items()]
-        return self.remarks + tunnels + cut + left_out
+        return self.remarks + tunnels + self._cut_sentences() + left_out
+
+    def _cut_sentences(self) -> list[str]:
+        if not self.cut:
+            return []
+        what = f"{self.cut} packets were captured without all of their payload"
+        if not self.cut_openings:
+            return [f"{what}; what opens a connection is whole, so no name is lost"]
+        return [f"{what}, {self.cut_openings} of them where a connection opens: a name that lay there is lost"]
 
 
 @dataclass(frozen=True, slots=True)

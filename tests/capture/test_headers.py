@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from testbed.capture import read_capture
 from testbed.errors import CaptureError
+from testbed.records.headers_only import HeadersOnly
 from testbed.records.link_layer import find_datagram
 from tests.capture.frames import (
     ACK,
@@ -19,6 +20,7 @@ from tests.capture.frames import (
     SERVER,
     SERVER_6,
     START_US,
+    SYN,
     Stamped,
     block,
     client_hello,
@@ -264,7 +266,52 @@ def test_what_a_snap_length_cut_is_told(tmp_path: Path) -> None:
     frame = ethernet(tcp(payload=client_hello("twitter.com")))
     path = tmp_path / "snap.pcap"
     path.write_bytes(pcap([Stamped(START_US, frame[:80], length=len(frame))]))
-    assert any("1 packets were cut by the snap length" in each for each in read_capture(path).notes.sentences())
+    (told,) = read_capture(path).notes.sentences()
+    assert told == (
+        "1 packets were captured without all of their payload, 1 of them where a connection opens: a name that lay "
+        "there is lost"
+    )
+
+
+def conversation() -> list[bytes]:
+    """A hello of two packets on a reused five-tuple, its long answer, and an upload; twice."""
+    frames = []
+    for first in (100, 2**32 - 300):
+        hello, rest = client_hello("twitter.com"), b"u" * 1400
+        frames += [tcp(seq=first, flags=SYN), tcp(SERVER, CLIENT, seq=9, flags=SYN | ACK)]
+        frames += [tcp(seq=first + 1, payload=hello[:90]), tcp(seq=first + 91, payload=hello[90:])]
+        frames += [tcp(SERVER, CLIENT, seq=10 + 1400 * at, payload=rest) for at in range(20)]
+        frames += [tcp(seq=first + 1 + len(hello) + 1400 * at, payload=rest) for at in range(20)]
+    return [ethernet(each) for each in frames]
+
+
+@pytest.mark.parametrize("chunk_bytes", [1 << 10, 1 << 20])
+def test_where_headers_alone_are_kept_no_name_is_lost(tmp_path: Path, chunk_bytes: int) -> None:
+    place, path = HeadersOnly(), tmp_path / "headers.pcap"
+    stamped = [
+        Stamped(START_US + at, each[: place.kept(each)], length=len(each)) for at, each in enumerate(conversation())
+    ]
+    path.write_bytes(pcap(stamped))
+    capture = read_capture(path, chunk_bytes=chunk_bytes)
+    assert capture.notes.cut > 40
+    (told,) = capture.notes.sentences()
+    assert told == (
+        f"{capture.notes.cut} packets were captured without all of their payload; what opens a connection is whole, so "
+        "no name is lost"
+    )
+
+
+@pytest.mark.parametrize("chunk_bytes", [1 << 10, 1 << 20])
+@pytest.mark.parametrize("snap", [54, 80, 130])
+def test_a_name_that_a_snap_length_cut_is_told_whatever_else_was_cut(
+    tmp_path: Path, snap: int, chunk_bytes: int
+) -> None:
+    path, opening = tmp_path / "snap.pcap", [*conversation()[:24]]
+    path.write_bytes(pcap([Stamped(START_US + at, each[:snap], length=len(each)) for at, each in enumerate(opening)]))
+    notes = read_capture(path, chunk_bytes=chunk_bytes).notes
+    hello = [each for each in opening[2:4] if len(each) > snap]
+    assert notes.cut_openings == len(hello) > 0
+    assert notes.cut == 20 + len(hello)
 
 
 def test_interfaces_that_are_not_read_are_passed_over_and_named(tmp_path: Path) -> None:
