@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypedDict
 
+from testbed.records.truth import Effect  # noqa: TC001 - `testbed.records.shape` reads the annotations
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from testbed.records.truth import Effect
 
 __all__ = ["RULE_TRIGGERS", "Actor", "Influence", "Span", "Trigger", "Unboxed", "planned_influence"]
 

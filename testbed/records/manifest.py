@@ -4,14 +4,13 @@ It is written first with what is known before the guest starts, and replaced as 
 died has the first one: hence most keys may be missing.
 """
 
-from __future__ import annotations
+# No postponed annotations: `testbed.records.shape` reads them, and the names in them have to be there.
 
-from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
-if TYPE_CHECKING:
-    from testbed.records.certificate import Certificate, Check
-    from testbed.records.influence import Influence, Unboxed
-    from testbed.records.plan import DrawPlan
+from testbed.records.certificate import Certificate, Check
+from testbed.records.influence import Influence, Unboxed
+from testbed.records.plan import DrawPlan
 
 __all__ = ["Fingerprint", "HostFound", "KernelFound", "Manifest", "ProcessFound", "RunState", "TransferSummary"]
 

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from testbed.errors import InputError, RecordError
+from testbed.errors import InputError
 from testbed.records.label import COUNTED, label
 from testbed.validation.cells import cells_of, plan_cell
 from testbed.validation.judging import judgements
@@ -146,11 +146,7 @@ def evaluate(cells: Sequence[Cell], keys: Mapping[str, str], store: Store, faile
     """
     found = Evaluation([], [], [])
     for cell in cells:
-        try:
-            record = store.cell(keys[cell.id])
-        except RecordError as error:
-            found.missing.append((cell, str(error)))
-            continue
+        record = store.cell(keys[cell.id])
         if record is None:
             found.missing.append((cell, failed.get(cell.id, "it was not made")))
         elif not record["valid"]:

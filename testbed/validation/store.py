@@ -3,28 +3,33 @@
 A folder ``cells/KEY`` holds ``cell.json`` (the transfers with their ground truth) and an observation for each line,
 which has no truth in it. ``verdicts/KEY.json`` holds one verdict; its key is the observation's content and the
 detector's. So nothing that has ended is lost, whoever dies, and a detector that has changed is asked without a run.
+
+What is damaged counts as not there: a cell is made again, and a detector is asked again. Each is told.
 """
 
-from __future__ import annotations
+# No postponed annotations: `testbed.records.shape` reads them, and the names in them have to be there.
 
+import contextlib
 import gzip
 import hashlib
 import json
 import os
-import shutil
-import tempfile
+import zlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NotRequired, TypedDict, cast
+from typing import Literal, NotRequired, TypedDict, TypeVar
 
 from testbed.errors import RecordError
-from testbed.records.files import write_atomically
-
-if TYPE_CHECKING:
-    from testbed.records.manifest import TransferSummary
+from testbed.records.files import read_regular, write_atomically
+from testbed.records.manifest import TransferSummary
+from testbed.records.shape import shaped
+from testbed.validation.aside import remove_abandoned, work_folder
 
 __all__ = ["CellRecord", "Store", "VerdictRecord"]
 
-FORMAT = 1
+Kept = TypeVar("Kept")
+
+FORMAT: Literal[1] = 1
 
 
 class CellRecord(TypedDict):
@@ -36,7 +41,7 @@ class CellRecord(TypedDict):
         replay: The command line that makes the run again.
     """
 
-    format: int
+    format: Literal[1]
     scenario: str
     settings: list[str]
     seed: int
@@ -50,7 +55,7 @@ class CellRecord(TypedDict):
 class VerdictRecord(TypedDict):
     """What a detector said of an observation; ``failed`` says why it said nothing."""
 
-    format: int
+    format: Literal[1]
     detector: str
     outcome: str
     why: str
@@ -58,23 +63,34 @@ class VerdictRecord(TypedDict):
 
 
 class Store:
-    """A folder of cells and verdicts. Several processes may use one at the same time."""
+    """A folder of cells and verdicts. Several processes may use one at the same time.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: The folder; it is made if it is not there.
+        tell: Called with a line for each thing that is damaged.
+    """
+
+    def __init__(self, path: Path, tell: Callable[[str], None] = lambda _: None) -> None:
         self.path = path
+        self._tell = tell
         try:
             for name in ("cells", "verdicts", "work"):
                 (path / name).mkdir(parents=True, exist_ok=True)
+            remove_abandoned(path / "work")
         except OSError as error:
             raise RecordError(f"cannot use the store {path}: {error.strerror}; choose another with --store") from error
 
     def cell(self, key: str) -> CellRecord | None:
-        """Return what came of a cell; None: it is not there.
-
-        Raises:
-            RecordError: It is damaged.
-        """
-        return cast("CellRecord | None", self._read(self.path / "cells" / key / "cell.json"))
+        """Return what came of a cell; None: it is not there as a whole. What is left of a damaged one is removed."""
+        try:
+            record = self._read(self.path / "cells" / key / "cell.json", CellRecord)
+            for digest in [] if record is None else record["observations"].values():
+                self.observation(key, digest)
+        except RecordError as error:
+            self._tell(f"{error}; the cell is made again")
+            self.forget_cell(key)
+            return None
+        return record
 
     def keep_cell(self, key: str, record: CellRecord, observations: dict[str, str]) -> None:
         """Write a cell down as a whole: whoever finds it finds all of it.
@@ -84,22 +100,25 @@ class Store:
             record: Without ``observations``, which is filled in.
             observations: By line, as JSON.
         """
-        aside = Path(tempfile.mkdtemp(dir=self.path / "work"))
         record["observations"] = {line: _digest(text) for line, text in observations.items()}
-        for line, text in observations.items():
-            (aside / f"{record['observations'][line]}.json.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
-        (aside / "cell.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
-        self._sync(aside)
-        try:
-            aside.rename(self.path / "cells" / key)
-        except OSError:
-            shutil.rmtree(aside)  # another process made the same cell meanwhile, and it is the same
-            if self.cell(key) is None:
-                raise
+        with work_folder(self.path / "work") as aside:
+            for line, text in observations.items():
+                (aside / f"{record['observations'][line]}.json.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
+            (aside / "cell.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
+            self._sync(aside)
+            try:
+                aside.rename(self.path / "cells" / key)
+            except OSError:
+                # Another process made the same cell meanwhile, and it is the same; or what stands there is damaged.
+                if self.cell(key) is None:
+                    self.forget_cell(key)
+                    aside.rename(self.path / "cells" / key)
 
     def forget_cell(self, key: str) -> None:
         """Remove a cell, so that it is made again."""
-        shutil.rmtree(self.path / "cells" / key, ignore_errors=True)
+        # Moved away first, at once: a process that is killed here must not leave half a cell.
+        with work_folder(self.path / "work") as aside, contextlib.suppress(FileNotFoundError):
+            (self.path / "cells" / key).rename(aside / "cell")
 
     def observation(self, key: str, digest: str) -> str:
         """Return an observation as JSON.
@@ -110,17 +129,19 @@ class Store:
         path = self.path / "cells" / key / f"{digest}.json.gz"
         try:
             text = gzip.decompress(path.read_bytes()).decode()
-        except (OSError, EOFError, ValueError) as error:
-            raise RecordError(
-                f"{path} cannot be read: {error}; remove its folder, and the cell is made again"
-            ) from error
+        except (OSError, EOFError, ValueError, zlib.error) as error:
+            raise RecordError(f"{path} cannot be read: {error}") from error
         if _digest(text) != digest:
-            raise RecordError(f"{path} is not what was written; remove the folder, and the cell is made again")
+            raise RecordError(f"{path} is not what was written")
         return text
 
     def verdict(self, observation: str, detector: str) -> VerdictRecord | None:
-        """Return what a detector said of an observation, both by digest; None: it was not asked."""
-        return cast("VerdictRecord | None", self._read(self._verdict_path(observation, detector)))
+        """Return what a detector said of an observation, both by digest; None: it was not asked, or is to be again."""
+        try:
+            return self._read(self._verdict_path(observation, detector), VerdictRecord)
+        except RecordError as error:
+            self._tell(f"{error}; the detector is asked again")
+            return None
 
     def keep_verdict(self, observation: str, detector: str, record: VerdictRecord) -> None:
         """Write a verdict down."""
@@ -129,16 +150,14 @@ class Store:
     def _verdict_path(self, observation: str, detector: str) -> Path:
         return self.path / "verdicts" / f"{_digest(f'{observation} {detector}')}.json"
 
-    def _read(self, path: Path) -> object | None:
+    @staticmethod
+    def _read(path: Path, kind: type[Kept]) -> Kept | None:
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
+            return shaped(json.loads(read_regular(path)), kind)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
-            raise RecordError(f"{path} is damaged: {error}; remove it, and it is made again") from error
-        if not isinstance(found, dict) or found.get("format") != FORMAT:
-            raise RecordError(f"{path} is of another version; remove it, and it is made again")
-        return found
+        except (OSError, ValueError, RecursionError) as error:
+            raise RecordError(f"{path} is damaged: {error}") from error
 
     @staticmethod
     def _sync(folder: Path) -> None:

@@ -7,13 +7,16 @@ parts. Those of ``development`` may be looked at while a detector is made, and h
 
 from __future__ import annotations
 
+import contextlib
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, StrictInt, ValidationError
+from pydantic import AfterValidator, Field, StrictInt, ValidationError
 
 from testbed.errors import ScenarioError
 from testbed.quantities import shown
+from testbed.scenario import library
 from testbed.scenario.access import Strict
 from testbed.scenario.document import Document
 from testbed.scenario.refusal import in_words, refusal
@@ -31,12 +34,31 @@ _FOLDER = Path(__file__).parent / "suites"
 _MOST_DRAWS = 10_000
 
 
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+def _condition_name(name: str) -> str:
+    """It stands in the ids of cells, in seeds that are derived, and in tables."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"expected lower-case letters and digits, in words joined by hyphens, got {shown(name)}")
+    return name
+
+
+def _setting(key: str) -> str:
+    if key == "seed":
+        raise ValueError("each draw of a condition has a seed of its own; remove it, and say how many 'draws'")
+    return key
+
+
 class Condition(Strict):
     """A scenario, what is set in it, and how often it is drawn."""
 
     scenario: str
-    settings: dict[str, str] = Field(default={})
+    settings: dict[Annotated[str, AfterValidator(_setting)], str] = Field(default={})
     draws: StrictInt = Field(ge=1, le=_MOST_DRAWS)
+
+
+ConditionName = Annotated[str, AfterValidator(_condition_name)]
 
 
 class Suite(Strict):
@@ -45,8 +67,8 @@ class Suite(Strict):
     format: Literal[1]
     title: str
     about: str
-    development: dict[str, Condition] = Field(default={})
-    held_out: dict[str, Condition] = Field(default={})
+    development: dict[ConditionName, Condition] = Field(default={})
+    held_out: dict[ConditionName, Condition] = Field(default={})
 
     def conditions(self) -> Iterator[tuple[Part, str, Condition]]:
         """Yield the conditions with their part and name, the held-out ones first."""
@@ -84,7 +106,7 @@ def load_suite(path: Path) -> Suite:
     try:
         suite = Suite.model_validate(document.data)
     except ValidationError as error:
-        problems = [(each["loc"], in_words(each, "docs/reference/validation.md")) for each in error.errors()]
+        problems = [(_key(each["loc"]), in_words(each, "docs/reference/validation.md")) for each in error.errors()]
         raise refusal(document, problems) from error
     twice = suite.development.keys() & suite.held_out.keys()
     if twice:
@@ -92,4 +114,30 @@ def load_suite(path: Path) -> Suite:
         raise document.error(("development", name), "this condition is held out, too; it can stand in one part only")
     if not (suite.development or suite.held_out):
         raise document.error((), "the suite has no conditions; say some under 'development' or 'held_out'")
-    return suite
+    found: dict[str, dict[str, Condition]] = {part: {} for part in PARTS}
+    for part, name, condition in suite.conditions():
+        try:
+            scenario = _scenario(condition.scenario, beside=path)
+        except ScenarioError as error:
+            raise document.error((part, name, "scenario"), str(error)) from error
+        found[part][name] = condition.model_copy(update={"scenario": scenario})
+    return suite.model_copy(update=found)
+
+
+def _key(location: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """Return pydantic's location without the word by which it says that the key, not its value, is wrong."""
+    return location[:-1] if location[-1:] == ("[key]",) else location
+
+
+def _scenario(name: str, *, beside: Path) -> str:
+    """Return the path of a condition's scenario, if that stands beside the suite, or its name as it is.
+
+    Raises:
+        ScenarioError: There is none.
+    """
+    own = beside.parent / name
+    with contextlib.suppress(OSError, ValueError):  # too long for a file, NUL in it, in a folder that is closed
+        if own.suffix in {".yaml", ".yml"} and own.is_file():
+            return str(own)
+    library.find("scenarios", name)
+    return name

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import shlex
-import shutil
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from testbed.detectors.sources.observation_json import observation_to_json
 from testbed.detectors.sources.observe import observe
 from testbed.engine.run import run_plan
 from testbed.errors import InvalidRunError
+from testbed.validation.aside import work_folder
 from testbed.validation.store import FORMAT
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from testbed.detectors.observation import Observation
     from testbed.engine.kernel import KernelInfo
     from testbed.records.manifest import Manifest
@@ -38,11 +38,8 @@ def make_cell(cell: Cell, key: str, plan: Plan, kernel: KernelInfo, store: Store
         TestbedError: The run cannot be made on this machine.
     """
     for _ in range(_TRIES):
-        work = Path(tempfile.mkdtemp(dir=store.path / "work"))
-        try:
+        with work_folder(store.path / "work") as work:
             record, observations = _made(cell, plan, kernel, work / "run")
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
         if record["valid"]:
             break
     store.keep_cell(key, record, observations)

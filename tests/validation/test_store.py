@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from testbed.errors import RecordError
+from testbed.validation.aside import work_folder
 from testbed.validation.store import Store
 from tests.validation.cells import kept
 
@@ -47,22 +48,77 @@ def test_the_observation_has_no_truth_in_it(tmp_path: Path) -> None:
     assert not any(word in text for word in ("throttled", "token_bucket", "influences", "twimg"))
 
 
-@pytest.mark.parametrize("damage", [b"", b"no gzip", gzip.compress(b'{"another": "observation"}')])
-def test_a_damaged_observation_is_told(tmp_path: Path, damage: bytes) -> None:
-    store = Store(tmp_path)
-    digest = kept(store, "k").record["observations"]["line"]
-    (tmp_path / "cells" / "k" / f"{digest}.json.gz").write_bytes(damage)
-    with pytest.raises(RecordError, match="the cell is made again"):
-        store.observation("k", digest)
+WHOLE = gzip.compress(b'{"another": "observation"}')
 
 
-@pytest.mark.parametrize("damage", ["", "{", "[]", '{"format": 2}', "\udcff"])
-def test_a_damaged_record_is_told(tmp_path: Path, damage: str) -> None:
+@pytest.mark.parametrize("damage", [b"", b"no gzip", WHOLE, WHOLE[:-9], WHOLE[:12] + b"\xff" * 30, None])
+def test_a_cell_with_a_damaged_observation_is_told_and_kept_anew(tmp_path: Path, damage: bytes | None) -> None:
+    told: list[str] = []
+    store = Store(tmp_path, told.append)
+    record = kept(store, "k").record
+    path = tmp_path / "cells" / "k" / f"{record['observations']['line']}.json.gz"
+    path.unlink() if damage is None else path.write_bytes(damage)
+    assert store.cell("k") is None
+    assert [str(path) in each and "made again" in each for each in told] == [True]
+    assert kept(store, "k").record == record == store.cell("k")
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+DAMAGED = ["", "{", "[]", '{"format": 1}', '{"format": 2}', "\udcff", "[" * 100_000]
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+@pytest.mark.parametrize("is_found_first", [True, False])
+def test_a_damaged_cell_is_told_and_kept_anew(tmp_path: Path, damage: str, *, is_found_first: bool) -> None:
+    told: list[str] = []
+    store = Store(tmp_path, told.append)
+    record = kept(store, "k").record
+    (tmp_path / "cells" / "k" / "cell.json").write_bytes(damage.encode("utf-8", "surrogateescape"))
+    if is_found_first:
+        assert store.cell("k") is None
+    kept(store, "k")
+    assert store.cell("k") == record
+    assert ["cell.json is damaged" in each for each in told] == [True]
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_what_a_cell_lacks_is_found_wherever_it_lacks(tmp_path: Path) -> None:
     store = Store(tmp_path)
     kept(store, "k")
-    (tmp_path / "cells" / "k" / "cell.json").write_bytes(damage.encode("utf-8", "surrogateescape"))
-    with pytest.raises(RecordError, match="remove it"):
-        store.cell("k")
+    path = tmp_path / "cells" / "k" / "cell.json"
+    path.write_text(path.read_text().replace('"who"', '"whom"'))
+    assert store.cell("k") is None
+
+
+def test_half_a_cell_makes_way_for_a_whole_one(tmp_path: Path) -> None:
+    (tmp_path / "cells" / "k").mkdir(parents=True)
+    (tmp_path / "cells" / "k" / "left.json.gz").write_bytes(b"")
+    store = Store(tmp_path)
+    assert store.cell("k") is None
+    kept(store, "k")
+    assert store.cell("k") is not None
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_a_damaged_verdict_is_told_and_asked_for_again(tmp_path: Path, damage: str) -> None:
+    told: list[str] = []
+    store = Store(tmp_path, told.append)
+    record: Any = {"format": 1, "detector": "joint", "outcome": "throttled", "why": "w"}
+    store.keep_verdict("o", "d", record)
+    (path,) = (tmp_path / "verdicts").iterdir()
+    path.write_bytes(damage.encode("utf-8", "surrogateescape"))
+    assert store.verdict("o", "d") is None
+    assert ["asked again" in each for each in told] == [True]
+    store.keep_verdict("o", "d", record)
+    assert store.verdict("o", "d") == record
+
+
+def test_a_store_removes_what_killed_processes_left(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    (work / "tmpkilled" / "run").mkdir(parents=True)
+    with work_folder(work) as mine:
+        Store(tmp_path)
+        assert list(work.iterdir()) == [mine]
 
 
 def test_a_verdict_belongs_to_an_observation_and_a_detector(tmp_path: Path) -> None:

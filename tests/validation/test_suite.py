@@ -39,12 +39,34 @@ def test_held_out_conditions_come_first(tmp_path: Path) -> None:
         ("held_out:\n  a: {scenario: pairs, draws: 2.5}\n", "suite.yaml:5: held_out.a.draws"),
         ("held_out:\n  a: {scenario: pairs, draws: 1, seed: 4}\n", "unknown key"),
         (f"heldout: {{a: {ONE}}}\n", "unknown key"),
+        ("held_out:\n  a: {scenario: nowhere, draws: 1}\n", "suite.yaml:5: held_out.a.scenario: no scenario 'nowhere'"),
+        ("held_out:\n  a: {scenario: b/c.yaml, draws: 1}\n", "suite.yaml:5: held_out.a.scenario: scenario 'b/c.yaml'"),
+        (
+            "held_out:\n  a:\n    scenario: pairs\n    draws: 1\n    settings: {\n      seed: '4'}\n",
+            "suite.yaml:9: held_out.a.settings.seed: each draw of a condition has a seed of its own",
+        ),
+        *(
+            (f"held_out:\n  {name}: {ONE}\n", "suite.yaml:5: held_out.")
+            for name in ("A", "a_b", "a/b", "'a b'", "'-a'", "a-", "''", "ä", "'a\\n'", '"a\\n"', "a--b", "'٣'")
+        ),
     ],
 )
 def test_what_is_no_suite_is_refused(tmp_path: Path, text: str, problem: str) -> None:
     with pytest.raises(ScenarioError) as error:
         load_suite(written(tmp_path, text))
     assert problem in str(error.value)
+
+
+def test_a_scenario_is_sought_beside_the_suite_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere, folder = tmp_path / "elsewhere", tmp_path / "suites"
+    for place in (elsewhere, folder):
+        place.mkdir()
+        (place / "mine.yaml").write_text("")
+    (elsewhere / "other.yaml").write_text("")
+    monkeypatch.chdir(elsewhere)
+    conditions = "held_out: {a: {scenario: mine.yaml, draws: 1}, b: {scenario: other.yaml, draws: 1}}\n"
+    suite = load_suite(written(folder, conditions))
+    assert [suite.held_out[each].scenario for each in "ab"] == [str(folder / "mine.yaml"), "other.yaml"]
 
 
 def test_a_suite_that_is_not_there_is_refused_with_those_that_are() -> None:

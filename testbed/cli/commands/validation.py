@@ -74,7 +74,7 @@ class _Task:
             tuple(dict.fromkeys(arguments.detector)) or BUILT_IN,
             parse_counts(arguments.counts),
             ENGINES[ENGINE].prepare(say),
-            Store((arguments.store or _default_store()).resolve()),
+            Store((arguments.store or _default_store()).resolve(), lambda text: say(f"testbed: {text}")),
         )
 
     def cell(self, name: str) -> Kept:
@@ -92,15 +92,15 @@ def validate_command(arguments: argparse.Namespace) -> int:
     """Make the runs of a suite that are not there yet, let detectors judge them, and print how often they are right.
 
     Returns:
-        0, or 4 if a run is missing or must not be scored: then the scores are of fewer runs than were planned.
+        0; 4 if a run is missing or must not be scored: then the scores are of fewer runs than were planned; 1 if a
+        detector that was named failed.
     """
     task = _Task.of(arguments)
     if arguments.cell is not None:
         kept = task.cell(arguments.cell)
         return 0 if kept.record["valid"] else 4
     if arguments.explain is not None:
-        _explain(task, task.cell(arguments.explain))
-        return 0
+        return _explain(task, task.cell(arguments.explain))
     cells = list(cells_of(task.suite, task.held_out_seed))
     keys = {cell.id: plan_cell(cell, task.kernel)[0] for cell in cells}
     if arguments.plan:
@@ -145,7 +145,15 @@ def _tell(task: _Task, found: Evaluation) -> int:
         _write(task.arguments.output, table)
     for cell, why in lost:
         say(f"testbed: not scored: {cell.id}: {why}")
-    return 4 if lost else 0
+    failing = _tell_failures(task, [each.detector for each in judged if each.failed])
+    return 4 if lost else failing
+
+
+def _tell_failures(task: _Task, failed: Sequence[str]) -> int:
+    """Say which detectors failed, each for every line on which it did; return 1 if one of them was named."""
+    for name in dict.fromkeys(failed):
+        say(f"testbed: {name} failed, which counts as inconclusive; lines: {failed.count(name)}; --explain says why")
+    return 1 if set(failed) & set(task.arguments.detector) else 0
 
 
 def _notes(task: _Task, found: Evaluation) -> list[str]:
@@ -166,7 +174,7 @@ def _write(path: Path, table: str) -> None:
     say(f"testbed: written to {path}")
 
 
-def _explain(task: _Task, kept: Kept) -> None:
+def _explain(task: _Task, kept: Kept) -> int:
     """Print what is true of a cell, what each detector said, and how to make the run again."""
     show(f"{kept.cell.id} ({kept.cell.part}, seed {kept.cell.seed})\nagain: {kept.record['replay']}\n")
     for problem in kept.record["problems"]:
@@ -176,11 +184,13 @@ def _explain(task: _Task, kept: Kept) -> None:
         acted = ", ".join(f"{one['who']}: {one['what']} at {one['where']}" for one in each["influences"]) or "nothing"
         goodput = format_rate(each["goodput_bps"]) if each["goodput_bps"] else "nothing came"
         show(f"{each['id']} ({each['role']}): {goodput}; acted on by {acted}")
+    judged = list(judgements(task.store, kept.key, kept.record, task.detectors))
     rows = [
         (each.line, line_label(transfers, each.line, task.counted), each.detector, *_said(each.verdict))
-        for each in judgements(task.store, kept.key, kept.record, task.detectors)
+        for each in judged
     ]
     show("\n" + format_table(("line", "label", "detector", "verdict", "why"), rows))
+    return _tell_failures(task, [each.detector for each in judged if "failed" in each.verdict])
 
 
 def _said(verdict: VerdictRecord) -> tuple[str, str]:

@@ -61,6 +61,26 @@ def test_a_suite_is_run_once_and_scored_each_time(tmp_path: Path, capsys: pytest
     assert "again: testbed run throttling/policed" in explained
     assert "censor: token_bucket at line-tspu" in explained
 
+    broken = tmp_path / "broken"
+    broken.write_text("#!/bin/sh\necho garbage\n")
+    broken.chmod(0o700)
+    assert validate(tmp_path, "--detector", f"exec:{broken}") == 1
+    assert f"exec:{broken} failed, which counts as inconclusive; lines: 2;" in capsys.readouterr().err
+    assert validate(tmp_path, "--detector", f"exec:{broken}", "--explain", "policed/1") == 1
+    assert f"exec:{broken} failed, which counts as inconclusive; lines: 1;" in capsys.readouterr().err
+
+    for verdict in (tmp_path / "store" / "verdicts").iterdir():
+        verdict.write_text("[" * 100_000)
+    assert validate(tmp_path) == 0
+    again = capsys.readouterr()
+    assert (again.out, again.err.count("the detector is asked again")) == (first.out, 2)
+
+    for cell in (tmp_path / "store" / "cells").iterdir():
+        (cell / "cell.json").write_text('{"format": 1}')
+    assert validate(tmp_path) == 0
+    again = capsys.readouterr()
+    assert (again.out, again.err.count("cell.json is damaged")) == (first.out, 2)
+
 
 @pytest.mark.usefixtures("kernel")
 def test_a_suite_of_one_label_is_not_scored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -76,7 +96,7 @@ def test_a_suite_of_one_label_is_not_scored(tmp_path: Path, capsys: pytest.Captu
         (["--cell", "policed/2"], SUITE, "no cell 'policed/2' in this suite; --plan lists them"),
         (["--count", "frozen=maybe"], SUITE, "--count frozen=maybe"),
         ([], SUITE.replace("draws: 1", "draws: none"), "small.yaml:5: development.policed.draws"),
-        ([], SUITE.replace("throttling/policed", "throttling/plain"), "no scenario 'throttling/plain'"),
+        ([], SUITE.replace("throttling/policed", "throttling/plain"), "policed.scenario: no scen"),
     ],
 )
 def test_what_cannot_be_validated_is_refused(
