@@ -11,7 +11,7 @@ from testbed.errors import ScenarioError
 from testbed.guest.network.impairment import sending_ends
 from testbed.guest.network.topology import parse_link_delay, parse_link_rate
 from testbed.netlink.red import LEAST_RED_BYTES, MOST_RED_BYTES
-from testbed.quantities import parse_duration, parse_share, parse_size
+from testbed.quantities import parse_duration, parse_share, parse_size, shown
 from testbed.scenario.access import Strict
 from testbed.scenario.traces import find_trace, mean_bps, read_trace
 
@@ -27,14 +27,47 @@ _FULL_PACKET_BYTES = 1514  # of Ethernet: what a queue of packets is thought to 
 _LONGEST_BURST = 1000.0
 _LARGEST_BURST_BYTES = 100_000_000
 
+_QUEUES = "packets such as 100, a size such as 64 kB or a time such as 60 ms"
+
 Discipline = Literal["fifo", "codel", "fq_codel", "red"]
+
+
+def _no_truth(value: object) -> object:
+    """Refuse true and false, which to Python are numbers."""
+    if isinstance(value, bool):
+        raise ValueError(f"expected a number, got {str(value).lower()}")  # noqa: TRY004 - one error for all bad input
+    return value
+
+
+def _queue_as_written(value: object) -> object:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | str)):
+        raise ValueError(f"expected {_QUEUES}, got {shown(value)}")
+    return value
+
+
+def _limit(value: object) -> int:
+    rate_bps = parse_link_rate(value)
+    if rate_bps == 0:
+        raise ValueError("a rate of 0 limits nothing; remove it, or fail the link with an outage")
+    return rate_bps
 
 
 class Loss(Strict):
     """Loss in bursts: the share of packets lost, and how many are lost in a row on average."""
 
     mean: Annotated[float, BeforeValidator(parse_share)]
-    burst: float = Field(ge=1, le=_LONGEST_BURST)
+    burst: Annotated[float, BeforeValidator(_no_truth)] = Field(ge=1, le=_LONGEST_BURST)
+
+    @model_validator(mode="after")
+    def _bursts_leave_gaps(self) -> Loss:
+        # Between two bursts at least one packet arrives: so many of burst + 1 are lost at most.
+        most = self.burst / (self.burst + 1)
+        if self.burst > 1 and self.mean > most:
+            raise ValueError(
+                f"bursts of {self.burst:g} packets with one that arrives between them lose {most * 100:.4g} % on "
+                f"average, got a mean of {self.mean * 100:g} %; lose less, or in longer bursts"
+            )
+        return self
 
 
 class PolicerOfLink(Strict):
@@ -60,15 +93,22 @@ class Link(Strict):
     duplicate: Annotated[float, BeforeValidator(parse_share)] | None = None
     reorder: Annotated[float, BeforeValidator(parse_share)] | None = None
     keeps_order: StrictBool | None = None
-    rate: Annotated[int, BeforeValidator(parse_link_rate)] | None = None
+    rate: Annotated[int, BeforeValidator(_limit)] | None = None
     trace: str | None = None
     policer: PolicerOfLink | None = None
-    queue: int | str | None = None
+    queue: Annotated[int | str | None, BeforeValidator(_queue_as_written)] = None
     discipline: Discipline | None = None
 
     @model_validator(mode="after")
+    def _says_something(self) -> Link:
+        said = {name for name in self.model_fields_set if getattr(self, name) is not None}
+        if not said - {"between", "toward"}:
+            raise ValueError("nothing is said of this link; say what it does, such as delay: 20 ms, or remove it")
+        return self
+
+    @model_validator(mode="after")
     def _order_is_of_jitter(self) -> Link:
-        if self.keeps_order is not None and self.jitter is None:
+        if self.keeps_order is not None and not self.jitter:
             raise ValueError("keeps_order says what jitter does to the order of packets, and there is none; add jitter")
         if self.keeps_order and self.reorder:
             raise ValueError("a link keeps the order of packets or reorders a share of them; remove one of the two")
@@ -99,6 +139,8 @@ def plan_links(links: list[Link], topology: RoutedTopo, places: Places, *, seed:
             plan["trace"] = _trace(link, link.trace, key, places)
             plan["rate_bps"] = plan["trace"]["rates_bps"][0]
         ends = _ends_of(link, plan, topology, key, places)
+        if link.reorder and not link.jitter and not all(_delay_s(link, end) for end in ends):
+            raise places.error((*key, "reorder"), "a link without a delay has no packet to be overtaken; say its delay")
         if taken & {id(end) for end in ends}:
             raise places.error((*key, "between"), f"the link of {' and '.join(link.between)} stands twice, that way")
         taken |= {id(end) for end in ends}
@@ -131,6 +173,11 @@ def _ends_of(link: Link, plan: LinkPlan, topology: RoutedTopo, key: Key, places:
         raise places.error((*key, "between"), str(error)) from error
 
 
+def _delay_s(link: Link, end: dict[str, Any]) -> float:
+    """Return the delay of an end: what the link says, or what the topology does, as Mininet has it (``20ms``)."""
+    return float(str(end.get("delay", "0ms")).removesuffix("ms")) / 1000 if link.delay is None else link.delay
+
+
 def _planned(link: Link, seed: int) -> LinkPlan:
     lot = f"link {seed} {' '.join(link.between)} {link.toward}"
     plan: LinkPlan = {
@@ -152,7 +199,7 @@ def _planned(link: Link, seed: int) -> LinkPlan:
         plan["reorder"] = link.reorder
     if link.keeps_order is not None:
         plan["keeps_order"] = link.keeps_order
-    if link.rate:
+    if link.rate is not None:
         plan["rate_bps"] = link.rate
     if link.policer is not None:
         plan["policer"] = {"rate_bps": link.policer.rate, "burst": link.policer.burst}
@@ -182,6 +229,10 @@ def _queue(link: Link, rates_bps: list[int]) -> QueuePlan | None:
         limit = written
     else:
         limit = _bytes_of(written, min(rates_bps))
+        if limit < _FULL_PACKET_BYTES:
+            raise ValueError(
+                f"a full packet of {_FULL_PACKET_BYTES} bytes never fits into {limit}, got {written!r}; say more"
+            )
         if kind == "pfifo":
             kind = "bfifo"
         elif kind != "red":
@@ -206,5 +257,4 @@ def _bytes_of(written: str, rate_bps: int) -> int:
     try:
         return round(parse_duration(written) * rate_bps / 8)
     except ValueError:
-        wanted = "packets such as 100, a size such as 64 kB or a time such as 60 ms"
-        raise ValueError(f"expected {wanted}, got {written!r}") from None
+        raise ValueError(f"expected {_QUEUES}, got {shown(written)}") from None

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import math
+import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,6 +31,7 @@ STEP_MS = 50
 LEAST_BPS = 1_000
 """Of a step in which nothing can be sent: the kernel knows no rate of zero. A packet at most leaves in such a step."""
 _OPPORTUNITY_BITS = 1500 * 8
+_NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
 _HEADER = ["time_s", "rate_bps"]
 _MOST_STEPS = 100_000
 _MOST_BYTES = 10_000_000
@@ -53,7 +55,7 @@ def read_trace(path: Path) -> TracePlan:
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise ScenarioError(f"{path}: expected a trace of at most {_MOST_BYTES // 1_000_000} MB; shorten it")
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # spreadsheets write a byte order mark
     except (OSError, UnicodeDecodeError, ValueError) as error:
         raise ScenarioError(f"cannot read the trace {path}: {error}") from error
     lines = [(number, line.strip()) for number, line in enumerate(text.split("\n"), 1)]
@@ -99,7 +101,10 @@ def _of_opportunities(path: Path, lines: Iterable[tuple[int, str]]) -> TracePlan
     for number, line in lines:
         if not line.isascii() or not line.isdigit():
             raise ScenarioError(f"{path}:{number}: {shown(line)}; expected {_expected()}")
-        now_ms = int(line[:12])
+        digits = line.lstrip("0") or "0"
+        if len(digits) > len(str(_LONGEST_S * 1000)):  # Python reads no number of thousands of digits
+            raise ScenarioError(f"{path}:{number}: {shown(line)} ms; a trace lasts a day at most")
+        now_ms = int(digits)
         if now_ms < last_ms:
             raise ScenarioError(f"{path}:{number}: {now_ms} ms after {last_ms} ms: time goes backwards; sort the lines")
         if now_ms > _LONGEST_S * 1000:
@@ -125,16 +130,22 @@ def _rows(path: Path, lines: list[tuple[int, str]]) -> Iterator[_Row]:
     if [cell.strip().lower() for cell in header.split(",")] != _HEADER:
         raise ScenarioError(f"{path}:{number}: the header is {shown(header)}; expected {','.join(_HEADER)}")
     for number, line in rest:
-        cells = next(csv.reader([line]))
         try:
-            time_s, rate_bps = (float(cell) for cell in cells)
-        except ValueError as error:
+            time_s, rate_bps = (_number(cell) for cell in next(csv.reader([line])))
+        except (ValueError, csv.Error) as error:
             raise ScenarioError(
                 f"{path}:{number}: {shown(line)}; expected seconds and bit/s, two numbers, such as 0.5,2400000"
             ) from error
         if not (math.isfinite(time_s) and 0 <= rate_bps <= _FASTEST_BPS):
             raise ScenarioError(f"{path}:{number}: {shown(line)}; expected a rate from 0 to {_FASTEST_BPS} bit/s")
         yield _Row(number, time_s, round(rate_bps))
+
+
+def _number(cell: str) -> float:
+    """Read a number as other programs write it: Python would take digits of any script, and underscores."""
+    if not _NUMBER.fullmatch(cell.strip()):
+        raise ValueError
+    return float(cell)
 
 
 def _of_rows(path: Path, rows: Iterable[_Row]) -> TracePlan:

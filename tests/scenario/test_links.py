@@ -66,12 +66,28 @@ def test_each_link_draws_from_a_seed_of_its_own_that_follows_the_runs() -> None:
 @pytest.mark.parametrize(
     ("links", "problem"),
     [
-        ("{between: [transit, moon]}", "links.0.between: no link between transit and moon"),
-        ("{between: [mobile-r3, mobile-tspu]}", "links.0.between: mobile-tspu is a middlebox, whose ports add nothing"),
-        ("{between: [transit, origin], toward: moon}", "links.0.toward: expected transit or origin, got 'moon'"),
+        ("{between: [transit, moon], delay: 1 ms}", "links.0.between: no link between transit and moon"),
+        ("{between: [mobile-r3, mobile-tspu], delay: 1 ms}", "mobile-tspu is a middlebox, whose ports"),
+        ("{between: [transit, origin], toward: moon, delay: 1 ms}", "links.0.toward: expected transit or origin"),
         ("{between: [transit, origin], loss: 2}", "links.0.loss.mean: expected a share such as '2 %', got 2"),
         ("{between: [transit, origin], loss: {mean: 2 %}}", "links.0.loss.burst: this key is missing"),
         ("{between: [transit, origin], loss: {mean: 2 %, burst: 0.5}}", "links.0.loss.burst: expected greater than"),
+        ("{between: [transit, origin], loss: {mean: 2 %, burst: true}}", "links.0.loss.burst: expected a number"),
+        ("{between: [transit, origin], loss: {mean: 100 %, burst: 4}}", "links.0.loss: bursts of 4 packets"),
+        ("{between: [transit, origin], loss: {mean: 81 %, burst: 4}}", "lose 80 % on average, got a mean of 81 %"),
+        ("{between: [transit, origin]}", "links.0: nothing is said of this link"),
+        ("{between: [transit, origin], toward: origin}", "links.0: nothing is said of this link"),
+        ("{between: [transit, origin], delay: null}", "links.0: nothing is said of this link"),
+        ("{between: [transit, origin], rate: 0 bit/s}", "links.0.rate: a rate of 0 limits nothing; remove it"),
+        ("{between: [transit, origin], rate: 0}", "links.0.rate: a rate of 0 limits nothing; remove it"),
+        ("{between: [transit, origin], jitter: 0 ms, keeps_order: true}", "links.0: keeps_order says what jitter does"),
+        ("{between: [transit, origin], delay: 0 ms, reorder: 2 %}", "links.0.reorder: a link without a delay has no"),
+        ("{between: [transit, origin], jitter: 0 ms, delay: 0 ms, reorder: 2 %}", "links.0.reorder: a link without"),
+        ("{between: [transit, origin], rate: 1 Mbit/s, queue: true}", "links.0.queue: expected packets such as 100, a"),
+        ("{between: [transit, origin], rate: 1 Mbit/s, queue: 1.5}", "links.0.queue: expected packets such as 100, a"),
+        ("{between: [transit, origin], rate: 1 Mbit/s, queue: 1513 B}", "links.0.queue: a full packet of 1514 bytes"),
+        ("{between: [transit, origin], rate: 1 Mbit/s, queue: 12 ms}", "never fits into 1500, got '12 ms'"),
+        ("{between: [transit, origin], rate: 1 Mbit/s, discipline: codel, queue: 1 kB}", "never fits into 1000"),
         ("{between: [transit, origin], jitter: 5}", "links.0.jitter: expected a duration such as"),
         ("{between: [transit, origin], queue: 50}", "links.0.queue: a link without a rate has no queue"),
         ("{between: [transit, origin], rate: 1 Mbit/s, queue: 0}", "links.0.queue: expected 1 to 1000000 packets"),
@@ -90,6 +106,18 @@ def test_each_link_draws_from_a_seed_of_its_own_that_follows_the_runs() -> None:
 def test_what_a_link_cannot_do_is_refused_with_its_place(links: str, problem: str) -> None:
     with pytest.raises(ScenarioError, match=re.escape(problem)):
         planned(links)
+
+
+def test_bursts_may_lose_as_much_as_leaves_a_packet_between_them() -> None:
+    [plan] = planned("{between: [transit, origin], loss: {mean: 80 %, burst: 4}}")
+    assert (plan["loss"], plan["burst"]) == (0.8, 4.0)
+    [plan] = planned("{between: [transit, origin], loss: 100 %}")
+    assert (plan["loss"], plan["burst"]) == (1.0, 1.0)
+
+
+def test_a_delay_of_the_topologys_lets_packets_be_reordered() -> None:
+    [plan] = planned("{between: [mobile, mobile-r1], reorder: 2 %}")
+    assert plan["reorder"] == 0.02
 
 
 def test_two_directions_of_a_link_may_be_said_one_by_one() -> None:

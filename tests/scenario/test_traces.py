@@ -45,6 +45,12 @@ def test_mahimahi_has_a_packet_a_line(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_zeros_before_a_time_and_a_byte_order_mark_change_nothing(tmp_path: Path) -> None:
+    assert read_trace(written(tmp_path, f"\ufeff{'50':0>17}\n60\n")) == read_trace(written(tmp_path, "50\n60\n"))
+    rows = "time_s,rate_bps\n0,5000\n1,6000\n"
+    assert read_trace(written(tmp_path, f"\ufeff{rows}")) == read_trace(written(tmp_path, rows))
+
+
 def test_the_last_step_ends_with_the_trace(tmp_path: Path) -> None:
     plan = read_trace(written(tmp_path, "50\n60\n"))
     assert (plan["rates_bps"], plan["period_s"]) == ([240_000, 1_200_000], 0.06)
@@ -78,6 +84,15 @@ def test_csv_has_a_row_a_step(tmp_path: Path) -> None:
         ("10\n-5\n", "trace:2: '-5'"),
         ("٣\n", "trace:1"),
         ("99999999999999999999999\n", "a day at most"),
+        ("86400001\n", "trace:1: 86400001 ms; a trace lasts a day at most"),
+        ("12345678901234567\n", "trace:1: '12345678901234567' ms; a trace lasts a day at most"),
+        ("9" * 5000, "a day at most"),
+        ("1_000\n", "trace:1: '1_000'"),
+        ("time_s,rate_bps\n0,1_000\n1,5\n", "trace:2: '0,1_000'; expected seconds and bit/s"),
+        ("time_s,rate_bps\n0,5\n1,٣\n", "trace:3"),
+        ("time_s,rate_bps\n0,5\n1,1e9999\n", "trace:3"),
+        (f"time_s,rate_bps\n0,{'5' * 200_000}\n", "trace:2: '0,5555"),
+        ("time_s,rate_bps\n0,5\n1,5\r5\n", "trace:"),
         ("time,rate\n0,1\n", "trace:1: the header is 'time,rate'; expected time_s,rate_bps"),
         ("0,1000\n1,2000\n", "trace:1: the header is '0,1000'"),
         ("time_s,rate_bps\n", "0 steps"),
