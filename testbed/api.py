@@ -13,9 +13,9 @@ from __future__ import annotations
 import functools
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import yaml
 
@@ -23,6 +23,7 @@ from testbed.engine.engine import DEFAULT_ENGINE, ENGINES
 from testbed.engine.run import run_plan
 from testbed.engine.twin import add_twin, require_a_twin
 from testbed.errors import InputError, InvalidRunError
+from testbed.records.label import label, parse_counts
 from testbed.records.run import RunDirectory
 from testbed.report.tidy import tidy_rows
 from testbed.scenario import library
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from testbed.records.influence import Influence, Unboxed
+    from testbed.records.label import Label
     from testbed.records.manifest import Manifest, TransferSummary
     from testbed.records.measurements import Measurement
     from testbed.records.truth import TruthRecord
@@ -76,6 +78,18 @@ class Transfer:
     protocol: str | None = None
     ip: int = 4
     group: str | None = None
+
+    def label(self, counts: Mapping[str, str] | None = None) -> Label:
+        """Return whether a detector should call it throttled, by what acted on it.
+
+        Args:
+            counts: How treatments count, as ``testbed table --count`` has it: ``{"frozen": "throttled"}``.
+
+        Raises:
+            InputError: An unknown treatment or label.
+        """
+        counted = parse_counts(f"{name}={value}" for name, value in (counts or {}).items())
+        return label(cast("TransferSummary", asdict(self)), counted)
 
     @classmethod
     def of(cls, summary: TransferSummary) -> Transfer:
@@ -126,14 +140,15 @@ class Result:
         _require("box", box, sorted(boxes))
         return [each for each in records if box in {None, each["box"]}]
 
-    def measurements(self, transfer: str | None = None) -> list[Measurement]:
+    def measurements(self, transfer: str | Transfer | None = None) -> list[Measurement]:
         """Return what clients saw, of all transfers or of one.
 
         Raises:
             InputError: The run has no such transfer.
         """
-        _require("transfer", transfer, [each.id for each in self.transfers])
-        return self._run.measurements(transfer)
+        name = transfer.id if isinstance(transfer, Transfer) else transfer
+        _require("transfer", name, [each.id for each in self.transfers])
+        return self._run.measurements(name)
 
     def table(self) -> list[dict[str, Cell]]:
         """Return a row a transfer, for ``pandas.DataFrame``; the columns are those of `testbed table`."""

@@ -57,6 +57,7 @@ class FlowTruth:
 
     Attributes:
         protocol: tcp or udp.
+        named: Whether the rule matched by a name that was in this flow; one that matched by a taint did not.
         acts_from: When the action began.
         touched: When packets were dropped, delayed, rewritten, held or injected.
     """
@@ -70,6 +71,7 @@ class FlowTruth:
     drops: int = 0
     hello: str | None = None
     protocol: str = ""
+    named: bool = True
     acts_from: float | None = None
     touched: list[float] = field(default_factory=list)
 
@@ -79,7 +81,7 @@ class FlowTruth:
             case "hello_unread":
                 self.hello = hello_in_words(record)
             case "rule_matched":
-                self.rule = record["rule"]
+                self.rule, self.named = record["rule"], record.get("sni", "") is not None
             case "throttling_started":
                 self.action, self.effect, self.acts_from = record["meter"], record.get("effect"), record["t"]
             case "blocking_started":
@@ -132,53 +134,68 @@ class BoxFlows:
         known = self._lines.setdefault(box["line"], [])
         if record["event"] == "throttling_started":
             known.append(LineTruth(record["box"], record["t"], _line_action(record, box), _directions(record)))
-        elif record["event"] in _TOUCHES and known:
-            known[-1].touched.append(record["t"])
-            if record["event"] == "packet_dropped":
-                known[-1].drops.append(record["t"])
+        elif record["event"] in _TOUCHES:
+            own = [each for each in known if each.box == record["box"]]  # another box may meter the same line
+            for each in own[-1:]:
+                each.touched.append(record["t"])
+                if record["event"] == "packet_dropped":
+                    each.drops.append(record["t"])
         elif record["event"] == "profile_changed":
             for each in known:
                 if each.box == record["box"] and each.ended is None:
                     each.ended = record["t"]
 
     def of_line(self, transfer: TransferPlan, *, began: float, ended: float) -> FlowTruth | None:
-        """Return what a box does to all traffic of a transfer's line in its direction, with the drops of that time."""
-        # The latest that lasted into the time of the transfer: an earlier one ended when the box's profile changed.
-        meanwhile = self._meanwhile(transfer, began=began, ended=ended)
-        if not meanwhile or _WAYS[transfer["direction"]] not in meanwhile[-1].directions:
+        """Return what a box does to all traffic of a transfer's line, with the drops of that time.
+
+        Of several, the one that touched packets is meant, and of these the one in the transfer's direction: a meter of
+        the other direction slows a transfer, too, by its acknowledgements, but only if it drops some.
+        """
+        way = _WAYS[transfer["direction"]]
+        known = [
+            (any(began <= t <= ended for t in line.touched), way in line.directions, line.began, line)
+            for line in self._meanwhile(transfer, began=began, ended=ended)
+        ]
+        known = [each for each in known if each[0] or each[1]]
+        if not known:
             return None
-        line = meanwhile[-1]
+        line = max(known, key=lambda each: each[:3])[3]
         return replace(line.doing, drops=sum(began <= t <= ended for t in line.drops))
 
-    def find(self, connected: Connected, download: Download | None) -> FlowTruth | None:
-        """Return the flow of a connection: the latest that was opened from its end before it was connected.
+    def find(self, connected: Connected, download: Download | None, ended: float) -> FlowTruth | None:
+        """Return the flow of a connection, with the drops of all flows that the same box saw in it.
 
-        Later flows from the same port belong to later connections. Of several boxes on one line, the box that acted
-        is meant: one that let the flow pass says nothing about why it was slow.
-
-        A QUIC flow is opened after its client is "connected", which for QUIC says only that its ends are known: it is
-        the first from there on.
-
-        Where a download began later, the flow is one that the box remembered then, or took the download for: a box
-        may forget an idle connection and see a new flow in what follows, opened after the client was connected.
+        Of several boxes on one line, the box that acted is meant: one that let the flow pass says nothing about why it
+        was slow.
         """
-        found = self._of(connected, download)
-        return max(found, key=lambda flow: flow.action is not None, default=None)
+        found = self._of(connected, download, ended)
+        acting = max(found, key=lambda flow: flow.action is not None, default=None)
+        if acting is None:
+            return None
+        return replace(acting, drops=sum(flow.drops for flow in found if flow.box == acting.box))
 
-    def _of(self, connected: Connected, download: Download | None) -> list[FlowTruth]:
+    def _of(self, connected: Connected, download: Download | None, ended: float) -> list[FlowTruth]:
+        """Return the flows of a connection, in the order in which boxes met them.
+
+        The latest that was opened from its end before it was connected is its own. A box that begins to look later, or
+        has forgotten the connection, meets it anew in its middle. Other flows from the same port belong to other
+        connections.
+
+        A QUIC flow is opened after its client is "connected", which for QUIC says only that its ends are known.
+
+        Where a download began later, the flows are those that boxes remembered then, or took the download for: a box
+        may forget an idle connection.
+        """
         flows = self._by_end.get((connected["local"][0], connected["local"][1]), [])
+        since = connected["t"]
         if connected.get("protocol") == "udp":
             # TCP has ports of its own: a connection from the same number is another.
-            first: dict[str, FlowTruth] = {}
-            for flow in flows:
-                if flow.protocol == "udp" and flow.opened >= connected["t"]:
-                    first.setdefault(flow.box, flow)
-            return list(first.values())
+            return _met_anew([], [flow for flow in flows if flow.protocol == "udp" and since <= flow.opened <= ended])
         flows = [flow for flow in flows if flow.protocol != "udp" or download is not None]
         if download is not None:
             return [flow for flow in flows if flow.forgotten is None or flow.forgotten > download["t"]]
-        latest = {flow.box: flow for flow in flows if flow.opened <= connected["t"]}
-        return list(latest.values())
+        latest = {flow.box: flow for flow in flows if flow.opened <= since}
+        return _met_anew(list(latest.values()), [flow for flow in flows if since < flow.opened <= ended])
 
     def _meanwhile(self, transfer: TransferPlan, *, began: float, ended: float) -> list[LineTruth]:
         return [
@@ -187,9 +204,19 @@ class BoxFlows:
             if (line.ended is None or line.ended > began) and line.began <= ended
         ]
 
-    def influences(self, transfer: TransferPlan, at: ClientEvents, spent: Span) -> list[Influence]:
-        """Return what boxes did to a transfer while it went on, in the order in which they began."""
-        flows = self._of(at["connected"], at.get("download")) if "connected" in at else []
+    def influences(
+        self, transfer: TransferPlan, at: ClientEvents, spent: Span, *, shares_line: bool
+    ) -> list[Influence]:
+        """Return what boxes did to a transfer while it went on, in the order in which they began.
+
+        Args:
+            transfer: As planned.
+            at: What its client noted.
+            spent: Its time.
+            shares_line: Whether other flows had the line at the same time: then nobody knows whose packets a meter of
+                the whole line touched, and they are not counted.
+        """
+        flows = self._of(at["connected"], at.get("download"), spent.until_s) if "connected" in at else []
         handshake_s = instant(at["handshake"]) if "handshake" in at else None
         found = [
             self._influence(flow, Span(flow.acts_from, _end(flow.forgotten)), spent, flow.touched, handshake_s)
@@ -198,7 +225,10 @@ class BoxFlows:
         ]
         for line in self._meanwhile(transfer, began=spent.from_s, ended=spent.until_s):
             touched = [t for t in line.touched if spent.from_s <= t <= spent.until_s]
-            found.append(self._influence(line.doing, Span(line.began, _end(line.ended)), spent, touched, handshake_s))
+            influence = self._influence(line.doing, Span(line.began, _end(line.ended)), spent, touched, handshake_s)
+            if shares_line and touched:
+                influence["packets"] = None
+            found.append(influence)
         return sorted(found, key=lambda each: each["from_s"])
 
     def _influence(
@@ -215,8 +245,21 @@ class BoxFlows:
         profile = profile_at(self._boxes[flow.box], t) if flow.box in self._boxes else None
         for rule in [] if profile is None else profile["rules"]:
             if rule["id"] == flow.rule:
-                return next((trigger for key, trigger in RULE_TRIGGERS.items() if key in rule), "everything")
+                trigger: Trigger = next((by for key, by in RULE_TRIGGERS.items() if key in rule), "everything")
+                # A name tainted the address before, in another flow: this one was acted on for its address.
+                return "address" if trigger == "name" and not flow.named else trigger
         return "everything"
+
+
+def _met_anew(found: list[FlowTruth], later: list[FlowTruth]) -> list[FlowTruth]:
+    """Return flows of a connection with those that boxes met in its middle, for they knew it no longer, or not yet."""
+    last = {flow.box: flow for flow in found}
+    for flow in later:
+        before = last.get(flow.box)
+        if before is None or (before.forgotten is not None and before.forgotten <= flow.opened):
+            found.append(flow)
+            last[flow.box] = flow
+    return found
 
 
 def _end(instant: float | None) -> float:

@@ -39,7 +39,7 @@ class Influence(TypedDict):
         time_share: Share of the transfer's time, from the client's SYN to its end, in which it acted.
         only_handshake: Whether all packets that it touched came before the end of the TLS handshake.
         packets: How many packets of the transfer it dropped, delayed, rewrote, held or injected; None: not counted, as
-            of links and ends.
+            of links and ends, and where a meter of the whole line touched some while other flows had the line, too.
     """
 
     who: Actor

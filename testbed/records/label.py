@@ -45,12 +45,14 @@ def treatment(transfer: TransferSummary) -> Treatment:
     What links, ends and the subscriber's own tariff do is no censor's doing, and leaves it untouched. Where a twin run
     says what the transfer would have been without boxes, one that was as fast was not slowed, whatever a box dropped.
     """
+    if "influences" not in transfer:  # of a run that was made before these were written down
+        return "slowed" if transfer["throttled"] else "altered" if transfer["action"] else "untouched"
     found = {_treatment(each, transfer) for each in transfer["influences"] if each["who"] == "censor"}
     return next(each for each in get_args(Treatment) if each in {*found, "untouched"})
 
 
 def _treatment(influence: Influence, transfer: TransferSummary) -> Treatment:
-    if not influence["packets"]:
+    if influence["packets"] == 0:
         return "unslowed"  # a limit that was never reached: nothing can be seen of it
     if influence["effect"] == "ends":
         if influence["what"] == "reset":

@@ -29,7 +29,8 @@ class TransferSummary(TypedDict):
             an evasion, from its ``download`` event).
         goodput_bps: Bits of payload per second of ``duration_s``.
         handshake_s: From connection to the end of the TLS handshake.
-        throttled: Ground truth: whether a box slowed the flow, or the whole line, down.
+        throttled: Ground truth: whether a box slowed the flow, or the whole line, down: it touched packets, and not of
+            the handshake alone.
         action: Ground truth: what a box did (a meter, ``delay``, a way to end it); None: nothing.
         rule: Ground truth: the rule that matched.
         drops: Ground truth: packets that the box dropped.

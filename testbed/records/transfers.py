@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 from testbed.records.box_flows import BoxFlows, FlowTruth
 from testbed.records.influence import Span
+from testbed.records.label import treatment
 from testbed.records.measurements import EndsSaw, instant, what_ends_saw
 from testbed.records.plan import planned_transfers
 
@@ -19,9 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["summarise_transfers"]
 
-# What an action means is said where it begins. One that does not say that it slows a flow down is no slowdown: a
-# new one must not become one by being unknown here.
-_SLOWS: Final = "slows"
 IPV6: Final = 6
 
 
@@ -30,20 +29,24 @@ def summarise_transfers(
 ) -> list[TransferSummary]:
     """Return one summary a transfer, in the plan's order; recordings and probes have none.
 
-    ``throttled``, ``action``, ``rule`` and ``drops`` are ground truth of the time between the client's SYN and the
+    ``throttled`` is said by `testbed.records.label`: an action that slows touched packets, and not of the handshake
+    alone. ``action``, ``rule`` and ``drops`` are ground truth of the time between the client's SYN and the
     last byte. What a box does to the flow goes before what it does to the whole line, which counts only where
     nothing was done to the flow; ``influences`` has both. A transfer that never began has the ``error`` "did not run".
     """
     seen = what_ends_saw(measurements)
     flows = BoxFlows(truth, plan.get("boxes", {}))
+    has_others = bool(plan.get("background"))
     return [
-        _summarise(transfer, seen.get(transfer["id"]) or EndsSaw(), flows)
+        _summarise(
+            transfer, seen.get(transfer["id"]) or EndsSaw(), flows, shares_line=has_others or "group" in transfer
+        )
         for transfer in planned_transfers(plan)
         if transfer["kind"] not in {"record", "probe"}
     ]
 
 
-def _summarise(transfer: TransferPlan, seen: EndsSaw, flows: BoxFlows) -> TransferSummary:
+def _summarise(transfer: TransferPlan, seen: EndsSaw, flows: BoxFlows, *, shares_line: bool) -> TransferSummary:
     at = seen.client
     last = seen.last_bytes.get("client" if transfer["direction"] == "download" else "server")
     started = at["started"]["t"] if "started" in at else None
@@ -53,7 +56,8 @@ def _summarise(transfer: TransferPlan, seen: EndsSaw, flows: BoxFlows) -> Transf
     connected, finished = at.get("connected"), at.get("finished")
     ended = _ended(started, None if last is None else last[0], finished)
     spent = None if started is None or ended is None else Span(started, ended)
-    flow = flows.find(connected, at.get("download")) if connected else None
+    until_s = math.inf if ended is None else ended
+    flow = flows.find(connected, at.get("download"), until_s) if connected else None
     # A box that meters a whole line does so to every flow of it. That counts where nothing was done to this one:
     # what was done to the flow says more.
     if last is not None and (flow is None or flow.action is None):
@@ -74,14 +78,15 @@ def _summarise(transfer: TransferPlan, seen: EndsSaw, flows: BoxFlows) -> Transf
         "duration_s": duration_s,
         "goodput_bps": received * 8 / duration_s if duration_s else None,
         "handshake_s": _handshake_s(at),
-        "throttled": flow.effect == _SLOWS,
+        "throttled": False,  # until all is known that acted on it
         "action": flow.action,
         "rule": flow.rule,
         "drops": flow.drops,
         "hello": flow.hello if flow.action is None else None,
-        "influences": flows.influences(transfer, at, spent) if spent else [],
+        "influences": flows.influences(transfer, at, spent, shares_line=shares_line) if spent else [],
         "error": finished["error"] if finished else ("did not run" if started is None else "did not finish"),
     }
+    summary["throttled"] = treatment(summary) == "slowed"
     published = transfer.get("published")
     if isinstance(published, str) and published:
         summary["published"] = published

@@ -155,10 +155,6 @@ def _transfers(transfers: list[TransferSummary]) -> str:
         if transfer["throttled"]:
             cause = html_text(f"by rule {transfer['rule']}, {transfer['drops']} packets dropped")
             truth = f'<span class="throttled">throttled</span> {cause}'
-        elif transfer["action"]:
-            truth = html_text(
-                f"ended by rule {transfer['rule']} ({transfer['action']}), {transfer['drops']} packets dropped"
-            )
         goodput = format_rate(transfer["goodput_bps"]) if transfer["ok"] and transfer["goodput_bps"] else "failed"
         duration = f"{transfer['duration_s']:.1f} s" if transfer["duration_s"] is not None else "–"
         first = ' class="first"' if transfer["line"] != previous else ""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from testbed.plain_text import one_line
 from testbed.quantities import format_rate
+from testbed.records.label import treatment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,15 +121,28 @@ def _without_boxes(transfer: TransferSummary) -> str:
 def ground_truth(transfer: TransferSummary) -> str:
     """What became of a transfer, in words: what a box did to it, why a box did not find it, or the client's error."""
     # What a box did goes before what the client says: a connection that was reset is an error to the client, too.
-    if transfer["action"] and not transfer["throttled"]:
-        return f"ENDED by {transfer['rule']} ({transfer['action']}), {transfer['drops']} packets dropped"
-    if transfer["throttled"]:
-        return f"THROTTLED by {transfer['rule']}, {transfer['drops']} packets dropped"
+    if done := _done_by_boxes(transfer):
+        return done
     if transfer["error"]:
         return str(transfer["error"])
+    if transfer["action"]:
+        made_no_difference = f"{transfer['rule']} ({transfer['action']}) made no difference"
+        return f"not throttled: {made_no_difference}, {transfer['drops']} packets dropped"
     if transfer.get("hello"):
         return f"not throttled: not found by this box, {transfer['hello']}"
     return "not throttled"
+
+
+def _done_by_boxes(transfer: TransferSummary) -> str | None:
+    """Return what boxes did that made a difference, by the same rule as labels are made."""
+    match treatment(transfer):
+        case "slowed":
+            return f"THROTTLED by {transfer['rule']}, {transfer['drops']} packets dropped"
+        case "delayed handshake":
+            return f"HANDSHAKE DELAYED by {transfer['rule']}"
+        case "frozen" | "reset" | "altered":
+            return f"ENDED by {transfer['rule']} ({transfer['action']}), {transfer['drops']} packets dropped"
+    return None
 
 
 def _summary(manifest: Manifest) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SUBSCRIBER, ORIGIN = "100.64.0.1", "198.51.100.6"
 PORT = 20_000
-FREE = {"throttled": False, "action": None, "rule": None, "drops": 0}
+FREE: dict[str, Any] = {"throttled": False, "action": None, "rule": None, "drops": 0, "influences": []}
 START_NS = 1_615_366_800_000_000_000
 BOX = "mobile-tspu"
 INFLUENCE: Any = {

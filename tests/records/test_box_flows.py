@@ -30,7 +30,7 @@ SPENT = Span(1.0, 5.0)
 def influences(truth: list[Any], *, rules: tuple[Any, ...] = (), measurements: list[Any] = MEASUREMENTS) -> list[Any]:
     profile = {"name": "p", "summary": "", "rules": list(rules)}
     boxes: Any = {BOX: {"line": "mobile", "profile": profile, "seed": 1}}
-    return BoxFlows(truth, boxes).influences(PLANNED, client_events(measurements), SPENT)
+    return BoxFlows(truth, boxes).influences(PLANNED, client_events(measurements), SPENT, shares_line=False)
 
 
 @pytest.mark.parametrize(
@@ -110,12 +110,34 @@ def throttled(t: float, flow: int) -> list[Any]:
 )
 def test_a_quic_flow_is_the_first_of_its_port_after_the_client_began(truth: list[Any], rule: str | None) -> None:
     ends: Any = client("connected", 1.2, local=[SUBSCRIBER, PORT], remote=[ORIGIN, 443], protocol="udp")
-    found = BoxFlows(truth, {}).find(ends, None)
+    found = BoxFlows(truth, {}).find(ends, None, 9.0)
     assert (found.rule if found else None) == rule
 
 
 def test_a_tcp_connection_is_no_quic_flow_of_the_same_port() -> None:
     ends: Any = client("connected", 1.2, local=[SUBSCRIBER, PORT], remote=[ORIGIN, 443])
-    found = BoxFlows([opened(1.0), *throttled(1.1, 1), quic(1.15, 2)], {}).find(ends, None)
+    found = BoxFlows([opened(1.0), *throttled(1.1, 1), quic(1.15, 2)], {}).find(ends, None, 9.0)
     assert found is not None
     assert found.rule == "of-1"
+
+
+def test_packets_of_a_shared_line_are_not_counted_as_the_transfers() -> None:
+    line = [
+        box("throttling_started", 0.5, flow=0, meter="token_bucket", effect="slows", up=None, down={"rate": 1.0}),
+        box("packet_dropped", 2.0, flow=0),
+    ]
+    boxes: Any = {BOX: {"line": "mobile", "profile": {"name": "p", "summary": "", "rules": [{"id": "a"}]}, "seed": 1}}
+    flows = BoxFlows(line, boxes)
+    (shared,) = flows.influences(PLANNED, client_events(MEASUREMENTS), SPENT, shares_line=True)
+    (alone,) = flows.influences(PLANNED, client_events(MEASUREMENTS), SPENT, shares_line=False)
+    assert (shared["packets"], alone["packets"]) == (None, 1)
+
+
+def test_a_rule_by_name_that_matched_without_one_went_by_a_tainted_address() -> None:
+    truth = [
+        opened(1.1),
+        box("rule_matched", 1.3, rule="names", sni=None),
+        box("throttling_started", 1.3, meter="token_bucket", effect="slows"),
+    ]
+    (found,) = influences(truth, rules=({"id": "names", "exact": ["x"]},))
+    assert found["on"] == "address"

@@ -82,21 +82,41 @@ def test_what_no_box_saw_is_not_throttled() -> None:
             opened(1.1, inside_port=1),
             box("rule_matched", 1.3, rule="twimg.com"),
             box("throttling_started", 1.3, meter="token_bucket", effect="slows"),
+            dropped(1.4, seq=1, ip_id=1),
         ],
-        [opened(1.1, inside="100.64.0.9"), box("throttling_started", 1.3, meter="token_bucket", effect="slows")],
-        [opened(1.3), box("throttling_started", 1.3, meter="token_bucket", effect="slows")],
+        [
+            opened(1.1, inside="100.64.0.9"),
+            box("throttling_started", 1.3, meter="token_bucket", effect="slows"),
+            dropped(1.4, seq=1, ip_id=1),
+        ],
+        [
+            opened(5.3),
+            box("throttling_started", 5.3, meter="token_bucket", effect="slows"),
+            dropped(5.4, seq=1, ip_id=1),
+        ],
+        [opened(1.1), box("throttling_started", 1.3, meter="token_bucket", effect="slows")],
         [
             opened(1.1),
             opened(1.1, flow=2, inside_port=2),
             box("throttling_started", 1.3, flow=2, meter="token_bucket", effect="slows"),
+            dropped(1.4, seq=1, ip_id=1, flow=2),
         ],
         [
             opened(1.1),
             opened(1.1, box="b", inside_port=2),
             box("throttling_started", 1.3, box="b", meter="token_bucket", effect="slows"),
+            dropped(1.4, seq=1, ip_id=1, box="b"),
         ],
     ],
-    ids=["matched only", "other port", "other address", "opened later", "other flow", "same flow number, other box"],
+    ids=[
+        "matched only",
+        "other port",
+        "other address",
+        "opened after its end",
+        "touched nothing",
+        "other flow",
+        "same flow number, other box",
+    ],
 )
 def test_only_throttling_of_its_own_flow_counts(truth: list[dict[str, Any]]) -> None:
     assert summarise(MEASUREMENTS, truth)["throttled"] is False
@@ -120,12 +140,14 @@ def test_of_a_download_that_begins_later_the_flow_that_the_box_then_remembers_co
     forgotten: float | None, opened_again: float | None, *, throttled: bool
 ) -> None:
     truth = [opened(1.1), box("throttling_started", 1.3, meter="token_bucket", effect="slows")]
+    truth.append(dropped(1.4 if forgotten else 10.0, seq=1, ip_id=1))
     if forgotten is not None:
         truth.append(box("flow_forgotten", forgotten))
     if opened_again is not None:
         truth += [
             opened(opened_again, flow=2),
             box("throttling_started", opened_again, flow=2, meter="token_bucket", effect="slows"),
+            dropped(10.0, seq=1, ip_id=1, flow=2),
         ]
     records = [*MEASUREMENTS[:2], client("download", 9.0), client("bytes", 11.0, times=[11.0], totals=[500])]
     summary = summarise(records, truth)
@@ -148,7 +170,7 @@ def test_a_flow_that_was_ended_is_not_throttled(action: str) -> None:
 @pytest.mark.parametrize(("effect", "throttled"), [("slows", True), ("ends", False), ("alters", False), (None, False)])
 def test_an_action_unknown_here_is_what_it_says_it_is(event: str, effect: str | None, *, throttled: bool) -> None:
     names = {"meter": "brand_new", "action": "brand_new", "effect": effect}
-    summary = summarise(MEASUREMENTS, [opened(1.1), box(event, 1.3, **names)])
+    summary = summarise(MEASUREMENTS, [opened(1.1), box(event, 1.3, **names), dropped(1.4, seq=1, ip_id=1)])
     assert (summary["throttled"], summary["action"]) == (throttled, "brand_new")
 
 
@@ -159,9 +181,9 @@ def test_a_quota_ends_a_flow_and_does_not_slow_it() -> None:
 
 @pytest.mark.parametrize(
     ("line", "direction", "throttled", "drops"),
-    [("mobile", "download", True, 1), ("mobile", "upload", False, 0), ("landline", "download", False, 0)],
+    [("mobile", "download", True, 1), ("mobile", "upload", True, 1), ("landline", "download", False, 0)],
 )
-def test_what_is_done_to_a_whole_line_is_done_to_its_transfers_in_that_direction(
+def test_what_is_done_to_a_whole_line_is_done_to_its_transfers(
     line: str, direction: str, drops: int, *, throttled: bool
 ) -> None:
     truth = [
@@ -205,3 +227,43 @@ def test_why_a_hello_was_not_found_is_said_in_words_that_hold(seen: dict[str, An
     summary = summarise(MEASUREMENTS, [opened(1.1), box("hello_unread", 1.3, protocol="tls", direction="up", **seen)])
     assert summary["hello"] == words
     assert summary["throttled"] is False
+
+
+def test_a_box_that_begins_to_look_in_the_middle_of_a_transfer_is_told() -> None:
+    truth = [
+        opened(3.0),
+        box("throttling_started", 3.0, meter="token_bucket", effect="slows"),
+        dropped(3.5, seq=1, ip_id=1),
+    ]
+    summary = summarise(MEASUREMENTS, truth)
+    (acted,) = summary["influences"]
+    assert (summary["throttled"], summary["drops"]) == (True, 1)
+    assert (acted["from_s"], acted["packets"]) == (3.0, 1)
+
+
+def test_a_flow_that_a_box_forgot_and_met_again_counts_as_a_whole() -> None:
+    truth = [
+        opened(1.1),
+        box("throttling_started", 1.3, meter="token_bucket", effect="slows"),
+        dropped(1.4, seq=1, ip_id=1),
+        box("flow_forgotten", 2.0, reason="residual time over"),
+        opened(2.1, flow=2),
+        box("throttling_started", 2.2, flow=2, meter="token_bucket", effect="slows"),
+        *(dropped(t, seq=1, ip_id=1, flow=2) for t in (2.3, 4.0)),
+    ]
+    summary = summarise(MEASUREMENTS, truth)
+    assert summary["drops"] == 3
+    assert [each["packets"] for each in summary["influences"]] == [1, 2]
+
+
+def test_each_of_two_meters_of_one_line_has_its_own_packets() -> None:
+    def line(name: str, way: str, *times: float) -> list[Any]:
+        ways = {"up": None, "down": None, way: {"rate_bps": 1}}
+        began = box("throttling_started", 0.5, box=name, flow=0, meter="token_bucket", effect="slows", **ways)
+        return [began, *(dropped(t, seq=1, ip_id=1, flow=0, box=name) for t in times)]
+
+    truth = sorted([*line("a", "up", 2.0, 3.0), *line("b", "down")], key=lambda each: each["t"])
+    boxes = {name: {"line": "mobile", "profile": {"rules": [{"id": name}]}} for name in ("a", "b")}
+    summary = summarise(MEASUREMENTS, truth, boxes=boxes)
+    assert {each["where"]: each["packets"] for each in summary["influences"]} == {"a": 2, "b": 0}
+    assert (summary["rule"], summary["drops"], summary["throttled"]) == ("a", 2, True)

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from testbed.report.table import format_table, transfer_table
-from tests.records.build import FREE, manifest, transfer
+from tests.records.build import FREE, INFLUENCE, manifest, transfer
+
+QUOTA = INFLUENCE | {"what": "byte_quota", "effect": "ends"}
 
 
 def test_columns_are_as_wide_as_their_widest_cell() -> None:
@@ -30,7 +32,10 @@ def test_a_line_is_named_once_and_lines_stand_apart() -> None:
     ("changes", "cells"),
     [
         ({}, "4 kbit/s 4.0 s THROTTLED by twimg.com, 1 packets dropped"),
-        ({"throttled": False, "action": "byte_quota"}, "ENDED by twimg.com (byte_quota), 1 packets dropped"),
+        (
+            {"throttled": False, "action": "byte_quota", "influences": [QUOTA]},
+            "ENDED by twimg.com (byte_quota), 1 packets dropped",
+        ),
         (FREE, "4 kbit/s 4.0 s not throttled"),
         (FREE | {"ok": False, "error": "timed out", "duration_s": None}, "failed – timed out"),
     ],

@@ -201,7 +201,7 @@ def _transfers(plan: Plan, transfers: list[TransferSummary]) -> Check:
 
 def _is_explained(transfer: TransferSummary, plan: Plan) -> bool:
     """Return whether a box acted on a transfer that failed, or a link on its way was out meanwhile."""
-    if transfer["action"]:
+    if transfer["action"] or any(each["who"] == "censor" and each["packets"] != 0 for each in transfer["influences"]):
         return True
     planned = next((each for each in plan.transfers if each["id"] == transfer["id"]), None)
     if planned is None:

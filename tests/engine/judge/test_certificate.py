@@ -43,7 +43,8 @@ def summaries(*, ok: bool = True, name: str = "example.com", **changes: object) 
     return cast(
         "list[TransferSummary]",
         [{"id": each["id"], "name": name, "role": each["role"], "kind": each["kind"], "ok": ok, "action": None,
-          "start_s": 1.0, "error": None if ok else "timed out", "hello": None, **changes} for each in planned],
+          "start_s": 1.0, "error": None if ok else "timed out", "hello": None, "influences": [], **changes}
+         for each in planned],
     )  # fmt: skip
 
 
