@@ -23,7 +23,17 @@ if TYPE_CHECKING:
     from testbed.guest.network.topology import RoutedTopo
     from testbed.records.jsonl import Json
 
-__all__ = ["LONGEST_RUN_S", "BoxChange", "Change", "Effects", "EventError", "RunTime", "TimedEvent", "parse_run_time"]
+__all__ = [
+    "LONGEST_RUN_S",
+    "BoxChange",
+    "Change",
+    "Effects",
+    "EventError",
+    "RunTime",
+    "TimedEvent",
+    "because",
+    "parse_run_time",
+]
 
 LONGEST_RUN_S = (
     1000 * 86_400
@@ -124,6 +134,11 @@ class BoxChange:
     censor: str | None
     share: float | None = None
     forgets: bool = False
+
+
+def because(about: str) -> str:
+    """Return why an event happened, to be put behind a note of it; nothing where nobody said it."""
+    return f": {about}" if about else ""
 
 
 def _key(field: str) -> str:

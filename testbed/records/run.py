@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from testbed.records.truth import TruthRecord
     from testbed.records.verdicts import VerdictRecord
 
-__all__ = ["FORMAT", "SPOOL", "RunDirectory", "process_start"]
+__all__ = ["FORMAT", "SPOOL", "SWEEP_TABLE", "RunDirectory", "process_start"]
 
 FORMAT = 1
+SWEEP_TABLE = "table.csv"  # of all transfers, beside the run directories of a sweep
+_MANIFEST = "manifest.json"
 SPOOL = PurePath(".guest", "output")  # where the guest writes; in a run that has ended, all of it has been taken over
 STATES = ("running", "checking", "incomplete", "complete")  # checking: all is recorded, captures are being converted
 
@@ -89,7 +91,7 @@ class RunDirectory:
         Raises:
             RecordError: It cannot be read, or is no JSON object.
         """
-        return cast("Manifest", self._object("manifest.json"))
+        return cast("Manifest", self._object(_MANIFEST))
 
     def is_running(self) -> bool:
         """Whether the process that makes this run is still there; a run that says "running" without one has died."""
@@ -103,7 +105,7 @@ class RunDirectory:
 
     def write_manifest(self, manifest: Mapping[str, object]) -> None:
         """Replace the manifest as a whole."""
-        write_atomically(self.path / "manifest.json", json.dumps(manifest, indent=1) + "\n")
+        write_atomically(self.path / _MANIFEST, json.dumps(manifest, indent=1) + "\n")
 
     def truth(self, box: str | None = None) -> list[TruthRecord]:
         """Return the ground truth in order, of all boxes or of one."""
@@ -186,12 +188,22 @@ class RunDirectory:
         try:
             found: object = json.loads(read_regular(path))
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and (remedy := _name_of_runs(self.path)):
+                raise RecordError(f"{self.path} is no run directory, but a folder of runs; {remedy}") from error
             raise RecordError(f"{self.path} is no run directory: {name}: {error.strerror}") from error
         except (ValueError, RecursionError) as error:
             raise RecordError(f"{path}: not JSON: {error}") from error
         if not isinstance(found, dict):
             raise RecordError(f"{path}: expected a JSON object, got {type(found).__name__}")
         return found
+
+
+def _name_of_runs(folder: Path) -> str | None:
+    """Return how to name the runs in a folder; None: it has none."""
+    if not any(folder.glob(f"*/{_MANIFEST}")):
+        return None
+    table = f", or use {folder / SWEEP_TABLE}, which has them all" if (folder / SWEEP_TABLE).is_file() else ""
+    return f"name the runs in it: {folder}/*/{table}"
 
 
 def process_start(pid: int) -> int | None:

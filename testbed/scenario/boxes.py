@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Boxes"]
 
 _KINDS = ("tspu", "blocker")
+_CABLE = "none"
 
 
 class Boxes:
@@ -121,11 +122,15 @@ class Boxes:
         return (None, why) if chosen is None else (self._with_meter(cast("ProfileDocument", chosen.plain)), None)
 
     def _named(self, place: str, index: int, line: Line) -> tuple[Key, str | None]:
-        """Return what is named for a place, the line's own or that of all lines, and the key at which it is."""
+        """Return what is named for a place, the line's own or that of all lines, and the key at which it is.
+
+        ``none`` names a cable, as in the event `censor`; on one line it takes the place of what all lines have.
+        """
         own = line_values(line, self._scenario.kinds).get({"tspu": "censor", "blocker": "blocker"}.get(place, ""))
         if own is not None:
-            return ("lines", index, "censor" if place == "tspu" else place), str(own)
-        return ("censors", place), self._scenario.censors.get(place)
+            return ("lines", index, "censor" if place == "tspu" else place), None if own == _CABLE else str(own)
+        named = self._scenario.censors.get(place)
+        return ("censors", place), None if named == _CABLE else named
 
     def _censor(
         self, where: Key, name: str, line_kind: str, instant: datetime

@@ -269,7 +269,7 @@ class Scenario(Strict):
     kinds: dict[LineName, LineKind] = Field(default={})
     lines: list[Line] = Field(min_length=1)
     links: list[Link] = Field(default=[])
-    censors: dict[str, str] = Field(default={})
+    censors: dict[str, str | None] = Field(default={})
     meter: Literal["token_bucket", "coarse_refill"] | None = None
     congestion_control: CongestionControl = "cubic"
     variation: Variation = "none"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from testbed.guest.timed_event import LONGEST_RUN_S, Change, EventError, TimedEvent, parse_run_time
+from testbed.guest.timed_event import LONGEST_RUN_S, Change, EventError, TimedEvent, because, parse_run_time
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,10 @@ def test_instants_of_a_run_have_units(text: object, seconds: float) -> None:
 def test_others_are_refused(text: object, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         parse_run_time(text)
+
+
+def test_a_reason_stands_behind_a_note_if_there_is_one() -> None:
+    assert (because("fog"), because("")) == (": fog", "")
 
 
 def test_a_kind_that_says_nothing_else_has_only_to_say_what_changes() -> None:

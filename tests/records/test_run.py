@@ -76,6 +76,15 @@ def test_what_is_no_run_directory_is_refused(tmp_path: Path, manifest: str | Non
         RunDirectory.open(tmp_path)
 
 
+def test_a_folder_of_runs_says_how_to_name_them(tmp_path: Path) -> None:
+    write_run(tmp_path / "1")
+    with pytest.raises(RecordError, match=r"no run directory, but a folder of runs; name the runs in it: .*/\*/$"):
+        RunDirectory.open(tmp_path)
+    (tmp_path / "table.csv").touch()
+    with pytest.raises(RecordError, match=r"/\*/, or use .*/table\.csv, which has them all$"):
+        RunDirectory.open(tmp_path)
+
+
 def test_records_can_be_had_of_one_box_or_one_transfer(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", truth=[*TRUTH, {**TRUTH[0], "box": "landline-tspu"}])
     assert [each["box"] for each in run.truth("landline-tspu")] == ["landline-tspu"]

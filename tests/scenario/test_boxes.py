@@ -49,6 +49,18 @@ def test_a_line_that_its_profile_leaves_without_a_box_says_why() -> None:
     assert "spares landline lines" in plan.data["without_box"]["landline"]
 
 
+@pytest.mark.parametrize("written", ["none", "null"])
+def test_a_place_may_be_named_a_cable_for_all_lines(written: str) -> None:
+    plan = first_day(f"censors={{tspu: {written}}}")
+    assert (plan.data["boxes"], plan.data["without_box"]) == ({}, {})
+
+
+def test_a_line_may_have_a_cable_where_others_have_a_censor_and_the_other_way_round() -> None:
+    lines = "lines=[{name: a, kind: mobile, tspu: true}, {name: b, kind: mobile, tspu: true, censor: %s}]"
+    assert set(first_day(lines % "none", *ALONE).data["boxes"]) == {"a-tspu"}
+    assert set(first_day(lines % "ru-tw-2021a", "censors={tspu: none}", *ALONE).data["boxes"]) == {"b-tspu"}
+
+
 def share(profile: object) -> object:
     assert isinstance(profile, dict)
     return profile["trigger"]["share"]

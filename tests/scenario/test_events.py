@@ -53,7 +53,7 @@ def test_outages_come_before_events_in_the_plan() -> None:
         (f"{{outage: {OUTAGE.replace('4 min', '1001 d')}}}", "events.0.outage.until: expected at most 1000 d, got"),
         (f"{{outage: {OUTAGE.replace('from: 0', 'from: 5 min')}}}", "events.0.outage: expected 'until' after 'from'"),
         (f"{{outage: {OUTAGE.replace('from', 'from_')}}}", "events.0.outage.from_: unknown key; remove it"),
-        (f"{{outage: {OUTAGE.replace('about: why', '')}}}", "events.0.outage.about: this key is missing"),
+        (f"{{outage: {OUTAGE.replace('until: 4 min,', '')}}}", "events.0.outage.until: this key is missing"),
         (f"{{outage: {OUTAGE.replace('state', 'moon')}}}", "events.0.outage.link: no link between gateway and moon"),
     ],
 )

@@ -14,7 +14,7 @@ from testbed.engine.prepare.command import UserCommand
 from testbed.engine.twin import has_twin, require_a_twin
 from testbed.errors import InputError, InvalidRunError, RecordError
 from testbed.records.lock import locked
-from testbed.records.run import RunDirectory
+from testbed.records.run import SWEEP_TABLE, RunDirectory
 from testbed.report.table import format_table
 from testbed.report.tidy import tidy_rows, write_table
 from testbed.scenario.plan import make_plan
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["sweep"]
 
-TABLE = "table.csv"
 _TOLD_EVERY = 100
 
 
@@ -115,13 +114,13 @@ def _make(arguments: argparse.Namespace, kernel: KernelInfo, planned: Sequence[_
             problems[each.variant.name] = str(error)
     # After an interrupt there is no table: the same command again makes the rest, and then the table.
     rows = _rows(planned)
-    write_table(rows, "csv", folder / TABLE)
+    write_table(rows, "csv", folder / SWEEP_TABLE)
     problems |= {name: why for name, why in _invalid(planned).items() if name not in problems}
     if arguments.json:
-        show(json.dumps({"sweep": str(folder), "table": str(folder / TABLE), "problems": problems, "rows": rows}))
+        show(json.dumps({"sweep": str(folder), "table": str(folder / SWEEP_TABLE), "problems": problems, "rows": rows}))
     else:
         show(_summary(planned))
-        show(f"runs: {folder}; table of all transfers: {folder / TABLE}")
+        show(f"runs: {folder}; table of all transfers: {folder / SWEEP_TABLE}")
     for name, why in problems.items():
         say(f"invalid run: {name}: {why}")
     return 4 if problems else 0

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from testbed.records.manifest import TransferSummary
-    from testbed.records.plan import PlanDocument, TransferPlan
+    from testbed.records.plan import EventPlan, PlanDocument, TransferPlan
     from testbed.records.run import RunDirectory
     from testbed.records.truth import TruthRecord
     from testbed.scenario.plan import Plan
@@ -42,12 +42,20 @@ class _Change(NamedTuple):
     span: Span
 
 
+class _Begun(NamedTuple):
+    """A link that is out or impaired since an instant, and is to be so until another."""
+
+    what: str
+    from_s: float
+    until_s: float
+
+
 def add_planned_influences(plan: Plan, transfers: Iterable[TransferSummary], run: RunDirectory) -> None:
     """Add to each transfer that ran what the plan and the log of the network say of its links and ends."""
     planned = {each["id"]: each for each in plan.transfers}
     lossy = _lossy_links(plan)
     tariffs = [frozenset(link["between"]) for link in plan.data["links"] if "policer" in link]
-    changes = list(_changes(run.each_truth())) if plan.data["events"] else []
+    changes = list(_changes(run.each_truth(), plan.data["events"])) if plan.data["events"] else []
     for transfer in transfers:
         of_plan = planned[transfer["id"]]
         if transfer["start_s"] is None or transfer["end_s"] is None or of_plan["kind"] == "flow":
@@ -86,18 +94,31 @@ def _lossy_links(plan: Plan) -> list[tuple[frozenset[str], str]]:
     return found
 
 
-def _changes(truth: Iterable[TruthRecord]) -> Iterator[_Change]:
-    begun: dict[tuple[frozenset[str], str], list[tuple[str, float]]] = {}
+def _changes(truth: Iterable[TruthRecord], events: list[EventPlan]) -> Iterator[_Change]:
+    begun: dict[tuple[frozenset[str], str], list[_Begun]] = {}
     for record in truth:
         # Kinds of events that others add write records of their own, whose keys are not known here.
         if record["event"] == "link_failed" or record["event"] == "link_impaired":
-            key = frozenset(record["link"]), record["about"]
-            begun.setdefault(key, []).append((_CHANGES[record["event"]], record["t"]))
-        elif record["event"] == "link_restored":
-            key = frozenset(record["link"]), record["about"]
-            yield from (_Change(key[0], what, Span(from_s, record["t"])) for what, from_s in begun.pop(key, []))
+            key, what = (frozenset(record["link"]), record["about"]), _CHANGES[record["event"]]
+            begun.setdefault(key, []).append(_Begun(what, record["t"], _planned_end_s(events, what, key, record["t"])))
+        elif record["event"] == "link_restored" and (own := begun.get((frozenset(record["link"]), record["about"]))):
+            # Two that overlap may have the same reason, or none: the one ends whose end was due.
+            ended = min(own, key=lambda each: abs(each.until_s - record["t"]))
+            own.remove(ended)
+            yield _Change(frozenset(record["link"]), ended.what, Span(ended.from_s, record["t"]))
     for (link, _), changes in begun.items():
-        yield from (_Change(link, what, Span(from_s, math.inf)) for what, from_s in changes)
+        yield from (_Change(link, each.what, Span(each.from_s, math.inf)) for each in changes)
+
+
+def _planned_end_s(events: list[EventPlan], what: str, key: tuple[frozenset[str], str], began_s: float) -> float:
+    """Return when what began at an instant was to end; infinity: it is not planned."""
+    spans: list[tuple[float, float]] = []
+    for event in events:
+        link, about, from_s, until_s = (event["fields"].get(name) for name in ("link", "about", "from_", "until"))
+        is_it = event["kind"] == what and isinstance(link, list) and (frozenset(link), about) == key
+        if is_it and isinstance(from_s, float | int) and isinstance(until_s, float | int):
+            spans.append((abs(from_s - began_s), until_s))
+    return min(spans, default=(0.0, math.inf))[1]
 
 
 def _ends(plan: PlanDocument, transfer: TransferPlan, path: list[str]) -> Iterator[tuple[str, str]]:

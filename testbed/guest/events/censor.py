@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from testbed.guest.network.topology import RoutedTopo
-from testbed.guest.timed_event import BoxChange, Change, EventError, RunTime, TimedEvent
+from testbed.guest.timed_event import BoxChange, Change, EventError, RunTime, TimedEvent, because
 from testbed.quantities import Share, Written, shown
 
 __all__ = ["Censor"]
@@ -89,5 +89,6 @@ class Censor(TimedEvent):
         what = "no profile: they were cables" if self.censor is None else self.censor
         what += "" if self.share is None else f", for {self.share * 100:g} % of flows"
         kept = "all flows were forgotten" if self.forgets else "flows that were acted on kept what was decided"
-        why = f": {self.about}" if self.about else ""
-        return f"from {self.at:g} s on the boxes ({self.place}) of {who} were set to {what}; {kept}{why}"
+        return (
+            f"from {self.at:g} s on the boxes ({self.place}) of {who} were set to {what}; {kept}{because(self.about)}"
+        )

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from testbed.guest.network.topology import RoutedTopo
-from testbed.guest.timed_event import Change, Effects, EventError, RunTime, TimedEvent
+from testbed.guest.timed_event import Change, Effects, EventError, RunTime, TimedEvent, because
 from testbed.quantities import Duration, Rate, Share
 
 __all__ = ["Impairment"]
@@ -37,7 +37,7 @@ class Impairment(TimedEvent):
     link: tuple[str, str]
     from_: RunTime
     until: RunTime
-    about: str
+    about: str = ""
     delay: Duration | None = None
     jitter: Duration | None = None
     loss: Share | None = None
@@ -127,4 +127,4 @@ class Impairment(TimedEvent):
             if value is not None
         )
         span = f"from {self.from_:g} s to {self.until:g} s"
-        return f"the link between {first} and {second} was impaired {span} ({what}): {self.about}"
+        return f"the link between {first} and {second} was impaired {span} ({what}){because(self.about)}"

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from testbed.guest.network.topology import RoutedTopo
-from testbed.guest.timed_event import Change, Effects, EventError, RunTime, TimedEvent
+from testbed.guest.timed_event import Change, Effects, EventError, RunTime, TimedEvent, because
 
 __all__ = ["Outage"]
 
@@ -30,7 +30,7 @@ class Outage(TimedEvent):
     link: tuple[str, str]
     from_: RunTime
     until: RunTime
-    about: str
+    about: str = ""
 
     def __post_init__(self) -> None:
         if self.until <= self.from_:
@@ -60,7 +60,8 @@ class Outage(TimedEvent):
     def note(self) -> str:
         """It has to be told where results are read: nothing that failed meanwhile is a censor's doing."""
         first, second = self.link
-        return f"the link between {first} and {second} was out from {self.from_:g} s to {self.until:g} s: {self.about}"
+        span = f"from {self.from_:g} s to {self.until:g} s"
+        return f"the link between {first} and {second} was out {span}{because(self.about)}"
 
     def cuts(self, link: frozenset[str], begins_s: float, ends_s: float) -> bool:
         """Return whether a transfer may have failed for it: one on its way over this link while it was out."""

@@ -75,6 +75,17 @@ def test_an_outage_is_told_for_the_time_that_it_shares(
     assert found["kremlin.ru"] == ([] if share is None else [("link", "gateway - state", "outage", share)])
 
 
+def test_two_that_overlap_without_a_reason_each_end_when_they_end(tmp_path: Path) -> None:
+    link = '"box": null, "flow": null, "link": ["state", "gateway"], "about": ""'
+    instants = [(1, "failed"), (11, "impaired"), (15, "restored"), (16, "restored")]
+    truth = "".join(f'{{"t": {t}, "event": "link_{what}", {link}}}\n' for t, what in instants)
+    for until, shares in (("15 s", (0.5, 0.5)), ("17 s", (0.6, 0.4))):
+        outage = f"outages=[{{link: [gateway, state], from: 1 s, until: {until}}}]"
+        events = "events=[{impairment: {link: [gateway, state], from: 11 s, until: 16 s, loss: 1 %}}]"
+        found = {what: share for *_, what, share in influences(tmp_path / until, (outage, events), truth)["kremlin.ru"]}
+        assert found == {"outage": shares[0], "impairment": shares[1]}
+
+
 def test_what_did_not_run_was_not_acted_on(tmp_path: Path) -> None:
     plan = first_day(*ONE_LINE, *FETCHES)
     run = RunDirectory.create(tmp_path / "run")

@@ -68,5 +68,10 @@ def test_it_explains_what_failed_on_its_link_meanwhile(begins_s: float, ends_s: 
     assert outage().cuts(frozenset({"state", "backbone"}), begins_s, ends_s) is False
 
 
+def test_nobody_has_to_say_why() -> None:
+    event = Outage(link=("gateway", "state"), from_=10.0, until=20.0)
+    assert event.note() == "the link between gateway and state was out from 10 s to 20 s"
+
+
 def test_readers_are_told_of_it() -> None:
     assert outage().note() == "the link between gateway and state was out from 10 s to 20 s: a router hangs"
