@@ -14,6 +14,7 @@ from testbed.engine.engine import DEFAULT_ENGINE
 from testbed.errors import ScenarioError
 from testbed.guest.network.build import topology_class
 from testbed.records.plan import planned_transfers
+from testbed.report.conditions import conditions
 from testbed.report.table import format_table
 from testbed.scenario import library
 from testbed.scenario.check import kind_of_document
@@ -168,7 +169,7 @@ def _scenario(name: str) -> _Shown:
     ]
     boxes = [_box(name, described) for name, described in plan["boxes"].items()]
     table = format_table(("line", "transfer", "role", "not before"), rows)
-    return _Shown(plan, "\n".join([plan["title"], "", *boxes, "", table]))
+    return _Shown(plan, "\n".join([plan["title"], "", *boxes, *conditions(plan), "", table]))
 
 
 def _box(name: str, described: BoxPlan) -> str:
