@@ -126,10 +126,14 @@ def _profile(name: str) -> _Shown:
 
 
 def _topology(name: str) -> _Shown:
-    parameters = topology_class(str(library.find("topologies", name)), name).parameters
+    found = topology_class(str(library.find("topologies", name)), name)
+    parameters = found.parameters
     described = [{"parameter": key, "default": each.default, "about": each.about} for key, each in parameters.items()]
     rows = [(key, _clipped(json.dumps(each.default)), each.about) for key, each in parameters.items()]
-    return _Shown({"name": name, "parameters": described}, format_table(("parameter", "default", "about"), rows))
+    # With its defaults: another number of lines or hops has more links, called alike.
+    links = found().links_in_words()
+    text = f"{format_table(('parameter', 'default', 'about'), rows)}\n\nlinks, as it is by default: {links}"
+    return _Shown({"name": name, "parameters": described, "links": links}, text)
 
 
 def _evasion(name: str) -> _Shown:

@@ -52,7 +52,8 @@ class Impairment(TimedEvent):
     def check(self, topology: RoutedTopo) -> None:
         """Refuse a link that is not there, and one of a box, whose ports have no discipline to change."""
         if frozenset(self.link) not in {frozenset(pair) for pair in topology.iterLinks()}:
-            raise EventError("link", f"no link between {' and '.join(self.link)}")
+            named = " and ".join(self.link)
+            raise EventError("link", f"no link between {named} (there: {topology.links_in_words()})")
         boxes = [end for end in self.link if topology.role(end) == "box"]
         if boxes:
             raise EventError("link", f"{boxes[0]} is a middlebox; choose another link to impair")

@@ -39,7 +39,8 @@ class Outage(TimedEvent):
     def check(self, topology: RoutedTopo) -> None:
         """The link has to be there, and to have a discipline that can lose packets: a box's ports have none."""
         if frozenset(self.link) not in {frozenset(pair) for pair in topology.iterLinks()}:
-            raise EventError("link", f"no link between {' and '.join(self.link)}")
+            named = " and ".join(self.link)
+            raise EventError("link", f"no link between {named} (there: {topology.links_in_words()})")
         boxes = [end for end in self.link if topology.role(end) == "box"]
         if boxes:
             raise EventError("link", f"{boxes[0]} is a middlebox; choose another link to fail")

@@ -72,7 +72,7 @@ def sending_ends(topology: RoutedTopo, link: LinkPlan) -> list[dict[str, Any]]:
         info for one, other, info in topology.iterLinks(withInfo=True) if {one, other} == {first, second}
     ]  # fmt: skip
     if not infos:
-        raise ScenarioError(f"no link between {first} and {second}")
+        raise ScenarioError(f"no link between {first} and {second} (there: {topology.links_in_words()})")
     senders = [node for node in (first, second) if link.get("toward") in {None, first, second} - {node}]
     for node in senders:
         if topology.role(node) == "box":

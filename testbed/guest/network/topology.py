@@ -28,6 +28,7 @@ INFRASTRUCTURE = "10.0.0.0/8"
 _SLOWEST_BPS, _FASTEST_BPS = 1_000, 30_000_000_000
 _LONGEST_DELAY_S = 60
 _MOST_DIGITS = 6
+_MOST_NAMED = 20  # links in a message
 _PORTS_OF_A_BOX = 2  # it is a bridge
 _ANYWHERE = "0.0.0.0"  # noqa: S104 - the network of a default route; nothing is bound to it
 
@@ -252,6 +253,12 @@ class RoutedTopo(Topo):  # type: ignore[misc]  # mininet has no types
     def address_of(self, leaf: str) -> str:
         """Return the address of a client or server."""
         return next(segment.address(leaf) for segment in self.segments if leaf in (segment.left, segment.right))
+
+    def links_in_words(self) -> str:
+        """Return the links that may be named in a scenario, those of middleboxes left out, for messages."""
+        named = [f"{a} and {b}" for a, b in self.iterLinks() if "box" not in {self.role(a), self.role(b)}]
+        more = f", … {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
+        return ", ".join(named[:_MOST_NAMED]) + more
 
     def path(self, start: str, end: str) -> list[str]:
         """Return the nodes of the shortest way from start to end, both included, boxes too."""

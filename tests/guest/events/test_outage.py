@@ -49,7 +49,8 @@ def test_a_link_that_is_there_can_fail(link: tuple[str, str]) -> None:
 def test_another_link_is_refused_at_its_key(link: tuple[str, str], problem: str) -> None:
     with pytest.raises(EventError) as error:
         outage(*link).check(topology())
-    assert (error.value.key, error.value.problem) == ("link", problem)
+    assert error.value.key == "link"
+    assert error.value.problem.startswith(problem)
 
 
 @pytest.mark.parametrize(

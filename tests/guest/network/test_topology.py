@@ -23,6 +23,7 @@ from testbed.guest.network.topology import (
     rate,
 )
 from testbed.scenario import library
+from tests.scenario.plans import first_day
 
 RUSSIA = topology_class(str(library.find("topologies", "russia2021")), "russia2021")
 
@@ -208,3 +209,11 @@ def test_two_nodes_of_one_name_are_refused() -> None:
 
     with pytest.raises(ScenarioError, match="two nodes are called 'core': a router and a server"):
         Twice()
+
+
+def test_links_are_named_for_messages_without_those_of_boxes() -> None:
+    topology = first_day().topology
+    words = topology.links_in_words()
+    assert "transit and origin" in words or "origin and transit" in words
+    assert "tspu" not in words
+    assert words.endswith(" more")
