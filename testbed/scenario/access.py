@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    WithJsonSchema,
+)
 
-from testbed.quantities import parse_duration, parse_rate, parse_share
+from testbed.quantities import parse_duration, parse_rate, parse_share, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +30,7 @@ __all__ = [
     "Strict",
     "base_kind",
     "line_values",
+    "text_like",
     "topology_values",
 ]
 
@@ -48,7 +59,23 @@ def _text(parse: Callable[[object], object]) -> BeforeValidator:
 RateText = Annotated[str, _text(parse_rate)]
 DurationText = Annotated[str, _text(parse_duration)]
 ShareText = Annotated[str, _text(parse_share)]
-LineName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,15}$")]
+
+
+def text_like(pattern: str, wanted: str) -> tuple[AfterValidator, WithJsonSchema]:
+    """Say that a text has to match a pattern as a whole, and how that is said in words."""
+    compiled = re.compile(pattern)
+
+    def check(text: str) -> str:
+        if not compiled.fullmatch(text):
+            raise ValueError(f"expected {wanted}, got {shown(text)}")
+        return text
+
+    return AfterValidator(check), WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
+
+
+LineName = Annotated[
+    str, *text_like("[a-z][a-z0-9]{0,15}", "a name of 1 to 16 lower-case letters and digits, with a letter first")
+]
 
 
 class LineValues(Strict):

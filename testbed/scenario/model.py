@@ -25,7 +25,7 @@ from testbed.guest.events.outage import Outage
 from testbed.guest.timed_event import TimedEvent, parse_run_time
 from testbed.quantities import parse_duration, parse_rate, parse_size, shown
 from testbed.records.plan import LAST_SEED
-from testbed.scenario.access import CongestionControl, Line, LineKind, LineName, Strict
+from testbed.scenario.access import CongestionControl, Line, LineKind, LineName, Strict, text_like
 from testbed.scenario.background import IPV6, Background
 from testbed.scenario.calendar import resolve_dates
 from testbed.scenario.document import Document, Key
@@ -123,7 +123,9 @@ BodyRate = Annotated[
 ]
 ThinkTime = Annotated[Seconds, Field(lt=_LONGEST_THOUGHT_S)]
 Name = Annotated[str, AfterValidator(_dns_name)]
-Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,31}$")]
+Identifier = Annotated[
+    str, *text_like("[A-Za-z0-9][A-Za-z0-9-]{0,31}", "a name of 1 to 32 letters, digits and hyphens, no hyphen first")
+]
 Role = Literal["target", "control", "collateral"]
 IpVersion = Literal[4, 6]
 Outcome = Literal["throttled", "not throttled"]
@@ -183,7 +185,7 @@ class Recording(Strict):
 
 class _Measurement(Strict):
     role: Role
-    lines: list[LineName] | None = None
+    lines: list[LineName] | None = Field(default=None, min_length=1)
     at: Seconds = 0.0
     pause: Seconds = 0.0
     timeout: Wait = Field(default=120.0, gt=0)

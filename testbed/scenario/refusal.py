@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import NoneType
 from typing import TYPE_CHECKING
 
 from testbed.errors import ScenarioError
@@ -21,6 +22,16 @@ MISSING = "this key is missing"
 UNKNOWN_KEY = "unknown key; remove it or correct its spelling"
 
 # What pydantic calls a key that is not known depends on what the keys are of.
+_WANTED = {
+    "bool_parsing": "true or false", "bool_type": "true or false",
+    "int_from_float": "a whole number", "int_parsing": "a whole number", "int_parsing_size": "a whole number",
+    "int_type": "a whole number", "float_parsing": "a number", "float_type": "a number",
+    "string_type": "text",
+    "list_type": "a list", "tuple_type": "a list",
+    "dict_type": "a mapping", "mapping_type": "a mapping",
+    "model_type": "a mapping", "model_attributes_type": "a mapping",
+    "dataclass_type": "a mapping",
+}  # fmt: skip
 _UNKNOWN = frozenset({"extra_forbidden", "unexpected_keyword_argument", "invalid_key"})
 
 
@@ -44,7 +55,25 @@ def in_words(problem: ErrorDetails, reference: str) -> str:
     if kind in _UNKNOWN:
         return f"{UNKNOWN_KEY} ({reference} lists the keys)"
     if kind == "missing":
-        return MISSING
+        # Of a list with a place for each item pydantic tells the place at which nothing stands.
+        return MISSING if not isinstance(problem["loc"][-1], int) else "an item is missing here; the list is too short"
     if kind == "value_error":
         return problem["msg"].removeprefix("Value error, ")
-    return f"{problem['msg'].replace('Input should be', 'expected')}, got {shown(problem['input'])}"
+    if kind in {"too_short", "too_long"}:
+        return f"expected {_count(problem)}, got {_number(problem['ctx']['actual_length'])}"
+    wanted = _WANTED.get(kind)
+    said = problem["msg"].replace("Input should be", "expected") if wanted is None else f"expected {wanted}"
+    # YAML makes a number or a date of what looks like one.
+    quotes = kind == "string_type" and not isinstance(problem["input"], list | dict | NoneType)
+    return f"{said}, got {shown(problem['input'])}{'; write it in quotes' if quotes else ''}"
+
+
+def _number(count: int | None) -> str:
+    """Return how many there are; pydantic leaves off counting at some places."""
+    return "more" if count is None else str(count or "none")
+
+
+def _count(problem: ErrorDetails) -> str:
+    least, most = (problem["ctx"].get(key) for key in ("min_length", "max_length"))
+    count = most if least is None else least
+    return f"at {'most' if least is None else 'least'} {count} item{'' if count == 1 else 's'}"

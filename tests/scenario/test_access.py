@@ -104,11 +104,11 @@ topos = {"home": Home}
 @pytest.mark.parametrize(
     ("first", "problem"),
     [
-        ("{name: a, kind: landline, tspu: true, queue: true}", "lines.0.queue: expected a valid integer, got True"),
-        ("{name: a, kind: landline, tspu: true, queue: '10'}", "lines.0.queue: expected a valid integer, got '10'"),
-        ("{name: a, kind: landline, tspu: true, hops: 7.0}", "lines.0.hops: expected a valid integer, got 7.0"),
-        ("{name: a, kind: landline, tspu: 1}", "lines.0.tspu: expected a valid boolean, got 1"),
-        ("{name: a, kind: landline, tspu: 'yes'}", "lines.0.tspu: expected a valid boolean, got 'yes'"),
+        ("{name: a, kind: landline, tspu: true, queue: true}", "lines.0.queue: expected a whole number, got True"),
+        ("{name: a, kind: landline, tspu: true, queue: '10'}", "lines.0.queue: expected a whole number, got '10'"),
+        ("{name: a, kind: landline, tspu: true, hops: 7.0}", "lines.0.hops: expected a whole number, got 7.0"),
+        ("{name: a, kind: landline, tspu: 1}", "lines.0.tspu: expected true or false, got 1"),
+        ("{name: a, kind: landline, tspu: 'yes'}", "lines.0.tspu: expected true or false, got 'yes'"),
     ],
 )
 def test_a_value_of_another_kind_is_not_made_to_fit(tmp_path: Path, first: str, problem: str) -> None:

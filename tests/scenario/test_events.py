@@ -48,7 +48,7 @@ def test_outages_come_before_events_in_the_plan() -> None:
         ("{}", f"events.0: {ONE_KEY}, got the keys "),
         (f"{{outage: {OUTAGE}, other: 1}}", f"events.0: {ONE_KEY}, got"),
         ("outage", f"events.0: {ONE_KEY}, got 'outage'"),
-        ("{outage: 5}", "events.0.outage: expected a dictionary or an instance of Outage, got 5"),
+        ("{outage: 5}", "events.0.outage: expected a mapping, got 5"),
         (f"{{outage: {OUTAGE.replace('4 min', '4')}}}", "events.0.outage.until: expected a duration such as '95 ms'"),
         (f"{{outage: {OUTAGE.replace('4 min', '1001 d')}}}", "events.0.outage.until: expected at most 1000 d, got"),
         (f"{{outage: {OUTAGE.replace('from: 0', 'from: 5 min')}}}", "events.0.outage: expected 'until' after 'from'"),
