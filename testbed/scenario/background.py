@@ -31,6 +31,7 @@ _MOST_PACKET_BYTES = 1500
 _MOST_PACKETS_A_SECOND = 50_000
 _LEAST_RATE_BPS, _MOST_RATE_BPS = 1_000, 1_000_000_000
 _BITS = 8
+_LONGEST_LEAD_S = 3600.0
 
 
 def _parse_packet(text: object) -> int:
@@ -75,6 +76,10 @@ class _Entry(Strict):
             raise ValueError("'beside' says when it goes on; remove 'from' and 'until', or 'beside'")
         if self.lead is not None and self.beside is None:
             raise ValueError("'lead' is a time before a measurement; say which one by 'beside'")
+        if self.lead is not None and self.lead > _LONGEST_LEAD_S:
+            raise ValueError(
+                f"expected a 'lead' of at most 1 h, got {self.lead / 3600:g} h; each measurement waits for it"
+            )
         if self.until is not None and self.until <= (self.from_ or 0.0):
             raise ValueError(f"expected 'until' after 'from', got {self.from_ or 0.0:g} s to {self.until:g} s")
         return self

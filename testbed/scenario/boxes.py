@@ -12,6 +12,7 @@ from testbed.scenario.access import base_kind, line_values
 from testbed.scenario.profiles import CensorProfile, profile_for, why_no_box
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from testbed.guest.network.topology import RoutedTopo
@@ -64,6 +65,7 @@ class Boxes:
                 raise self._places.error(("censors", kind), f"unknown kind of middlebox (known: {', '.join(known)})")
         lines = {line.name: (index, line) for index, line in enumerate(self._scenario.lines)}
         changes = _by_box(self._topology, events, self._places)
+        self._refuse_what_no_box_follows(lines.values(), changes)
         boxes: dict[str, BoxPlan] = {}
         for node in self._topology.with_role("box"):
             info = self._topology.nodeInfo(node)
@@ -83,6 +85,32 @@ class Boxes:
             if own:
                 boxes[node]["changes"] = [self._change(key, change, kind) for key, change in own]
         return boxes
+
+    def _refuse_what_no_box_follows(
+        self, lines: Iterable[tuple[int, Line]], changes: Mapping[str, list[tuple[Key, BoxChange]]]
+    ) -> None:
+        """Refuse a meter where nothing names a censor, and a share of flows where none is named at first.
+
+        A censor that has no profile at the date is named all the same: the same scenario is run on many days.
+        """
+        places = {
+            (info["kind"], info["line"]) for info in map(self._topology.nodeInfo, self._topology.with_role("box"))
+        }
+        own = {line.name: (index, line) for index, line in lines}
+        named = {(place, line) for place, line in places if self._named(place, *own[line])[1] is not None}
+        is_named_later = any(change.censor is not None for each in changes.values() for _, change in each)
+        if self._scenario.meter is not None and not named and not is_named_later:
+            raise self._places.error(
+                ("meter",), "no box here follows a censor that could meter; name one, or remove it"
+            )
+        censored = {line for place, line in named if place == "tspu"}
+        without = "no TSPU that follows a censor from the beginning; name one under censors, or remove it"
+        for index, line in own.values():
+            if line.censor_share is not None and line.name not in censored:
+                raise self._places.error(("lines", index, "censor_share"), f"on this line is {without}")
+        for kind, preset in self._scenario.kinds.items():
+            if preset.censor_share is not None and not any(own[name][1].kind == kind for name in censored):
+                raise self._places.error(("kinds", kind, "censor_share"), f"on lines of this kind is {without}")
 
     def _change(self, where: Key, change: BoxChange, line_kind: str) -> ProfileChangePlan:
         planned: ProfileChangePlan = {"at_s": change.at_s, "profile": None, "forgets": change.forgets}

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import fields
 from datetime import datetime
 from functools import cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
@@ -25,7 +26,7 @@ from testbed.quantities import shown
 from testbed.scenario.refusal import MISSING, UNKNOWN_KEY, in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pydantic_core import ErrorDetails
 
@@ -38,13 +39,6 @@ __all__ = ["check_profile", "profile_adapter"]
 _REFERENCE = "docs/reference/profile.md"
 _NOT_FOR_LINES = ("trigger", "inspection", "flows", "exempt")
 _ALWAYS = ("trigger", "inspection", "flows")
-# Pydantic names Python's types; a profile is YAML.
-_SHAPES = {
-    "model_attributes_type": "mapping",
-    "dataclass_type": "mapping",
-    "dict_type": "mapping",
-    "tuple_type": "list",
-}
 _HOP = "where a box stands is said by the topology (box_after_hop); remove it"
 
 
@@ -101,8 +95,7 @@ def _told(problem: ErrorDetails) -> tuple[Key, str]:
     text = in_words(problem, _REFERENCE)
     if text.startswith(UNKNOWN_KEY):
         return key, _instead(key, kind) or text
-    wanted = _SHAPES.get(problem["type"])
-    return key, text if wanted is None else f"expected a {wanted}, got {shown(problem['input'])}"
+    return key, text
 
 
 def _instead(key: Key, kind: str | None) -> str | None:
@@ -185,9 +178,21 @@ def _wrong_trigger(trigger: Trigger) -> Iterator[Problem]:
 def _wrong_rules(profile: Profile) -> Iterator[Problem]:
     """Rules that could never match."""
     trigger = profile.trigger
+    if not profile.rules:
+        yield "rules", "a box without a rule acts on nothing; add one, or name no censor where none is meant"
+    known: set[str] = set()
     for part, rules in (("rules", profile.rules), ("exempt", profile.exempt)):
         for index, rule in enumerate(rules):
             key = f"{part}.{index}.{rule.kind}"
+            if rule.id in known:
+                yield (
+                    f"{part}.{index}.id",
+                    f"another rule has the id {shown(rule.id)}; reports tell rules by it: rename one",
+                )
+            known.add(rule.id)
+            strange = [each for each in rule.patterns if rule.kind in NAME_KINDS and not each.isascii()]
+            if strange:
+                yield key, f"hellos have names in ASCII alone; write {shown(strange[0])} as A-labels (xn--…)"
             if rule.kind in NAME_KINDS and not trigger.names_from:
                 yield key, "no name is ever read; add its recogniser to trigger.names_from"
             unknown = set(rule.patterns) - set(trigger.recognisers) if rule.kind == "protocol" else set()
@@ -202,6 +207,8 @@ def _wrong_conditions(profile: Profile, part: str, index: int, rule: Rule) -> It
     for name in ("repeated", "taints") if part == "exempt" else ():
         if getattr(rule, name) is not None:
             yield f"{part}.{index}.{name}", "flows that are left alone are not remembered; remove it"
+    if rule.at and all(_is_within(each, rule.not_at) for each in rule.at):
+        yield f"{part}.{index}.at", "all of it lies within not_at, so nothing matches; change one of the two"
     asked = [name for name in ("extensions", "repeated") if getattr(rule, name)]
     never_read = rule.kind in {"address", "any"} and trigger.address_rules == "open"
     for name in asked:
@@ -210,6 +217,17 @@ def _wrong_conditions(profile: Profile, part: str, index: int, rule: Rule) -> It
     if profile.action.scope == "line" and (asked or rule.at or rule.not_at or rule.taints):
         name = next(name for name in ("at", "not_at", *asked, "taints") if getattr(rule, name))
         yield f"{part}.{index}.{name}", "a box that meters a whole line tells no flow from another; remove it"
+
+
+def _is_within(prefix: str, others: Iterable[str]) -> bool:
+    """Return whether a prefix lies within one of others. Those of the other IP version are no such."""
+    network = ip_network(prefix)
+    for other in map(ip_network, others):
+        if isinstance(network, IPv4Network) and isinstance(other, IPv4Network) and network.subnet_of(other):
+            return True
+        if isinstance(network, IPv6Network) and isinstance(other, IPv6Network) and network.subnet_of(other):
+            return True
+    return False
 
 
 _WITH_HELLO = frozenset({"tls", "quic"})

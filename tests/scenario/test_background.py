@@ -65,6 +65,8 @@ def test_a_plan_without_background_has_no_key_for_it() -> None:
         ("{bulk: [origin, home], from: 2021-03-09}", "before the run begins"),
         ("{bulk: [origin, home], beside: control}", r"the role or the name 'control' \(there: target, twitter.com\)"),
         ("{bulk: [origin, home], beside: target, from: 1 s}", "remove 'from' and 'until', or 'beside'"),
+        ("{bulk: [origin, home], beside: target, lead: 900 d}", "expected a 'lead' of at most 1 h, got 21600 h"),
+        ("{bulk: [origin, home, home]}", "background.0.bulk: expected at most 2 items, got 3"),
         ("{bulk: [origin, home], lead: 1 s}", "'lead' is a time before a measurement"),
         ("{bulk: [origin, home], congestion_control: vegas}", "congestion_control"),
         ("{bulk: [origin, home], flows: 0}", "flows"),

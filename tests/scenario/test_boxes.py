@@ -84,10 +84,34 @@ def test_an_event_says_on_what_share_of_flows_the_censor_acts_from_then_on() -> 
     ("events=[{censor: {at: 5 s, censor: none, share: 30 %}}]", "a share is of the flows that a censor acts on"),
     ("events=[{censor: {at: 5 s, censor: ru-tw-2021b, share: 130 %}}]", "events.0.censor.share: "),
     ("lines.0={name: a, kind: mobile, tspu: true, censor_share: 1.5}", "lines.0.censor_share: "),
+    ("lines=[{name: a, kind: mobile, tspu: true}, {name: b, kind: mobile, tspu: false, censor_share: 9 %}]",
+     "lines.1.censor_share: on this line is no TSPU that follows a censor"),
 ])  # fmt: skip
 def test_a_share_that_cannot_be_is_refused_with_its_key(said: str, problem: str) -> None:
     with pytest.raises(ScenarioError, match=re.escape(problem)):
         first_day(said, *(ALONE if said.startswith("lines") else ()))
+
+
+@pytest.mark.parametrize(("said", "problem"), [
+    ("meter=coarse_refill", "meter: no box here follows a censor that could meter"),
+    ("lines.0.censor_share=9 %", "lines.0.censor_share: on this line is no TSPU that follows a censor"),
+    ("kinds={mobile: {like: mobile, censor_share: 9 %}}", "kinds.mobile.censor_share: on lines of this kind is no"),
+])  # fmt: skip
+def test_what_is_said_of_censors_needs_one(said: str, problem: str) -> None:
+    with pytest.raises(ScenarioError, match=re.escape(problem)):
+        first_day("censors={}", said)
+
+
+@pytest.mark.parametrize("named", [
+    "events=[{censor: {at: 5 s, censor: ru-tw-2021b}}]", "lines.0.censor=ru-tw-2021a", "censors={tspu: ru-tw-2021}",
+])  # fmt: skip
+def test_a_meter_is_for_a_censor_that_is_named_anywhere(named: str) -> None:
+    assert first_day("censors={}", "meter=coarse_refill", named).data["boxes"]
+
+
+def test_a_meter_of_a_censor_that_does_not_exist_at_the_date_is_no_mistake() -> None:
+    days = ["date=2020-01-01", "meter=coarse_refill", "censors.tspu=ru-tw-2021"]
+    assert first_day(*days).data["boxes"] == {}
 
 
 def names(box: BoxPlan) -> list[str | None]:

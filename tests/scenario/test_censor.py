@@ -79,6 +79,29 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"meter__kind": "shaper"}, "meter.kind", "shaper is not described here; expected one of coarse_refill, token_"),
     ({"meter": {"kind": "shaper", "counts": "payload"}}, "meter.shaper", "missing: the meter that is used has to be"),
     ({"meter": 5}, "meter", "expected a mapping, got 5"),
+    ({"rules": []}, "rules", "a box without a rule acts on nothing; add one"),
+    (
+        {"rules": [{"id": "a", "exact": "t.co"}, {"id": "a", "suffix": "t.me"}]},
+        "rules.1.id",
+        "another rule has the id 'a'",
+    ),
+    (
+        {"rules": [{"id": "a", "exact": "t.co"}], "exempt": [{"id": "a", "suffix": "t.me"}]},
+        "exempt.0.id",
+        "another rule has the id 'a'",
+    ),
+    *(
+        ({"rules": [{"id": "a", kind: ["t.co", "твиттер"]}]}, f"rules.0.{kind}", "hellos have names in ASCII alone")
+        for kind in ("exact", "suffix", "substring", "regex")
+    ),
+    *(
+        ({"rules": [{"id": "a", "exact": "t.co", "at": at, "not_at": not_at}]}, "rules.0.at", "all of it lies within")
+        for at, not_at in (
+            (["10.1.0.0/16"], ["10.0.0.0/8"]),
+            (["10.0.0.1"], ["10.0.0.1"]),
+            (["10.0.0.1", "2001:db8::1"], ["2001:db8::/32", "10.0.0.0/8"]),
+        )
+    ),
     ({"rules": [{"id": "a"}]}, "rules.0", "expected exactly one of exact, suffix, substring, regex, address"),
     ({"rules": [{"id": "a", "exact": "t.co"}, {"id": "b", "regex": "("}]}, "rules.1.regex", "regular expression '('"),
     ({"rules": [{"id": "a", "exact": "t.co", "typo": 1}]}, "rules.0.typo", "unknown key"),

@@ -55,6 +55,8 @@ class Censor(TimedEvent):
     about: str = ""
 
     def __post_init__(self) -> None:
+        if self.lines is not None and not self.lines:
+            raise ValueError("expected one line or more under 'lines', got none; remove 'lines' to mean all")
         if self.share is not None and self.censor is None:
             raise ValueError("a share is of the flows that a censor acts on, and there is none; remove 'share'")
 

@@ -50,6 +50,11 @@ def test_a_share_reaches_each_box_and_the_reader_and_needs_a_censor() -> None:
         Censor(at=5.0, censor=None, share=0.3)
 
 
+def test_no_line_at_all_is_refused() -> None:
+    with pytest.raises(ValueError, match="remove 'lines' to mean all"):
+        Censor(at=5.0, censor=None, lines=())
+
+
 def test_the_agent_has_nothing_to_do_for_it() -> None:
     assert list(Censor(at=5.0, censor=None).changes()) == []
 
