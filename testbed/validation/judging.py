@@ -40,7 +40,7 @@ def judgements(store: Store, key: str, record: CellRecord, names: Iterable[str])
     """Yield the verdicts on a cell, asked for where they are not there yet.
 
     Raises:
-        RecordError: An observation is damaged.
+        RecordError: An observation cannot be read now.
         MissingError: A program that is to judge is not there.
     """
     for line, digest in record["observations"].items():

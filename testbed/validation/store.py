@@ -81,12 +81,16 @@ class Store:
             raise RecordError(f"cannot use the store {path}: {error.strerror}; choose another with --store") from error
 
     def cell(self, key: str) -> CellRecord | None:
-        """Return what came of a cell; None: it is not there as a whole. What is left of a damaged one is removed."""
+        """Return what came of a cell; None: it is not there as a whole. What is left of a damaged one is removed.
+
+        Raises:
+            RecordError: It may be there, and cannot be read now.
+        """
         try:
             record = self._read(self.path / "cells" / key / "cell.json", CellRecord)
             for digest in [] if record is None else record["observations"].values():
-                self.observation(key, digest)
-        except RecordError as error:
+                self._observation(key, digest)
+        except ValueError as error:
             self._tell(f"{error}; the cell is made again")
             self.forget_cell(key)
             return None
@@ -124,22 +128,34 @@ class Store:
         """Return an observation as JSON.
 
         Raises:
-            RecordError: It is not there, or is not what it was.
+            RecordError: It cannot be read, or was damaged since its cell was found whole.
         """
+        try:
+            return self._observation(key, digest)
+        except ValueError as error:
+            raise RecordError(f"{error}; give the command again, and the cell is made again") from error
+
+    def _observation(self, key: str, digest: str) -> str:
         path = self.path / "cells" / key / f"{digest}.json.gz"
         try:
-            text = gzip.decompress(path.read_bytes()).decode()
-        except (OSError, EOFError, ValueError, zlib.error) as error:
-            raise RecordError(f"{path} cannot be read: {error}") from error
+            text = gzip.decompress(read_regular(path)).decode()
+        except (FileNotFoundError, gzip.BadGzipFile, EOFError, ValueError, zlib.error) as error:
+            raise ValueError(f"{path} is damaged: {error}") from error
+        except OSError as error:
+            raise RecordError(f"cannot read {path}: {error.strerror}") from error
         if _digest(text) != digest:
-            raise RecordError(f"{path} is not what was written")
+            raise ValueError(f"{path} is not what was written")
         return text
 
     def verdict(self, observation: str, detector: str) -> VerdictRecord | None:
-        """Return what a detector said of an observation, both by digest; None: it was not asked, or is to be again."""
+        """Return what a detector said of an observation, both by digest; None: it was not asked, or is to be again.
+
+        Raises:
+            RecordError: It may be there, and cannot be read now.
+        """
         try:
             return self._read(self._verdict_path(observation, detector), VerdictRecord)
-        except RecordError as error:
+        except ValueError as error:
             self._tell(f"{error}; the detector is asked again")
             return None
 
@@ -156,8 +172,10 @@ class Store:
             return shaped(json.loads(read_regular(path)), kind)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, RecursionError) as error:
-            raise RecordError(f"{path} is damaged: {error}") from error
+        except OSError as error:
+            raise RecordError(f"cannot read {path}: {error.strerror}") from error
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{path} is damaged: {error}") from error
 
     @staticmethod
     def _sync(folder: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from testbed.errors import RecordError
+from testbed.validation import store as store_module
 from testbed.validation.aside import work_folder
 from testbed.validation.store import Store
 from tests.validation.cells import kept
@@ -58,6 +61,8 @@ def test_a_cell_with_a_damaged_observation_is_told_and_kept_anew(tmp_path: Path,
     record = kept(store, "k").record
     path = tmp_path / "cells" / "k" / f"{record['observations']['line']}.json.gz"
     path.unlink() if damage is None else path.write_bytes(damage)
+    with pytest.raises(RecordError, match="give the command again"):
+        store.observation("k", record["observations"]["line"])
     assert store.cell("k") is None
     assert [str(path) in each and "made again" in each for each in told] == [True]
     assert kept(store, "k").record == record == store.cell("k")
@@ -88,6 +93,24 @@ def test_what_a_cell_lacks_is_found_wherever_it_lacks(tmp_path: Path) -> None:
     path = tmp_path / "cells" / "k" / "cell.json"
     path.write_text(path.read_text().replace('"who"', '"whom"'))
     assert store.cell("k") is None
+
+
+def test_what_cannot_be_read_now_is_no_damage_and_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(tmp_path)
+    record = kept(store, "k").record
+    with monkeypatch.context() as patched:
+        patched.setattr(store_module, "read_regular", _without_descriptors)
+        with pytest.raises(RecordError, match="Too many open files"):
+            store.cell("k")
+        with pytest.raises(RecordError, match="Too many open files"):
+            store.verdict("o", "d")
+        with pytest.raises(RecordError, match="Too many open files"):
+            store.observation("k", record["observations"]["line"])
+    assert store.cell("k") == record
+
+
+def _without_descriptors(path: Path) -> bytes:
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), str(path))
 
 
 def test_half_a_cell_makes_way_for_a_whole_one(tmp_path: Path) -> None:
