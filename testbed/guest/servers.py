@@ -33,7 +33,13 @@ __all__ = ["Nginx", "Origins", "http3_server", "origin_server", "replay_server",
 
 _NGINX_PATIENCE_S = 10.0
 _LARGEST_DATAGRAM = 65_535
-_OWN_SERVER = {"rate_bps", "think_s", "send_buffer", "uploads"}  # what nginx cannot do, or not as it is meant
+_OWN_SERVER = {
+    "rate_bps",
+    "think_s",
+    "send_buffer",
+    "pacing_bps",
+    "uploads",
+}  # what nginx cannot do, or not as it is meant
 
 
 def start_servers(stage: Stage) -> tuple[list[Service], Path]:
@@ -182,6 +188,7 @@ def origin_server(origin: OriginPlan, name: str, node: NamespaceNode, folder: Pa
                 think_sigma=origin.get("think_sigma", 0.0),
                 think_seed=origin.get("think_seed", 0),
                 send_buffer=origin.get("send_buffer"),
+                pacing_bps=origin.get("pacing_bps"),
                 uploads=logs,
                 has_ipv6=stage.has_ipv6,
             )

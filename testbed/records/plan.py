@@ -233,6 +233,7 @@ class OriginPlan(TypedDict):
         think_sigma: Its spread from request to request, as the standard deviation of the logarithm; missing: none.
         think_seed: Of that spread's draws.
         send_buffer: Of each connection, bytes.
+        pacing_bps: At which TCP spaces the segments of each connection.
         uploads: Path to the id of the upload that comes there.
         protocols: What it speaks besides HTTP/1.1.
     """
@@ -244,6 +245,7 @@ class OriginPlan(TypedDict):
     think_sigma: NotRequired[float]
     think_seed: NotRequired[int]
     send_buffer: NotRequired[int]
+    pacing_bps: NotRequired[int]
     uploads: NotRequired[dict[str, str]]
     protocols: NotRequired[list[NewerProtocol]]
 

@@ -86,6 +86,8 @@ def _of_origin(origin: OriginPlan) -> Iterator[str]:
     if "think_s" in origin:
         spread = ", with a spread" if origin.get("think_sigma") else ""
         yield f"think {_ms(origin['think_s'])}{spread}"
+    if "pacing_bps" in origin:
+        yield f"pacing {format_rate(origin['pacing_bps'])}"
     if "send_buffer" in origin:
         yield f"send buffer {origin['send_buffer']} B"
     if "protocols" in origin:

@@ -41,7 +41,7 @@ class LeastTimes:
             return 0.0
         rates = [self._bottleneck(tuple(path if transfer["direction"] == "upload" else path[::-1]))]
         if path[-1] in self._origins:
-            rates.append(self._origins[path[-1]].get("rate_bps"))
+            rates += [self._origins[path[-1]].get("rate_bps"), self._origins[path[-1]].get("pacing_bps")]
         if transfer["kind"] == "fetch":
             rates.append(transfer.get("reading_bps"))
         known = [rate for rate in rates if rate]

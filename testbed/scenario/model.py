@@ -165,6 +165,7 @@ class Origin(Strict):
     rate: BodyRate | None = None
     think: ThinkTime | None = None
     send_buffer: Buffer | None = None
+    pacing: BodyRate | None = None
 
     @field_validator("protocols")
     @classmethod

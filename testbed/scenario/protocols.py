@@ -17,7 +17,12 @@ MOST_KEPT_BYTES = 128_000_000
 
 # Keys of a fetch that are the kernel's doing: QUIC is a matter of programs, and aioquic reads what comes at once.
 _OF_TCP = ("receive_buffer", "reading")
-_OF_OWN_SERVER = ("rate", "think", "send_buffer")  # keys of an origin that nginx, which speaks HTTP/2, cannot honour
+_OF_OWN_SERVER = (
+    "rate",
+    "think",
+    "send_buffer",
+    "pacing",
+)  # keys of an origin that nginx, which speaks HTTP/2, cannot honour
 
 
 def check_origin(node: str, origin: Origin, places: Places, *, takes_uploads: bool) -> None:
@@ -31,8 +36,9 @@ def check_origin(node: str, origin: Origin, places: Places, *, takes_uploads: bo
             f"this origin {what}, which our server does over HTTP/1.1 and nginx, which speaks HTTP/2, cannot: "
             "remove http/2, or serve the name from an origin of its own",
         )
-    if "http/3" in origin.protocols and origin.send_buffer is not None:
-        raise places.error(key, "'send_buffer' is of TCP's sockets, which HTTP/3 has none of: remove one of the two")
+    for name in ("send_buffer", "pacing"):
+        if "http/3" in origin.protocols and getattr(origin, name) is not None:
+            raise places.error(key, f"{name!r} is of TCP's sockets, which HTTP/3 has none of: remove one of the two")
 
 
 def check_fetch(index: int, measurement: Fetch, origins: Mapping[str, Origin], places: Places) -> None:

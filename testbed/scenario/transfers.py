@@ -287,6 +287,8 @@ def _origin(origin: Origin, objects: dict[str, int], uploads: dict[str, str]) ->
         plan["think_s"] = origin.think
     if origin.send_buffer is not None:
         plan["send_buffer"] = origin.send_buffer
+    if origin.pacing is not None:
+        plan["pacing_bps"] = origin.pacing
     if uploads:
         plan["uploads"] = uploads
     if newer := [each for each in origin.protocols if each != "http/1.1"]:

@@ -20,7 +20,7 @@ from random import Random
 from socketserver import ThreadingTCPServer
 from typing import TYPE_CHECKING
 
-from testbed.traffic.pace import Pace, set_send_buffer
+from testbed.traffic.pace import Pace, set_pacing, set_send_buffer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,6 +51,7 @@ class OriginServer:
         think_sigma: Spread of that, as the standard deviation of its logarithm.
         think_seed: Of the spread's draws.
         send_buffer: Of each connection, bytes; None: the kernel's, which grows.
+        pacing_bps: At which TCP spaces the segments of each connection; None: as its congestion control has it.
         uploads: Path to the log of the upload that comes there. Others are taken, and nothing is written down.
         has_ipv6: Whether it listens on IPv6 as well.
     """
@@ -61,6 +62,7 @@ class OriginServer:
     think_sigma: float = 0.0
     think_seed: int = 0
     send_buffer: int | None = None
+    pacing_bps: int | None = None
     uploads: Mapping[str, TransferLog] = field(default_factory=dict)
     has_ipv6: bool = False
 
@@ -98,11 +100,13 @@ class _Listener(ThreadingTCPServer):
             return self.origin.think_s * self._spread.lognormvariate(0, self.origin.think_sigma)
 
     def server_bind(self) -> None:
-        """Set the buffer before: it holds for the connections that are taken. IPv4 is another listener's."""
+        """Set buffer and pacing before: they hold for the connections that are taken. IPv4 is another listener's."""
         if self.address_family == socket.AF_INET6:
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if self.origin.send_buffer is not None:
             set_send_buffer(self.socket, self.origin.send_buffer)
+        if self.origin.pacing_bps is not None:
+            set_pacing(self.socket, self.origin.pacing_bps)
         super().server_bind()
 
     def get_request(self) -> tuple[socket.socket, object]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import struct
 
 from testbed.errors import GuestError
 
-__all__ = ["Pace", "set_receive_buffer", "set_send_buffer"]
+__all__ = ["Pace", "set_pacing", "set_receive_buffer", "set_send_buffer"]
 
 _BITS = 8
 _MOST_LAG_S = 0.05  # a wake-up so late is made good; after a longer stop nothing is, so that no burst follows it
 # For who may exceed the limit of the machine (asm-generic/socket.h): the guest's programs are root there.
 _SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 32, 33
+_SO_MAX_PACING_RATE = 47  # asm-generic/socket.h; eight bytes, bytes a second
 
 
 class Pace:
@@ -40,6 +42,16 @@ class Pace:
 def set_send_buffer(of: socket.socket, size: int) -> None:
     """Give a socket a send buffer of so many bytes. Raises GuestError if the kernel gives another."""
     _set_buffer(of, socket.SO_SNDBUF, _SO_SNDBUFFORCE, size)
+
+
+def set_pacing(of: socket.socket, rate_bps: int) -> None:
+    """Let TCP space the segments of a connection at a rate at most. Raises GuestError if the kernel has another."""
+    # TCP does this by itself (net/ipv4/tcp_output.c): no discipline of the interface is needed.
+    wanted = rate_bps // 8
+    of.setsockopt(socket.SOL_SOCKET, _SO_MAX_PACING_RATE, struct.pack("=Q", wanted))
+    found = struct.unpack("=Q", of.getsockopt(socket.SOL_SOCKET, _SO_MAX_PACING_RATE, 8))[0]
+    if found != wanted:
+        raise GuestError(f"pacing of {wanted} bytes a second was asked for, and the kernel has {found}")
 
 
 def set_receive_buffer(of: socket.socket, size: int) -> None:

@@ -76,6 +76,28 @@ def test_an_origin_thinks_before_each_first_byte(run_scenario: Runner, tmp_path:
     assert later - at_once == pytest.approx(0.3, abs=0.002)
 
 
+def test_paced_segments_leave_two_by_two(run_scenario: Runner, tmp_path: Path) -> None:
+    """At 4 Mbit/s pairs of segments of 1500 bytes come 6 ms apart, on a line that would carry them in a tenth of that."""
+    run = measured(
+        run_scenario, tmp_path,
+        "origins:\n"
+        "  server1: {serves: [twitter.com], pacing: 4 Mbit/s}\n"
+        "  server2: {serves: [example.com]}\n"
+        "measurements:\n"
+        "  - {fetch: twitter.com, role: target, size: 1 MB}\n"
+        "  - {fetch: example.com, role: control, size: 1 MB}\n",
+    )  # fmt: skip
+    paced, plain = (np.diff(transfer.times_s)[200:] for transfer in seen(run))
+    # The kernel paces what it hands down at once, which is two segments at least (tcp_min_tso_segs).
+    assert np.mean(paced) == pytest.approx(1500 * 8 / 4e6, rel=0.03)
+    assert np.max(paced) < 0.0065
+    assert np.median(plain) < 0.001
+    slow, fast = (each["goodput_bps"] for each in run.manifest["transfers"])
+    assert slow is not None
+    assert fast is not None
+    assert slow < 4e6 < fast
+
+
 def test_a_small_send_buffer_bounds_what_is_on_its_way(run_scenario: Runner, tmp_path: Path) -> None:
     run = measured(
         run_scenario, tmp_path,

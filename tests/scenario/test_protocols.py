@@ -53,6 +53,7 @@ def test_curl_speaks_http2() -> None:
         ("protocol: http/3, size: 129 MB", "protocols: [http/1.1, http/3]", "size: too large for http/3: .* 128 MB"),
         ("protocol: http/2", "protocols: [http/1.1, http/2], think: 1 s", "protocols: this origin has 'think', which"),
         ("protocol: http/3", "protocols: [http/1.1, http/3], send_buffer: 8 kB", "'send_buffer' is of TCP's sockets"),
+        ("protocol: http/3", "protocols: [http/1.1, http/3], pacing: 8 Mbit/s", "'pacing' is of TCP's sockets"),
         ("protocol: http/3", "protocols: [http/3]", "expected http/1.1, which every origin speaks, and others"),
         ("protocol: http/3", "protocols: [http/1.1, http/3, http/3]", "and others, each once"),
         ("protocol: http/1.1", "protocols: []", "expected http/1.1, which every origin speaks"),

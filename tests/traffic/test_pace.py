@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from testbed.errors import GuestError
-from testbed.traffic.pace import Pace, set_receive_buffer, set_send_buffer
+from testbed.traffic.pace import Pace, set_pacing, set_receive_buffer, set_send_buffer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,3 +40,9 @@ def test_a_buffer_has_the_size_that_was_asked_for(
         assert of.getsockopt(socket.SOL_SOCKET, option) == 16_000
         with pytest.raises(GuestError, match="a socket's buffer of 100 bytes was asked for, and the kernel gave"):
             set_buffer(of, 100)
+
+
+def test_pacing_is_read_back() -> None:
+    with socket.socket() as of:
+        set_pacing(of, 4_000_000)
+        assert of.getsockopt(socket.SOL_SOCKET, 47) == 500_000
