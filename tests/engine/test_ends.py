@@ -91,7 +91,7 @@ def test_paced_segments_leave_two_by_two(run_scenario: Runner, tmp_path: Path) -
     # The kernel paces what it hands down at once, two segments at least (tcp_min_tso_segs), and counts their payload.
     assert np.mean(paced) == pytest.approx(2 * 1448 * 8 / 4e6, rel=0.01)
     assert np.max(paced) < 0.0065
-    assert np.median(plain) < 0.001
+    assert np.median(plain) < 0.002
     slow, fast = (each["goodput_bps"] for each in run.manifest["transfers"])
     assert slow is not None
     assert fast is not None
