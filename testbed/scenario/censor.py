@@ -23,6 +23,7 @@ from testbed.middlebox.profile import FlowLimits, Inspection, Placement, Profile
 from testbed.middlebox.profile.rules import NAME_KINDS
 from testbed.middlebox.recognise import TCP_RECOGNISERS
 from testbed.quantities import shown
+from testbed.scenario.backtracking import may_try_for_ever
 from testbed.scenario.refusal import MISSING, UNKNOWN_KEY, in_words
 
 if TYPE_CHECKING:
@@ -193,6 +194,12 @@ def _wrong_rules(profile: Profile) -> Iterator[Problem]:
             strange = [each for each in rule.patterns if rule.kind in NAME_KINDS and not each.isascii()]
             if strange:
                 yield key, f"hellos have names in ASCII alone; write {shown(strange[0])} as A-labels (xn--…)"
+            slow = [each for each in rule.patterns if rule.kind == "regex" and may_try_for_ever(each)]
+            if slow:
+                yield (
+                    key,
+                    f"{shown(slow[0])} may be tried on a name for ever; inside a repetition write ++ for +, *+ for *",
+                )
             if rule.kind in NAME_KINDS and not trigger.names_from:
                 yield key, "no name is ever read; add its recogniser to trigger.names_from"
             unknown = set(rule.patterns) - set(trigger.recognisers) if rule.kind == "protocol" else set()

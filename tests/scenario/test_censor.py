@@ -79,6 +79,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"meter__kind": "shaper"}, "meter.kind", "shaper is not described here; expected one of coarse_refill, token_"),
     ({"meter": {"kind": "shaper", "counts": "payload"}}, "meter.shaper", "missing: the meter that is used has to be"),
     ({"meter": 5}, "meter", "expected a mapping, got 5"),
+    ({"rules": [{"id": "a", "regex": "(a+)+$"}]}, "rules.0.regex", "'(a+)+$' may be tried on a name for ever"),
     ({"rules": []}, "rules", "a box without a rule acts on nothing; add one"),
     (
         {"rules": [{"id": "a", "exact": "t.co"}, {"id": "a", "suffix": "t.me"}]},
