@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from testbed.records.manifest import Manifest
     from testbed.scenario.plan import Plan
 
-__all__ = ["carry_out", "new_run_folder"]
+__all__ = ["carry_out", "new_run_folder", "transfers_to_come"]
 
 
 def carry_out(
@@ -61,6 +61,11 @@ def carry_out(
             manifest = add_twin(plan, RunDirectory.open(folder), make)
     progress.clear()
     return manifest
+
+
+def transfers_to_come(plan: Plan, arguments: argparse.Namespace) -> int:
+    """Return how many transfers there are to be told of: those of the twin, too."""
+    return len(plan.transfers) * (2 if arguments.twin else 1)
 
 
 @contextlib.contextmanager

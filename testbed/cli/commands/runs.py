@@ -8,7 +8,7 @@ import stat
 import sys
 from typing import TYPE_CHECKING
 
-from testbed.cli.commands.making import carry_out, new_run_folder
+from testbed.cli.commands.making import carry_out, new_run_folder, transfers_to_come
 from testbed.cli.commands.sweeps import sweep
 from testbed.cli.progress import Progress, say, show
 from testbed.engine.engine import ENGINES
@@ -56,8 +56,7 @@ def run_command(arguments: argparse.Namespace) -> int:
     command = _user_command(arguments)
     if command is not None:
         command.program()  # a mistyped program is told now, not after the minutes that building a kernel takes
-    runs = 2 if arguments.twin else 1
-    progress = Progress(runs * len(plan.transfers), output=sys.stderr if arguments.json else sys.stdout)
+    progress = Progress(transfers_to_come(plan, arguments), output=sys.stderr if arguments.json else sys.stdout)
     kernel = ENGINES[arguments.engine].prepare(say)
     # The folder is made after the kernel: a build that fails leaves nothing behind.
     folder = arguments.output or new_run_folder(plan.name, plan.data["seed"])

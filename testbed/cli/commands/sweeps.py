@@ -6,7 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
-from testbed.cli.commands.making import carry_out, new_run_folder
+from testbed.cli.commands.making import carry_out, new_run_folder, transfers_to_come
 from testbed.cli.progress import Progress, say, show
 from testbed.engine.engine import ENGINES
 from testbed.engine.judge.fingerprint import plan_digest
@@ -108,7 +108,7 @@ def _make(arguments: argparse.Namespace, kernel: KernelInfo, planned: Sequence[_
         say(f"testbed: run {number} of {len(planned)}: {each.variant.name}")
         try:
             command = UserCommand(arguments.user_command, visible=arguments.show) if arguments.user_command else None
-            progress = Progress((2 if arguments.twin else 1) * len(each.plan.transfers), output=sys.stderr)
+            progress = Progress(transfers_to_come(each.plan, arguments), output=sys.stderr)
             carry_out(each.plan, kernel, each.folder, arguments, progress, command=command)
         except (InvalidRunError, RecordError) as error:  # anything else, such as a missing program, concerns all
             problems[each.variant.name] = str(error)

@@ -29,8 +29,8 @@ _OF_LINKS: Final = {
     "delay_s": "delay", "jitter_s": "jitter", "loss": "loss", "duplicate": "duplicate", "reorder": "reorder",
     "rate_bps": "rate", "queue": "queue", "trace": "trace",
 }  # fmt: skip
-_OF_ORIGINS: Final = {"rate_bps": "rate", "think_s": "think", "send_buffer": "send buffer",
-    "pacing_bps": "pacing",
+_OF_ORIGINS: Final = {
+    "rate_bps": "rate", "think_s": "think", "send_buffer": "send buffer", "pacing_bps": "pacing",
 }  # fmt: skip
 _OF_CLIENTS: Final = {"receive_buffer": "receive buffer", "reading_bps": "reading"}
 _CHANGES: Final = {"link_failed": "outage", "link_impaired": "impairment"}
