@@ -18,8 +18,8 @@ from testbed.errors import InputError
 from testbed.records.label import COUNTED, label
 from testbed.validation.cells import cells_of, plan_cell
 from testbed.validation.judging import judgements
-from testbed.validation.scores import Scored
-from testbed.validation.work import make_cell
+from testbed.validation.running.work import make_cell
+from testbed.validation.scoring.scores import Scored
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from testbed.records.label import Label, Treatment
     from testbed.records.manifest import TransferSummary
     from testbed.validation.cells import Cell
-    from testbed.validation.store import CellRecord, Store
+    from testbed.validation.keeping.store import CellRecord, Store
     from testbed.validation.suite import Suite
 
 __all__ = ["Evaluation", "Kept", "cell_called", "ensure", "evaluate", "make_all", "scored"]

@@ -14,12 +14,12 @@ from testbed import detectors as detectors_package
 from testbed.detectors.detect import judge
 from testbed.detectors.registry import ENTRY_POINTS, PROGRAM_PREFIX, is_packaged
 from testbed.detectors.sources.observation_json import observation_from_json
-from testbed.validation.store import FORMAT
+from testbed.validation.keeping.store import FORMAT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from testbed.validation.store import CellRecord, Store, VerdictRecord
+    from testbed.validation.keeping.store import CellRecord, Store, VerdictRecord
 
 __all__ = ["Judgement", "detector_digest", "judgements"]
 

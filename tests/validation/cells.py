@@ -13,7 +13,7 @@ from testbed.validation.evaluation import Kept
 from tests.records.build import transfer
 
 if TYPE_CHECKING:
-    from testbed.validation.store import Store
+    from testbed.validation.keeping.store import Store
 
 FREE: dict[str, Any] = {"throttled": False, "influences": []}
 

@@ -10,7 +10,7 @@ import pytest
 from testbed.errors import InputError
 from testbed.validation.cells import Cell
 from testbed.validation.evaluation import cell_called, evaluate, line_label, make_all, scored
-from testbed.validation.store import Store
+from testbed.validation.keeping.store import Store
 from tests.records.build import transfer
 from tests.validation.cells import FREE, kept
 from tests.validation.test_cells import SUITE

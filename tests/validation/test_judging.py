@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from testbed.detectors.verdict import inconclusive
 from testbed.validation import judging
 from testbed.validation.judging import detector_digest, judgements
-from testbed.validation.store import Store
+from testbed.validation.keeping.store import Store
 from tests.validation.cells import kept
 
 if TYPE_CHECKING:

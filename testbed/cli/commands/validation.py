@@ -18,6 +18,7 @@ from testbed.engine.engine import ENGINES
 from testbed.errors import InputError, InvalidRunError
 from testbed.quantities import format_rate
 from testbed.records.label import parse_counts
+from testbed.report.scores.scoreboard import scoreboard
 from testbed.report.table import format_table
 from testbed.validation.cells import ENGINE, cells_of, plan_cell
 from testbed.validation.evaluation import (
@@ -30,8 +31,7 @@ from testbed.validation.evaluation import (
     this_program,
 )
 from testbed.validation.judging import judgements
-from testbed.validation.scoreboard import scoreboard
-from testbed.validation.store import Store
+from testbed.validation.keeping.store import Store
 from testbed.validation.suite import find_suite, load_suite
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from testbed.records.label import Label, Treatment
     from testbed.validation.cells import Cell
     from testbed.validation.evaluation import Evaluation, Kept
-    from testbed.validation.store import VerdictRecord
+    from testbed.validation.keeping.store import VerdictRecord
     from testbed.validation.suite import Suite
 
 __all__ = ["validate_command"]

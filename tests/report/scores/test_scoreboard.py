@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from testbed.validation.scoreboard import scoreboard
-from tests.validation.test_scores import NO, TOY, YES, verdicts
+from testbed.report.scores.scoreboard import scoreboard
+from tests.validation.scoring.test_scores import NO, TOY, YES, verdicts
 
 
 def test_the_held_out_part_stands_first() -> None:

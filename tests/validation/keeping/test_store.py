@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from testbed.errors import RecordError
-from testbed.validation import store as store_module
-from testbed.validation.aside import work_folder
-from testbed.validation.store import Store
+from testbed.validation.keeping import store as store_module
+from testbed.validation.keeping.aside import work_folder
+from testbed.validation.keeping.store import Store
 from tests.validation.cells import kept
 
 if TYPE_CHECKING:

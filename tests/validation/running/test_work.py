@@ -6,10 +6,10 @@ import json
 from typing import TYPE_CHECKING
 
 from testbed.errors import InvalidRunError
-from testbed.validation import work
 from testbed.validation.cells import Cell, plan_cell
 from testbed.validation.evaluation import ensure, scored
-from testbed.validation.store import Store
+from testbed.validation.keeping.store import Store
+from testbed.validation.running import work
 
 if TYPE_CHECKING:
     from pathlib import Path

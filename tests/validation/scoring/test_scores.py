@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from testbed.validation.scores import Scored, part_scores, wilson
+from testbed.validation.scoring.scores import Scored, part_scores, wilson
 
 
 def verdicts(condition: str, label: Any, *outcomes: str, detector: str = "d", part: str = "held_out") -> list[Scored]:

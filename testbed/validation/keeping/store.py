@@ -23,7 +23,7 @@ from testbed.errors import RecordError
 from testbed.records.files import read_regular, write_atomically
 from testbed.records.manifest import TransferSummary
 from testbed.records.shape import shaped
-from testbed.validation.aside import remove_abandoned, work_folder
+from testbed.validation.keeping.aside import remove_abandoned, work_folder
 
 __all__ = ["CellRecord", "Store", "VerdictRecord"]
 

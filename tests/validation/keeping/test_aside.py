@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testbed.validation.aside import remove_abandoned, work_folder
+from testbed.validation.keeping.aside import remove_abandoned, work_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 WORKS_UNTIL_KILLED = """\
 import sys
 from pathlib import Path
-from testbed.validation.aside import work_folder
+from testbed.validation.keeping.aside import work_folder
 with work_folder(Path(sys.argv[1])) as folder:
     (folder / "file").write_text("half")
     print(flush=True)

@@ -10,8 +10,8 @@ from testbed.detectors.sources.observation_json import observation_to_json
 from testbed.detectors.sources.observe import observe
 from testbed.engine.run import run_plan
 from testbed.errors import InvalidRunError
-from testbed.validation.aside import work_folder
-from testbed.validation.store import FORMAT
+from testbed.validation.keeping.aside import work_folder
+from testbed.validation.keeping.store import FORMAT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from testbed.records.manifest import Manifest
     from testbed.scenario.plan import Plan
     from testbed.validation.cells import Cell
-    from testbed.validation.store import CellRecord, Store
+    from testbed.validation.keeping.store import CellRecord, Store
 
 __all__ = ["make_cell"]
 

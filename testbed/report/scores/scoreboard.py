@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from testbed.detectors.verdict import Outcome
-from testbed.validation.scores import part_scores, wilson
+from testbed.validation.scoring.scores import part_scores, wilson
 from testbed.validation.suite import PARTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from testbed.records.label import Label
-    from testbed.validation.scores import ConditionScore, PartScore, Scored
+    from testbed.validation.scoring.scores import ConditionScore, PartScore, Scored
 
 __all__ = ["scoreboard"]
 

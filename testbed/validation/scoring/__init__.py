@@ -1,0 +1,1 @@
+"""Verdicts counted against labels: scores, intervals, comparisons with a baseline, and gates."""
