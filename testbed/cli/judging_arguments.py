@@ -91,6 +91,9 @@ def add_validate(adders: Adders) -> None:
     what.add_argument("--cell", metavar="ID", help="make and judge one run, such as policed/3")
     what.add_argument("--explain", metavar="ID", help="what is true of one run, and what each detector said")
     validate.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the table as Markdown")
+    validate.add_argument(
+        "--junit", type=Path, metavar="FILE", help="write a test case for every verdict, for CI systems"
+    )
     validate.add_argument("--json", action="store_true", help="print every verdict with its label")
     validate.set_defaults(
         command="validation:validate_command", stopped="stopped; the same command again makes the runs that are missing"

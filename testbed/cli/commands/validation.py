@@ -18,6 +18,8 @@ from testbed.engine.engine import ENGINES
 from testbed.errors import InputError, InvalidRunError
 from testbed.quantities import format_rate
 from testbed.records.label import parse_counts
+from testbed.report.job_summary import add_to_job_summary
+from testbed.report.scores.junit import cases_of, junit
 from testbed.report.scores.scoreboard import scoreboard
 from testbed.report.table import format_table
 from testbed.validation.cells import ENGINE, cells_of, plan_cell
@@ -130,19 +132,22 @@ def _make(task: _Task, cells: Sequence[Cell], keys: dict[str, str]) -> dict[str,
 def _tell(task: _Task, found: Evaluation) -> int:
     judged = [each for kept in found.kept for each in scored(kept, task.store, task.detectors, task.counted)]
     lost = [*found.missing, *found.invalid]
+    if task.arguments.junit is not None:  # before anything is refused: that nothing ran has to be seen in it, too
+        _write(task.arguments.junit, junit(task.suite.title, cases_of(judged, [(each.id, why) for each, why in lost])))
     lacking = sorted({"throttled", "not throttled"} - {each.label for each in judged})
     if lacking:
         whys = "".join(f"; {cell.id}: {why}" for cell, why in lost[:_FEW])
-        raise InvalidRunError(
-            f"nothing can be scored: no line of {len(found.kept)} valid runs is {' or '.join(lacking)}{whys}"
-        )
+        problem = f"nothing can be scored: no line of {len(found.kept)} valid runs is {' or '.join(lacking)}{whys}"
+        add_to_job_summary(f"# {task.suite.title}\n\n{problem}")
+        raise InvalidRunError(problem)
     table = scoreboard(judged, title=task.suite.title, notes=_notes(task, found))
+    add_to_job_summary(table)
     if task.arguments.json:
         show(json.dumps([asdict(each) for each in judged]))
     elif task.arguments.output is None:
         show(table)
     if task.arguments.output is not None:
-        _write(task.arguments.output, table)
+        _write(task.arguments.output, table + "\n")
     for cell, why in lost:
         say(f"testbed: not scored: {cell.id}: {why}")
     failing = _tell_failures(task, [each.detector for each in judged if each.failed])
@@ -166,11 +171,11 @@ def _notes(task: _Task, found: Evaluation) -> list[str]:
     ]
 
 
-def _write(path: Path, table: str) -> None:
+def _write(path: Path, text: str) -> None:
     try:
-        path.write_text(table + "\n", encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}; choose another file with -o") from error
+        raise InputError(f"cannot write {path}: {error.strerror}; choose another file") from error
     say(f"testbed: written to {path}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -33,7 +34,9 @@ def validate(folder: Path, *options: str, text: str = SUITE) -> int:
 
 
 @pytest.mark.usefixtures("kernel")
-def test_a_suite_is_run_once_and_scored_each_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_suite_is_run_once_and_scored_each_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert validate(tmp_path) == 0
     first = capsys.readouterr()
     assert "2 runs in this suite, 0 of them there already" in first.err
@@ -42,6 +45,13 @@ def test_a_suite_is_run_once_and_scored_each_time(tmp_path: Path, capsys: pytest
     assert validate(tmp_path, "-o", str(tmp_path / "scores.md")) == 0
     assert "2 of them there already" in capsys.readouterr().err
     assert (tmp_path / "scores.md").read_text() == first.out
+
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "page.md"))
+    assert validate(tmp_path, "--junit", str(tmp_path / "scores.xml"), "-o", str(tmp_path / "scores.md")) == 0
+    capsys.readouterr()
+    assert (tmp_path / "page.md").read_text() == first.out
+    cases = ET.parse(tmp_path / "scores.xml").findall("testsuite[@name='ooni']/testcase")
+    assert {case.attrib["name"] for case in cases} == {"policed/1", "clean/1"}
 
     assert validate(tmp_path, "--json") == 0
     judged = json.loads(capsys.readouterr().out)
@@ -83,10 +93,15 @@ def test_a_suite_is_run_once_and_scored_each_time(tmp_path: Path, capsys: pytest
 
 
 @pytest.mark.usefixtures("kernel")
-def test_a_suite_of_one_label_is_not_scored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_suite_of_one_label_is_not_scored(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     one = SUITE.replace("throttling/policed", "confounders/clean")
-    assert validate(tmp_path, text=one) == 4
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "page.md"))
+    assert validate(tmp_path, "--junit", str(tmp_path / "scores.xml"), text=one) == 4
     assert "nothing can be scored: no line of 2 valid runs is throttled" in capsys.readouterr().err
+    assert "nothing can be scored" in (tmp_path / "page.md").read_text()
+    assert ET.parse(tmp_path / "scores.xml").getroot().attrib["tests"] == "2"
 
 
 @pytest.mark.usefixtures("pretended_kernel")
