@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 from testbed.errors import ScenarioError
 from testbed.quantities import parse_share
 from testbed.scenario.access import base_kind, line_values
-from testbed.scenario.profiles import CensorProfile, profile_for, why_no_box
+from testbed.scenario.profiles import CensorProfile, profile_for, profile_within, spares, why_no_box
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from testbed.guest.timed_event import BoxChange, TimedEvent
     from testbed.records.box_plan import BoxPlan, ProfileChangePlan, ProfileDocument
     from testbed.scenario.access import Line
-    from testbed.scenario.model import Scenario
+    from testbed.scenario.model import Scenario, WrittenCensor
     from testbed.scenario.place import Key, Places
 
 __all__ = ["Boxes"]
@@ -144,12 +144,17 @@ class Boxes:
         return {**profile, "trigger": {**profile["trigger"], "share": share}}
 
     def _profile(
-        self, where: Key, censor: str, line_kind: str, instant: datetime
+        self, where: Key, censor: WrittenCensor, line_kind: str, instant: datetime
     ) -> tuple[ProfileDocument | None, str | None]:
-        chosen, why = self._censor(where, self._places.beside(censor), line_kind, instant)
+        if isinstance(censor, str):
+            chosen, why = self._censor(where, self._places.beside(censor), line_kind, instant)
+        else:
+            written = profile_within(self._places.document, where, self._places.folder)
+            why = spares(written, line_kind)
+            chosen = written if why is None else None
         return (None, why) if chosen is None else (self._with_meter(cast("ProfileDocument", chosen.plain)), None)
 
-    def _named(self, place: str, index: int, line: Line) -> tuple[Key, str | None]:
+    def _named(self, place: str, index: int, line: Line) -> tuple[Key, WrittenCensor | None]:
         """Return what is named for a place, the line's own or that of all lines, and the key at which it is.
 
         ``none`` names a cable, as in the event `censor`; on one line it takes the place of what all lines have.

@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
-    "IPV6", "Evade", "Fetch", "Line", "Recording", "Replay", "Scenario", "Upload", "load_scenario", "scenario_schema",
+    "IPV6", "Evade", "Fetch", "Line", "Recording", "Replay", "Scenario", "Upload", "WrittenCensor",
+    "load_scenario", "scenario_schema",
 ]  # fmt: skip
 
 _LONGEST_NAME = 253  # without the final dot (RFC 1035, section 2.3.4)
@@ -72,6 +73,15 @@ def _dns_name(name: str) -> str:
             f"hyphens, got {shown(name)}"
         )
     return plain
+
+
+def _name_or_profile(value: object) -> object:
+    is_mapping = isinstance(value, dict) and all(isinstance(key, str) for key in value)
+    if not (value is None or isinstance(value, str) or is_mapping):
+        raise ValueError(
+            f"expected a profile, a family, a path, none, or a mapping of a profile's keys, got {shown(value)}"
+        )
+    return value
 
 
 def _clients_hello(value: object) -> object:
@@ -130,7 +140,8 @@ Role = Literal["target", "control", "collateral"]
 IpVersion = Literal[4, 6]
 Outcome = Literal["throttled", "not throttled"]
 Protocol = Literal["http/1.1", "http/2", "http/3"]
-
+WrittenCensor = str | dict[str, object]
+"""A profile by its name, family or path, or written in place."""
 
 CAPTURE_PLACES: Final = ("client", "server", "box")
 CapturePlace = Literal["client", "server", "box"]
@@ -272,7 +283,7 @@ class Scenario(Strict):
     kinds: dict[LineName, LineKind] = Field(default={})
     lines: list[Line] = Field(min_length=1)
     links: list[Link] = Field(default=[])
-    censors: dict[str, str | None] = Field(default={})
+    censors: dict[str, Annotated[WrittenCensor | None, BeforeValidator(_name_or_profile)]] = Field(default={})
     meter: Literal["token_bucket", "coarse_refill"] | None = None
     congestion_control: CongestionControl = "cubic"
     variation: Variation = "none"

@@ -35,6 +35,11 @@ class Places:
         return self._path.parent
 
     @property
+    def document(self) -> Document:
+        """What was read from the file."""
+        return self._document
+
+    @property
     def every_s(self) -> float | None:
         """After how long the measurements are repeated; None: there is no schedule."""
         for source in self._document.sources.get("measurements", []):

@@ -11,7 +11,7 @@ import functools
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from testbed.errors import ScenarioError
 from testbed.quantities import shown
@@ -27,8 +27,12 @@ if TYPE_CHECKING:
     from testbed.middlebox.profile import Profile
     from testbed.scenario.document import Key
 
-__all__ = ["CensorProfile", "family_at", "load_family", "load_profile", "profile_for", "read_graded", "why_no_box"]
+__all__ = [
+    "CensorProfile", "family_at", "load_family", "load_profile", "profile_for", "profile_within", "read_graded",
+    "spares", "why_no_box",
+]  # fmt: skip
 
+_HOLDS = "a profile that is written in a scenario holds whatever its date; remove it, or write the profile to a file"
 _FAMILY = re.compile(r"^family: (\S+)$", re.MULTILINE)  # how every packaged profile writes it
 
 
@@ -60,16 +64,58 @@ def load_profile(name: str) -> CensorProfile:
             key.
     """
     document, problems = _load_graded(library.find("profiles", name), ())
+    profile, evidence, problems = _checked(document, problems)
+    if profile is None or problems:
+        raise refusal(document, problems)
+    return CensorProfile(profile, tuple(evidence))
+
+
+def profile_within(scenario: Document, key: Key, folder: Path) -> CensorProfile:
+    """Return a profile that is written in a scenario, where a name could stand.
+
+    It is called as the scenario's file is, holds at any date, and is an assumption unless it says otherwise.
+
+    Args:
+        scenario: With the profile at ``key``.
+        key: Where.
+        folder: Of the scenario's file; a path in ``based_on`` counts from there.
+
+    Raises:
+        ScenarioError: All that is wrong with it, each with file, line and key.
+    """
+    written = _at(scenario, key)
+    name = scenario.name.rsplit("/", 1)[-1].removesuffix(".yaml")
+    summary = f"written in the scenario {name}, based on {written.get('based_on')}"
+    always = {"grade": "assumption", "valid_from": None, "valid_until": None, "summary": summary}
+    places = {each[len(key) :]: place for each, place in scenario.places.items() if each[: len(key)] == key}
+    whole, problems = _completed(Document(scenario.name, {**always, **written}, places), name, folder, ())
+    profile, evidence, problems = _checked(whole, problems)
+    problems += [((name,), _HOLDS) for name in ("valid_from", "valid_until") if name in written]
+    if profile is None or problems:
+        # Each is told where it was written, by its key in the scenario.
+        told = Document(scenario.name, {}, {(*key, *each): place for each, place in whole.places.items()})
+        raise refusal(told, [((*key, *each), problem) for each, problem in problems])
+    return CensorProfile(profile, tuple(evidence))
+
+
+def _at(document: Document, key: Key) -> dict[str, object]:
+    found: Any = document.data
+    for step in key:
+        found = found[step]
+    return cast("dict[str, object]", found)
+
+
+def _checked(
+    document: Document, problems: list[tuple[Key, str]]
+) -> tuple[Profile | None, list[Statement], list[tuple[Key, str]]]:
+    """Return the profile of a complete document, its evidence, and what is wrong, beside what is known to be."""
     evidence, more = statements(document.data)
-    problems += more
+    problems = problems + more
     # A value without a grade is often a value of the wrong kind as well: two messages for one line help nobody.
     graded_wrong = {key for key, _ in problems}
     profile, more = check_profile(plain_values(document.data))
     # What is wrong with a value's evidence and with the value itself is told by the first alone.
-    problems += [(key, problem) for key, problem in more if key not in graded_wrong]
-    if profile is None or problems:
-        raise refusal(document, problems)
-    return CensorProfile(profile, tuple(evidence))
+    return profile, evidence, problems + [(key, problem) for key, problem in more if key not in graded_wrong]
 
 
 def read_graded(name: str) -> Document:
@@ -88,19 +134,26 @@ def _load_graded(path: Path, below: tuple[Path, ...]) -> tuple[Document, list[tu
     if own in below:
         circle = ", ".join(str(each) for each in below[below.index(own) :])
         raise refusal(document, [(("based_on",), f"the profiles {circle} are based on each other in a circle")])
+    return _completed(document, path.stem, path.parent, (*below, own))
+
+
+def _completed(
+    document: Document, stem: str, folder: Path, below: tuple[Path, ...]
+) -> tuple[Document, list[tuple[Key, str]]]:
+    """Return what is written, with its default grade, over what it is based on; and what is wrong with these keys."""
     data, problems = with_default_grade(document.data)
     base = data.get("based_on")
-    document.data = _named(data, path.stem)
+    document.data = _named(data, stem)
     if base is None:
         return document, problems
     if not isinstance(base, str):
         raise refusal(document, [(("based_on",), f"expected the name or path of a profile, got {shown(base)}")])
     try:
-        found = library.find("profiles", _beside(path, base))
+        found = library.find("profiles", _beside(folder, base))
     except ScenarioError as error:
         raise refusal(document, [(("based_on",), str(error))]) from error
     # Depth first, so that a mistake in the file that is at the bottom is told once, with its own line.
-    basis, more = _load_graded(found, (*below, own))
+    basis, more = _load_graded(found, below)
     return _merged(basis, document), [*more, *problems]
 
 
@@ -132,9 +185,9 @@ def _merge(key: Key, base: dict[str, object], changes: dict[str, object], replac
     return merged
 
 
-def _beside(path: Path, base: str) -> str:
+def _beside(folder: Path, base: str) -> str:
     """Read a profile's path from the folder of the file that is based on it."""
-    beside = path.parent / base
+    beside = folder / base
     with contextlib.suppress(OSError):  # a name too long for a file, or in a folder that may not be entered
         return str(beside) if base.endswith(".yaml") and beside.is_file() else base
     return base
@@ -218,6 +271,11 @@ def _choose(name: str, instant: datetime, line_kind: str) -> CensorProfile | str
             there = ", ".join(spans)
             return f"no profile of family {name} is valid at {instant.isoformat()}; there are {there}"
         chosen = found
-    if not getattr(chosen.profile.placement.lines, line_kind, False):
-        return f"the profile {chosen.profile.name} spares {line_kind} lines (placement.lines)"
-    return chosen
+    return spares(chosen, line_kind) or chosen
+
+
+def spares(censor: CensorProfile, line_kind: str) -> str | None:
+    """Return why a profile has no box on lines of a kind, in a sentence for the user; None if it has one."""
+    if getattr(censor.profile.placement.lines, line_kind, False):
+        return None
+    return f"the profile {censor.profile.name} spares {line_kind} lines (placement.lines)"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,7 +12,7 @@ from testbed.records.box_plan import profiles_of
 from tests.scenario.plans import first_day
 
 if TYPE_CHECKING:
-    from testbed.records.box_plan import BoxPlan
+    from testbed.records.box_plan import BoxPlan, ProfileDocument
 
 
 # What of the first day speaks of its own lines.
@@ -159,3 +159,55 @@ def test_a_line_that_the_new_profile_spares_has_a_cable_and_says_why() -> None:
 def test_a_change_that_cannot_be_is_refused_with_its_key(events: str, problem: str) -> None:
     with pytest.raises(ScenarioError, match=re.escape(problem)):
         first_day(f"events={events}")
+
+
+def bucket_of(profile: ProfileDocument) -> dict[str, Any]:
+    bucket: dict[str, Any] = profile["meter"]["token_bucket"]  # type: ignore[typeddict-item]  # of one kind of meter
+    return bucket
+
+
+IN_PLACE = "censors={tspu: {based_on: ru-tw-2021b, meter: {token_bucket: {rate: 'uniform(1 Mbit/s, 2 Mbit/s)'}}}}"
+
+
+def test_a_censor_written_in_place_is_what_it_is_based_on_but_for_what_it_says() -> None:
+    profile = profiles_of(first_day(IN_PLACE, "date=2030-01-01").data["boxes"]["mobile-tspu"])[0]
+    base = profiles_of(first_day("censors={tspu: ru-tw-2021b}").data["boxes"]["mobile-tspu"])[0]
+    own, others = bucket_of(profile), bucket_of(base)
+    assert 1e6 <= own["rate_bps"] <= 2e6
+    assert own["burst_bytes"] == others["burst_bytes"]
+    assert profile["rules"] == base["rules"]
+    assert profile["name"] == "2021-03-10"
+
+
+def test_a_value_of_a_censor_in_place_can_be_set() -> None:
+    plan = first_day(IN_PLACE, "censors.tspu.meter.token_bucket.rate=80 kbit/s")
+    assert bucket_of(profiles_of(plan.data["boxes"]["mobile-tspu"])[0])["rate_bps"] == 80_000
+
+
+def test_a_censor_in_place_may_spare_a_kind_of_line() -> None:
+    plan = first_day("censors={tspu: {based_on: ru-tw-2021b, placement: {lines: {landline: 0}}}}")
+    assert set(plan.data["boxes"]) == {"mobile-tspu"}
+    assert plan.data["without_box"]["landline"] == "the profile 2021-03-10 spares landline lines (placement.lines)"
+
+
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [
+        ("{based_on: ru-tw-2021b, meters: 1}", "censors.tspu.meters: unknown key"),
+        (
+            "{based_on: ru-tw-2021b, valid_until: 2022-01-01T00:00Z}",
+            "censors.tspu.valid_until: a profile that is written",
+        ),
+        (
+            "{based_on: ru-tw-2021b, meter: {token_bucket: {rate: 5}}}",
+            "censors.tspu.meter.token_bucket.rate: expected a rate",
+        ),
+        ("{based_on: nosuch}", "based_on: no profile 'nosuch'"),
+        ("{}", "censors.tspu.rules: this key is missing"),
+        ("[ru-tw-2021b]", "censors.tspu: expected a profile, a family"),
+        ("{1: 2}", "censors.tspu: expected a profile, a family"),
+    ],
+)
+def test_what_is_wrong_with_a_censor_in_place_is_told_by_its_key_in_the_scenario(written: str, problem: str) -> None:
+    with pytest.raises(ScenarioError, match=re.escape(problem)):
+        first_day(f"censors={{tspu: {written}}}")
