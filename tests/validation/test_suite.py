@@ -8,6 +8,7 @@ import pytest
 
 from testbed.errors import ScenarioError
 from testbed.scenario import library
+from testbed.scenario.plan import make_plan
 from testbed.validation.suite import find_suite, load_suite, suite_names
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def test_a_scenario_is_sought_beside_the_suite_first(tmp_path: Path, monkeypatch
 
 
 def test_a_suite_that_is_not_there_is_refused_with_those_that_are() -> None:
-    with pytest.raises(ScenarioError, match="there are: core, smoke"):
+    with pytest.raises(ScenarioError, match="there are: core, full, smoke"):
         find_suite("cor")
 
 
@@ -80,3 +81,31 @@ def test_packaged_suites_have_both_labels_in_scenarios_that_exist(name: str) -> 
     for part in (suite.development, suite.held_out):
         rooms = {library.find("scenarios", each.scenario).parent.name for each in part.values()}
         assert rooms == {"throttling", "confounders"}
+
+
+def scenarios_of_conditions() -> list[str]:
+    folders = ("throttling/", "confounders/")
+    return [name for name in library.names("scenarios") if name.startswith(folders)]
+
+
+@pytest.mark.parametrize("name", scenarios_of_conditions())
+def test_every_condition_can_be_drawn_and_is_throttled_by_a_box_or_has_none(name: str) -> None:
+    for seed in range(1, 6):
+        plan = make_plan(library.find("scenarios", name), [], seed=seed, engine="virtual", command=None)
+        # The grid of a benchmark has both kinds of lines; a box that its censor left out would act on nothing.
+        assert name == "confounders/pairs" or bool(plan.data["boxes"]) == name.startswith("throttling/")
+        assert plan.data["without_box"] == {}
+        assert {"target", "control"} <= {each["role"] for each in plan.transfers}
+
+
+def test_every_scenario_of_a_condition_is_in_the_full_suite() -> None:
+    used = {condition.scenario for _, _, condition in load_suite(find_suite("full")).conditions()}
+    assert used == set(scenarios_of_conditions())
+
+
+def test_the_full_suite_has_the_conditions_of_core_in_the_same_parts() -> None:
+    core, full = (load_suite(find_suite(name)) for name in ("core", "full"))
+    assert core.development.keys() <= full.development.keys()
+    assert core.held_out.keys() <= full.held_out.keys()
+    draws = sum(condition.draws for _, _, condition in core.conditions())
+    assert draws >= 300
