@@ -72,7 +72,11 @@ def add_validate(adders: Adders) -> None:
     )
     validate.add_argument("suite", help="a packaged suite (testbed list suites), or a YAML file")
     validate.add_argument(
-        "--detector", action="append", default=[], metavar="NAME", help="a detector, or exec:PROGRAM; repeatable"
+        "--detector",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a detector, exec:PROGRAM, or 'run:PROGRAM {target} {control}' that measures by itself; repeatable",
     )
     validate.add_argument("--jobs", type=_count, metavar="N", help="runs at once (default: one a processor)")
     validate.add_argument(

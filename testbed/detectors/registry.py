@@ -97,6 +97,10 @@ def load_detector(name: str, *, timeout_s: float = TIMEOUT_S) -> Detector:
         return _load_built_in(name)
     for point in entry_points(group=ENTRY_POINTS, name=name):  # of two packages with one name, the first installed
         return _load_foreign(point.name, point.load)
+    if name.startswith("run:"):
+        raise InputError(
+            f"{name}: a program that measures by itself needs a network to measure; testbed validate has one"
+        )
     raise InputError(
         f"no detector is called {name!r}; there are: {', '.join(detector_names())}; a program is given as exec:PROGRAM"
     )

@@ -14,6 +14,8 @@ from testbed import detectors as detectors_package
 from testbed.detectors.detect import judge
 from testbed.detectors.registry import ENTRY_POINTS, PROGRAM_PREFIX, is_packaged
 from testbed.detectors.sources.observation_json import observation_from_json
+from testbed.validation.checkers.checker import is_checker
+from testbed.validation.checkers.trial import can_be_tried, checker_key, checker_verdict
 from testbed.validation.keeping.store import FORMAT
 
 if TYPE_CHECKING:
@@ -46,6 +48,11 @@ def judgements(store: Store, key: str, record: CellRecord, names: Iterable[str])
     for line, digest in record["observations"].items():
         observation = None
         for name in names:
+            if is_checker(name):
+                if can_be_tried(record):
+                    said = checker_verdict(store, key, record, line, name)
+                    yield Judgement(line, checker_key(key, line, name), name, said)
+                continue
             detector = detector_digest(name)
             verdict = store.verdict(digest, detector)
             if verdict is None:

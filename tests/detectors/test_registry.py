@@ -116,3 +116,8 @@ def test_adding_a_detector_takes_one_file_and_one_line_of_the_registry(
     (row,) = detect([given], ["coin-toss"])
     assert (row.verdict.detector, row.verdict.why) == ("coin-toss", "2 transfers, and no idea")
     monkeypatch.delitem(sys.modules, "testbed.detectors.methods.coin_toss")
+
+
+def test_a_program_that_measures_by_itself_is_sent_to_where_there_is_a_network() -> None:
+    with pytest.raises(InputError, match=r"run:\./tool: a program that measures by itself needs a network"):
+        load_detector("run:./tool")

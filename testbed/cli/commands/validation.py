@@ -23,6 +23,8 @@ from testbed.report.scores.junit import cases_of, junit
 from testbed.report.scores.scoreboard import scoreboard
 from testbed.report.table import format_table
 from testbed.validation.cells import ENGINE, cells_of, plan_cell
+from testbed.validation.checkers.checker import is_checker, refuse_unusable
+from testbed.validation.checkers.trial import can_be_tried, is_judged_by
 from testbed.validation.evaluation import (
     cell_called,
     ensure,
@@ -68,6 +70,7 @@ class _Task:
     @classmethod
     def of(cls, arguments: argparse.Namespace) -> _Task:
         path = find_suite(arguments.suite)
+        refuse_unusable(arguments.detector)
         return cls(
             arguments,
             path,
@@ -122,11 +125,17 @@ def _make(task: _Task, cells: Sequence[Cell], keys: dict[str, str]) -> dict[str,
         for key in keys.values():
             if (record := task.store.cell(key)) is not None and not record["valid"]:
                 task.store.forget_cell(key)
-    absent = [cell for cell in cells if task.store.cell(keys[cell.id]) is None]
+    absent = [cell for cell in cells if not _is_there(task, keys[cell.id])]
     there = len(cells) - len(absent)
     say(f"testbed: {len(cells)} runs in this suite, {there} of them there already ({task.store.path})")
     jobs = task.arguments.jobs or os.cpu_count() or 1
     return make_all(absent, task.command, jobs=jobs, progress=lambda text: say(f"testbed: {text}"))
+
+
+def _is_there(task: _Task, key: str) -> bool:
+    """Return whether nothing has to be run for a cell: neither the cell itself nor a checker."""
+    record = task.store.cell(key)
+    return record is not None and is_judged_by(task.store, key, record, task.detectors)
 
 
 def _tell(task: _Task, found: Evaluation) -> int:
@@ -165,7 +174,10 @@ def _notes(task: _Task, found: Evaluation) -> list[str]:
     histories = {digest for kept in found.kept for digest in kept.record["observations"].values()}
     runs = len(found.kept) + len(found.invalid) + len(found.missing)
     counts = f"{len(found.kept)} of {runs} runs scored, {len(found.invalid)} invalid, {len(found.missing)} missing"
+    untried = sum(not can_be_tried(kept.record) for kept in found.kept) if any(map(is_checker, task.detectors)) else 0
+    beside = "whose background goes on beside the scenario's own measurements alone"
     return [
+        *([f"Programs that measure by themselves were not tried in {untried} runs, {beside}."] if untried else []),
         f"{counts}; {len(histories)} different observations.",
         f"Held-out seeds are derived from `{task.held_out_seed}`.",
     ]

@@ -58,6 +58,7 @@ class UserCommand:
         keyboard: The user's terminal, if the program is to have it; None: it has none.
         privileged: Run as root of the guest with the testbed's own code, for programs of the testbed alone: they see
             everything and can change everything in the guest.
+        sealed: What is never shown, beside the run directory.
     """
 
     argv: Sequence[str]
@@ -67,6 +68,7 @@ class UserCommand:
     stdin: int | None = None
     keyboard: Keyboard | None = None
     privileged: bool = False
+    sealed: Sequence[Path] = ()
 
     def program(self) -> Path:
         """Return the file that is to be run, as the caller's shell would find it.
@@ -104,7 +106,9 @@ class UserCommand:
             "terminal": None if self.keyboard is None else list(self.keyboard.size),
             "privileged": self.privileged, "most_bytes": MOST_OUTPUT_BYTES, "open_files": open_files(),
             "hidden": self._hidden(), "visible": self._visible(), "reads_all": reads_all,
-            "sealed": [*_sealed(run.resolve(), self.folder), *(self._closed() if reads_all else ())],
+            "sealed": [
+                *_sealed(run.resolve(), self.folder), *map(str, self.sealed), *(self._closed() if reads_all else ()),
+            ],
             "environment": environment,
         }  # fmt: skip
 

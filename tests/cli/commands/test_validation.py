@@ -110,6 +110,7 @@ def test_a_suite_of_one_label_is_not_scored(
     [
         (["--cell", "policed/2"], SUITE, "no cell 'policed/2' in this suite; --plan lists them"),
         (["--count", "frozen=maybe"], SUITE, "--count frozen=maybe"),
+        (["--detector", "run:./no-such-tool {target}"], SUITE, "the program './no-such-tool' was not found"),
         ([], SUITE.replace("draws: 1", "draws: none"), "small.yaml:5: development.policed.draws"),
         ([], SUITE.replace("throttling/policed", "throttling/plain"), "policed.scenario: no scen"),
     ],
