@@ -5,7 +5,8 @@
                              ┘  (bottleneck)      └─ …
 
 What congests here congests everybody: the confounder of every paired test. A box stands behind the first router of each
-line that has one.
+line that has one. With ``server_routers: 1`` a router stands before each server: what happens to the link behind it
+happens to this server alone, and where no capture at the server sees it.
 
     mn --custom topologies/dumbbell.py --topo dumbbell --link tc --controller none
 """
@@ -37,12 +38,17 @@ class Dumbbell(RoutedTopo):
         "bottleneck_queue": count(100, "buffer at the bottleneck, each way, in packets"),
         "bottleneck_loss": share("0 %", "share of packets that the bottleneck loses, each way"),
         "server_delay": delay("0.5 ms", "one-way delay of each server's link"),
+        "server_routers": count(
+            0, "1: each server has a router of its own, server1-gateway, so that its path has a link"
+        ),
     }
 
     def construct(self, **values: Any) -> None:
         """Lines, bottleneck, servers."""
         if not 1 <= values["servers"] <= MOST_SERVERS:
             raise ParameterError("servers", f"expected 1 to {MOST_SERVERS}, got {values['servers']}")
+        if values["server_routers"] not in {0, 1}:
+            raise ParameterError("server_routers", f"expected 0 or 1, got {values['server_routers']}")
         left, right = self.add_router("left"), self.add_router("right")
         for line in values["lines"]:
             self._add_line(line, left, values)
@@ -53,7 +59,11 @@ class Dumbbell(RoutedTopo):
         )  # fmt: skip
         for number in range(1, values["servers"] + 1):
             server = self.add_server(f"server{number}", network=SERVERS)
-            self.connect(right, server, delay_s=values["server_delay"])
+            near = right
+            if values["server_routers"]:
+                near = self.add_router(f"{server}-gateway")
+                self.connect(right, near)
+            self.connect(near, server, delay_s=values["server_delay"])
 
     def _add_line(self, line: dict[str, Any], left: str, values: dict[str, Any]) -> None:
         name = line["name"]

@@ -120,3 +120,15 @@ def test_a_parameter_is_one_of_the_topologys_and_none_of_mininets(name: str) -> 
     path = library.find("scenarios", "2021-03-10")
     with pytest.raises(ScenarioError, match=rf"network\.parameters\.{name}: unknown parameter \(known: "):
         make_plan(path, [f"network.parameters.{name}={{}}"], seed=None, engine="virtual", command=None)
+
+
+def test_servers_of_a_dumbbell_may_have_a_router_each_before_them() -> None:
+    scenario = library.find("scenarios", "confounders/two-servers")
+    plan = make_plan(scenario, [], seed=1, engine="virtual", command=None)
+    ways = [plan.path_of(each)[-3:] for each in plan.transfers]
+    assert {tuple(way) for way in ways} == {
+        ("right", "server1-gateway", "server1"),
+        ("right", "server2-gateway", "server2"),
+    }
+    with pytest.raises(ScenarioError, match="server_routers: expected 0 or 1, got 2"):
+        make_plan(scenario, ["network.parameters.server_routers=2"], seed=1, engine="virtual", command=None)
