@@ -38,8 +38,9 @@ if TYPE_CHECKING:
     from testbed.records.measurements import Measurement
     from testbed.records.truth import TruthRecord
     from testbed.report.tidy import Cell
+    from testbed.scenario.plan import Plan
 
-__all__ = ["Result", "Transfer", "load", "run"]
+__all__ = ["Result", "Transfer", "load", "plan_of", "run"]
 
 _SILENCE_S = 120.0  # of a guest, before it is ended; as the command line's --watchdog
 
@@ -207,19 +208,7 @@ def run(
         MissingError: This machine lacks something; says what, and how to get it.
         InvalidRunError: The run failed, or may not be scored.
     """
-    if engine not in ENGINES:
-        raise InputError(f"engine={engine!r}: no such engine; expected one of {', '.join(ENGINES)}")
-    if settings is not None and not isinstance(settings, Mapping):
-        raise InputError(f"settings: expected a mapping of dotted keys to values, got {type(settings).__name__}")
-    changes = [
-        f"{key}={_written(f'settings: {key}', value, in_one_line=True)}" for key, value in (settings or {}).items()
-    ]
-    # The scenario's own folder is a temporary one: nothing that the user has may be written over.
-    with tempfile.TemporaryDirectory(prefix="testbed-") as written:
-        plan = make_plan(
-            _file_of(scenario, Path(written)), changes,
-            seed=seed, engine=engine, command=None if command is None else list(command), line=line,
-        )  # fmt: skip
+    plan = plan_of(scenario, settings=settings, seed=seed, engine=engine, command=command, line=line)
     if twin:
         require_a_twin(plan)
     kernel = ENGINES[engine].prepare(progress)
@@ -235,6 +224,35 @@ def run(
     if must_be_valid and not manifest["valid"]:
         raise InvalidRunError(f"{folder}: do not score this run: {'; '.join(manifest['problems'])}")
     return Result(folder)
+
+
+def plan_of(
+    scenario: str | Path | Mapping[str, object],
+    *,
+    settings: Mapping[str, object] | None = None,
+    seed: int | None = None,
+    engine: str = DEFAULT_ENGINE,
+    command: Sequence[str] | None = None,
+    line: str | None = None,
+) -> Plan:
+    """Return what `run` would run; the arguments are its own.
+
+    Raises:
+        ScenarioError: The scenario cannot be used; file, line, key and what was expected.
+    """
+    if engine not in ENGINES:
+        raise InputError(f"engine={engine!r}: no such engine; expected one of {', '.join(ENGINES)}")
+    if settings is not None and not isinstance(settings, Mapping):
+        raise InputError(f"settings: expected a mapping of dotted keys to values, got {type(settings).__name__}")
+    changes = [
+        f"{key}={_written(f'settings: {key}', value, in_one_line=True)}" for key, value in (settings or {}).items()
+    ]
+    # The scenario's own folder is a temporary one: nothing that the user has may be written over.
+    with tempfile.TemporaryDirectory(prefix="testbed-") as written:
+        return make_plan(
+            _file_of(scenario, Path(written)), changes,
+            seed=seed, engine=engine, command=None if command is None else list(command), line=line,
+        )  # fmt: skip
 
 
 def _file_of(scenario: str | Path | Mapping[str, object], folder: Path) -> Path:

@@ -27,7 +27,7 @@ from testbed.validation.checkers.answer import OutcomeName
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["PREFIX", "Checker", "Subject", "is_checker", "refuse_unusable"]
+__all__ = ["PREFIX", "Checker", "Subject", "filled", "is_checker", "refuse_unusable"]
 
 PREFIX: Final = "run:"
 MOST_OUTPUT_BYTES: Final = 1 << 24
@@ -65,6 +65,32 @@ class Subject:
         return {**names, **urls, "bytes": str(self.size)}
 
 
+def filled(words: Sequence[str], subject: Subject) -> list[str]:
+    """Return a command in which every place is filled.
+
+    Raises:
+        InputError: It has a place that is not known, or one for a control that is not there.
+    """
+    values = subject.values()
+
+    def value(found: re.Match[str]) -> str:
+        name = found.group(1)
+        if name is None:
+            return found.group()[0]
+        if name in _PLACES and name not in values:
+            raise InputError(f"the line has no control for {found.group()}")
+        if name not in values:
+            raise InputError(_unknown(found.group()))
+        return values[name]
+
+    return [_PLACE.sub(value, word) for word in words]
+
+
+def _unknown(place: str) -> str:
+    known = ", ".join(f"{{{name}}}" for name in _PLACES)
+    return f"no place {place} is known; there are {known}; write braces of its own twice"
+
+
 def _command(text: str) -> str:
     try:
         words = shlex.split(text)
@@ -74,8 +100,7 @@ def _command(text: str) -> str:
         raise ValueError("expected a program, got nothing")
     for found in _PLACE.finditer(text):
         if found.group(1) is not None and found.group(1) not in _PLACES:
-            known = ", ".join(f"{{{name}}}" for name in _PLACES)
-            raise ValueError(f"no place {found.group()} is known; there are {known}; write braces of its own twice")
+            raise ValueError(_unknown(found.group()))
     return text
 
 
@@ -180,16 +205,7 @@ class Checker:
         Raises:
             InputError: The command has a place for a control, and the line has none.
         """
-        values = subject.values()
-
-        def filled(found: re.Match[str]) -> str:
-            if found.group(1) is None:
-                return found.group()[0]
-            if found.group(1) not in values:
-                raise InputError(f"the line has no control for {found.group()}")
-            return values[found.group(1)]
-
-        return [_PLACE.sub(filled, word) for word in self.words_of_command]
+        return filled(self.words_of_command, subject)
 
     def digest(self) -> str:
         """Return what its answers depend on: command, program, files that the command names, and how it is read.
