@@ -89,10 +89,34 @@ def add_validate(adders: Adders) -> None:
         "--count", action="append", default=[], metavar="TREATMENT=LABEL", dest="counts",
         help="how a treatment counts, such as frozen=throttled (docs/reference/labels.md); repeatable",
     )  # fmt: skip
-    validate.add_argument("--retry", choices=("invalid",), help="make runs anew that must not be scored")
+    validate.add_argument(
+        "--retry", choices=("invalid", "failed"),
+        help="make runs anew: those that must not be scored, or ask detectors anew that failed",
+    )  # fmt: skip
+    validate.add_argument(
+        "--scheduler", metavar="ADDRESS", help="have runs made by the workers of a Dask scheduler (tcp://HOST:PORT)"
+    )
+    validate.add_argument(
+        "--baseline", metavar="FILE_OR_COMMIT",
+        help="compare with what detectors said before: a baseline's file, or the detectors of a commit",
+    )  # fmt: skip
+    validate.add_argument("--write-baseline", type=Path, metavar="FILE", help="write what detectors say as a baseline")
+    validate.add_argument(
+        "--gates", type=Path, metavar="FILE", help="a TOML file with [tool.testbed.gates] (default: pyproject.toml)"
+    )
+    validate.add_argument(
+        "--stop-early", action="store_true", help="make no more runs once every bound of the gates is decided"
+    )
+    validate.add_argument(
+        "--frontier", action="store_true", help="find where on the suite's axes each detector finds half, too"
+    )
     what = validate.add_mutually_exclusive_group()
     what.add_argument("--plan", action="store_true", help="print one JSON object for each run, and make none")
-    what.add_argument("--cell", metavar="ID", help="make and judge one run, such as policed/3")
+    what.add_argument(
+        "--cell",
+        metavar="ID",
+        help="make and judge one run, such as policed/3; -: those that are read from standard input",
+    )
     what.add_argument("--explain", metavar="ID", help="what is true of one run, and what each detector said")
     validate.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the table as Markdown")
     validate.add_argument(

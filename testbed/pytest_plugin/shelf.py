@@ -20,9 +20,10 @@ from testbed.errors import InputError, InvalidRunError, RecordError
 from testbed.records.run import RunDirectory
 from testbed.validation.cells import ENGINE
 from testbed.validation.defaults import default_store
-from testbed.validation.evaluation import ensure, line_label
+from testbed.validation.evaluation import ensure
 from testbed.validation.keeping.aside import work_folder
 from testbed.validation.keeping.store import Store
+from testbed.validation.truth import line_label
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,7 +12,17 @@ from testbed.records.certificate import Certificate, Check
 from testbed.records.influence import Influence, Unboxed
 from testbed.records.plan import DrawPlan
 
-__all__ = ["Fingerprint", "HostFound", "KernelFound", "Manifest", "ProcessFound", "RunState", "TransferSummary"]
+__all__ = [
+    "Fingerprint",
+    "HostFound",
+    "KernelFound",
+    "Manifest",
+    "PlanFingerprint",
+    "ProcessFound",
+    "RunState",
+    "TransferSummary",
+    "WorldFingerprint",
+]
 
 RunState = Literal["running", "checking", "incomplete", "complete"]
 
@@ -94,11 +104,9 @@ class HostFound(TypedDict):
     processors: int | None
 
 
-class Fingerprint(TypedDict):
-    """What the bytes of a run depend on, each as a digest or a version; see `testbed.engine.judge.fingerprint`."""
+class WorldFingerprint(TypedDict):
+    """What the bytes of every run depend on, each as a digest or a version; see `testbed.engine.judge.fingerprint`."""
 
-    plan: str
-    topology: str
     code: str
     python: str
     kernel: str
@@ -106,6 +114,22 @@ class Fingerprint(TypedDict):
     libc: str
     machine: str
     programs: dict[str, str]
+
+
+class PlanFingerprint(TypedDict):
+    """What the bytes of one run depend on alone."""
+
+    plan: str
+    topology: str
+
+
+class Fingerprint(PlanFingerprint, WorldFingerprint):
+    """Both: two runs with one fingerprint are equal in virtual time."""
+
+
+class RunFingerprint(Fingerprint):
+    """That of a run that was made, with the guest's memory."""
+
     memory_mib: NotRequired[int]
 
 
@@ -133,7 +157,7 @@ class Manifest(TypedDict, total=False):
     start_ns: int
     kernel: KernelFound
     versions: dict[str, str]
-    fingerprint: Fingerprint
+    fingerprint: RunFingerprint
     landlock: int
     host: HostFound
     left_behind: list[str]

@@ -10,22 +10,23 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from testbed import detectors as detectors_package
+import testbed
 from testbed.detectors.detect import judge
 from testbed.detectors.registry import ENTRY_POINTS, PROGRAM_PREFIX, is_packaged
 from testbed.detectors.sources.observation_json import observation_from_json
-from testbed.validation.checkers.checker import is_checker
+from testbed.errors import InputError
+from testbed.validation.checkers.checker import Checker, is_checker
 from testbed.validation.checkers.trial import can_be_tried, checker_key, checker_verdict
-from testbed.validation.keeping.store import FORMAT
+from testbed.validation.keeping.store import FORMAT, verdict_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from testbed.validation.keeping.store import CellRecord, Store, VerdictRecord
 
-__all__ = ["Judgement", "detector_digest", "judgements"]
+__all__ = ["Judgement", "detector_digest", "judgements", "kept_under", "known_digest"]
 
-_ROOT = Path(detectors_package.__file__ or "").parent
+_ROOT = Path(testbed.__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,9 @@ def judgements(store: Store, key: str, record: CellRecord, names: Iterable[str])
         for name in names:
             if is_checker(name):
                 if can_be_tried(record):
-                    said = checker_verdict(store, key, record, line, name)
-                    yield Judgement(line, checker_key(key, line, name), name, said)
+                    yield Judgement(line, digest, name, checker_verdict(store, key, record, line, name))
                 continue
-            detector = detector_digest(name)
+            detector = known_digest(name)
             verdict = store.verdict(digest, detector)
             if verdict is None:
                 observation = observation or observation_from_json(store.observation(key, digest), where=key)
@@ -64,26 +64,56 @@ def judgements(store: Store, key: str, record: CellRecord, names: Iterable[str])
 
 def _asked(name: str, observation: object) -> VerdictRecord:
     verdict, failed = judge(name, observation)  # type: ignore[arg-type]  # an observation, from a local name
-    record: VerdictRecord = {
-        "format": FORMAT, "detector": name, "outcome": str(verdict.outcome), "why": verdict.why,
-    }  # fmt: skip
-    if failed:
-        record["failed"] = verdict.why
-    return record
+    return verdict_record(name, verdict, failed=failed)
+
+
+def kept_under(key: str, line: str, observation: str, name: str) -> tuple[str, str]:
+    """Return what of, and by whom, a verdict is kept, as `Store.verdict` wants it.
+
+    Args:
+        key: Of the cell.
+        line: Of it.
+        observation: The digest of what was observed on the line.
+        name: Of the detector.
+    """
+    return (checker_key(key, line, name), name) if is_checker(name) else (observation, known_digest(name))
+
+
+def known_digest(name: str) -> str:
+    """Return the digest of a detector of this version, or of a program. Raises InputError: there is none."""
+    digest = detector_digest(name)
+    if digest is None:
+        raise InputError(f"no detector {name!r}; testbed list detectors has them")
+    return digest
+
+
+def detector_digest(name: str, root: Path = _ROOT) -> str | None:
+    """Return what a detector's verdicts depend on: its own file and what detectors share, or the program's file.
+
+    Args:
+        name: Of the detector, or ``exec:PROGRAM``.
+        root: The package ``testbed`` that has it, of this or another version; None comes back if it has it not.
+    """
+    if is_packaged(name):
+        return _packaged_digest(name, root)
+    if is_checker(name):
+        return _digest(name, Checker.of(name).digest())
+    if name.startswith(PROGRAM_PREFIX):
+        program = Path(name.removeprefix(PROGRAM_PREFIX))
+        return _digest(name, hashlib.sha256(program.read_bytes()).hexdigest() if program.is_file() else "")
+    (point,) = tuple(entry_points(group=ENTRY_POINTS, name=name))[:1]
+    return _digest(name, point.value, point.dist.version if point.dist is not None else "")
 
 
 @cache
-def detector_digest(name: str) -> str:
-    """Return what a detector's verdicts depend on: its own file and what detectors share, or the program's file."""
-    parts = [name, sys.version]
-    if name.startswith(PROGRAM_PREFIX):
-        program = Path(name.removeprefix(PROGRAM_PREFIX))
-        parts.append(hashlib.sha256(program.read_bytes()).hexdigest() if program.is_file() else "")
-    elif is_packaged(name):
-        own = _ROOT / "methods" / f"{name.replace('-', '_')}.py"
-        shared = [*_ROOT.glob("*.py"), *_ROOT.glob("tools/*.py"), *_ROOT.parent.glob("capture/*.py")]
-        parts += [hashlib.sha256(path.read_bytes()).hexdigest() for path in (own, *sorted(shared))]
-    else:
-        (point,) = tuple(entry_points(group=ENTRY_POINTS, name=name))[:1]
-        parts += [point.value, point.dist.version if point.dist is not None else ""]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+def _packaged_digest(name: str, root: Path) -> str | None:
+    own = root / "detectors" / "methods" / f"{name.replace('-', '_')}.py"
+    if not own.is_file():
+        return None
+    rooms = ("detectors/*.py", "detectors/tools/*.py", "capture/*.py")
+    shared = sorted(path for room in rooms for path in root.glob(room))
+    return _digest(name, *(hashlib.sha256(path.read_bytes()).hexdigest() for path in (own, *shared)))
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join((str(FORMAT), sys.version, *parts)).encode()).hexdigest()

@@ -10,9 +10,9 @@ from __future__ import annotations
 import contextlib
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, Field, StrictInt, ValidationError
+from pydantic import AfterValidator, Field, StrictInt, ValidationError, model_validator
 
 from testbed.errors import ScenarioError
 from testbed.quantities import shown
@@ -24,7 +24,7 @@ from testbed.scenario.refusal import in_words, refusal
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["PARTS", "Condition", "Part", "Suite", "find_suite", "load_suite", "suite_names"]
+__all__ = ["PARTS", "Condition", "Frontier", "Part", "Suite", "find_suite", "load_suite", "suite_names"]
 
 Part = Literal["development", "held_out"]
 PARTS: tuple[Part, ...] = ("held_out", "development")
@@ -32,6 +32,7 @@ PARTS: tuple[Part, ...] = ("held_out", "development")
 
 _FOLDER = Path(__file__).parent / "suites"
 _MOST_DRAWS = 10_000
+_MOST_STEPS = 12
 
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -50,12 +51,62 @@ def _setting(key: str) -> str:
     return key
 
 
+Settings = dict[Annotated[str, AfterValidator(_setting)], str]
+
+
 class Condition(Strict):
     """A scenario, what is set in it, and how often it is drawn."""
 
     scenario: str
-    settings: dict[Annotated[str, AfterValidator(_setting)], str] = Field(default={})
+    settings: Settings = Field(default={})
     draws: StrictInt = Field(ge=1, le=_MOST_DRAWS)
+    twins: StrictInt = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _no_more_twins_than_draws(self) -> Self:
+        if self.twins > self.draws:
+            raise ValueError(f"{self.twins} twins of {self.draws} draws: each is the twin of a draw; give fewer")
+        return self
+
+
+class Frontier(Strict):
+    """An axis on which something becomes harder to find, and the scenario that has it.
+
+    Attributes:
+        axis: The setting that moves along it.
+        start, end: Its ends, in ``unit``; written ``from`` and ``to``.
+        scale: How values between are spaced.
+        steps: How often the interval is halved: the answer is known to its length over 2 to the power of this.
+        draws: Runs at each value.
+    """
+
+    scenario: str
+    settings: Settings = Field(default={})
+    axis: Annotated[str, AfterValidator(_setting)]
+    start: float = Field(alias="from", allow_inf_nan=False)
+    end: float = Field(alias="to", allow_inf_nan=False)
+    unit: str = ""
+    scale: Literal["linear", "logarithmic"] = "linear"
+    draws: StrictInt = Field(ge=1, le=_MOST_DRAWS)
+    steps: StrictInt = Field(ge=1, le=_MOST_STEPS)
+
+    @model_validator(mode="after")
+    def _has_a_length(self) -> Self:
+        if self.start == self.end:
+            raise ValueError(f"from and to are both {self.start:g}; an axis has a length")
+        if self.scale == "logarithmic" and min(self.start, self.end) <= 0:
+            raise ValueError("a logarithmic axis has values above 0 only; give others, or scale: linear")
+        return self
+
+    def value(self, share: float) -> float:
+        """Return the value at a share of the way from its start to its end."""
+        if self.scale == "logarithmic":
+            return float(self.start * (self.end / self.start) ** share)
+        return self.start + (self.end - self.start) * share
+
+    def written(self, value: float) -> str:
+        """Return a value as a setting has it."""
+        return f"{value:.6g} {self.unit}".strip()
 
 
 ConditionName = Annotated[str, AfterValidator(_condition_name)]
@@ -69,6 +120,8 @@ class Suite(Strict):
     about: str
     development: dict[ConditionName, Condition] = Field(default={})
     held_out: dict[ConditionName, Condition] = Field(default={})
+    frontiers: dict[ConditionName, Frontier] = Field(default={})
+    detectors: tuple[str, ...] = ()
 
     def conditions(self) -> Iterator[tuple[Part, str, Condition]]:
         """Yield the conditions with their part and name, the held-out ones first."""
@@ -112,16 +165,28 @@ def load_suite(path: Path) -> Suite:
     if twice:
         name = min(twice)
         raise document.error(("development", name), "this condition is held out, too; it can stand in one part only")
-    if not (suite.development or suite.held_out):
+    if not (suite.development or suite.held_out or suite.frontiers):
         raise document.error((), "the suite has no conditions; say some under 'development' or 'held_out'")
-    found: dict[str, dict[str, Condition]] = {part: {} for part in PARTS}
-    for part, name, condition in suite.conditions():
+    for name in suite.frontiers.keys() & {condition for _, condition, _ in suite.conditions()}:
+        raise document.error(("frontiers", name), "a condition has this name, too; cells are called by it")
+    return suite.model_copy(
+        update={name: _with_scenarios(document, path, name, getattr(suite, name)) for name in (*PARTS, "frontiers")}
+    )
+
+
+_Runs = TypeVar("_Runs", Condition, Frontier)
+
+
+def _with_scenarios(document: Document, path: Path, part: str, entries: dict[str, _Runs]) -> dict[str, _Runs]:
+    """Return the entries of a part with the scenarios that they mean."""
+    found = {}
+    for name, entry in entries.items():
         try:
-            scenario = _scenario(condition.scenario, beside=path)
+            scenario = _scenario(entry.scenario, beside=path)
         except ScenarioError as error:
             raise document.error((part, name, "scenario"), str(error)) from error
-        found[part][name] = condition.model_copy(update={"scenario": scenario})
-    return suite.model_copy(update=found)
+        found[name] = entry.model_copy(update={"scenario": scenario})
+    return found
 
 
 def _key(location: tuple[str | int, ...]) -> tuple[str | int, ...]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from testbed.validation.cells import Cell, cells_of, plan_cell
+import pytest
+
+from testbed.errors import InputError
+from testbed.validation.cells import Cell, cell_called, cells_of, frontier_cells, plan_cell
 from testbed.validation.suite import Suite
 
 SUITE = Suite.model_validate(
@@ -14,6 +17,12 @@ SUITE = Suite.model_validate(
             "policed": {"scenario": "throttling/policed", "draws": 2, "settings": {"meter": "token_bucket"}},
         },
         "held_out": {"clean": {"scenario": "confounders/clean", "draws": 3}},
+        "frontiers": {
+            "rate": {
+                "scenario": "throttling/policed", "axis": "lines.0.down", "from": 1, "to": 16, "unit": "Mbit/s",
+                "scale": "logarithmic", "draws": 2, "steps": 3,
+            },
+        },
     }
 )  # fmt: skip
 KERNEL: Any = type("Kernel", (), {"hash": "abc"})()
@@ -46,3 +55,33 @@ def test_a_key_depends_on_the_seed_the_settings_and_the_kernel_and_on_no_name() 
         plan_cell(cell, other)[0],
     ]
     assert len({key, *others}) == 4
+
+
+def test_a_cell_is_found_by_its_id() -> None:
+    assert cell_called(SUITE, "x", "clean/3").number == 3
+    with pytest.raises(InputError, match="--plan"):
+        cell_called(SUITE, "x", "clean/4")
+    assert cell_called(SUITE, "x", "rate@2.5/2").settings == ("lines.0.down=2.5 Mbit/s",)
+    for name in ("rate@x/1", "rate@2/3", "other@2/1", "policed/1/twin", ""):
+        with pytest.raises(InputError, match="--plan"):
+            cell_called(SUITE, "x", name)
+
+
+def test_a_frontier_has_the_same_draws_at_every_value() -> None:
+    low, high = (list(frontier_cells(SUITE, "x", "rate", value)) for value in (1.0, 4.0))
+    assert [cell.seed for cell in low] == [cell.seed for cell in high]
+    assert len({cell.seed for cell in low}) == 2
+    assert {cell.id for cell in low}.isdisjoint(cell.id for cell in high)
+    assert {cell.part for cell in low} == {"frontier"}
+
+
+def test_a_twin_follows_its_run_with_the_same_seed_and_another_key() -> None:
+    condition = {"scenario": "throttling/policed", "draws": 2, "twins": 1}
+    suite = SUITE.model_validate({"format": 1, "title": "t", "about": "a", "development": {"p": condition}})
+    one, twin, other = cells_of(suite, "x")
+    assert [each.id for each in (one, twin, other)] == ["p/1", "p/1/twin", "p/2"]
+    assert one.seed == twin.seed
+    assert cell_called(suite, "x", "p/1/twin") == twin
+    keys = {plan_cell(each, KERNEL)[0] for each in (one, twin)}
+    assert len(keys) == 2
+    assert all(box["profile"] is None for box in plan_cell(twin, KERNEL)[1].data["boxes"].values())

@@ -2,62 +2,39 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import pytest
-
-from testbed.errors import InputError
 from testbed.validation.cells import Cell
-from testbed.validation.evaluation import cell_called, evaluate, line_label, make_all, scored
+from testbed.validation.evaluation import evaluate, forget_for_retry, make_all, scored
+from testbed.validation.judging import known_digest
 from testbed.validation.keeping.store import Store
 from tests.records.build import transfer
-from tests.validation.cells import FREE, kept
-from tests.validation.test_cells import SUITE
+from tests.validation.cells import kept
 
 if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
     from pathlib import Path
-
-RESET: dict[str, Any] = {"influences": [transfer()["influences"][0] | {"what": "reset", "effect": "ends"}]}
 
 
 def cell(number: int) -> Cell:
     return Cell("development", "policed", number, "throttling/policed", (), number)
 
 
-@pytest.mark.parametrize(
-    ("transfers", "label"),
-    [
-        ([{"role": "target"}, {"role": "control", **FREE}], "throttled"),
-        ([{"role": "target", **FREE}, {"role": "control", **FREE}], "not throttled"),
-        ([{"role": "target"}, {"role": "target", **FREE}], "throttled"),
-        ([{"role": "target", **FREE}, {"role": "target", **RESET}], "left out"),
-        ([{"role": "target"}, {"role": "target", **RESET}], "throttled"),
-        ([{"role": "target"}, {"role": "control"}], "left out"),
-        ([{"role": "control", **FREE}], "left out"),
-        ([{"role": "target", "line": "another"}, {"role": "target", **FREE}], "not throttled"),
-        ([{"role": "collateral"}, {"role": "target", **FREE}], "not throttled"),
-    ],
-)
-def test_a_line_has_the_label_of_its_targets(transfers: list[dict[str, Any]], label: str) -> None:
-    made = [transfer(**{"line": "line", **each}) for each in transfers]
-    assert line_label(made, "line") == label
+class Carrying:
+    """A carrier that fails at every second cell, the last first."""
+
+    def carry(self, cells: Sequence[str], arguments: Sequence[str]) -> Generator[tuple[str, str | None]]:
+        assert arguments == ["validate", "x"]
+        for number, each in enumerate(reversed(cells)):
+            yield each, "no room" if number % 2 else None
 
 
-def test_a_process_that_fails_costs_its_cell_alone() -> None:
+def test_what_goes_wrong_is_told_by_cell() -> None:
     said: list[str] = []
-    programs = {
-        1: [sys.executable, "-c", ""],
-        2: [sys.executable, "-c", "import sys; print('first', file=sys.stderr); sys.exit('no room')"],
-        3: [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"],
-        4: ["/there/is/no/such/program"],
-    }
-    cells = [cell(number) for number in programs]
-    failed = make_all(cells, lambda each: programs[each.number], jobs=2, progress=said.append)
-    assert set(failed) == {"policed/2", "policed/3", "policed/4"}
-    assert failed["policed/2"] == "no room"
-    assert failed["policed/3"] == "status -9"
-    assert said[-1].startswith("4 of 4 runs made, 3 failed")
+    cells = [cell(number) for number in range(1, 5)]
+    failed = make_all(cells, Carrying(), ["validate", "x"], progress=said.append)
+    assert failed == {"policed/3": "no room", "policed/1": "no room"}
+    assert said[-1].startswith("4 of 4 runs made, 2 failed")
 
 
 def test_what_is_there_is_read_from_the_store_and_not_from_what_processes_say(tmp_path: Path) -> None:
@@ -86,7 +63,19 @@ def test_a_verdict_is_scored_against_the_label_of_its_line(tmp_path: Path) -> No
     assert scored(kept(store, "l", transfers=both_throttled), store, ["ooni"]) == []
 
 
-def test_a_cell_is_found_by_its_id() -> None:
-    assert cell_called(SUITE, "x", "clean/3").number == 3
-    with pytest.raises(InputError, match="--plan"):
-        cell_called(SUITE, "x", "clean/4")
+def test_what_failed_is_asked_again_and_what_is_invalid_is_made_again(tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.write_text("#!/bin/sh\necho garbage\n")
+    broken.chmod(0o700)
+    store, name = Store(tmp_path / "store"), f"exec:{broken}"
+    cell = kept(store, "k")
+    kept(store, "bad", valid=False)
+    digest = cell.record["observations"]["line"]
+    assert {each.failed for each in scored(cell, store, [name, "ooni"])} == {True, False}
+    forget_for_retry(store, ["k", "bad", "none"], [name, "ooni"], "failed")
+    assert store.verdict(digest, known_digest(name)) is None
+    assert store.verdict(digest, known_digest("ooni")) is not None
+    assert store.cell("bad") is not None
+    forget_for_retry(store, ["k", "bad", "none"], [name, "ooni"], "invalid")
+    assert store.cell("bad") is None
+    assert store.cell("k") is not None

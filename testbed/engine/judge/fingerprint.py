@@ -28,10 +28,10 @@ from testbed.engine.uml.confine import landlock_version
 
 if TYPE_CHECKING:
     from testbed.engine.kernel import KernelInfo
-    from testbed.records.manifest import Fingerprint, Manifest
+    from testbed.records.manifest import Fingerprint, Manifest, PlanFingerprint, WorldFingerprint
     from testbed.scenario.plan import Plan
 
-__all__ = ["describe_influences", "fingerprint", "plan_digest"]
+__all__ = ["describe_influences", "fingerprint", "plan_digest", "plan_fingerprint", "world_fingerprint"]
 
 _PROGRAMS = ("nginx", "openssl", "curl", "nft")
 _LIBRARIES = ("libssl.so", "libcrypto.so", "libc.so", "libcurl.so")
@@ -45,10 +45,21 @@ def fingerprint(plan: Plan, kernel: KernelInfo) -> Fingerprint:
         OSError: A file cannot be read.
         MissingError: The guest's code cannot be made.
     """
+    return {**plan_fingerprint(plan), **world_fingerprint(kernel)}
+
+
+def plan_fingerprint(plan: Plan) -> PlanFingerprint:
+    """Digests of what the bytes of one run depend on alone. Raises OSError: a file cannot be read."""
     topology = Path(plan.data["topology"]["file"]).read_bytes()
+    return {"plan": plan_digest(plan), "topology": _digest(topology)}
+
+
+def world_fingerprint(kernel: KernelInfo) -> WorldFingerprint:
+    """Digests and versions of what the bytes of every run depend on, whatever its plan.
+
+    Errors are those of `fingerprint`.
+    """
     return {
-        "plan": plan_digest(plan),
-        "topology": _digest(topology),
         "code": guest_code().name,
         "python": platform.python_version(),
         "kernel": kernel.hash,

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from testbed.detectors.verdict import Outcome
-from testbed.validation.scoring.scores import part_scores, wilson
+from testbed.validation.scoring.scores import Details, part_scores, wilson
 from testbed.validation.suite import PARTS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from testbed.records.label import Label
+    from testbed.validation.frontier import FrontierPoint
     from testbed.validation.scoring.scores import ConditionScore, PartScore, Scored
+    from testbed.validation.scoring.twins import TwinScore
 
 __all__ = ["scoreboard"]
 
@@ -22,19 +24,35 @@ _TITLES: Final = {
 }
 
 
-def scoreboard(scored: Sequence[Scored], *, title: str, notes: Sequence[str]) -> str:
+_HEAD = 2
+_NOTHING = Details(None, None, None, None, None)
+
+
+def scoreboard(
+    scored: Sequence[Scored],
+    *,
+    title: str,
+    notes: Sequence[str],
+    twins: Sequence[TwinScore] = (),
+    frontiers: Mapping[str, Sequence[FrontierPoint]] | None = None,
+) -> str:
     """Return the scores of a suite.
 
     Args:
         scored: Every verdict with its label.
         title: Of the suite.
         notes: Sentences on what was run, and on what is not in the table.
+        twins: What detectors said of lines and of their twins without a box.
+        frontiers: By what moves along the axis.
     """
     lines = [f"# {title}", "", *(f"{note}  " for note in notes), ""]
     for part in PARTS:
-        scores = part_scores(scored, part)
-        if scores:
-            lines += [f"## {_TITLES[part]}", "", *_summary(scores), "", *_by_condition(scores), ""]
+        every = part_scores(scored, part)
+        scores = [each for each in every if each.inconclusive < 1 or each.failed]
+        if every:
+            lines += [f"## {_TITLES[part]}", "", *_summary(scores), "", *_details(scores)]
+            lines += [*_by_condition(scores), "", *_silent(every)]
+    lines += [*_twins(twins), *_frontiers(frontiers or {})]
     lines += [
         "Found and false alarms are means over conditions, each counted once; in brackets stand lines, with Wilson's",
         "interval for 95 %. A detector that is always in doubt has a balanced accuracy of 50 %. By condition: share of",
@@ -54,6 +72,66 @@ def _summary(scores: Sequence[PartScore]) -> list[str]:
         )  # fmt: skip
         rows.append(f"| {' | '.join(cells)} |")
     return rows
+
+
+def _details(scores: Sequence[PartScore]) -> list[str]:
+    """A row for each detector that says more than its outcome."""
+    rows = [
+        "| detector | mechanism right | name alone right | rate off by | onset off by | ROC area | observations |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for each in scores:
+        of = each.details
+        if of == _NOTHING:
+            continue
+        cells = (
+            f"`{each.detector}`", _count(of.mechanism), _count(of.content),
+            "–" if of.rate_error is None else _percent(of.rate_error),
+            "–" if of.onset_error_s is None else f"{of.onset_error_s:.2g} s",
+            "–" if of.auc is None else f"{of.auc:.2f}", str(each.histories),
+        )  # fmt: skip
+        rows.append(f"| {' | '.join(cells)} |")
+    return [*rows, ""] if len(rows) > _HEAD else []
+
+
+def _count(counted: tuple[int, int] | None) -> str:
+    return "–" if counted is None else f"{counted[0]} of {counted[1]}"
+
+
+def _twins(twins: Sequence[TwinScore]) -> list[str]:
+    if not twins:
+        return []
+    rows = [
+        "## Twins: throttled lines, and the same without a box", "",
+        "| detector | called throttled: with the box alone | both | without it alone | neither | McNemar p |",
+        "|---|---|---|---|---|---|",
+    ]  # fmt: skip
+    for each in twins:
+        called = (each.only_with, each.both, each.only_without, each.neither)
+        rows.append(f"| `{each.detector}` | {' | '.join(map(str, called))} | {each.p:.2g} |")
+    return [*rows, ""]
+
+
+def _frontiers(frontiers: Mapping[str, Sequence[FrontierPoint]]) -> list[str]:
+    lines = []
+    for axis, points in frontiers.items():
+        lines += [
+            f"## Frontier: {axis}", "",
+            "| detector | finds half between | found at each value | against the trend |", "|---|---|---|---|",
+        ]  # fmt: skip
+        for each in points:
+            half = f"{each.low:.4g} and {each.high:.4g}" if each.low is not None else "no such value"
+            shares = ", ".join(f"{value:.4g}: {found} of {count}" for value, found, count in each.shares)
+            against = ", ".join(f"{low:.4g} to {high:.4g}" for low, high in each.violations) or "–"
+            lines.append(f"| `{each.detector}` | {half} | {shares} | {against} |")
+        lines.append("")
+    return lines
+
+
+def _silent(scores: Sequence[PartScore]) -> list[str]:
+    """Those that are about other data, such as months of many subscribers, would only fill the tables."""
+    names = [f"`{each.detector}`" for each in scores if each.inconclusive == 1 and not each.failed]
+    return [f"In doubt about every line: {', '.join(sorted(names))}.", ""] if names else []
 
 
 def _share(mean: float | None, counted: tuple[int, int]) -> str:

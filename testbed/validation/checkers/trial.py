@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import shlex
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
+from testbed.detectors.verdict import inconclusive
 from testbed.engine.engine import ENGINES
 from testbed.engine.prepare.command import UserCommand
 from testbed.engine.run import run_plan
@@ -26,12 +27,13 @@ from testbed.validation.cells import ENGINE
 from testbed.validation.checkers.answer import answer_of
 from testbed.validation.checkers.checker import Checker, Subject, is_checker
 from testbed.validation.keeping.aside import work_folder
-from testbed.validation.keeping.store import FORMAT
+from testbed.validation.keeping.store import verdict_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from testbed.detectors.verdict import Verdict
     from testbed.engine.kernel import KernelInfo
     from testbed.records.manifest import Manifest, TransferSummary
     from testbed.records.messages import Message
@@ -73,9 +75,10 @@ def is_judged_by(store: Store, key: str, record: CellRecord, names: Iterable[str
 def can_be_tried(record: CellRecord) -> bool:
     """Return whether a cell's conditions are there for a checker, too.
 
-    Background traffic that goes on beside a scenario's own measurements does not go on beside a checker's.
+    Background traffic that goes on beside a scenario's own measurements does not go on beside a checker's; and a twin
+    is no scenario, but a run without its boxes.
     """
-    return not _has_background_beside(record["scenario"], tuple(record["settings"]))
+    return not record["twin"] and not _has_background_beside(record["scenario"], tuple(record["settings"]))
 
 
 @cache
@@ -100,7 +103,6 @@ def checker_verdict(store: Store, key: str, record: CellRecord, line: str, name:
 
 
 def _tried(store: Store, key: str, record: CellRecord, line: str, checker: Checker) -> VerdictRecord:
-    found: VerdictRecord = {"format": FORMAT, "detector": checker.name, "outcome": "inconclusive", "why": ""}
     try:
         command = checker.command(_subject(record, line))
         trial = _Trial(record, line, checker, command, store)
@@ -110,9 +112,8 @@ def _tried(store: Store, key: str, record: CellRecord, line: str, checker: Check
         raise
     except (InputError, InvalidRunError) as error:
         why = f"the checker failed: {error}"
-        return {**found, "why": why, "failed": why}
-    found["outcome"], found["why"] = answer
-    return found
+        return verdict_record(checker.name, inconclusive(checker.name, why), failed=True)
+    return verdict_record(checker.name, answer, failed=False)
 
 
 def _plan(record: CellRecord, command: list[str] | None, line: str | None) -> Plan:
@@ -155,8 +156,8 @@ class _Trial:
     command: list[str]
     store: Store
 
-    def carried_out(self, key: str, folder: Path) -> tuple[str, str]:
-        """Run the checker, keep what was true of its flows, and return its outcome and why.
+    def carried_out(self, key: str, folder: Path) -> Verdict:
+        """Run the checker, keep what was true of its flows, and return its verdict, with that in words.
 
         Raises:
             InputError: It gave no answer within its limits. `InvalidRunError`: Its run must not be scored.
@@ -181,7 +182,7 @@ class _Trial:
             complaints=_text(folder / "command.stderr", self.checker.most_bytes)[-_TAIL_BYTES:],
         )  # fmt: skip
         own = _own_flows(manifest["transfers"])
-        return str(answer.outcome), f"{answer.why} ({own})"
+        return replace(answer, why=f"{answer.why} ({own})")
 
     def _keep(self, key: str, manifest: Manifest | None, problems: list[str]) -> None:
         words = [self.record["replay"], "--line", shlex.quote(self.line), "--", shlex.join(self.command)]

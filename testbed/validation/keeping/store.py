@@ -19,47 +19,89 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NotRequired, TypedDict, TypeVar
 
+from testbed.detectors.verdict import Verdict
 from testbed.errors import RecordError
 from testbed.records.files import read_regular, write_atomically
 from testbed.records.manifest import TransferSummary
 from testbed.records.shape import shaped
 from testbed.validation.keeping.aside import remove_abandoned, work_folder
 
-__all__ = ["CellRecord", "Store", "VerdictRecord"]
+__all__ = ["CellRecord", "Limit", "Store", "VerdictRecord", "verdict_record"]
 
 Kept = TypeVar("Kept")
 
-FORMAT: Literal[1] = 1
+FORMAT: Literal[2] = 2
+
+
+class Limit(TypedDict):
+    """The limit that slowed a transfer.
+
+    Keys:
+        mechanism: As a verdict calls it; None: it has no word for it.
+        rate_bps: Bits a second; None: it has no rate.
+        onset_s: When it first touched the transfer, seconds since that one's start.
+    """
+
+    mechanism: str | None
+    rate_bps: float | None
+    onset_s: float
 
 
 class CellRecord(TypedDict):
     """What is kept of a run.
 
     Keys:
+        twin: Whether all boxes were cables.
         valid: Whether it may be scored; ``problems`` says why not.
+        limits: Of the transfers that a box slowed, by their id.
         observations: By line: the digest of its observation, without the place where it was made.
         replay: The command line that makes the run again.
     """
 
-    format: Literal[1]
+    format: Literal[2]
     scenario: str
     settings: list[str]
     seed: int
+    twin: bool
     valid: bool
     problems: list[str]
     transfers: list[TransferSummary]
+    limits: dict[str, Limit]
     observations: dict[str, str]
     replay: str
 
 
 class VerdictRecord(TypedDict):
-    """What a detector said of an observation; ``failed`` says why it said nothing."""
+    """What a detector said of an observation (`testbed.records.verdicts`); ``failed`` says why it said nothing."""
 
-    format: Literal[1]
+    format: Literal[2]
     detector: str
     outcome: str
+    score: float | None
+    rate_bps: float | None
+    mechanism: str | None
+    content_specific: bool | None
+    onset_s: float | None
     why: str
     failed: NotRequired[str]
+
+
+def verdict_record(detector: str, verdict: Verdict, *, failed: bool) -> VerdictRecord:
+    """Return what is kept of a verdict.
+
+    Args:
+        detector: The name by which it was asked.
+        verdict: What it said.
+        failed: Whether that is why it said nothing.
+    """
+    record: VerdictRecord = {
+        "format": FORMAT, "detector": detector, "outcome": str(verdict.outcome), "score": verdict.score,
+        "rate_bps": verdict.rate_bps, "mechanism": None if verdict.mechanism is None else str(verdict.mechanism),
+        "content_specific": verdict.content_specific, "onset_s": verdict.onset_s, "why": verdict.why,
+    }  # fmt: skip
+    if failed:
+        record["failed"] = verdict.why
+    return record
 
 
 class Store:
@@ -124,6 +166,10 @@ class Store:
         with work_folder(self.path / "work") as aside, contextlib.suppress(FileNotFoundError):
             (self.path / "cells" / key).rename(aside / "cell")
 
+    def observation_path(self, key: str, digest: str) -> Path:
+        """Return where an observation's file is, compressed."""
+        return self.path / "cells" / key / f"{digest}.json.gz"
+
     def observation(self, key: str, digest: str) -> str:
         """Return an observation as JSON.
 
@@ -136,7 +182,7 @@ class Store:
             raise RecordError(f"{error}; give the command again, and the cell is made again") from error
 
     def _observation(self, key: str, digest: str) -> str:
-        path = self.path / "cells" / key / f"{digest}.json.gz"
+        path = self.observation_path(key, digest)
         try:
             text = gzip.decompress(read_regular(path)).decode()
         except (FileNotFoundError, gzip.BadGzipFile, EOFError, ValueError, zlib.error) as error:
@@ -162,6 +208,10 @@ class Store:
     def keep_verdict(self, observation: str, detector: str, record: VerdictRecord) -> None:
         """Write a verdict down."""
         write_atomically(self._verdict_path(observation, detector), json.dumps(record))
+
+    def forget_verdict(self, observation: str, detector: str) -> None:
+        """Remove a verdict, so that the detector is asked again."""
+        self._verdict_path(observation, detector).unlink(missing_ok=True)
 
     def _verdict_path(self, observation: str, detector: str) -> Path:
         return self.path / "verdicts" / f"{_digest(f'{observation} {detector}')}.json"

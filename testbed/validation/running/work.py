@@ -12,6 +12,7 @@ from testbed.engine.run import run_plan
 from testbed.errors import InvalidRunError
 from testbed.validation.keeping.aside import work_folder
 from testbed.validation.keeping.store import FORMAT
+from testbed.validation.truth import limits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,20 +53,23 @@ def _made(cell: Cell, plan: Plan, kernel: KernelInfo, folder: Path) -> tuple[Cel
     except InvalidRunError as error:
         return _record(cell, None, [str(error)]), {}
     record = _record(cell, manifest, manifest["problems"])
+    record["limits"] = limits(plan, record["transfers"])
     return record, _observations(folder) if record["valid"] else {}
 
 
 def _record(cell: Cell, manifest: Manifest | None, problems: list[str]) -> CellRecord:
     settings = " ".join(f"--set {shlex.quote(setting)}" for setting in cell.settings)
-    words = ["testbed run", shlex.quote(cell.scenario), settings, f"--seed {cell.seed}"]
+    words = ["testbed run", shlex.quote(cell.scenario), settings, f"--seed {cell.seed}", "--twin" if cell.twin else ""]
     return {
         "format": FORMAT,
         "scenario": cell.scenario,
         "settings": list(cell.settings),
         "seed": cell.seed,
+        "twin": cell.twin,
         "valid": manifest is not None and manifest["valid"],
         "problems": problems,
         "transfers": [] if manifest is None else manifest["transfers"],
+        "limits": {},
         "observations": {},
         "replay": " ".join(word for word in words if word),
     }

@@ -120,3 +120,76 @@ def test_what_cannot_be_validated_is_refused(
 ) -> None:
     assert validate(tmp_path, *options, text=text) == 2
     assert problem in capsys.readouterr().err
+
+
+RULE = """\
+#!/usr/bin/env python3
+import json, sys
+speeds = {}
+for each in json.load(sys.stdin)["transfers"]:
+    speeds.setdefault(each["role"], []).append(each["bytes"][-1] / each["times_s"][-1])
+slow = min(speeds["target"]) * FACTOR < max(speeds["control"])
+print(json.dumps({"outcome": "throttled" if slow else "not throttled", "why": "by its speed"}))
+"""
+
+
+@pytest.mark.usefixtures("kernel")
+def test_a_detector_that_got_worse_is_named_and_fails_the_gate(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rule, kept, gates = tmp_path / "rule", tmp_path / "baseline.json", tmp_path / "gates.toml"
+    gates.write_text("[tool.testbed.gates]\nmost-worse = 0\n")
+    rule.write_text(RULE.replace("FACTOR", "2"))
+    rule.chmod(0o700)
+    by_rule = ("--detector", f"exec:{rule}")
+    assert validate(tmp_path, *by_rule, "--write-baseline", str(kept)) == 0
+    assert validate(tmp_path, *by_rule, "--baseline", str(kept), "--gates", str(gates)) == 0
+    assert "2 detectors say the same of every line" in capsys.readouterr().out
+
+    rule.write_text(RULE.replace("FACTOR", "2000"))  # which nothing is slower than
+    assert validate(tmp_path, *by_rule, "--baseline", str(kept), "--gates", str(gates)) == 1
+    said = capsys.readouterr()
+    assert f"gate not passed: exec:{rule}: at most 0 lines worse" in said.err
+    assert "| worse | policed/1 |" in said.out
+    assert "2 of them there already" in said.err
+
+    # By default one line is what chance may do: it is told, and is no regression.
+    assert validate(tmp_path, *by_rule, "--baseline", str(kept)) == 0
+    assert f"advice not passed: exec:{rule}" in capsys.readouterr().err
+
+    # Another way of counting is no regression either, but nothing was compared.
+    assert validate(tmp_path, *by_rule, "--baseline", str(kept), "--count", "frozen=throttled") == 4
+    assert "another method (labels changed)" in capsys.readouterr().err
+
+    gates.write_text('[[tool.testbed.gates.bounds]]\ndetector = "nobody"\nmeasure = "found"\nat-least = 0.5\n')
+    assert validate(tmp_path, "--gates", str(gates)) == 4
+    assert "nothing to look at" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("kernel")
+def test_twins_frontiers_and_what_the_testbed_found_at_a_commit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (
+        SUITE.replace("policed, draws: 1", "policed, draws: 1, twins: 1")
+        + """\
+frontiers:
+  limit:
+    scenario: throttling/policed
+    settings: {measurements.0.size: 60 kB, measurements.0.repeat: '1'}
+    axis: lines.0.down
+    from: 100
+    to: 10000
+    unit: kbit/s
+    scale: logarithmic
+    draws: 1
+    steps: 1
+"""
+    )
+    assert validate(tmp_path, "--frontier", text=text) == 0
+    said = capsys.readouterr()
+    assert "3 runs in this suite" in said.err
+    assert "| `ooni` | 0 | 0 | 0 | 1 | 1 |" in said.out  # 60 kB are too few for it
+    assert "## Frontier: lines.0.down" in said.out
+    assert "100: 0 of 1" in said.out or "100: 1 of 1" in said.out
+    assert validate(tmp_path, "--baseline", "HEAD", text=text) in {0, 4}

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from testbed.report.scores.junit import RUNS, Case, Trouble, cases_of, junit
-from testbed.validation.scoring.scores import Scored
+from tests.validation.cells import scored as made
 
 if TYPE_CHECKING:
     from testbed.records.label import Label
+    from testbed.validation.scoring.scores import Scored
 
 # junit-10.xsd of Jenkins's xunit plugin, as far as it is used: attributes (those in upper case are mandatory), children
 RULES: dict[str, tuple[set[str], set[str]]] = {
@@ -52,7 +53,8 @@ def breaches(element: ET.Element) -> list[str]:
 
 
 def scored(outcome: str, label: Label = "throttled", *, detector: str = "mine", failed: bool = False) -> Scored:
-    return Scored("held_out", "policed", "policed/1", detector, label, outcome, failed)
+    why = {"failed": "it broke"} if failed else {}
+    return made("policed/1", label, outcome, detector=detector, **why)
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_the_example_finds_a_policer_by_its_own_downloads(tmp_path: Path, monkey
     [found] = judgements(store, "k", record, [name])
     assert (found.verdict["outcome"], "failed" in found.verdict) == ("throttled", False)
     assert "(2 of its 4 flows were throttled)" in found.verdict["why"]
-    own = store.cell(found.observation)
+    own = store.cell(trial.checker_key("k", "line", name))
     assert own is not None
     assert [(each["sni"], each["throttled"]) for each in own["transfers"]] == [
         ("twitter.com", True), ("twitter.com", True), ("example.com", False), ("example.com", False),

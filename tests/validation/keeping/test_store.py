@@ -13,7 +13,7 @@ from testbed.errors import RecordError
 from testbed.validation.keeping import store as store_module
 from testbed.validation.keeping.aside import work_folder
 from testbed.validation.keeping.store import Store
-from tests.validation.cells import kept
+from tests.validation.cells import kept, verdict
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,7 +69,7 @@ def test_a_cell_with_a_damaged_observation_is_told_and_kept_anew(tmp_path: Path,
     assert list((tmp_path / "work").iterdir()) == []
 
 
-DAMAGED = ["", "{", "[]", '{"format": 1}', '{"format": 2}', "\udcff", "[" * 100_000]
+DAMAGED = ["", "{", "[]", '{"format": 3}', '{"format": 2}', "\udcff", "[" * 100_000]
 
 
 @pytest.mark.parametrize("damage", DAMAGED)
@@ -126,7 +126,7 @@ def test_half_a_cell_makes_way_for_a_whole_one(tmp_path: Path) -> None:
 def test_a_damaged_verdict_is_told_and_asked_for_again(tmp_path: Path, damage: str) -> None:
     told: list[str] = []
     store = Store(tmp_path, told.append)
-    record: Any = {"format": 1, "detector": "joint", "outcome": "throttled", "why": "w"}
+    record: Any = verdict("throttled", "joint")
     store.keep_verdict("o", "d", record)
     (path,) = (tmp_path / "verdicts").iterdir()
     path.write_bytes(damage.encode("utf-8", "surrogateescape"))
@@ -146,7 +146,7 @@ def test_a_store_removes_what_killed_processes_left(tmp_path: Path) -> None:
 
 def test_a_verdict_belongs_to_an_observation_and_a_detector(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    record: Any = {"format": 1, "detector": "joint", "outcome": "throttled", "why": "w"}
+    record: Any = verdict("throttled", "joint")
     store.keep_verdict("o", "d", record)
     assert store.verdict("o", "d") == record
     assert store.verdict("o", "e") is None

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from testbed.validation.scoring.scores import Scored, part_scores, wilson
+from testbed.detectors.verdict import Mechanism
+from testbed.validation.scoring.scores import part_scores, wilson
+from testbed.validation.truth import LineTruth
+from tests.validation.cells import scored
+
+if TYPE_CHECKING:
+    from testbed.records.label import Label
+    from testbed.validation.scoring.scores import Scored
 
 
 def verdicts(condition: str, label: Any, *outcomes: str, detector: str = "d", part: str = "held_out") -> list[Scored]:
     return [
-        Scored(part, condition, f"{condition}/{number}", detector, label, outcome)
+        scored(f"{condition}/{number}", label, outcome, detector=detector, part=part)
         for number, outcome in enumerate(outcomes)
     ]
 
 
-YES, NO, DOUBT = "throttled", "not throttled", "inconclusive"
+YES: Label = "throttled"
+NO: Label = "not throttled"
+DOUBT = "inconclusive"
 TOY = [
     *verdicts("policed", YES, YES, YES, YES, NO),  # 3 of 4
     *verdicts("lossy", YES, YES, DOUBT),  # 1 of 2
@@ -58,7 +67,7 @@ def test_a_detector_that_is_always_in_doubt_has_half() -> None:
 
 
 def test_a_detector_that_broke_is_counted() -> None:
-    broken = Scored("held_out", "a", "a/1", "d", "throttled", DOUBT, failed=True)
+    broken = scored("a/1", YES, DOUBT, failed="no memory")
     assert part_scores([broken], "held_out")[0].failed == 1
 
 
@@ -67,3 +76,40 @@ def test_wilsons_interval() -> None:
     assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
     assert wilson(0, 20) == pytest.approx((0.0, 0.1611), abs=5e-5)
     assert wilson(0, 0) == (0.0, 1.0)
+
+
+def test_what_is_said_beside_the_outcome_is_counted_where_it_was_said_of_throttled_lines_that_were_found() -> None:
+    truth = LineTruth("throttled", Mechanism.POLICING, 140_000, 0.5, content_specific=True)
+    right = scored(
+        "a/1", YES, YES, truth=truth, mechanism="policing", rate_bps=154_000, onset_s=0.75, content_specific=True
+    )
+    wrong = scored("a/2", YES, YES, truth=truth, mechanism="shaping", rate_bps=70_000, content_specific=False)
+    silent = scored("a/3", YES, YES, truth=truth)
+    missed = scored("a/4", YES, NO, truth=truth, mechanism="shaping", rate_bps=1.0)
+    alarm = scored("b/1", NO, YES, mechanism="policing", rate_bps=1.0)
+    (score,) = part_scores([right, wrong, silent, missed, alarm], "held_out")
+    assert (score.details.mechanism, score.details.content) == ((1, 2), (1, 2))
+    assert score.details.rate_error == pytest.approx((0.1 + 0.5) / 2)
+    assert score.details.onset_error_s == 0.25
+    assert score.histories == 5
+
+
+def test_nothing_said_is_no_zero() -> None:
+    (score,) = part_scores(TOY, "held_out")
+    assert set(vars_of(score.details).values()) == {None}
+
+
+def vars_of(details: Any) -> dict[str, Any]:
+    return {name: getattr(details, name) for name in details.__slots__}
+
+
+def test_the_area_is_the_share_of_pairs_in_the_right_order() -> None:
+    lines = [scored(f"a/{score}", YES, YES, score=score) for score in (1.0, 3.0, 4.0)]
+    lines += [scored(f"b/{score}", NO, NO, score=score) for score in (0.0, 2.0, 3.0)]
+    # Of nine pairs: 1 beats 0; 3 beats 0 and 2, and ties with 3; 4 beats all.
+    assert part_scores(lines, "held_out")[0].details.auc == pytest.approx((1 + 2.5 + 3) / 9)
+
+
+def test_equal_observations_are_one_history() -> None:
+    lines = [scored(f"a/{number}", YES, YES, observation="the same") for number in range(5)]
+    assert part_scores(lines, "held_out")[0].histories == 1

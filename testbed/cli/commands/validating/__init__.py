@@ -1,0 +1,1 @@
+"""How the command `validate` carries out a suite, compares, and tells."""
