@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from testbed.cli.commands.listing import KINDS
 from testbed.cli.examples import EXAMPLES
-from testbed.cli.judging_arguments import add_detect, add_even_if_invalid, add_validate, seconds
+from testbed.cli.judging_arguments import add_detect, add_even_if_invalid, add_shrink, add_store, add_validate, seconds
 from testbed.engine.engine import DEFAULT_ENGINE, ENGINES
 from testbed.quantities import parse_size
 from testbed.scenario.instant import parse_instant
@@ -80,6 +80,8 @@ def make_parser() -> argparse.ArgumentParser:
     _add_diff(adders)
     add_detect(adders)
     add_validate(adders)
+    add_shrink(adders)
+    add_store(adders)
     _add_list_and_show(adders)
     _add_inspect(adders)
     _add_kernel(adders)

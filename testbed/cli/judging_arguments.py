@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     Adders = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse has no public name for it
 
-__all__ = ["add_detect", "add_even_if_invalid", "add_validate", "seconds"]
+__all__ = ["add_detect", "add_even_if_invalid", "add_shrink", "add_store", "add_validate", "seconds"]
 
 
 def add_detect(adders: Adders) -> None:
@@ -128,6 +128,39 @@ def add_validate(adders: Adders) -> None:
     )
 
 
+def add_shrink(adders: Adders) -> None:
+    """Add the command that makes a failing run simpler."""
+    shrink = adders.add_parser(
+        "shrink",
+        help="the simplest scenario on which a detector is still wrong",
+        description="Take a run of a suite on which a detector is wrong, and leave out of its scenario all that the "
+        "detector does not need to be wrong: lines, traffic, impairments, repetitions, digits. Written: scenario.yaml, "
+        "and a run of it with captures.",
+    )
+    shrink.add_argument("suite", help="a packaged suite, or a YAML file")
+    shrink.add_argument("cell", help="a run of it, such as far-control/3 (validate --explain shows one)")
+    shrink.add_argument("--detector", required=True, metavar="NAME", help="the detector, or exec:PROGRAM")
+    shrink.add_argument("--tries", type=_count, default=60, metavar="N", help="runs at most (default: 60)")
+    shrink.add_argument("--store", type=Path, metavar="DIR", help="where runs are kept (default: a cache)")
+    shrink.add_argument(
+        "--held-out-seed", metavar="TEXT", help="held-out seeds are derived from it (default: the testbed's commit)"
+    )
+    shrink.add_argument("-o", "--output", type=Path, metavar="DIR", help="a new folder (default: shrunk-CELL)")
+    shrink.set_defaults(command="shrinking:shrink_command", stopped="stopped; nothing was written")
+
+
+def add_store(adders: Adders) -> None:
+    """Add the command that looks after kept runs and verdicts."""
+    store = adders.add_parser("store", help="what kept runs and verdicts take, what can go, whether they are whole")
+    store.add_argument("what", choices=("du", "gc", "verify"), help="du: sizes; gc: remove what is not used; verify")
+    store.add_argument("--store", type=Path, metavar="DIR", help="the folder (default: a cache)")
+    store.add_argument(
+        "--unused-days", type=_days, default=30.0, metavar="DAYS", help="gc: what nobody has read so long (default: 30)"
+    )
+    store.add_argument("--dry-run", action="store_true", help="gc: count, and remove nothing")
+    store.set_defaults(command="store:store_command")
+
+
 def add_even_if_invalid(command: argparse.ArgumentParser) -> None:
     """Add the option to look at runs that must not be scored."""
     command.add_argument(
@@ -145,10 +178,18 @@ def _count(text: str) -> int:
 
 def seconds(text: str) -> float:
     """Read a number of seconds above zero."""
+    return _above_zero(text, "seconds")
+
+
+def _days(text: str) -> float:
+    return 0.0 if text == "0" else _above_zero(text, "days")
+
+
+def _above_zero(text: str, unit: str) -> float:
     try:
-        seconds = float(text)
+        number = float(text)
     except ValueError:
-        seconds = math.nan
-    if not 0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"expected a number of seconds, got {text!r}")
-    return seconds
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number of {unit}, got {text!r}")
+    return number

@@ -75,6 +75,7 @@ def cells_of(suite: Suite, held_out_seed: str) -> Iterator[Cell]:
                 seed = number if part == "development" else _held_out(held_out_seed, name, number)
                 cell = Cell(part, name, number, condition.scenario, _settings(condition.settings), seed)
                 yield cell
+                # Right behind its run, so that whoever stops early has whole pairs.
                 if number <= condition.twins:
                     yield replace(cell, twin=True)
 

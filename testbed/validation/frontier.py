@@ -60,6 +60,7 @@ def find_frontier(
             verdicts = by_value[frontier.value(place)]
             shares[place] = {name: _found(verdicts, name) for name in detectors}
 
+    # Places are shares of the axis: halves of halves are exact, so that detectors which meet in one ask for it once.
     look([0.0, 1.0])
     looking = [name for name in detectors if _passes_half(shares[0.0][name], shares[1.0][name])]
     for _ in range(frontier.steps):

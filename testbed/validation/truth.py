@@ -75,6 +75,7 @@ def line_truth(
         line: Its name.
         counted: How treatments count.
     """
+    # Where targets were limited differently, no single rate or mechanism is the right answer.
     said = line_label(transfers, line, counted)
     slowed = [
         each

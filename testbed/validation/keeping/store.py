@@ -122,6 +122,14 @@ class Store:
         except OSError as error:
             raise RecordError(f"cannot use the store {path}: {error.strerror}; choose another with --store") from error
 
+    def all_keys(self) -> list[str]:
+        """Return the keys of all cells."""
+        return sorted(path.name for path in (self.path / "cells").iterdir() if path.is_dir())
+
+    def cell_path(self, key: str) -> Path:
+        """Return the folder of a cell."""
+        return self.path / "cells" / key
+
     def cell(self, key: str) -> CellRecord | None:
         """Return what came of a cell; None: it is not there as a whole. What is left of a damaged one is removed.
 
@@ -129,13 +137,15 @@ class Store:
             RecordError: It may be there, and cannot be read now.
         """
         try:
-            record = self._read(self.path / "cells" / key / "cell.json", CellRecord)
+            record = self._read(self.cell_path(key) / "cell.json", CellRecord)
             for digest in [] if record is None else record["observations"].values():
                 self._observation(key, digest)
         except ValueError as error:
             self._tell(f"{error}; the cell is made again")
             self.forget_cell(key)
             return None
+        if record is not None:
+            _mark_read(self.cell_path(key) / "cell.json")
         return record
 
     def keep_cell(self, key: str, record: CellRecord, observations: dict[str, str]) -> None:
@@ -153,22 +163,22 @@ class Store:
             (aside / "cell.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
             self._sync(aside)
             try:
-                aside.rename(self.path / "cells" / key)
+                aside.rename(self.cell_path(key))
             except OSError:
                 # Another process made the same cell meanwhile, and it is the same; or what stands there is damaged.
                 if self.cell(key) is None:
                     self.forget_cell(key)
-                    aside.rename(self.path / "cells" / key)
+                    aside.rename(self.cell_path(key))
 
     def forget_cell(self, key: str) -> None:
         """Remove a cell, so that it is made again."""
         # Moved away first, at once: a process that is killed here must not leave half a cell.
         with work_folder(self.path / "work") as aside, contextlib.suppress(FileNotFoundError):
-            (self.path / "cells" / key).rename(aside / "cell")
+            self.cell_path(key).rename(aside / "cell")
 
     def observation_path(self, key: str, digest: str) -> Path:
         """Return where an observation's file is, compressed."""
-        return self.path / "cells" / key / f"{digest}.json.gz"
+        return self.cell_path(key) / f"{digest}.json.gz"
 
     def observation(self, key: str, digest: str) -> str:
         """Return an observation as JSON.
@@ -199,11 +209,26 @@ class Store:
         Raises:
             RecordError: It may be there, and cannot be read now.
         """
+        path = self._verdict_path(observation, detector)
         try:
-            return self._read(self._verdict_path(observation, detector), VerdictRecord)
+            record = self._read(path, VerdictRecord)
         except ValueError as error:
             self._tell(f"{error}; the detector is asked again")
             return None
+        if record is not None:
+            _mark_read(path)
+        return record
+
+    def verdict_paths(self) -> list[Path]:
+        """Return the files of all verdicts."""
+        return sorted((self.path / "verdicts").glob("*.json"))
+
+    def is_whole_verdict(self, path: Path) -> bool:
+        """Return whether a verdict's file can be read as one."""
+        try:
+            return self._read(path, VerdictRecord) is not None
+        except ValueError:
+            return False
 
     def keep_verdict(self, observation: str, detector: str, record: VerdictRecord) -> None:
         """Write a verdict down."""
@@ -233,6 +258,12 @@ class Store:
         for path in folder.iterdir():
             with path.open("rb") as file:
                 os.fsync(file.fileno())
+
+
+def _mark_read(path: Path) -> None:
+    """Set a file's time to now: what nobody has read for long can go."""
+    with contextlib.suppress(OSError):  # a store of somebody else may be read, and not written
+        os.utime(path)
 
 
 def _digest(text: str) -> str:

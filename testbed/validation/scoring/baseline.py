@@ -133,6 +133,7 @@ def read_baseline(path: Path) -> Baseline:
         baseline = shaped(value, Baseline)
     except ValueError as error:
         raise RecordError(f"{path} is no baseline: {error}; make one with --write-baseline") from error
+    # A letter more or less would shift every line that follows, and compare each with its neighbour.
     for name, detector in baseline["detectors"].items():
         if len(detector["outcomes"]) != len(baseline["lines"]) or set(detector["outcomes"]) - set("TNIF"):
             raise RecordError(f"{path}: the outcomes of {name!r} are not one letter of TNIF for each line")

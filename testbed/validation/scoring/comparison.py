@@ -86,6 +86,7 @@ class DetectorChange:
         """What that means."""
         if not self.changes:
             return Severity.SAME
+        # What is lost in one condition is not made good by what is won in another: each is somebody's network.
         worse_in = [name for name, p in self.conditions.items() if p < SIGNIFICANT and self._balance(name) > 0]
         if worse_in or (self.p < SIGNIFICANT and self._balance() > 0):
             return Severity.REGRESSION
@@ -126,6 +127,7 @@ def compare(before: Baseline, now: Baseline) -> Comparison:
             f"the baseline is of another method ({', '.join(differing)} changed), so that nothing can be compared; "
             "look at the scores, and make a new one with --write-baseline"
         )
+    # By run and line, and not by number: a suite may have grown, or a run may be missing on one side.
     places = {(line["cell"], line["line"]): index for index, line in enumerate(before["lines"])}
     pairs = [
         (places[line["cell"], line["line"]], index)

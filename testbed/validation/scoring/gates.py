@@ -152,6 +152,7 @@ def _bound_result(bound: Bound, score: PartScore | None) -> GateResult:
     interval = _interval(bound.measure, score)
     if interval is None:
         return GateResult(bound.text, bound.holds(value), f"{value:.3g}", blocking, decided=False)
+    # Decided means that no value which chance leaves open is on the other side: more runs would hardly turn it.
     ends = [bound.holds(end) for end in interval]
     passed = all(ends) if bound.by == "interval" else bound.holds(value)
     found = f"{value:.3g}; lines {interval.low:.3g} to {interval.high:.3g}"
@@ -184,6 +185,7 @@ def worse_results(gates: Gates, comparison: Comparison) -> list[GateResult]:
             results.append(GateResult(name, worse <= gates.most_worse, found, blocking=True))
         else:
             name = f"{each.detector}: no worse than in the baseline"
+            # A single line that changed is a fact and no measure of anything: it is told, and does not fail a build.
             advisory = each.severity is Severity.WORSE
             results.append(GateResult(name, each.severity is Severity.CHANGED, found, blocking=not advisory))
     return results

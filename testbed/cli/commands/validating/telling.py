@@ -76,6 +76,7 @@ def tell(task: Task, found: Evaluation, *, spared: int, frontiers: dict[str, lis
     for each in results:
         if each.passed is not True:
             say(f"testbed: {'gate' if each.blocking else 'advice'} not passed: {each.name} ({each.found})")
+    # First whether it can be told at all: a gate that was passed by half of the runs was not passed.
     if lost or any(each.passed is None and each.blocking for each in results):
         return 4
     return 1 if any(each.passed is False and each.blocking for each in results) else failing
