@@ -17,11 +17,11 @@ keeps a shaped packet in its queue until the model's departure instead. `meters.
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from testbed.errors import CertificateError
+from testbed.middlebox.adapters.nft import load_rules
 from testbed.middlebox.adapters.ruleset import DECIDED, REPLACED, rules
 from testbed.middlebox.meters.kernel_rate import kernel_rate
 from testbed.middlebox.packet import Direction, FlowKey
@@ -69,7 +69,7 @@ class Dataplane:
 
         Raises:
             NetlinkError: The kernel refused a link or a discipline.
-            CertificateError: The program nft refused the rules.
+            CertificateError: nft refused the rules.
         """
         self._kernel.send([link.add_link(name, "dummy") for name in DROP_PORTS.values()])
         state = link.links(self._kernel)
@@ -81,28 +81,22 @@ class Dataplane:
             + [tc.add_clsact(index) for index in self._ports.values()]
         )
         # Last: from now on packets go to the queue, and those over a limit to the drop ports.
-        self._load(rules(followed, self._names))
+        load_rules(rules(followed, self._names))
         self._see(followed)
 
     def queue_for(self, followed: list[tuple[Profile, frozenset[int]]]) -> None:
         """Queue from now on what these look at; decided flows stay decided.
 
         Raises:
-            CertificateError: The program nft refused the rules.
+            CertificateError: nft refused the rules.
         """
-        self._load(REPLACED + rules(followed, self._names))
+        load_rules(REPLACED + rules(followed, self._names))
         self._see(followed)
 
     def _see(self, followed: list[tuple[Profile, frozenset[int]]]) -> None:
         # The last one is the one that decides about flows from now on.
         sees = followed[-1][0].placement.sees if followed else frozenset()
         self._sees = tuple(direction for direction in self._names if direction in sees)
-
-    @staticmethod
-    def _load(text: str) -> None:
-        result = subprocess.run(["nft", "-f", "-"], input=text, text=True, capture_output=True, check=False)
-        if result.returncode != 0:
-            raise CertificateError(f"nft refused the box's rules: {result.stderr.strip()}")
 
     def let_pass(self, flow: int, key: FlowKey, *, without_flags: int) -> None:
         """Keep a flow in the kernel and let it pass; TCP packets that have one of the flags are queued still."""
