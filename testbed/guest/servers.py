@@ -14,8 +14,9 @@ from testbed.errors import GuestError
 from testbed.guest.child import Child, Lifetime
 from testbed.guest.stage import IPV6
 from testbed.records.jsonl import LineWriter
+from testbed.traffic.authority import CertificateAuthority
 from testbed.traffic.log import TransferLog
-from testbed.traffic.origin import CertificateAuthority, nginx_configuration, objects_on_disk, write_object
+from testbed.traffic.origin import nginx_configuration, objects_on_disk, write_object
 from testbed.traffic.replay import serve_replays
 from testbed.traffic.resolver import answer, open_resolver
 
@@ -98,7 +99,9 @@ class Origins:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._on_disk = objects_on_disk(stage.plan["origins"])
-        self._authority = CertificateAuthority(stage.work / "ca", stage.work / "code" / "origin.key")
+        self._authority = CertificateAuthority(
+            stage.work / "ca", stage.work / "code" / "origin.key", seed=stage.plan["seed"], start_ns=stage.start_ns
+        )
 
     @property
     def certificate(self) -> Path:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import ssl
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from testbed.engine.prepare.origin_key import origin_key
 from testbed.records.jsonl import LineWriter, read_lines
+from testbed.traffic.authority import CertificateAuthority
 from testbed.traffic.log import TransferLog
-from testbed.traffic.origin import CertificateAuthority
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,11 +46,9 @@ def kept(tmp_path: Path) -> KeptLog:
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> CertificateAuthority:
     """A CA, and beside it ``certificate.pem`` and ``key.pem`` for localhost."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed; run: sudo apt-get install openssl")
     folder = tmp_path_factory.mktemp("ca")
     (folder / "origin.key").write_text(origin_key())
-    made = CertificateAuthority(folder, folder / "origin.key")
+    made = CertificateAuthority(folder, folder / "origin.key", seed=1, start_ns=time.time_ns())
     made.issue(["localhost"], None, folder)
     return made
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import shutil
 import socket
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
 
+from testbed.traffic.authority import CertificateAuthority
 from testbed.traffic.connection import TransferError
 from testbed.traffic.curl import curl
-from testbed.traffic.origin import CertificateAuthority
 from tests.traffic.conftest import LOCALHOST, KeptLog
 
 if TYPE_CHECKING:
@@ -68,7 +69,9 @@ def test_a_cut_answer_keeps_the_bytes_that_came(
 def test_an_unknown_authority_is_told_in_curls_words(
     serve_https: ServeHttps, kept: KeptLog, authority: CertificateAuthority, tmp_path: Path
 ) -> None:
-    other = CertificateAuthority(tmp_path / "other", authority.certificate.parent / "origin.key")
+    other = CertificateAuthority(
+        tmp_path / "other", authority.certificate.parent / "origin.key", seed=2, start_ns=time.time_ns()
+    )
     port = serve_https(OK)
     with pytest.raises(TransferError, match=r"curl: \(60\)"):
         get(port, kept, other.certificate, tmp_path)

@@ -19,7 +19,7 @@ from tests.traffic.conftest import LOCALHOST, KeptLog
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from testbed.traffic.origin import CertificateAuthority
+    from testbed.traffic.authority import CertificateAuthority
     from testbed.traffic.recording import Recording
 
 ServeHttps = Callable[[bytes], int]

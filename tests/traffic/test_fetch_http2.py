@@ -20,7 +20,7 @@ from tests.traffic.conftest import LOCALHOST, KeptLog
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from testbed.traffic.origin import CertificateAuthority
+    from testbed.traffic.authority import CertificateAuthority
 
 OBJECT = bytes(range(256)) * 1000  # 256,000 bytes: four times the window that RFC 9113 begins with
 Serve = Callable[[Callable[[socket.socket], None]], int]

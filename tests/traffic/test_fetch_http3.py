@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from testbed.traffic.origin import CertificateAuthority
+    from testbed.traffic.authority import CertificateAuthority
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from testbed.traffic.origin import CertificateAuthority
+    from testbed.traffic.authority import CertificateAuthority
 
 OBJECT = bytes(range(256)) * 400  # 102,400 bytes
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 import base64
 import hashlib
 
+from testbed.traffic.der import integer, sequence
+
 __all__ = ["origin_key"]
 
 _NAME = b"the throttling testbed's origins"
@@ -18,8 +20,6 @@ _PRIME_BITS = 1024
 _EXPONENT = 65_537
 _ROUNDS = 20  # of Miller and Rabin; numbers of this size fail one with a chance far below 1 in 4
 _SMALL_PRIMES = (3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97)
-_INTEGER, _SEQUENCE = 0x02, 0x30
-_LONG_FORM = 0x80  # a length from here on is preceded by the number of its bytes (X.690, section 8.1.3)
 
 
 def origin_key() -> str:
@@ -30,7 +30,7 @@ def origin_key() -> str:
         0, modulus, _EXPONENT, secret, first, second, secret % (first - 1), secret % (second - 1),
         pow(second, -1, first),
     )  # fmt: skip
-    text = base64.b64encode(_der(_SEQUENCE, b"".join(map(_integer, numbers)))).decode()
+    text = base64.b64encode(sequence(*map(integer, numbers))).decode()
     lines = [text[at : at + 64] for at in range(0, len(text), 64)]
     return "\n".join(["-----BEGIN RSA PRIVATE KEY-----", *lines, "-----END RSA PRIVATE KEY-----", ""])
 
@@ -63,15 +63,3 @@ def _passes(base: int, odd: int, halvings: int, number: int) -> bool:
         if power == number - 1:
             return True
     return False
-
-
-def _integer(value: int) -> bytes:
-    return _der(_INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big"))
-
-
-def _der(kind: int, content: bytes) -> bytes:
-    length = len(content)
-    if length < _LONG_FORM:
-        return bytes([kind, length]) + content
-    size = (length.bit_length() + 7) // 8
-    return bytes([kind, 0x80 | size]) + length.to_bytes(size, "big") + content

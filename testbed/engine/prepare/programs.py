@@ -27,7 +27,8 @@ GUEST_PROGRAM_PACKAGES = {
     "tc": "iproute2",
     "tcpdump": "tcpdump",
 }
-_ALWAYS = {"nft", "nginx", "openssl"}
+_ALWAYS = {"nft", "nginx"}  # of nft the library
+_OF_COMMANDS = {"openssl"}
 _STOCK_LINKS = {"ip", "mnexec", "tc"}
 
 
@@ -45,6 +46,8 @@ def require_programs(plan: Plan) -> None:
     needed = set(_ALWAYS)
     if plan.data["topology"]["links"] == "stock":
         needed |= _STOCK_LINKS
+    if plan.command is not None:
+        needed |= _OF_COMMANDS
     if any(transfer["kind"] == "curl" for transfer in plan.transfers):
         needed.add("curl")
     missing = sorted(name for name in needed if find_guest_program(name) is None)
