@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mininet.link import Intf, TCLink
 from mininet.net import Mininet
+from mininet.util import numCores
 
 from testbed.errors import CertificateError, ScenarioError
 from testbed.guest.network.impairment import Impairment, impair
@@ -81,6 +82,7 @@ def build(topology: RoutedTopo, *, links: str = "netlink", congestion_control: d
     Raises:
         NetlinkError: The kernel refused something.
     """
+    numCores.ncores = 1  # as the guest has: Mininet would count them by a program
     # No controller: boxes are the kernel's own bridges, and nobody programs switches.
     network = Mininet(topo=topology, link=LINK_BUILDERS[links], controller=None, build=False)
     network.build()
