@@ -1,7 +1,8 @@
-"""Makes the guest's archives: a program that `guest_code` runs in an interpreter of its own, with its order on stdin.
+"""Makes the guest's code: a program that `guest_code` runs in an interpreter of its own, with its order on stdin.
 
-``start.zip`` has what starts, and nothing that depends on the testbed's code; ``guest.zip`` has the rest, but for
-``protocols.zip``: packages of HTTP/2 and HTTP/3, and what they need of Python's library beyond that.
+``start.zip`` has what Python itself starts with, ``start.modules`` what makes OpenSSL's generators, and nothing in them
+depends on the testbed's code; ``guest.modules`` has the rest, but for ``protocols.modules``: packages of HTTP/2 and
+HTTP/3, and what they need of Python's library beyond that. `testbed.guest.start` reads them.
 Imports nothing of the testbed's but what it compiles. Not for: deciding what goes in, or where it is kept.
 """
 
@@ -24,9 +25,9 @@ _CODECS = ("ascii", "idna", "latin_1", "utf_8", "utf_16", "utf_32", "cp437")
 _START = "testbed/guest/start.py"
 _STARTS_WITH = "ssl"
 _AGENT = "testbed.guest.agent"
-_START_ARCHIVE = "start.zip"
-_ARCHIVE = "guest.zip"
 _PROTOCOLS = "protocols"
+_SUFFIX = ".modules"
+_INDEX_BYTES = 8  # as testbed/guest/start.py
 _NEEDS_PROTOCOLS = ("testbed.traffic.fetch_http2", "testbed.traffic.fetch_http3", "testbed.traffic.origin_http3")
 
 
@@ -37,18 +38,24 @@ def main() -> None:
     sources: dict[str, str] = order["sources"]
     sys.path[:0] = order["paths"]
     first = _library(_STARTS_WITH, *(f"encodings.{codec}" for codec in _CODECS))
-    _write(folder / _START_ARCHIVE, {**first, "start.py": sources[_START]})
+    codecs = {name: path for name, path in first.items() if name.startswith("encodings/")}
+    _write_zip(folder / "start.zip", {**codecs, "start.py": sources[_START]})
+    _write(folder / f"start{_SUFFIX}", {name: path for name, path in first.items() if name not in codecs})
     second = {**_library(_AGENT), **sources}
     # What the first has is loaded already when the second is opened, and likewise with the third.
-    _put(folder, _ARCHIVE, {name: path for name, path in second.items() if name not in first})
+    _put(folder, f"guest{_SUFFIX}", {name: path for name, path in second.items() if name not in first})
     before = {**first, **second}
     third = {name: path for name, path in _library(*_NEEDS_PROTOCOLS).items() if name not in before}
     third = {**_whole_packages(third), **order["protocols"]}
-    _put(folder / _PROTOCOLS, f"{_PROTOCOLS}.zip", {name: path for name, path in third.items() if name not in before})
+    _put(
+        folder / _PROTOCOLS,
+        f"{_PROTOCOLS}{_SUFFIX}",
+        {name: path for name, path in third.items() if name not in before},
+    )
 
 
-def _put(folder: Path, archive: str, sources: dict[str, str]) -> None:
-    """Compile sources into an archive; packages that have extension modules lie beside it."""
+def _put(folder: Path, file: str, sources: dict[str, str]) -> None:
+    """Compile sources into a file of modules; packages that have extension modules lie beside it."""
     with_extensions = {name.split("/", 1)[0] for name in sources if name.endswith(".so")}
     compiled = {}
     folder.mkdir(exist_ok=True)
@@ -63,7 +70,7 @@ def _put(folder: Path, archive: str, sources: dict[str, str]) -> None:
             target.write_bytes(_compiled(name, path))
         else:
             _copy(path, target)
-    _write(folder / archive, compiled)
+    _write(folder / file, compiled)
 
 
 def _copy(path: str, target: Path) -> None:
@@ -74,10 +81,23 @@ def _copy(path: str, target: Path) -> None:
         shutil.copyfile(path, target)
 
 
-def _write(archive: Path, paths: dict[str, str]) -> None:
+def _write(file: Path, paths: dict[str, str]) -> None:
+    """Compile sources into a file of modules, by their names as in an archive."""
+    index, pieces, at = {}, [], 0
+    for name in sorted(paths):  # the order is in the file's bytes, and a folder's own order is chance
+        module = name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        code = _compiled(name, paths[name]).removeprefix(_HEADER)
+        index[module] = (at, len(code), name.endswith("/__init__.py"))
+        pieces.append(code)
+        at += len(code)
+    head = marshal.dumps(index, _MARSHAL_VERSION)
+    file.write_bytes(b"".join((len(head).to_bytes(_INDEX_BYTES, "little"), head, *pieces)))
+
+
+def _write_zip(archive: Path, paths: dict[str, str]) -> None:
     """Compile sources into an archive, by their names in it."""
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:
-        for name in sorted(paths):  # the order is in the bytes of the archive, and a folder's own order is chance
+        for name in sorted(paths):
             file.writestr(zipfile.ZipInfo(name + "c", _EPOCH), _compiled(name, paths[name]))
 
 

@@ -1,17 +1,16 @@
-"""The code that runs in the guest, as archives that are the same wherever the testbed is installed.
+"""The code that runs in the guest, as files that are the same wherever the testbed is installed.
 
-What a program does with its memory before it makes a key ends up in the key: OpenSSL takes a heap address as nonce.
-So the
-guest's Python must load the same bytes in the same order whatever the paths are called, whether compiled modules lie
-beside the sources, and how old those are. The archive holds compiled modules alone, with names instead of paths, in a
-fixed order: the testbed's rooms of the guest's side, and all that they import from Mininet and Python's own library.
-A second archive has what starts before them and makes OpenSSL's generators (`testbed.guest.start`): the testbed's own
-code is in no key.
+What a program does with its memory before it makes a key ends up in the key: OpenSSL takes a heap address as nonce. So
+the guest's Python must load the same bytes in the same order whatever the paths are called, whether compiled modules
+lie beside the sources, and how old those are. A file of modules holds compiled ones alone, with names instead of paths,
+in a fixed order: the testbed's rooms of the guest's side, and all that they import from Mininet and Python's own
+library. Another one has what starts before them and makes OpenSSL's generators (`testbed.guest.start`): the testbed's
+own code is in no key.
 A third one has the packages of HTTP/2 and HTTP/3: the guest looks into it where a scenario asks for them, so that no
 other run depends on them.
-Extension modules cannot be loaded from an archive and lie beside it.
+Extension modules cannot be loaded from such a file and lie beside it.
 
-    $XDG_CACHE_HOME/throttling-testbed/guest/<hash>/start.zip guest.zip  …
+    $XDG_CACHE_HOME/throttling-testbed/guest/<hash>/start.zip start.modules guest.modules  …
 """
 
 from __future__ import annotations
@@ -32,9 +31,8 @@ from testbed.engine.kernel.cache import cache_folder
 from testbed.engine.prepare.origin_key import origin_key
 from testbed.errors import MissingError
 
-__all__ = ["ARCHIVE", "DISTUTILS", "guest_code", "guest_python", "package_folder"]
+__all__ = ["DISTUTILS", "guest_code", "guest_python", "package_folder"]
 
-ARCHIVE = "guest.zip"
 _ROOMS = ("guest", "middlebox", "netlink", "records", "traffic")
 _MODULES = ("__init__.py", "errors.py", "quantities.py")
 _PACKAGE = Path(testbed.__file__).resolve().parent
@@ -64,7 +62,7 @@ def guest_python() -> Path:
 
 
 def guest_code() -> Path:
-    """Return the folder with the archive; made if it is not in the cache.
+    """Return the folder with the code; made if it is not in the cache.
 
     Raises:
         MissingError: A package that the guest needs is not installed, or its code cannot be compiled.
@@ -85,7 +83,7 @@ def guest_code() -> Path:
 
 
 def _is_whole(folder: Path) -> bool:
-    """Return whether the archive in a folder of the cache is there as it was made."""
+    """Return whether the code in a folder of the cache is there as it was made."""
     try:
         return (folder / _CHECKSUM).read_text() == _checksum(folder)
     except OSError:
