@@ -120,6 +120,12 @@ def add_validate(adders: Adders) -> None:
     what.add_argument("--explain", metavar="ID", help="what is true of one run, and what each detector said")
     validate.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the table as Markdown")
     validate.add_argument(
+        "--needed", action="store_true", help="find how many seconds and bytes each detector needs, too: takes minutes"
+    )
+    validate.add_argument(
+        "--figures", type=Path, metavar="DIR", help="draw a map of detectors and conditions, ROC curves, and frontiers"
+    )
+    validate.add_argument(
         "--junit", type=Path, metavar="FILE", help="write a test case for every verdict, for CI systems"
     )
     validate.add_argument("--json", action="store_true", help="print every verdict with its label")

@@ -5,13 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-import matplotlib as mpl
-
-mpl.use("Agg")  # before pyplot: no screen is needed
-
-import matplotlib.pyplot as plt
-
-from testbed.records.files import replacing
+from testbed.report.drawing import STYLE, plt, save
 from testbed.report.series import NotCapturedError, Segments, segments, series, windowed_throughput
 
 if TYPE_CHECKING:
@@ -19,7 +13,6 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.typing import RcKeyType
 
     from testbed.records.manifest import TransferSummary
     from testbed.records.run import RunDirectory
@@ -31,11 +24,6 @@ _FLOOR_KBPS = 8.0  # a window in which nothing arrived is drawn here
 _FIRST_SECONDS = 6.0  # as much as X21 Fig. 5 shows
 _NOT_FOR_A_FILE_NAME = re.compile("[^A-Za-z0-9-]")
 _TARGET, _CONTROL, _DROPPED = "#c0392b", "#2471a3", "#c0392b"
-_STYLE: dict[RcKeyType, object] = {
-    "figure.dpi": 110, "savefig.dpi": 150, "font.size": 9, "axes.grid": True, "grid.alpha": 0.3,
-    "axes.spines.top": False, "axes.spines.right": False,
-    "svg.hashsalt": "throttling-testbed",  # ids in an SVG are random without it, and no two pages of a run alike
-}  # fmt: skip
 
 
 def write_figures(run: RunDirectory, transfers: list[TransferSummary], folder: Path) -> dict[str, str]:
@@ -45,11 +33,11 @@ def write_figures(run: RunDirectory, transfers: list[TransferSummary], folder: P
         File name of the SVG by title.
     """
     figures: dict[str, str] = {}
-    with plt.rc_context(_STYLE):
+    with plt.rc_context(STYLE):
         replays = [each for each in transfers if each["kind"] == "replay" and each["ok"]]
         if replays:
             title = "Throughput over time: the recorded fetch and its bit-inverted control"
-            figures[title] = _save(_throughput(run, replays), folder, "throughput")
+            figures[title] = save(_throughput(run, replays), folder, "throughput")
         for transfer in _plotted_in_sequence(replays):
             try:
                 sent = segments(run, transfer)
@@ -57,7 +45,7 @@ def write_figures(run: RunDirectory, transfers: list[TransferSummary], folder: P
                 continue  # the scenario asked for no captures at the box
             title = f"Data segments where they enter the box: {transfer['line']}, {transfer['direction']} replay"
             name = _NOT_FOR_A_FILE_NAME.sub("_", f"sequence-{transfer['line']}-{transfer['direction']}")
-            figures[title] = _save(_sequence(sent), folder, name)
+            figures[title] = save(_sequence(sent), folder, name)
     return figures
 
 
@@ -68,15 +56,6 @@ def _plotted_in_sequence(replays: list[TransferSummary]) -> list[TransferSummary
         if transfer["throttled"]:
             chosen.setdefault(transfer["direction"], transfer)
     return list(chosen.values())
-
-
-def _save(figure: Figure, folder: Path, name: str) -> str:
-    with replacing(folder / f"{name}.png") as file:
-        figure.savefig(file, format="png", bbox_inches="tight")
-    with replacing(folder / f"{name}.svg") as file:
-        figure.savefig(file, format="svg", bbox_inches="tight", metadata={"Date": None})
-    plt.close(figure)  # pyplot keeps every figure until then
-    return f"{name}.svg"
 
 
 def _throughput(run: RunDirectory, replays: list[TransferSummary]) -> Figure:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from testbed.records.label import Label
     from testbed.validation.frontier import FrontierPoint
+    from testbed.validation.scoring.patience import Needed
     from testbed.validation.scoring.scores import ConditionScore, PartScore, Scored
     from testbed.validation.scoring.twins import TwinScore
 
@@ -35,6 +36,7 @@ def scoreboard(
     notes: Sequence[str],
     twins: Sequence[TwinScore] = (),
     frontiers: Mapping[str, Sequence[FrontierPoint]] | None = None,
+    needed: Mapping[str, Needed] | None = None,
 ) -> str:
     """Return the scores of a suite.
 
@@ -44,6 +46,7 @@ def scoreboard(
         notes: Sentences on what was run, and on what is not in the table.
         twins: What detectors said of lines and of their twins without a box.
         frontiers: By what moves along the axis.
+        needed: How much of its transfers each detector needs.
     """
     lines = [f"# {title}", "", *(f"{note}  " for note in notes), ""]
     for part in PARTS:
@@ -52,7 +55,7 @@ def scoreboard(
         if every:
             lines += [f"## {_TITLES[part]}", "", *_summary(scores), "", *_details(scores)]
             lines += [*_by_condition(scores), "", *_silent(every)]
-    lines += [*_twins(twins), *_frontiers(frontiers or {})]
+    lines += [*_needed(needed or {}), *_twins(twins), *_frontiers(frontiers or {})]
     lines += [
         "Found and false alarms are means over conditions, each counted once; in brackets stand lines, with Wilson's",
         "interval for 95 %. A detector that is always in doubt has a balanced accuracy of 50 %. By condition: share of",
@@ -82,6 +85,7 @@ def _details(scores: Sequence[PartScore]) -> list[str]:
     ]
     for each in scores:
         of = each.details
+        # A row of dashes would hide those that say something.
         if of == _NOTHING:
             continue
         cells = (
@@ -109,6 +113,18 @@ def _twins(twins: Sequence[TwinScore]) -> list[str]:
     for each in twins:
         called = (each.only_with, each.both, each.only_without, each.neither)
         rows.append(f"| `{each.detector}` | {' | '.join(map(str, called))} | {each.p:.2g} |")
+    return [*rows, ""]
+
+
+def _needed(needed: Mapping[str, Needed]) -> list[str]:
+    if not needed:
+        return []
+    rows = [
+        "## How much of each transfer is needed to find a throttled line (medians, to a factor of two)", "",
+        "| detector | seconds | of the target | lines |", "|---|---|---|---|",
+    ]  # fmt: skip
+    for name, each in sorted(needed.items(), key=lambda item: item[1].seconds):
+        rows.append(f"| `{name}` | {each.seconds:.2g} | {each.target_bytes / 1000:.0f} kB | {each.lines} |")
     return [*rows, ""]
 
 

@@ -56,6 +56,7 @@ def twin_scores(scored: Iterable[Scored]) -> list[TwinScore]:
 def _score(detector: str, pairs: Sequence[dict[bool, Scored]]) -> TwinScore | None:
     if not pairs:
         return None
+    # Twice the same answer says nothing for or against: only the pairs that were told apart enter the test.
     called = [tuple(pair[is_twin].outcome == Outcome.THROTTLED for is_twin in (False, True)) for pair in pairs]
     only_with, only_without = called.count((True, False)), called.count((False, True))
     return TwinScore(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from testbed.cli.progress import say, show
@@ -20,7 +21,9 @@ from testbed.validation.old_detectors import baseline_at
 from testbed.validation.scoring.baseline import baseline_of, method_of
 from testbed.validation.scoring.comparison import compare
 from testbed.validation.scoring.gates import bound_results, worse_results
+from testbed.validation.scoring.patience import needs
 from testbed.validation.scoring.twins import twin_scores
+from testbed.validation.suite import PARTS
 from testbed.validation.truth import line_label
 
 if TYPE_CHECKING:
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from testbed.validation.keeping.store import VerdictRecord
     from testbed.validation.scoring.baseline import Baseline
     from testbed.validation.scoring.gates import GateResult
+    from testbed.validation.scoring.patience import Needed
     from testbed.validation.scoring.scores import Scored
 
 __all__ = ["explain", "tell"]
@@ -58,18 +62,14 @@ def tell(task: Task, found: Evaluation, *, spared: int, frontiers: dict[str, lis
     results, told = _gates(task, found, judged)
     board = scoreboard(
         judged, title=task.suite.title, notes=_notes(task, found, judged, spared), twins=twin_scores(judged),
-        frontiers={task.suite.frontiers[name].axis: points for name, points in frontiers.items()},
+        frontiers=_by_axis(task, frontiers), needed=_needed(task, found, judged),
     )  # fmt: skip
-    text = "\n\n".join(part for part in (board, told, gates_text(results)) if part)
-    add_to_job_summary(text)
-    if task.arguments.json:
-        show(json.dumps([_plain(each) for each in judged]))
-    elif task.arguments.output is None:
-        show(text)
-    if task.arguments.output is not None:
-        write(task.arguments.output, text + "\n")
-    if task.arguments.write_baseline is not None:
-        write(task.arguments.write_baseline, json.dumps(_baseline_now(task, judged), indent=1) + "\n")
+    _give(task, judged, "\n\n".join(part for part in (board, told, gates_text(results)) if part))
+    if task.arguments.figures is not None:
+        # Matplotlib takes long to load: only where it is asked for.
+        draw = import_module("testbed.report.scores.figures").write_score_figures
+        draw(judged, _by_axis(task, frontiers), task.arguments.figures)
+        say(f"testbed: written to {task.arguments.figures}")
     for cell, why in lost:
         say(f"testbed: not scored: {cell.id}: {why}")
     failing = _tell_failures(task, [each.detector for each in judged if each.failed])
@@ -80,6 +80,32 @@ def tell(task: Task, found: Evaluation, *, spared: int, frontiers: dict[str, lis
     if lost or any(each.passed is None and each.blocking for each in results):
         return 4
     return 1 if any(each.passed is False and each.blocking for each in results) else failing
+
+
+def _needed(task: Task, found: Evaluation, judged: Sequence[Scored]) -> dict[str, Needed]:
+    if not task.arguments.needed:
+        return {}
+    say("testbed: asking detectors about shorter and shorter transfers")
+    return needs(
+        [each for each in judged if each.part in PARTS], task.store, {kept.cell.id: kept.key for kept in found.kept}
+    )
+
+
+def _give(task: Task, judged: Sequence[Scored], text: str) -> None:
+    """Print or write the board, and the files that were asked for."""
+    add_to_job_summary(text)
+    if task.arguments.json:
+        show(json.dumps([_plain(each) for each in judged]))
+    elif task.arguments.output is None:
+        show(text)
+    if task.arguments.output is not None:
+        write(task.arguments.output, text + "\n")
+    if task.arguments.write_baseline is not None:
+        write(task.arguments.write_baseline, json.dumps(_baseline_now(task, judged), indent=1) + "\n")
+
+
+def _by_axis(task: Task, frontiers: dict[str, list[FrontierPoint]]) -> dict[str, list[FrontierPoint]]:
+    return {f"{name}: {task.suite.frontiers[name].axis}": points for name, points in frontiers.items()}
 
 
 def _require_both_labels(task: Task, found: Evaluation, judged: Sequence[Scored]) -> None:
