@@ -190,6 +190,6 @@ frontiers:
     said = capsys.readouterr()
     assert "3 runs in this suite" in said.err
     assert "| `ooni` | 0 | 0 | 0 | 1 | 1 |" in said.out  # 60 kB are too few for it
-    assert "## Frontier: lines.0.down" in said.out
+    assert "## Frontier: limit: lines.0.down" in said.out
     assert "100: 0 of 1" in said.out or "100: 1 of 1" in said.out
     assert validate(tmp_path, "--baseline", "HEAD", text=text) in {0, 4}
