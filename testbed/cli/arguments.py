@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from testbed.cli.commands.listing import KINDS
+from testbed.cli.corpus_arguments import add_corpus
 from testbed.cli.examples import EXAMPLES
 from testbed.cli.judging_arguments import add_detect, add_even_if_invalid, add_shrink, add_store, add_validate, seconds
 from testbed.engine.engine import DEFAULT_ENGINE, ENGINES
@@ -82,6 +83,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_validate(adders)
     add_shrink(adders)
     add_store(adders)
+    add_corpus(adders)
     _add_list_and_show(adders)
     _add_inspect(adders)
     _add_kernel(adders)

@@ -25,6 +25,12 @@ EXAMPLES = {
     ),
     "shrink": ("testbed shrink core far-control/3 --detector joint -o simpler",),
     "store": ("testbed store du", "testbed store gc --unused-days 7 --dry-run", "testbed store verify"),
+    "corpus": (
+        "testbed corpus build core -o core.zip",
+        "testbed corpus score core.zip --detector exec:./my_detector.py",
+        "testbed corpus verify core.zip --sample 5",
+        "testbed corpus fetch-from-file core.zip -o core",
+    ),
     "observe": ("testbed observe RUN >observation.json", "zcat capture.pcap.gz | testbed observe -"),
     "conformance": ("testbed conformance --profile ru-tw-2021a", "testbed conformance --output rows.md"),
     "list": ("testbed list detectors", "testbed list scenarios --json"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     Adders = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse has no public name for it
 
-__all__ = ["add_detect", "add_even_if_invalid", "add_shrink", "add_store", "add_validate", "seconds"]
+__all__ = ["add_detect", "add_even_if_invalid", "add_shrink", "add_store", "add_validate", "count", "seconds"]
 
 
 def add_detect(adders: Adders) -> None:
@@ -78,7 +78,7 @@ def add_validate(adders: Adders) -> None:
         metavar="NAME",
         help="a detector, exec:PROGRAM, or 'run:PROGRAM {target} {control}' that measures by itself; repeatable",
     )
-    validate.add_argument("--jobs", type=_count, metavar="N", help="runs at once (default: one a processor)")
+    validate.add_argument("--jobs", type=count, metavar="N", help="runs at once (default: one a processor)")
     validate.add_argument(
         "--store", type=Path, metavar="DIR", help="where runs and verdicts are kept (default: a cache)"
     )
@@ -146,7 +146,7 @@ def add_shrink(adders: Adders) -> None:
     shrink.add_argument("suite", help="a packaged suite, or a YAML file")
     shrink.add_argument("cell", help="a run of it, such as far-control/3 (validate --explain shows one)")
     shrink.add_argument("--detector", required=True, metavar="NAME", help="the detector, or exec:PROGRAM")
-    shrink.add_argument("--tries", type=_count, default=60, metavar="N", help="runs at most (default: 60)")
+    shrink.add_argument("--tries", type=count, default=60, metavar="N", help="runs at most (default: 60)")
     shrink.add_argument("--store", type=Path, metavar="DIR", help="where runs are kept (default: a cache)")
     shrink.add_argument(
         "--held-out-seed", metavar="TEXT", help="held-out seeds are derived from it (default: the testbed's commit)"
@@ -176,7 +176,8 @@ def add_even_if_invalid(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
+    """Read a whole number from 1 on."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, got {text!r}")
     return int(text)

@@ -116,6 +116,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     if "testbed_cell" not in metafunc.fixturenames:
         raise pytest.UsageError(f"{metafunc.definition.nodeid}: a test of a suite takes the fixture testbed_cell")
+    # Which runs there are has to be known before any is made; pytest-xdist wants the same list from every worker.
     given = metafunc.config.getoption("--testbed-held-out-seed")
     beside = metafunc.definition.path.parent
     try:
@@ -152,7 +153,7 @@ def _cells(
     found = [
         cell
         for cell in cells_of(loaded, held_out_seed or default_held_out_seed())
-        if part in {None, cell.part} and (conditions is None or cell.condition in conditions)
+        if part in {None, cell.part} and (conditions is None or cell.condition in conditions) and not cell.twin
     ]
     if not found:  # no test at all would look as if all had passed
         raise pytest.UsageError(f"pytest.mark.{_MARKER}({suite!r}): no run of this suite is in the part {part!r}")
@@ -184,6 +185,7 @@ def run_scenario(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
     ) -> Result:
         if command is None:
             return _shelf(request.config).run(scenario, seed, settings)
+        # What a program reads is in no key, so a run of one cannot be found again.
         from testbed import api
 
         folder = tmp_path_factory.mktemp("testbed") / "run"

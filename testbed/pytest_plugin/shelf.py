@@ -128,6 +128,7 @@ class Shelf:
             InvalidRunError: It must not be scored.
         """
         plan = plan_of(scenario, settings=settings, seed=seed, engine=ENGINE)
+        # The name is not among what the bytes depend on, but stands in the manifest that a test may look at.
         depends_on = json.dumps([plan.name, fingerprint(plan, self.kernel)], sort_keys=True)
         place = self.store.path / "runs" / hashlib.sha256(depends_on.encode()).hexdigest()[:32]
         if _is_whole(place):

@@ -133,6 +133,7 @@ class ThrottledRun:
             return None
         if self.network.rate is None:
             return f"{self.drops} packets were dropped where no policer stands ({self.result.path})"
+        # The first of these that holds is the nearest cause: without a connection no hello was sent, and so on.
         asked = [flow for flow in self.flows if flow.sni == self.network.target]
         if not self.flows:
             why = "the program made no connection"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def locked(folder: Path, *, when_busy: Callable[[], None] = lambda: None) -> Ite
     Raises:
         OSError: The folder cannot be opened.
     """
+    fcntl = import_module("fcntl")  # not everywhere; without it, what is recorded can be read all the same
     # flock(2) belongs to the open file: the kernel gives it back when the process dies, whatever it dies of.
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

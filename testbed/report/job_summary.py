@@ -33,6 +33,7 @@ def add_to_job_summary(markdown: str, environment: Mapping[str, str] = os.enviro
         return False
     data = f"{markdown}\n".encode("utf-8", "backslashreplace")
     try:
+        # Earlier steps of a job share the page's file, and the limit is one for all of it.
         room = MOST_BYTES - (Path(place).stat().st_size if Path(place).exists() else 0)
         if len(data) > room:
             end = data.rfind(b"\n", 0, max(0, room - len(_CUT)))

@@ -15,6 +15,7 @@ from testbed.traffic.probes import PROBES
 from tests.cli.program import REPOSITORY, status
 
 if TYPE_CHECKING:
+    from argparse import ArgumentParser
     from pathlib import Path
 
 
@@ -93,10 +94,17 @@ def test_a_file_with_the_ending_of_a_scenario_that_is_none_is_refused(
 
 
 def test_every_command_leads_to_a_function() -> None:
-    [commands] = [each.choices for each in make_parser()._actions if isinstance(each.choices, dict)]
-    for name, parser in commands.items():
+    commands = leaves(make_parser())
+    assert len(commands) > 15
+    for parser in commands:
         module, _, function = parser.get_default("command").partition(":")
-        assert callable(getattr(import_module(f"testbed.cli.commands.{module}"), function)), name
+        assert callable(getattr(import_module(f"testbed.cli.commands.{module}"), function)), parser.prog
+
+
+def leaves(parser: ArgumentParser) -> list[ArgumentParser]:
+    """The commands below a parser that have none below them."""
+    below = [each.choices for each in parser._actions if isinstance(each.choices, dict)]
+    return [leaf for choices in below for each in choices.values() for leaf in leaves(each)] or [parser]
 
 
 def test_every_probe_can_be_named() -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from testbed.records.run import RunDirectory
     from testbed.scenario.plan import Plan
 
-__all__ = ["finish_captures"]
+__all__ = ["finish_captures", "tls_secrets"]
 
 _MOST_SECRET_BYTES = 1 << 24
 # The NSS key log format (SSLKEYLOGFILE): label, client random, secret. Whatever else a program wrote there stays out.
@@ -44,7 +44,7 @@ def finish_captures(run: RunDirectory, plan: Plan, found: GuestCertificate) -> d
         OSError: The folder cannot be written.
     """
     folder = run.path / "captures"
-    secrets = _secrets(run.path)
+    secrets = tls_secrets(run.path)
     agreements: dict[str, AgreementFound] = {}
     points = {point["name"]: point for point in plan.data["captures"]}
     comments: dict[str, dict[int, str]] = {}
@@ -90,7 +90,7 @@ def _as_found(agreement: Agreement) -> AgreementFound:
     }  # fmt: skip
 
 
-def _secrets(folder: Path) -> bytes:
+def tls_secrets(folder: Path) -> bytes:
     """Return the TLS secrets of our own clients and of a command, line by line."""
     found = []
     for path in (folder / "tls-secrets.txt", folder / "output" / "tls-secrets.txt"):

@@ -53,7 +53,7 @@ class Case:
     Attributes:
         suite: The detector that was asked.
         group: Part and condition, which readers show as a class.
-        name: The cell, and the line's number where a cell has several.
+        name: The cell, and the line where a cell has several.
         trouble: None: it passed.
     """
 
@@ -70,12 +70,13 @@ def cases_of(judged: Iterable[Scored], lost: Iterable[tuple[str, str]]) -> list[
         judged: Verdicts with their labels.
         lost: The id of each cell that is missing or must not be scored, with the reason.
     """
-    seen: Counter[tuple[str, str]] = Counter()
+    judged = list(judged)
+    lines: dict[str, set[str]] = {}
+    for each in judged:
+        lines.setdefault(each.cell, set()).add(each.line)
     cases = []
     for each in judged:
-        seen[each.detector, each.cell] += 1
-        number = seen[each.detector, each.cell]
-        name = each.cell if number == 1 else f"{each.cell} line {number}"
+        name = each.cell if len(lines[each.cell]) == 1 else f"{each.cell} {each.line}"
         cases.append(Case(each.detector, f"{each.part}.{each.condition}", name, _trouble(each)))
     cases += [Case(RUNS, "runs", cell, Trouble("error", "not scored", why)) for cell, why in lost]
     return cases
@@ -110,7 +111,7 @@ def junit(title: str, cases: Sequence[Case]) -> str:
             if case.trouble is not None:
                 trouble = case.trouble
                 ET.SubElement(found, trouble.kind, type=_text(trouble.name), message=_text(trouble.message))
-    ET.indent(root)
+    ET.indent(root)  # people look at it, too, when a CI system does not take it
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
 
 

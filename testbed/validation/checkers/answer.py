@@ -48,6 +48,7 @@ def answer_of(
     said = (complaints.strip() or printed.strip() or "it printed nothing")[-_TAIL:]
     if status >= _NOT_RUN:
         raise InputError(f"ended with status {status}: {said}")
+    # Words go before statuses: a Python program that breaks has a status that may well have a meaning.
     if words:
         return _by_words(name, printed, words, said)
     if statuses:

@@ -183,6 +183,7 @@ class Checker:
         except ValidationError as error:
             problems = [(each["loc"], in_words(each, _PAGE)) for each in error.errors()]
             raise refusal(document, problems) from error
+        # A description lies beside its program, and is used from any folder.
         first, *others = shlex.split(found.command)
         beside = path.absolute().parent / first
         if os.sep in first and beside.is_file():

@@ -174,6 +174,7 @@ class _Trial:
         self._keep(key, manifest, manifest["problems"])
         if not manifest["valid"]:
             raise InvalidRunError(f"its run must not be scored: {'; '.join(manifest['problems'])}")
+        # In virtual time a program that sleeps for a day is back at once, and nothing tells of it before its end.
         limits.require_time(manifest["emulated_s"])
         status = manifest["certificate"].get("command_status") or 0
         answer = answer_of(
@@ -194,6 +195,7 @@ class _Trial:
             "observations": {},
             "replay": " ".join(words),
         }
+        # An earlier try may be there whose verdict was damaged.
         self.store.forget_cell(key)
         self.store.keep_cell(key, record, {})
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from testbed.validation.cells import Cell
     from testbed.validation.keeping.store import CellRecord, Store
 
-__all__ = ["make_cell"]
+__all__ = ["make_cell", "run_cell"]
 
 _SILENCE_S = 300.0
 _TRIES = 2  # a run that is invalid is made once more; one that is so again is told, and not scored
@@ -40,14 +40,19 @@ def make_cell(cell: Cell, key: str, plan: Plan, kernel: KernelInfo, store: Store
     """
     for _ in range(_TRIES):
         with work_folder(store.path / "work") as work:
-            record, observations = _made(cell, plan, kernel, work / "run")
+            record, observations = run_cell(cell, plan, kernel, work / "run")
         if record["valid"]:
             break
     store.keep_cell(key, record, observations)
     return record
 
 
-def _made(cell: Cell, plan: Plan, kernel: KernelInfo, folder: Path) -> tuple[CellRecord, dict[str, str]]:
+def run_cell(cell: Cell, plan: Plan, kernel: KernelInfo, folder: Path) -> tuple[CellRecord, dict[str, str]]:
+    """Run a cell in a folder; return the record, and by line what a detector is given, as JSON.
+
+    Raises:
+        TestbedError: The run cannot be made on this machine.
+    """
     try:
         manifest = run_plan(plan, kernel, folder, silence_s=_SILENCE_S, progress=lambda _: None)
     except InvalidRunError as error:
