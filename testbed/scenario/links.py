@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, StrictBool, model_validator
 
 from testbed.errors import ScenarioError
 from testbed.guest.network.impairment import sending_ends
-from testbed.guest.network.topology import parse_link_delay, parse_link_rate
+from testbed.guest.network.parameter import parse_link_delay, parse_link_rate
 from testbed.netlink.red import LEAST_RED_BYTES, MOST_RED_BYTES
 from testbed.quantities import parse_duration, parse_share, parse_size, shown
 from testbed.scenario.access import Strict

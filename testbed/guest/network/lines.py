@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from testbed.guest.network.topology import Parameter, count, delay, rate, share
+from testbed.guest.network.parameter import Parameter, count, delay, rate, share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-__all__ = ["LINE_KINDS", "LINE_OPTIONS", "access_link", "lines"]
+__all__ = ["LINE_KINDS", "LINE_OPTIONS", "SPARE_PLACES", "access_link", "lines"]
 
 LINE_KINDS = ("mobile", "landline")
 
@@ -25,16 +25,20 @@ LINE_OPTIONS: dict[str, Parameter] = {
 }
 """What may be said of one line. A topology takes those of them that it can honour."""
 
+SPARE_PLACES = "also_after_hops"
+"""Hops after which the TSPU of a line stands at some time; the testbed says so itself, for events that move a box."""
+
 _MANDATORY = ("name", "kind", "tspu")
 _THEIR_NAMES = "name, kind and tspu"
 
 
-def lines(default: Sequence[dict[str, Any]], options: Iterable[str]) -> Parameter:
+def lines(default: Sequence[dict[str, Any]], options: Iterable[str], *, has_spare_places: bool = False) -> Parameter:
     """Return the parameter ``lines`` of a topology.
 
     Args:
         default: Lines as people would write them.
         options: Names of `LINE_OPTIONS` that the topology honours for a line alone.
+        has_spare_places: It honours `SPARE_PLACES`, and adds a box with ``after_hop`` for each.
 
     Returns:
         A parameter whose value is a list of mappings with ``name``, ``kind``, ``tspu``, and the options that were
@@ -42,6 +46,8 @@ def lines(default: Sequence[dict[str, Any]], options: Iterable[str]) -> Paramete
     """
     known = {name: LINE_OPTIONS[name].parse for name in options}
     about = f"the access lines: {', '.join(_MANDATORY)}; optional {', '.join(known) or 'nothing'}"
+    if has_spare_places:
+        known[SPARE_PLACES] = _hops
     return Parameter(list(default), lambda value: _parse(value, known), about)
 
 
@@ -51,6 +57,12 @@ def access_link(line: dict[str, Any], *, rate_bps: int, delay_s: float) -> dict[
         "delay_s": line.get("delay", delay_s), "up": line.get("up", rate_bps), "down": line.get("down", rate_bps),
         "queue": line.get("queue", LINE_OPTIONS["queue"].default), "loss": line.get("loss", 0.0),
     }  # fmt: skip
+
+
+def _hops(value: object) -> list[int]:
+    if not isinstance(value, list) or not all(isinstance(each, int) and each > 0 for each in value):
+        raise ValueError(f"expected a list of hops, got {value!r}")
+    return list(value)
 
 
 def _parse(value: object, options: dict[str, Callable[[object], Any]]) -> list[dict[str, Any]]:

@@ -18,16 +18,16 @@ from mininet.topo import Topo
 
 from testbed.errors import ScenarioError
 from testbed.guest.network.node import Box, Client, Router, Server
-from testbed.quantities import format_rate, parse_duration, parse_rate, parse_share
+from testbed.guest.network.parameter import Parameter, ParameterError, count, delay, rate, share
+from testbed.quantities import parse_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+
+# What a topology file takes from here: a topology, and its parameters.
+__all__ = ["LinkOptions", "Parameter", "ParameterError", "RoutedTopo", "Segment", "count", "delay", "rate", "share"]
 
 INFRASTRUCTURE = "10.0.0.0/8"
-# The kernel's HTB counts bytes per second, and the time that its burst takes in units of 64 ns, in 32 bits each.
-_SLOWEST_BPS, _FASTEST_BPS = 1_000, 30_000_000_000
-_LONGEST_DELAY_S = 60
-_MOST_DIGITS = 6
 _MOST_NAMED = 20  # links in a message
 _PORTS_OF_A_BOX = 2  # it is a bridge
 _ANYWHERE = "0.0.0.0"  # noqa: S104 - the network of a default route; nothing is bound to it
@@ -49,77 +49,6 @@ class LinkOptions(TypedDict, total=False):
 
 
 _LINK_OPTIONS = frozenset(LinkOptions.__annotations__)
-
-
-class ParameterError(ScenarioError):
-    """A topology parameter cannot be used. ``parameter`` is its name, ``problem`` what is wrong."""
-
-    def __init__(self, parameter: str, problem: str) -> None:
-        super().__init__(f"topology parameter {parameter}: {problem}")
-        self.parameter = parameter
-        self.problem = problem
-
-
-def parse_count(value: object) -> int:
-    """Return a whole number of zero or more; raises ValueError."""
-    if isinstance(value, bool) or not isinstance(value, int | str) or not str(value).isdecimal():
-        raise ValueError(f"expected a whole number, got {value!r}")
-    if len(str(value)) > _MOST_DIGITS:
-        raise ValueError(f"expected a whole number of at most {_MOST_DIGITS} digits, got {value!r}")
-    return int(value)
-
-
-def parse_link_rate(value: object) -> int:
-    """Bit/s that the kernel can limit a link to, or 0; raises ValueError."""
-    rate_bps = parse_rate(value)
-    if rate_bps and not _SLOWEST_BPS <= rate_bps <= _FASTEST_BPS:
-        raise ValueError(
-            f"expected a rate from {format_rate(_SLOWEST_BPS)} to {format_rate(_FASTEST_BPS)}, got {value!r}"
-        )
-    return rate_bps
-
-
-def parse_link_delay(value: object) -> float:
-    """Return seconds that a packet may be under way on a link; raises ValueError."""
-    seconds = parse_duration(value)
-    if seconds > _LONGEST_DELAY_S:
-        raise ValueError(f"expected at most {_LONGEST_DELAY_S} s, got {value!r}")
-    return seconds
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One parameter of a topology.
-
-    Attributes:
-        default: As a user would write it.
-        parse: Text to value; raises ValueError with what was expected.
-        about: One line of help, with the source where the default has one.
-    """
-
-    default: object
-    parse: Callable[[object], Any]  # what a topology takes: seconds, a rate, a list of lines
-    about: str
-
-
-def delay(default: str, about: str) -> Parameter:
-    """Return a parameter that is a time, kept in seconds."""
-    return Parameter(default, parse_link_delay, about)
-
-
-def rate(default: str, about: str) -> Parameter:
-    """Return a parameter that is a rate, kept in bit/s."""
-    return Parameter(default, parse_link_rate, about)
-
-
-def share(default: str, about: str) -> Parameter:
-    """Return a parameter that is written in percent, kept as a share from 0 to 1."""
-    return Parameter(default, parse_share, about)
-
-
-def count(default: int, about: str) -> Parameter:
-    """Return a parameter that is a whole number."""
-    return Parameter(default, parse_count, about)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +112,12 @@ class RoutedTopo(Topo):  # type: ignore[misc]  # mininet has no types
         """Add an IP hop."""
         return self._add(name, cls=Router, role="router")
 
-    def add_box(self, name: str, *, line: str, kind: str) -> str:
-        """A middlebox place on a line; ``kind`` says which (``tspu``, ``blocker``). Link its subscriber side first."""
-        return self._add(name, cls=Box, role="box", line=line, kind=kind)
+    def add_box(self, name: str, *, line: str, kind: str, **place: int) -> str:
+        """A middlebox place on a line; ``kind`` says which (``tspu``, ``blocker``). Link its subscriber side first.
+
+        One that is empty but while an event moves the box there has its hop as ``after_hop``.
+        """
+        return self._add(name, cls=Box, role="box", line=line, kind=kind, **place)
 
     def _add(self, name: str, **options: object) -> str:
         """Add a node; its interfaces get their addresses later."""
