@@ -14,10 +14,13 @@ The TSPU stands after the line's hop ``box_after_hop`` where the line has one, t
 from __future__ import annotations
 
 import itertools
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from testbed.guest.network.lines import LINE_OPTIONS, lines
+from testbed.guest.network.lines import LINE_OPTIONS, SPARE_PLACES, lines
 from testbed.guest.network.topology import Parameter, ParameterError, RoutedTopo, count, delay, rate, share
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 SUBSCRIBERS = "100.64.0.0/10"  # the TSPU stands before the carrier's NAT: shared address space, RFC 6598
 ABROAD = "198.51.100.0/24"  # documentation addresses, RFC 5737
@@ -35,7 +38,7 @@ class Russia2021(RoutedTopo):
     """See the module."""
 
     parameters: ClassVar[dict[str, Parameter]] = {
-        "lines": lines(DEFAULT_LINES, LINE_OPTIONS),
+        "lines": lines(DEFAULT_LINES, LINE_OPTIONS, has_spare_places=True),
         "hops": count(7, "routers between a subscriber and the backbone"),
         "box_after_hop": count(3, "the TSPU stands after this hop (IMC 2021 §6.4: within the first five)"),
         "blocker_after_hop": count(6, "the ISP's own blocker stands after this hop (IMC 2021 §6.4: hops 5 to 8)"),
@@ -75,6 +78,7 @@ class Russia2021(RoutedTopo):
         name = line["name"]
         own = _own_values(line, values)
         _check_places(f"line {name}: ", own)
+        _check_spare_places(f"line {name}: ", line.get(SPARE_PLACES, ()), own)
         client = self.add_client(name, line=name, network=SUBSCRIBERS)
         hops = [self.add_router(f"{name}-r{hop}") for hop in range(1, own["hops"] + 1)]
         self.connect(
@@ -90,13 +94,17 @@ class Russia2021(RoutedTopo):
             previous = near
             if line["tspu"] and hop == own["box_after_hop"]:
                 previous = self._pass_box(previous, f"{name}-tspu", name, "tspu", values["hop_delay"])
+            if line["tspu"] and hop in line.get(SPARE_PLACES, ()):
+                previous = self._pass_box(
+                    previous, f"{name}-tspu-after-{hop}", name, "tspu", values["hop_delay"], after_hop=hop
+                )
             if hop == own["blocker_after_hop"]:
                 previous = self._pass_box(previous, f"{name}-blocker", name, "blocker", values["hop_delay"])
             self.connect(previous, far, delay_s=values["hop_delay"])
         self.connect(hops[-1], backbone, delay_s=values["backbone_delay"])
 
-    def _pass_box(self, previous: str, box: str, line: str, kind: str, delay_s: float) -> str:
-        self.add_box(box, line=line, kind=kind)
+    def _pass_box(self, previous: str, box: str, line: str, kind: str, delay_s: float, **place: int) -> str:
+        self.add_box(box, line=line, kind=kind, **place)
         self.connect(previous, box, delay_s=delay_s)
         return box
 
@@ -117,6 +125,13 @@ def _check_places(whose: str, values: dict[str, Any]) -> None:
         if not 1 <= values[place] < values["hops"]:
             problem = f"expected 1 to {values['hops'] - 1} (one less than hops), got {values[place]}"
             raise ParameterError(parameter or place, f"{whose}{place}: {problem}" if whose else problem)
+
+
+def _check_spare_places(whose: str, spare: Iterable[int], values: dict[str, Any]) -> None:
+    for hop in spare:
+        if not 1 <= hop < values["hops"] or hop == values["box_after_hop"]:
+            problem = f"expected 1 to {values['hops'] - 1} (one less than hops), and not where the box stands already"
+            raise ParameterError("lines", f"{whose}after_hop: {problem}, got {hop}")
 
 
 topos = {"russia2021": Russia2021}

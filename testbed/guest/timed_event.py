@@ -26,9 +26,11 @@ if TYPE_CHECKING:
 __all__ = [
     "LONGEST_RUN_S",
     "BoxChange",
+    "BoxSpan",
     "Change",
     "Effects",
     "EventError",
+    "RunSpan",
     "RunTime",
     "TimedEvent",
     "because",
@@ -136,6 +138,34 @@ class BoxChange:
     forgets: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoxSpan:
+    """A while in which a box is not where it stands, or is at a spare place.
+
+    Attributes:
+        box: Its node.
+        from_s: When it begins, seconds since the start of the run.
+        until_s: When it ends.
+        why: In words, of the box.
+        is_there: It is at this place, a spare one; else it is not, and its node is a cable.
+    """
+
+    box: str
+    from_s: float
+    until_s: float
+    why: str
+    is_there: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSpan:
+    """What an event may know of the run: when it begins, when something last begins in it, and its seed."""
+
+    start_ns: int
+    last_s: float
+    seed: int
+
+
 def because(about: str) -> str:
     """Return why an event happened, to be put behind a note of it; nothing where nobody said it."""
     return f": {about}" if about else ""
@@ -166,6 +196,20 @@ class TimedEvent:
         """Return which boxes follow another profile, and when. The host asks, and puts it into the boxes' own plans."""
         del topology
         return ()
+
+    def box_spans(self, topology: RoutedTopo, run: RunSpan) -> Iterable[BoxSpan]:
+        """Return when which boxes are not where they stand, or somewhere else. Asked and used as `box_changes`."""
+        del topology, run
+        return ()
+
+    def acts_on_boxes(self) -> bool:
+        """Whether it is about boxes alone: a run without boxes is one without it."""
+        return False
+
+    def drawn(self, topology: RoutedTopo, run: RunSpan) -> tuple[str, str] | None:
+        """Return what was to be drawn from the seed for it, and what was, in words; None: nothing."""
+        del topology, run
+        return None
 
     def begins_s(self, topology: RoutedTopo) -> float:
         """Return when the first thing happens, in the guest or in a box; a run that ends before knows nothing of it."""

@@ -61,7 +61,7 @@ class BackgroundPlan(TypedDict):
     rate_bps: NotRequired[int]
     packet_bytes: NotRequired[int]
     arrivals: NotRequired[Literal["constant", "poisson"]]
-    objects: NotRequired[list[tuple[int, float]]]
+    objects: NotRequired[list[list[float]]]
     from_s: NotRequired[float]
     until_s: NotRequired[float]
     beside: NotRequired[list[str]]

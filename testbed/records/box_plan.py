@@ -59,12 +59,14 @@ class ProfileChangePlan(TypedDict):
         profile: None: the box is a cable from then on.
         forgets: Flows that are acted on already are forgotten, too.
         why: Why it is a cable although a censor is named.
+        away: Why no box acts at this place from then on, though one would.
     """
 
     at_s: float
     profile: ProfileDocument | None
     forgets: bool
     why: NotRequired[str]
+    away: NotRequired[str]
 
 
 class BoxPlan(TypedDict):

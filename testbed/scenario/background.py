@@ -231,10 +231,10 @@ class _Planner:
         known = ", ".join([*self._lines, *servers])
         raise self._places.error(key, f"no line and no server {name!r} in this network (there: {known})")
 
-    def _objects(self, key: Key, entry: Web) -> list[tuple[int, float]]:
+    def _objects(self, key: Key, entry: Web) -> list[list[float]]:
         sizes = self._drawn((*key, "size"), entry.size, parse_size)
         pauses = self._drawn((*key, "pause"), entry.pause, parse_run_time)
-        return [(max(round(size), 1), pause) for size, pause in zip(sizes, pauses, strict=True)]
+        return [[max(round(size), 1), pause] for size, pause in zip(sizes, pauses, strict=True)]
 
     def _drawn(self, key: Key, written: str, parse: Callable[[object], float]) -> list[float]:
         try:

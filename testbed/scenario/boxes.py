@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from testbed.errors import ScenarioError
 from testbed.quantities import parse_share
 from testbed.scenario.access import base_kind, line_values
+from testbed.scenario.box_course import course
 from testbed.scenario.profiles import CensorProfile, profile_for, profile_within, spares, why_no_box
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from testbed.guest.network.topology import RoutedTopo
-    from testbed.guest.timed_event import BoxChange, TimedEvent
+    from testbed.guest.timed_event import BoxChange, RunSpan, TimedEvent
     from testbed.records.box_plan import BoxPlan, ProfileChangePlan, ProfileDocument
     from testbed.scenario.access import Line
     from testbed.scenario.model import Scenario, WrittenCensor
@@ -49,11 +50,12 @@ class Boxes:
         self._chosen: dict[tuple[str, str, datetime], tuple[CensorProfile | None, str | None]] = {}
         self.without_box: dict[str, str] = {}
 
-    def plan(self, events: list[tuple[Key, TimedEvent]]) -> dict[str, BoxPlan]:
+    def plan(self, events: list[tuple[Key, TimedEvent]], run: RunSpan) -> dict[str, BoxPlan]:
         """Return the box of each node that has one, in the course of the run.
 
         Args:
             events: Of the scenario, checked, each with its key.
+            run: That they happen in.
 
         Raises:
             ScenarioError: A kind of box, a profile or a meter that is not there.
@@ -65,6 +67,7 @@ class Boxes:
                 raise self._places.error(("censors", kind), f"unknown kind of middlebox (known: {', '.join(known)})")
         lines = {line.name: (index, line) for index, line in enumerate(self._scenario.lines)}
         changes = _by_box(self._topology, events, self._places)
+        spans = [span for _, event in events for span in event.box_spans(self._topology, run)]
         self._refuse_what_no_box_follows(lines.values(), changes)
         boxes: dict[str, BoxPlan] = {}
         for node in self._topology.with_role("box"):
@@ -78,12 +81,14 @@ class Boxes:
                 profile = self._for_line(profile, info["kind"], index, line)
                 if profile is None:  # told in the plan, and from there in the table: an empty place must not look
                     self.without_box[info["line"]] = str(why)  # measured
-            own = changes.get(node, [])
-            if profile is None and not own:
+            followed = [self._change(key, change, kind) for key, change in changes.get(node, [])]
+            own = [span for span in spans if span.box == node]
+            profile, changed = course(profile, followed, own, is_spare="after_hop" in info)
+            if profile is None and not changed:
                 continue  # a place for a box that this scenario leaves empty: the box is a cable
             boxes[node] = {"line": info["line"], "profile": profile, "seed": self._seed_of(node)}
-            if own:
-                boxes[node]["changes"] = [self._change(key, change, kind) for key, change in own]
+            if changed:
+                boxes[node]["changes"] = changed
         return boxes
 
     def _refuse_what_no_box_follows(

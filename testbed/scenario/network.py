@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from testbed.errors import ScenarioError
+from testbed.guest.events.placement import Placement
 from testbed.guest.network.build import topology_class
-from testbed.guest.network.topology import ParameterError
+from testbed.guest.network.lines import SPARE_PLACES
+from testbed.guest.network.parameter import ParameterError
 from testbed.scenario import library
 from testbed.scenario.access import base_kind, line_values, topology_values
 
@@ -84,7 +86,30 @@ def _parameters(scenario: Scenario, cls: type[RoutedTopo], places: Places) -> di
                 problem = "this topology builds its lines itself, so this would have no effect; remove it"
                 raise places.error(("lines", index, min(own)), problem)
         return dict(given)
-    return {**given, "lines": [topology_values(line, scenario.kinds) for line in scenario.lines]}
+    lines = [topology_values(line, scenario.kinds) for line in scenario.lines]
+    _add_spare_places(lines, scenario, cls, places)
+    return {**given, "lines": lines}
+
+
+def _add_spare_places(
+    lines: list[dict[str, object]], scenario: Scenario, cls: type[RoutedTopo], places: Places
+) -> None:
+    """Say of each line where else its box stands at some time, as events have it."""
+    for index, event in enumerate(scenario.events):
+        if not isinstance(event, Placement) or event.after_hop is None:
+            continue
+        key = ("events", index, "placement", "after_hop")
+        for line in lines:
+            if not line["tspu"] or (event.lines is not None and line["name"] not in event.lines):
+                continue
+            there = line.setdefault(SPARE_PLACES, [])
+            if isinstance(there, list) and event.after_hop not in there:
+                there.append(event.after_hop)
+        try:
+            cls(**scenario.network.parameters, lines=lines)
+        except ScenarioError as error:
+            where = "" if SPARE_PLACES not in str(error) else "; say none, or take the topology russia2021"
+            raise places.error(key, f"the box cannot stand there: {error}{where}") from error
 
 
 def _build(file: Path, cls: type[RoutedTopo], parameters: dict[str, object], places: Places) -> RoutedTopo:

@@ -10,7 +10,7 @@ from testbed.errors import ScenarioError
 from testbed.guest.events import event_plan, planned_event
 from testbed.guest.network.dual_stack import ipv6_of
 from testbed.guest.network.impairment import impair
-from testbed.guest.timed_event import EventError
+from testbed.guest.timed_event import EventError, RunSpan
 from testbed.records.plan import LAST_SEED, planned_transfers
 from testbed.scenario.access import line_values
 from testbed.scenario.background import plan_background
@@ -30,13 +30,14 @@ if TYPE_CHECKING:
     from testbed.guest.network.topology import RoutedTopo
     from testbed.guest.timed_event import TimedEvent
     from testbed.records.box_plan import BoxPlan
-    from testbed.records.plan import CapturePlan, CommandPlan, Phase, PlanDocument, TransferPlan
+    from testbed.records.plan import CapturePlan, CommandPlan, DrawPlan, Phase, PlanDocument, TransferPlan
     from testbed.scenario.place import Key
 
 __all__ = ["Plan", "make_plan"]
 
 FORMAT = 1
 LONGEST_TRACED_S = 86_400
+_LONGEST_COMMAND_S = 30 * 86_400
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -82,7 +83,7 @@ class Plan:
             name: {"line": box["line"], "profile": None, "seed": box["seed"]}
             for name, box in self.data["boxes"].items()
         }
-        events = [event for event in self.data["events"] if not list(planned_event(event).box_changes(self.topology))]
+        events = [event for event in self.data["events"] if not planned_event(event).acts_on_boxes()]
         return replace(self, data={**self.data, "boxes": boxes, "events": events})
 
     def path_of(self, transfer: TransferPlan) -> list[str]:
@@ -126,8 +127,22 @@ def make_plan(
         raise ScenarioError(f"seed {seed!r}: expected a whole number from 1 to 2**63 - 1")
     scenario, document = load_scenario(path, settings, seed=seed)
     plan = _Resolver(path.stem, scenario, Places(path, document), seed or scenario.seed).plan(engine, command, line)
-    plan.data["drawn"] = [{"key": each.key, "written": each.written, "value": each.value} for each in document.drawn]
+    drawn: list[DrawPlan] = [{"key": each.key, "written": each.written, "value": each.value} for each in document.drawn]
+    plan.data["drawn"] = drawn + plan.data["drawn"]
     return plan
+
+
+def _last_s(phases: list[Phase]) -> float:
+    """Return when the last of the measurements begins; of a command nobody knows how long it lasts."""
+    if any(phase["command"] is not None for phase in phases):
+        return _LONGEST_COMMAND_S
+    return max((each["at_s"] for phase in phases for line in phase["lines"] for each in line["transfers"]), default=0.0)
+
+
+def _drawn(events: list[tuple[Key, TimedEvent]], topology: RoutedTopo, run: RunSpan) -> list[DrawPlan]:
+    """Return what was drawn from the seed for events, as it stands in the manifest."""
+    told = [(".".join(map(str, key)), event.drawn(topology, run)) for key, event in events]
+    return [{"key": key, "written": each[0], "value": each[1]} for key, each in told if each is not None]
 
 
 class _Resolver:
@@ -154,18 +169,20 @@ class _Resolver:
         boxes = Boxes(scenario, topology, self._places, self._seed)
         transfers = Transfers(scenario, topology, names, self._places)
         events = self._checked_events()
-        planned_boxes = boxes.plan(events)
         control, phases = self._congestion_control(hosts), self._phases(transfers, command, line)
+        # By whole microseconds: a float of seconds since 1970 has none left for the nanoseconds of a capture.
+        start_ns = (scenario.date - _EPOCH) // timedelta(microseconds=1) * 1000
+        run = RunSpan(start_ns=start_ns, last_s=_last_s(phases), seed=self._seed)
+        planned_boxes = boxes.plan(events, run)
         data: PlanDocument = {
             "format": FORMAT,
             "scenario": self._name,
             "title": scenario.title,
             "seed": self._seed,
-            "drawn": [],
+            "drawn": _drawn(events, topology, run),
             "engine": engine,
             "hello": scenario.hello,
-            # By whole microseconds: a float of seconds since 1970 has none left for the nanoseconds of a capture.
-            "start_ns": (scenario.date - _EPOCH) // timedelta(microseconds=1) * 1000,
+            "start_ns": start_ns,
             "topology": self._network.plan,
             "links": self._links,
             "congestion_control": control,

@@ -170,7 +170,7 @@ class StreamFlow:
         self._log = logs[0]
         self._arrived = _Arrivals(logs[1])
         self._block = reproducible(plan["seed"]).randbytes(_BLOCK_BYTES)
-        self._objects: Iterator[tuple[int, float]] | None = cycle(plan["objects"]) if "objects" in plan else None
+        self._objects: Iterator[list[float]] | None = cycle(plan["objects"]) if "objects" in plan else None
         self._pause_s = 0.0
         self._sent = self._goal = 0  # handed to the kernel, and how far it may go; a bulk flow has no goal
         self._due: int | None = None
@@ -234,7 +234,7 @@ class StreamFlow:
             return
         if self._objects is not None:
             size, self._pause_s = next(self._objects)
-            self._goal += size
+            self._goal += int(size)
         self._loop.watch(self._sender.fileno(), select.POLLOUT, self._send)
 
     def _send(self) -> None:

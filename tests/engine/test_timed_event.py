@@ -137,5 +137,5 @@ def test_its_keys_are_checked_like_others(plugged: Path, event: str, problem: st
 def test_it_is_in_the_schema_that_editors_complete_by(plugged: Path) -> None:
     schema = json.loads(called(plugged, "schema", "scenario").stdout)
     item = schema["properties"]["events"]["items"]
-    assert set(item["properties"]) == {"censor", "detour", "impairment", "outage"}
+    assert set(item["properties"]) == {"censor", "days", "detour", "impairment", "outage", "placement"}
     assert "from" in schema["$defs"]["Detour"]["properties"]

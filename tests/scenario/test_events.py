@@ -15,7 +15,7 @@ from testbed.scenario.plan import Plan, make_plan
 if TYPE_CHECKING:
     from pathlib import Path
 
-ONE_KEY = "expected a mapping with one key, a kind of event (censor, impairment, outage)"
+ONE_KEY = "expected a mapping with one key, a kind of event (censor, days, impairment, outage, placement)"
 OUTAGE = "{link: [gateway, state], from: 0, until: 4 min, about: why}"
 
 
@@ -24,7 +24,7 @@ def planned(*settings: str) -> Plan:
 
 
 def test_the_kinds_are_the_modules_that_are_there() -> None:
-    assert event_names() == ["censor", "impairment", "outage"]
+    assert event_names() == ["censor", "days", "impairment", "outage", "placement"]
 
 
 def test_an_outage_is_an_event_by_either_key() -> None:
