@@ -22,6 +22,7 @@ from testbed.validation.cells import ENGINE
 from testbed.validation.defaults import default_store
 from testbed.validation.evaluation import ensure
 from testbed.validation.keeping.aside import work_folder
+from testbed.validation.keeping.folders import find_folder, forget_folder, keep_folder
 from testbed.validation.keeping.store import Store
 from testbed.validation.truth import line_label
 
@@ -96,7 +97,6 @@ class Shelf:
             MissingError: There is no kernel, and it cannot be built here.
         """
         store = Store((path or default_store()).resolve())
-        (store.path / "runs").mkdir(exist_ok=True)
         return cls(store, ENGINES[ENGINE].prepare(lambda _: None))
 
     def cell(self, cell: Cell) -> LabelledCell:
@@ -130,22 +130,17 @@ class Shelf:
         plan = plan_of(scenario, settings=settings, seed=seed, engine=ENGINE)
         # The name is not among what the bytes depend on, but stands in the manifest that a test may look at.
         depends_on = json.dumps([plan.name, fingerprint(plan, self.kernel)], sort_keys=True)
-        place = self.store.path / "runs" / hashlib.sha256(depends_on.encode()).hexdigest()[:32]
-        if _is_whole(place):
-            return Result(place)
+        key = hashlib.sha256(depends_on.encode()).hexdigest()[:32]
+        if (place := find_folder(self.store, "runs", key)) is not None:
+            if _is_whole(place):
+                return Result(place)
+            forget_folder(self.store, place)  # somebody has damaged it
         with work_folder(self.store.path / "work") as work:
             folder = work / "run"
             manifest = run_plan(plan, self.kernel, folder, silence_s=_SILENCE_S, progress=lambda _: None)
             if not manifest["valid"]:
                 raise InvalidRunError(f"{plan.name}: do not score this run: {'; '.join(manifest['problems'])}")
-            if place.exists() and not _is_whole(place):  # somebody has damaged it
-                place.rename(work / "damaged")
-            try:
-                folder.rename(place)
-            except OSError:
-                if not _is_whole(place):  # else another session made the same run meanwhile, and it is the same
-                    raise
-        return Result(place)
+            return Result(keep_folder(self.store, "runs", key, folder))
 
     def observation(
         self,

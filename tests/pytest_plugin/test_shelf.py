@@ -9,6 +9,7 @@ import pytest
 from testbed.errors import InputError, InvalidRunError
 from testbed.pytest_plugin import shelf
 from testbed.pytest_plugin.shelf import Shelf
+from testbed.validation.keeping.folders import all_folders
 from testbed.validation.keeping.store import Store
 from tests.validation.running.test_work import CELL
 
@@ -22,7 +23,6 @@ SMALL = {"measurements.0.size": "60 kB", "measurements.0.repeat": 1}
 
 @pytest.fixture
 def own(tmp_path: Path, kernel: KernelInfo) -> Shelf:
-    (tmp_path / "store" / "runs").mkdir(parents=True)
     return Shelf(Store(tmp_path / "store"), kernel)
 
 
@@ -41,7 +41,7 @@ def test_a_run_that_must_not_be_scored_is_not_kept(own: Shelf, monkeypatch: pyte
     monkeypatch.setattr(shelf, "run_plan", lambda *_, **__: {"valid": False, "problems": ["a clock ran late"]})
     with pytest.raises(InvalidRunError, match="do not score this run: a clock ran late"):
         own.run("throttling/policed", 4, SMALL)
-    assert list((own.store.path / "runs").iterdir()) == []
+    assert list(all_folders(own.store)) == []
 
 
 def test_a_cell_has_its_lines_with_labels(own: Shelf) -> None:

@@ -10,10 +10,11 @@ from testbed.engine.engine import ENGINES
 from testbed.errors import InputError
 from testbed.validation.cells import ENGINE, cell_called, cells_of
 from testbed.validation.corpus.building import index_of, members_of
-from testbed.validation.corpus.part import make_part, part_key, part_place, world_of
+from testbed.validation.corpus.part import make_part, part_key, world_of
 from testbed.validation.corpus.rebuilt import differences, made_by_others, sample
 from testbed.validation.defaults import default_held_out_seed, default_store
 from testbed.validation.evaluation import make_all
+from testbed.validation.keeping.folders import find_folder
 from testbed.validation.keeping.store import Store
 from testbed.validation.running.carriers import Threads
 from testbed.validation.running.worker import answers, this_program
@@ -77,7 +78,7 @@ class Task:
     def make(self) -> dict[str, str]:
         """Have the parts made that are not there; return what went wrong, by the cell's id."""
         places = {cell.id: self._place(cell) for cell in self.cells}
-        absent = [cell for cell in self.cells if not places[cell.id].is_dir()]
+        absent = [cell for cell in self.cells if places[cell.id] is None]
         say(f"testbed: {len(places)} runs in this suite, {len(places) - len(absent)} of them there already")
         if not absent:
             return {}
@@ -87,10 +88,10 @@ class Task:
         carrier = Threads(self.arguments.jobs, this_program)
         failed = make_all(absent, carrier, arguments, progress=lambda text: say(f"testbed: {text}"))
         # What is there counts, whatever was said of it.
-        return {cell.id: failed.get(cell.id, "it was not made") for cell in absent if not places[cell.id].is_dir()}
+        return {cell.id: failed.get(cell.id, "it was not made") for cell in absent if self._place(cell) is None}
 
-    def _place(self, cell: Cell) -> Path:
-        return part_place(self.store, part_key(cell, self.kernel, self.arguments.captures))
+    def _place(self, cell: Cell) -> Path | None:
+        return find_folder(self.store, "parts", part_key(cell, self.kernel, self.arguments.captures))
 
     def contents(self, version: str) -> tuple[Index, dict[str, Path | bytes]]:
         """Return the index of the corpus, and its members by name."""
@@ -98,7 +99,8 @@ class Task:
             self.cells, title=self.suite.title, suite=self.path.stem, held_out_seed=self.held_out_seed, version=version,
             captures=self.arguments.captures, world=world_of(self.kernel),
         )  # fmt: skip
-        return index, members_of(index, {cell.id: self._place(cell) for cell in self.cells})
+        places = {cell.id: place for cell in self.cells if (place := self._place(cell)) is not None}
+        return index, members_of(index, places)
 
 
 def rebuild(archive: Archive, index: Index, count: int, named: str | None) -> int:

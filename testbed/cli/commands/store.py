@@ -31,13 +31,15 @@ def store_command(arguments: argparse.Namespace) -> int:
         show(
             f"{path}\n"
             f"{taken.cells} runs ({taken.invalid} invalid): {_size(taken.cell_bytes)}\n"
-            f"{taken.verdicts} verdicts: {_size(taken.verdict_bytes)}"
+            f"{taken.verdicts} verdicts: {_size(taken.verdict_bytes)}\n"
+            f"{taken.folders} run directories of tests and parts of corpora: {_size(taken.folder_bytes)}"
         )
         return 0
     if arguments.what == "gc":
         swept = sweep(store, unused_days=arguments.unused_days, dry=arguments.dry_run)
         would = "would be " if arguments.dry_run else ""
-        show(f"{swept.cells} runs and {swept.verdicts} verdicts {would}removed, {_size(swept.freed_bytes)}")
+        what = f"{swept.cells} runs, {swept.verdicts} verdicts and {swept.folders} folders"
+        show(f"{what} {would}removed, {_size(swept.freed_bytes)}")
         return 0
     damaged = verify(store)
     for each in damaged:

@@ -8,6 +8,7 @@ from typing import Literal, TypedDict, TypeVar
 from testbed.errors import InputError
 from testbed.records.shape import shaped
 from testbed.validation.corpus.archive import Archive
+from testbed.validation.keeping.store import FORMAT as RECORD_FORMAT
 from testbed.validation.keeping.store import CellRecord
 
 __all__ = [
@@ -137,15 +138,21 @@ def read_truth(archive: Archive, cell: CellEntry) -> Truth:
     return _read(archive, f"{cell['folder']}/{TRUTH}", Truth)
 
 
+def _require_format(where: str, value: object, known: int) -> None:
+    if isinstance(value, dict) and value.get("format") != known:
+        raise InputError(
+            f"{where} is of the format {value.get('format')!r}, and this testbed reads {known}; "
+            "use the testbed that made it, or build the corpus again"
+        )
+
+
 def _read(archive: Archive, name: str, kind: type[Found]) -> Found:
     where = f"{archive.path}: {name}"
     try:
         value = json.loads(archive.read(name, most_bytes=_MOST_BYTES))
-        if isinstance(value, dict) and value.get("format") != FORMAT:
-            raise InputError(
-                f"{where} is of the format {value.get('format')!r}, and this testbed reads {FORMAT}; "
-                "use the testbed that made it, or build the corpus again"
-            )
+        _require_format(where, value, FORMAT)
+        if isinstance(value, dict) and "record" in value:  # of a truth: as the store keeps it, with a format of its own
+            _require_format(f"{where}: record", value["record"], RECORD_FORMAT)
         return shaped(value, kind)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where} is damaged: {error}; fetch the corpus again") from error

@@ -28,6 +28,7 @@ from testbed.validation.cells import plan_cell
 from testbed.validation.corpus.contents import FORMAT, TRUTH
 from testbed.validation.corpus.judged import OBSERVATION
 from testbed.validation.keeping.aside import work_folder
+from testbed.validation.keeping.folders import find_folder, keep_folder
 from testbed.validation.running.work import run_cell
 from testbed.validation.truth import line_label
 
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from testbed.validation.corpus.contents import Measured, Truth, World
     from testbed.validation.keeping.store import CellRecord, Store
 
-__all__ = ["make_part", "part_key", "part_place", "world_of"]
+__all__ = ["make_part", "part_key", "world_of"]
 
 _VERSION: Final = "1"  # of the testbed's own name in OONI and ndt7 files: a release must not change their bytes
 _ENDS: Final = ("-client", "-server")  # a measurer's captures; those at the box are ground truth
@@ -71,11 +72,6 @@ def part_key(cell: Cell, kernel: KernelInfo, captures: str) -> str:
     return hashlib.sha256(depends_on.encode()).hexdigest()[:32]
 
 
-def part_place(store: Store, key: str) -> Path:
-    """Return where a part is kept; it is a folder, if it is there."""
-    return store.path / "parts" / key
-
-
 def make_part(cell: Cell, kernel: KernelInfo, store: Store, captures: str) -> Path:
     """Return the folder of a part, made now if it is not there.
 
@@ -88,20 +84,14 @@ def make_part(cell: Cell, kernel: KernelInfo, store: Store, captures: str) -> Pa
     Raises:
         InvalidRunError: The run must not be scored, and so is no part of a corpus.
     """
-    place = part_place(store, part_key(cell, kernel, captures))
-    if place.is_dir():
+    key = part_key(cell, kernel, captures)
+    if (place := find_folder(store, "parts", key)) is not None:
         return place
-    place.parent.mkdir(exist_ok=True)
     with work_folder(store.path / "work") as work:
         part = work / "part"
         part.mkdir()
         _fill(part, cell, kernel, work / "run", captures)
-        try:
-            part.rename(place)
-        except OSError:
-            if not place.is_dir():  # else another process made the same part meanwhile
-                raise
-    return place
+        return keep_folder(store, "parts", key, part)
 
 
 def _fill(part: Path, cell: Cell, kernel: KernelInfo, run: Path, captures: str) -> None:

@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from testbed.validation.keeping.folders import all_folders, forget_folder
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
@@ -25,7 +27,8 @@ class Room:
     Attributes:
         cells, verdicts: How many.
         invalid: Cells that must not be scored.
-        cell_bytes, verdict_bytes: On the disk.
+        folders: Run directories that tests asked for, and parts of corpora.
+        cell_bytes, verdict_bytes, folder_bytes: On the disk.
     """
 
     cells: int
@@ -33,6 +36,8 @@ class Room:
     cell_bytes: int
     verdicts: int
     verdict_bytes: int
+    folders: int
+    folder_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +47,21 @@ class Swept:
     cells: int
     verdicts: int
     freed_bytes: int
+    folders: int = 0
 
 
 def room(store: Store) -> Room:
     """Return what a store takes. A cell that is damaged is told by the store, and is not counted."""
     records = [record for key in store.all_keys() if (record := store.cell(key)) is not None]
-    verdicts = store.verdict_paths()
+    verdicts, folders = store.verdict_paths(), list(all_folders(store))
     return Room(
         len(records),
         sum(not record["valid"] for record in records),
         sum(_size(store.cell_path(key).rglob("*")) for key in store.all_keys()),
         len(verdicts),
         _size(verdicts),
+        len(folders),
+        sum(_size(place.rglob("*")) for place in folders),
     )
 
 
@@ -71,13 +79,17 @@ def sweep(store: Store, *, unused_days: float, dry: bool) -> Swept:
     before = time.time() - unused_days * _DAY_S
     cells = [key for key in store.all_keys() if _last_read(store.cell_path(key) / "cell.json") < before]
     verdicts = [path for path in store.verdict_paths() if _last_read(path) < before]
+    folders = [place for place in all_folders(store) if _last_read(place) < before]
     freed = sum(_size(store.cell_path(key).rglob("*")) for key in cells) + _size(verdicts)
+    freed += sum(_size(place.rglob("*")) for place in folders)
     if not dry:
         for key in cells:
             store.forget_cell(key)
         for path in verdicts:
             path.unlink(missing_ok=True)
-    return Swept(len(cells), len(verdicts), freed)
+        for place in folders:
+            forget_folder(store, place)
+    return Swept(len(cells), len(verdicts), freed, len(folders))
 
 
 def verify(store: Store) -> list[str]:

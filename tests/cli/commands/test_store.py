@@ -26,7 +26,7 @@ def test_a_store_is_measured_swept_and_verified(tmp_path: Path, capsys: pytest.C
     assert status("store", "verify", *place) == 1
     assert "damaged, and removed: verdict" in capsys.readouterr().out
     assert status("store", "gc", "--unused-days", "0", "--dry-run", *place) == 0
-    assert "1 runs and 0 verdicts would be removed" in capsys.readouterr().out
+    assert "1 runs, 0 verdicts and 0 folders would be removed" in capsys.readouterr().out
     assert status("store", "gc", "--unused-days", "0", *place) == 0
     assert store.all_keys() == []
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from testbed.detectors.sources.observation_json import observation_to_json
 from testbed.validation.corpus.archive import write_archive
+from testbed.validation.keeping.store import FORMAT
 from tests.records.build import transfer
 from tests.validation.cells import FREE, observation
 
@@ -38,7 +39,7 @@ def index(*cells: str, **changes: Any) -> Any:
 def truth(cell: str, *, is_throttled: bool, **changes: Any) -> Any:
     """A cell of one line: a target that is throttled or not, and a free control."""
     record = {
-        "format": 2, "scenario": "throttling/policed", "settings": [], "seed": 1, "twin": False, "valid": True,
+        "format": FORMAT, "scenario": "throttling/policed", "settings": [], "seed": 1, "twin": False, "valid": True,
         "problems": [], "limits": {}, "observations": {"line": "0" * 64}, "replay": f"testbed run {cell} --seed 1",
         "transfers": [
             transfer(id="line/1", line="line", role="target", **({} if is_throttled else FREE)),

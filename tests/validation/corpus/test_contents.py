@@ -45,6 +45,10 @@ def test_an_index_that_is_none_is_refused(tmp_path: Path, changes: dict[str, Any
     ("value", "problem"),
     [
         (truth("policed/1", is_throttled=True) | {"format": "1"}, "truth.json is of the format '1'"),
+        (
+            truth("policed/1", is_throttled=True, format=9),
+            "truth.json: record is of the format 9, and this testbed reads",
+        ),
         (truth("policed/1", is_throttled=True, seed="1"), "record.seed: expected a whole number, got '1'"),
         (truth("policed/1", is_throttled=True, transfers=[{}]), "record.transfers.0.id: this key is missing"),
     ],

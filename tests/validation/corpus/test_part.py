@@ -19,6 +19,7 @@ from testbed.errors import InvalidRunError
 from testbed.records.capture_file import read_frames
 from testbed.validation.corpus import part
 from testbed.validation.corpus.part import make_part, part_key
+from testbed.validation.keeping.folders import all_folders
 from testbed.validation.keeping.store import Store
 from tests.validation.running.test_work import CELL
 
@@ -153,4 +154,4 @@ def test_an_invalid_run_is_no_part(tmp_path: Path, kernel: KernelInfo, monkeypat
     store = Store(tmp_path)
     with pytest.raises(InvalidRunError, match="policed/1: do not score this run: a clock ran late"):
         make_part(POLICED, kernel, store, "none")
-    assert list((tmp_path / "parts").iterdir()) == []
+    assert list(all_folders(store)) == []
