@@ -110,7 +110,7 @@ def limits(plan: Plan, transfers: Sequence[TransferSummary]) -> dict[str, Limit]
             box = plan.data["boxes"].get(each["where"])
             profile = None if box is None else box["profile"]
             if each["who"] == "censor" and each["effect"] == "slows" and each["packets"] and profile is not None:
-                meter = profile["meter"]
+                meter = profile.get("meter")  # a delay has none
                 of_kind = meter.get(each["what"]) if isinstance(meter, dict) else None
                 mechanism = _MECHANISMS.get(each["what"])
                 found[transfer["id"]] = {

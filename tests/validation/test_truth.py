@@ -69,6 +69,13 @@ def test_a_limit_that_touched_nothing_and_a_box_that_is_a_cable_limit_nothing() 
     assert limits(cast("Plan", Planned(None)), [transfer(id="a")]) == {}
 
 
+def test_a_box_that_delays_has_no_meter_and_no_rate() -> None:
+    planned: Any = Planned({})
+    del planned.data["boxes"][INFLUENCE["where"]]["profile"]["meter"]
+    late = transfer(id="a", start_s=0.0, influences=[INFLUENCE | {"what": "delay", "from_s": 1.0, "packets": 3}])
+    assert limits(cast("Plan", planned), [late]) == {"a": {"mechanism": None, "rate_bps": None, "onset_s": 1.0}}
+
+
 def test_a_line_has_the_limit_that_all_its_targets_have() -> None:
     one: Limit = {"mechanism": "policing", "rate_bps": 140_000.0, "onset_s": 1.0}
     two: Limit = {**one, "onset_s": 0.25}
