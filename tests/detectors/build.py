@@ -249,6 +249,17 @@ def _capture(events: list[tuple[float, int, int, int, bool]], arrived: set[int])
     )
 
 
+def received_flow(flow: Flow, dropped: np.ndarray[tuple[int], np.dtype[np.bool_]], *, rtt_s: float = 0.05) -> Flow:
+    """Return what a capture at the receiver has of a `bottleneck_flow`: half a round trip later, nothing dropped."""
+    data = np.flatnonzero(flow.payload > 0)
+    arrived = np.ones(len(flow), np.bool_)
+    arrived[data[dropped]] = False
+    shift_ns = np.where(flow.from_a, -1, 1) * round(rtt_s / 2 * 1e9)
+    rows = np.flatnonzero(arrived)
+    moved = replace(flow, t_ns=flow.t_ns + shift_ns)
+    return moved.take(rows[np.argsort(moved.t_ns[rows], kind="stable")])
+
+
 def flow_transfer(name: str, flow: Flow, *, role: Role = Role.TARGET, started_s: float = 0.0) -> Transfer:
     """Return a transfer of a sender's capture, with the timeline that its acknowledgements tell."""
     made = transfer_from_flow(flow, name=name, origin_ns=int(flow.t_ns[0]))

@@ -150,7 +150,7 @@ def test_no_packets_whatever_crash_a_detector(
     ]
     path = tmp_path_factory.mktemp("any") / "any.pcap"
     path.write_bytes(pcap([Stamped(START_US + 1000 * i, frame) for i, frame in enumerate(frames)], link_type=101))
-    assert len(read_capture(path).flows) == 1
+    assert read_capture(path).flows  # or two: a SYN with another number begins the five-tuple anew
     observed = observe([path])
     if observed.transfers and twice:
         found = observed.transfers[0]

@@ -28,6 +28,7 @@ __all__ = [
     "bucket_depth",
     "fit_bucket",
     "queue_share",
+    "queue_slope",
 ]
 
 MIN_LOSSES: Final = 8
@@ -155,12 +156,35 @@ def queue_share(found: Fates, fit: BucketFit) -> float | None:
     Returns:
         The share, or None with fewer than `MIN_PASSES` delays or where a queue would delay too little to tell.
     """
-    rate, depth = np.array([fit.rate_bps / 8]), np.array([fit.depth_bytes])
-    levels = _levels(found.times_s, found.sizes, found.lost, rate=rate, depth=depth)
-    level = np.array([float(held[0]) for held in levels])
     known = np.isfinite(found.delays_s)
     if known.sum() < MIN_PASSES:
         return None
-    expected = float(np.percentile((fit.depth_bytes - level)[known] / rate[0], 90))
+    expected = float(np.percentile(_backlog_s(found, fit)[known], 90))
     least, most = np.percentile(found.delays_s[known], [1, 90])
     return float(most - least) / expected if expected >= LEAST_DELAY_S else None
+
+
+def queue_slope(found: Fates, fit: BucketFit) -> float | None:
+    """Return the slope of the packets' delays over those that a queue like the bucket would add: 0 policer, 1 queue.
+
+    Unlike `queue_share`, it leaves out what has nothing to do with the bucket, as the queues of other flows.
+
+    Returns:
+        The slope of the least squares, or None with fewer than `MIN_PASSES` delays or where such a queue would never
+        delay by enough to tell.
+    """
+    known = np.isfinite(found.delays_s)
+    if known.sum() < MIN_PASSES:
+        return None
+    expected_s = _backlog_s(found, fit)[known]
+    if np.ptp(expected_s) < LEAST_DELAY_S:
+        return None
+    return float(np.cov(expected_s, found.delays_s[known])[0, 1] / expected_s.var(ddof=1))
+
+
+def _backlog_s(found: Fates, fit: BucketFit) -> NDArray[np.float64]:
+    """Return how long each packet would wait in a queue that is as long as the bucket is short of full."""
+    rate, depth = np.array([fit.rate_bps / 8]), np.array([fit.depth_bytes])
+    levels = _levels(found.times_s, found.sizes, found.lost, rate=rate, depth=depth)
+    level = np.array([float(held[0]) for held in levels])
+    return (fit.depth_bytes - level) / float(rate[0])

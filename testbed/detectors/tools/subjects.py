@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from testbed.detectors.observation import Observation, Transfer
 
-__all__ = ["judge_each", "pairs"]
+__all__ = ["comparable", "judge_each", "pairs"]
 
 
 def judge_each(
@@ -66,13 +66,18 @@ def pairs(observation: Observation) -> list[tuple[Transfer, Transfer]]:
     """
     result = []
     for target in sorted(observation.with_role(Role.TARGET), key=lambda item: item.started_s):
-        mates = [
-            control
-            for control in observation.with_role(Role.CONTROL)
-            if control.direction is target.direction
-            and all(control.labels.get(name) == target.labels.get(name) for name in ("pair", "port"))
-        ]
+        mates = comparable(target, observation)
         if mates:
             distance = {mate.id: abs(mate.started_s - target.started_s) for mate in mates}
             result.append((target, min(mates, key=lambda mate: (mate.total_bytes == 0, distance[mate.id]))))
     return result
+
+
+def comparable(target: Transfer, observation: Observation) -> list[Transfer]:
+    """Return the controls of the target's direction, ``pair`` and ``port`` label."""
+    return [
+        control
+        for control in observation.with_role(Role.CONTROL)
+        if control.direction is target.direction
+        and all(control.labels.get(name) == target.labels.get(name) for name in ("pair", "port"))
+    ]
