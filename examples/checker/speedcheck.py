@@ -16,13 +16,14 @@ import time
 import urllib.error
 import urllib.request
 
+LEAST_BYTES = 50_000  # fewer say more of the round-trip time than of any limit
 SLOWER = 2.0  # how many times slower than the control a target is called throttled
 PATIENCE_S = 60.0
 OUTCOMES = {0: "not throttled", 1: "throttled", 2: "inconclusive"}
 
 
 def speed_bps(url: str, context: ssl.SSLContext) -> float | None:
-    """Return bits a second of one download, from the first byte on, or None if it fails."""
+    """Return bits a second of one download, from the first byte on, or None if it fails or is too small."""
     try:
         with urllib.request.urlopen(url, timeout=PATIENCE_S, context=context) as answer:  # noqa: S310 - the user's own
             first = answer.read(1)
@@ -33,7 +34,7 @@ def speed_bps(url: str, context: ssl.SSLContext) -> float | None:
             took = time.monotonic() - began
     except (OSError, urllib.error.URLError):
         return None
-    return size * 8 / took if took > 0 else None
+    return size * 8 / took if took > 0 and size >= LEAST_BYTES else None
 
 
 def main() -> int:
@@ -52,7 +53,7 @@ def main() -> int:
     }
     known = {url: [each for each in found if each is not None] for url, found in speeds.items()}
     if not all(known.values()):
-        status, why = 2, "a download failed"
+        status, why = 2, "a download failed, or was too small"
     else:
         target, control = (statistics.median(known[url]) for url in (arguments.target, arguments.control))
         status = int(control > SLOWER * target)

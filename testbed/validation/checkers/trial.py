@@ -75,9 +75,12 @@ def is_judged_by(store: Store, key: str, record: CellRecord, names: Iterable[str
 def can_be_tried(record: CellRecord) -> bool:
     """Return whether a cell's conditions are there for a checker, too.
 
-    Background traffic that goes on beside a scenario's own measurements does not go on beside a checker's; and a twin
-    is no scenario, but a run without its boxes.
+    Background traffic that goes on beside a scenario's own measurements does not go on beside a checker's; a twin is no
+    scenario, but a run without its boxes; and what is done to uploads or to QUIC need not be done to what a program
+    downloads over TCP, so that the line's label would say nothing of it.
     """
+    if any(each["direction"] == "upload" or each.get("protocol") == "http/3" for each in record["transfers"]):
+        return False
     return not record["twin"] and not _has_background_beside(record["scenario"], tuple(record["settings"]))
 
 

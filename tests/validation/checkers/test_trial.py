@@ -113,6 +113,15 @@ def test_background_that_needs_the_scenarios_own_measurements_is_left_out(tmp_pa
     assert is_judged_by(store, "a", busy, [name])
 
 
+@pytest.mark.parametrize("changes", [{"direction": "upload"}, {"protocol": "http/3"}])
+def test_a_label_of_uploads_or_quic_is_none_of_a_checker_of_downloads(tmp_path: Path, changes: dict[str, str]) -> None:
+    store = Store(tmp_path)
+    record = kept(store, "k", transfers=[each | changes for each in TRANSFERS]).record
+    assert not can_be_tried(record)
+    assert list(judgements(store, "k", record, [f"run:{EXAMPLE}.py"])) == []
+    assert can_be_tried(kept(store, "l", transfers=TRANSFERS).record)
+
+
 def test_keys_tell_cells_lines_and_checkers_apart(tmp_path: Path) -> None:
     (tmp_path / "tool").write_text("#!/bin/sh\n")
     (tmp_path / "tool").chmod(0o700)

@@ -166,9 +166,9 @@ def _notes(task: Task, found: Evaluation, judged: Sequence[Scored], spared: int)
     runs = len(found.kept) + len(found.invalid) + len(found.missing)
     counts = f"{len(found.kept)} of {runs} runs scored, {len(found.invalid)} invalid, {len(found.missing)} missing"
     untried = sum(not can_be_tried(kept.record) for kept in found.kept) if any(map(is_checker, task.detectors)) else 0
-    beside = "which are twins, or whose background goes on beside the scenario's own measurements alone"
+    why = "which are twins, measure uploads or QUIC, or have background beside the scenario's own measurements alone"
     notes = [
-        *([f"Programs that measure by themselves were not tried in {untried} runs, {beside}."] if untried else []),
+        *([f"Programs that measure by themselves were not tried in {untried} runs, {why}."] if untried else []),
         f"{counts}; {len(histories)} different observations.",
         f"Held-out seeds are derived from `{task.held_out_seed}`.",
     ]
