@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from testbed.scenario.plan import Plan
     from testbed.validation.keeping.store import CellRecord, Store, VerdictRecord
 
-__all__ = ["can_be_tried", "checker_key", "checker_verdict", "is_judged_by"]
+__all__ = ["can_be_tried", "checker_key", "checker_verdict", "command_again", "is_judged_by"]
 
 _READ: Final = "1"  # changed when an answer is read otherwise: checkers are then tried again
 _TAIL_BYTES: Final = 2000
@@ -103,6 +103,12 @@ def checker_verdict(store: Store, key: str, record: CellRecord, line: str, name:
         verdict = _tried(store, own_key, record, line, Checker.of(name))
         store.keep_verdict(own_key, name, verdict)
     return verdict
+
+
+def command_again(store: Store, key: str, line: str, name: str) -> str | None:
+    """Return the command line that tries a checker on a line of a cell again; None: it was not run there."""
+    record = store.cell(checker_key(key, line, name))
+    return None if record is None else record["replay"]
 
 
 def _tried(store: Store, key: str, record: CellRecord, line: str, checker: Checker) -> VerdictRecord:
@@ -171,7 +177,9 @@ class _Trial:
         silence_s = self.checker.longest_wall_s
         try:
             manifest = run_plan(plan, _kernel(), folder, silence_s=silence_s, progress=limits.watch, command=command)
-        except InvalidRunError as error:
+        except RecordError:
+            raise
+        except (InputError, InvalidRunError) as error:
             self._keep(key, None, [str(error)])
             raise
         self._keep(key, manifest, manifest["problems"])

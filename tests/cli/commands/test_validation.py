@@ -79,6 +79,18 @@ def test_a_suite_is_run_once_and_scored_each_time(
     assert validate(tmp_path, "--detector", f"exec:{broken}", "--explain", "policed/1") == 1
     assert f"exec:{broken} failed, which counts as inconclusive; lines: 1;" in capsys.readouterr().err
 
+    silent = tmp_path / "silent"
+    silent.write_text("#!/bin/sh\necho measured $1\n")
+    silent.chmod(0o755)
+    checker = f"run:{silent} {{target}}"
+    assert validate(tmp_path, "--detector", checker) == 1
+    assert f"{checker} failed, which counts as inconclusive; lines: 2;" in capsys.readouterr().err
+    assert validate(tmp_path, "--detector", checker, "--explain", "policed/1") == 1
+    explained = capsys.readouterr().out
+    assert "printed no line with a verdict as JSON, and ended with status 0: measured twitter.com" in explained
+    assert f"{checker} on line, again: testbed run throttling/policed " in explained
+    assert f"--seed 1 --line line -- {silent} twitter.com" in explained
+
     for verdict in (tmp_path / "store" / "verdicts").iterdir():
         verdict.write_text("[" * 100_000)
     assert validate(tmp_path) == 0

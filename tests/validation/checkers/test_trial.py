@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from testbed.validation.checkers import trial
-from testbed.validation.checkers.trial import can_be_tried, checker_key, checker_verdict, is_judged_by
+from testbed.validation.checkers.trial import can_be_tried, checker_key, checker_verdict, command_again, is_judged_by
 from testbed.validation.judging import judgements
 from testbed.validation.keeping.store import Store
 from tests.records.build import transfer
@@ -80,6 +80,9 @@ def test_a_checker_that_misbehaves_is_an_error_by_name(tmp_path: Path, kind: str
     assert (found["outcome"], found["detector"]) == ("inconclusive", name)
     assert re.search(problem, found["failed"], re.DOTALL), found["failed"]
     assert list((store.path / "work").iterdir()) == []
+    again = command_again(store, "k", "line", name)
+    assert again is not None
+    assert again.endswith(f"--line line -- {sys.executable} {tmp_path}/tool.py twitter.com")
 
 
 @pytest.mark.usefixtures("kernel")

@@ -15,7 +15,7 @@ from testbed.report.scores.junit import cases_of, junit
 from testbed.report.scores.scoreboard import scoreboard
 from testbed.report.table import format_table
 from testbed.validation.checkers.checker import is_checker
-from testbed.validation.checkers.trial import can_be_tried
+from testbed.validation.checkers.trial import can_be_tried, command_again
 from testbed.validation.judging import judgements, known_digest
 from testbed.validation.old_detectors import baseline_at
 from testbed.validation.scoring.baseline import baseline_of, method_of
@@ -204,6 +204,10 @@ def explain(task: Task, kept: Kept) -> int:
         for each in judged
     ]
     show("\n" + format_table(("line", "label", "detector", "verdict", "why"), rows))
+    for one in judged:
+        again = command_again(task.store, kept.key, one.line, one.detector) if is_checker(one.detector) else None
+        if again is not None:
+            show(f"{one.detector} on {one.line}, again: {again}")
     return _tell_failures(task, [each.detector for each in judged if "failed" in each.verdict])
 
 
