@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _TAKES_A_COMMAND = "runs:run_command"
-_ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)  # beside SIGINT, for which Python does the same
+# Beside SIGINT, for which Python does the same. Windows has only the first; corpora can be judged there.
+_ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -72,4 +72,5 @@ def _by_words(name: str, printed: str, words: Mapping[OutcomeName, Sequence[str]
         what = f"words of several outcomes ({', '.join(found)})" if found else "none of the words of its description"
         raise InputError(f"printed {what}: {said}")
     [(outcome, word)] = found.items()
-    return Verdict(detector=name, outcome=Outcome(outcome), why=f"it printed {word!r}")
+    line = next((each for each in reversed(printed.splitlines()) if word in each), word)
+    return Verdict(detector=name, outcome=Outcome(outcome), why=f"it printed: {line.strip()[:_TAIL]}")

@@ -29,8 +29,9 @@ def answer(printed: str, status: int = 0, **how: Any) -> Any:
         ("", 3, {"statuses": {3: "not throttled"}}, "not throttled", "it ended with status 3"),
         ("so\nslow\n", 0, {"statuses": {0: "throttled"}}, "throttled", "it ended with status 0: slow"),
         ("all is FINE", 9, {"words": {"not throttled": ["FINE", "OK"], "throttled": ["SLOW"]}}, "not throttled",
-         "it printed 'FINE'"),
-        ("FINE and OK", 0, {"words": {"not throttled": ["FINE", "OK"]}}, "not throttled", "it printed 'OK'"),
+         "it printed: all is FINE"),
+        ("begin\nFINE\nand OK\nend", 0, {"words": {"not throttled": ["FINE", "OK"]}}, "not throttled",
+         "it printed: and OK"),
     ],
 )  # fmt: skip
 def test_an_answer_is_read(printed: str, status: int, how: dict[str, Any], outcome: str, why: str) -> None:

@@ -67,9 +67,23 @@ def test_an_observation_that_is_none_is_said(tmp_path: Path, changes: dict[str, 
 
 def test_a_corpus_is_scored_where_nothing_can_be_emulated(tmp_path: Path) -> None:
     """As on another platform: what is of Linux alone cannot be imported there, nor Mininet and the packet queue."""
-    absent = ["mininet", "netfilterqueue", "fcntl", "resource", "termios", "pty", "tty", "grp", "pwd"]
+    modules = ["mininet", "netfilterqueue", "fcntl", "resource", "termios", "pty", "tty", "grp", "pwd"]
+    signals = ["SIGHUP", "SIGQUIT", "SIGKILL", "SIGUSR1"]
+    functions = [
+        "pidfd_open",
+        "sched_getaffinity",
+        "fork",
+        "killpg",
+        "O_NOFOLLOW",
+        "O_NONBLOCK",
+        "O_NOCTTY",
+        "O_CLOEXEC",
+    ]
     code = (
-        f"import sys\nfor name in {absent}: sys.modules[name] = None\n"
+        "import os, signal, sys\n"
+        f"for name in {modules}: sys.modules[name] = None\n"
+        f"for name in {signals}: delattr(signal, name)\n"
+        f"for name in {functions}: delattr(os, name)\n"
         "from testbed.cli import main\n"
         f"sys.exit(main(['corpus', 'score', {str(written(tmp_path / 'x.zip'))!r}, '--detector', 'ooni']))\n"
     )
