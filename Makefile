@@ -25,7 +25,7 @@ say = printf '[%4d s] %s\n' $$(( $$(date +%s) - $(SETUP_STARTED) )) $(1) >&2
 
 .DEFAULT_GOAL = help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint bench figures results setup setup-dev clean packages dev-packages kernel-packages kernel
+.PHONY: help run test lint bench figures results scoreboard setup setup-dev clean packages dev-packages kernel-packages kernel
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand --tabs=12
@@ -62,6 +62,11 @@ results:  ## make again what results/ publishes
 	@$(BIN)/testbed run $(SCENARIO) --output results/runs/published-$(NAME)
 	@$(BIN)/testbed detect results/runs/published-$(NAME) >results/runs/published-$(NAME)/detect.txt
 	@$(BIN)/testbed report results/runs/published-$(NAME) --output results/$(NAME)
+
+scoreboard:  ## score every detector on the suite core, and make the baseline, the board and its figures (ARGS=options)
+	@$(MAKE) --no-print-directory --jobs=2 setup
+	@$(BIN)/testbed validate core --needed --write-baseline results/baseline.json --output results/SCOREBOARD.md \
+		--figures results/scoreboard $(ARGS)
 
 setup: $(VENV)/run.stamp kernel  ## install packages, the virtual environment and the kernel
 
