@@ -30,12 +30,17 @@ SMALL = (
 
 
 def run(
-    folder: Path, *, code: Path = REPOSITORY, python: str = sys.executable, environment: dict[str, str] | None = None
+    folder: Path,
+    *,
+    code: Path = REPOSITORY,
+    python: str = sys.executable,
+    environment: dict[str, str] | None = None,
+    command: tuple[str, ...] = (),
 ) -> Path:
     """A small run by the command line, in a process of its own."""
     settings = [word for setting in SMALL for word in ("--set", setting)]
     result = subprocess.run(
-        [python, "-m", "testbed.cli", "run", "2021-03-10", *settings, "--seed", "7", "-o", str(folder)],
+        [python, "-m", "testbed.cli", "run", "2021-03-10", *settings, "--seed", "7", "-o", str(folder), *command],
         capture_output=True, text=True, check=False, cwd=code,
         env={**os.environ, "PYTHONPATH": str(code), **(environment or {})},
     )  # fmt: skip
@@ -117,6 +122,21 @@ def test_the_environment_changes_nothing(reference: Path, tmp_path: Path) -> Non
     }
     environment |= {"XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))}
     assert_equal(reference, run(tmp_path / "run", environment=environment))
+
+
+def test_folders_of_the_callers_path_change_nothing_of_a_command(kernel: KernelInfo, tmp_path: Path) -> None:
+    """A virtual environment that is first on PATH lies in a folder that is hidden, and is shown all the same."""
+    assert kernel.path is not None
+    command = ("--", "curl", "-sSo", "/dev/null", "https://twitter.com/60000.bin")
+    system = "/usr/local/bin:/usr/bin:/bin"
+    plain = run(tmp_path / "plain", command=command, environment={"PATH": system})
+    for name in ("venv/bin", "tools", "more/of/them"):
+        (tmp_path / name).mkdir(parents=True)
+    paths = ":".join(str(tmp_path / name) for name in ("venv/bin", "tools", "more/of/them"))
+    with_more = run(
+        tmp_path / "with-more", command=command, environment={"PATH": f"{paths}:{system}", "FOO": "x" * 999}
+    )
+    assert_equal(plain, with_more)
 
 
 def test_another_user_changes_nothing(reference: Path, tmp_path: Path) -> None:
