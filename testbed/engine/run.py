@@ -74,7 +74,9 @@ def run_plan(
     engine = ENGINES[plan.data["engine"]]
     memory_mib = guest_memory_mib(plan) if memory_mib is None else memory_mib
     engine.require(kernel, memory_mib)
-    require_room(plan, folder.absolute())
+    warning = require_room(plan, folder.absolute())
+    if warning is not None:
+        progress({"kind": "progress", "what": warning, "t": 0.0})
     require_programs(plan)
     openssl_configuration(plan.data["hello"])  # whether it can be had, before anything is made
     argv = plan.command

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from testbed.records.plan import Phase, TransferPlan
     from testbed.scenario.place import Key, Places
 
-__all__ = ["Background", "plan_background"]
+__all__ = ["Background", "latest_end_s", "plan_background"]
 
 OBJECTS = 1000
 _FIRST_PORT = 5001  # iperf's, and below those that Linux chooses itself
@@ -250,7 +250,7 @@ class _Planner:
             plan["beside"] = self._beside((*key, "beside"), entry.beside, lines)
             plan["lead_s"] = _DEFAULT_LEAD_S if entry.lead is None else entry.lead
             return
-        latest_s = _latest_end_s(self._phases)
+        latest_s = latest_end_s(self._phases)
         for name, at_s in (("from", entry.from_), ("until", entry.until)):
             if at_s is not None and latest_s is not None and at_s >= latest_s:
                 raise self._places.error(
@@ -290,7 +290,7 @@ def _called(transfer: TransferPlan) -> set[str]:
     return {transfer["role"]} | ({transfer["sni"]} if transfer["sni"] else set())
 
 
-def _latest_end_s(phases: list[Phase]) -> float | None:
+def latest_end_s(phases: list[Phase]) -> float | None:
     """Return when the last transfer is over at the latest; None: a command ends when it likes."""
     ended_s = 0.0
     for phase in phases:

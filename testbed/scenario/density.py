@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from testbed.guest.network.topology import RoutedTopo
     from testbed.records.plan import LinePlan, OriginPlan, TransferPlan
@@ -39,7 +39,7 @@ class LeastTimes:
         """Return the least time of a transfer over a path from its client, in seconds; 0: its size is not planned."""
         if transfer["kind"] not in {"fetch", "curl", "upload"}:
             return 0.0
-        rates = [self._bottleneck(tuple(path if transfer["direction"] == "upload" else path[::-1]))]
+        rates = [self.bottleneck_bps(path if transfer["direction"] == "upload" else path[::-1])]
         if path[-1] in self._origins:
             rates += [self._origins[path[-1]].get("rate_bps"), self._origins[path[-1]].get("pacing_bps")]
         if transfer["kind"] == "fetch":
@@ -47,7 +47,9 @@ class LeastTimes:
         known = [rate for rate in rates if rate]
         return transfer["size"] * 8 / min(known) if known else 0.0
 
-    def _bottleneck(self, way: tuple[str, ...]) -> float | None:
+    def bottleneck_bps(self, path: Sequence[str]) -> float | None:
+        """Return the least rate of a way from its first node to its last; None: none of its links has one."""
+        way = tuple(path)
         if way not in self._ways:
             rates = [self._sides[pair] for pair in pairwise(way)]
             self._ways[way] = min((rate for rate in rates if rate), default=None)

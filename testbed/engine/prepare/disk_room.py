@@ -1,7 +1,8 @@
 """How much room a plan's run may take on the disk, from what it transfers and what it keeps of that.
 
-It is an upper bound: captures of the whole path of every transfer, and of one file that is being converted. Not for:
-what a user's command writes, or how often a censor makes ends send again.
+It is an upper bound: captures of the whole path of every transfer, and of one file that is being converted; only of
+background traffic it is a lower one, since nobody knows how long a censor lets it go on. Not for: what a user's command
+writes, or how often a censor makes ends send again.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from testbed.engine.prepare.background_room import background_room
 from testbed.errors import MissingError
 from testbed.traffic.origin import objects_on_disk
 
@@ -42,24 +44,40 @@ def disk_need(plan: Plan) -> tuple[int, int]:
     return objects, round(captures) + _BASE_BYTES + largest // 10
 
 
-def require_room(plan: Plan, folder: Path) -> None:
+def require_room(plan: Plan, folder: Path) -> str | None:
     """Stop before anything is made where the disk has not the room that the run may take.
+
+    Returns:
+        A warning where background traffic may take more than there is, should measurements last; None: there is room.
 
     Raises:
         MissingError: It has not; the message says what takes it, and what would take less.
     """
     objects, captures = disk_need(plan)
+    background = background_room(plan)
     place = next(each for each in (folder, *folder.parents) if _is_there(each))
     status = os.statvfs(place)
     free = status.f_bavail * status.f_frsize
-    if objects + captures <= free:
-        return
-    less = "captures: {client: headers, box: compared}" if any("keep" not in p for p in plan.data["captures"]) else ""
+    need, most = (objects + captures + each for each in background)
+    if need <= free:
+        if most <= free:
+            return None
+        return (
+            f"background traffic may take up to {background.most // _MB} MB of the disk that holds {place} if "
+            f"measurements last until their timeouts, and {free // _MB} MB are free; {_remedies(plan)}"
+        )
+    beside = f", {background.least // _MB} MB of captures of background traffic" if background.least else ""
     raise MissingError(
-        f"this run may take {(objects + captures) // _MB} MB of the disk that holds {place} ({objects // _MB} MB of "
-        f"objects, {captures // _MB} MB of captures and records), and {free // _MB} MB are free; "
-        f"{f'keep headers alone ({less}), ' if less else ''}transfer less, or choose another folder with -o"
+        f"this run may take {need // _MB} MB of the disk that holds {place} ({objects // _MB} MB of objects, "
+        f"{captures // _MB} MB of captures and records{beside}), and {free // _MB} MB are free; {_remedies(plan)}"
     )
+
+
+def _remedies(plan: Plan) -> str:
+    less = "captures: {client: headers, box: compared}" if any("keep" not in p for p in plan.data["captures"]) else ""
+    headers = f"keep headers alone ({less}), " if less else ""
+    slower = "give background traffic a rate or an end, " if plan.data.get("background") else ""
+    return f"{headers}{slower}transfer less, or choose another folder with -o"
 
 
 def _is_there(path: Path) -> bool:
