@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from testbed.errors import CertificateError, GuestError, TestbedError
+from testbed.guest import on_demand
 from testbed.guest.boxes import start_boxes
 from testbed.guest.captures import RETIRE_MS, CapturePoint, capture
 from testbed.guest.child import Child
@@ -25,7 +26,6 @@ from testbed.guest.lateness import count_late_timers
 from testbed.guest.line_client import load_ahead
 from testbed.guest.machine import power_off, require_guest, set_clock
 from testbed.guest.network import build as network
-from testbed.guest.on_demand import find_protocols
 from testbed.guest.phases import Phases, is_long
 from testbed.guest.schedule import Schedule, StageEffects
 from testbed.guest.servers import start_servers
@@ -33,7 +33,6 @@ from testbed.guest.stage import Stage
 from testbed.records.plan import planned_transfers
 
 if TYPE_CHECKING:
-    from testbed.guest.background import Background
     from testbed.guest.child import Service
     from testbed.records.certificate import GuestCertificate, Lateness, NetworkFound
     from testbed.records.messages import FinishedMessage
@@ -74,12 +73,12 @@ class Agent:
         retire_ms = _SELDOM_MS if self._plan["clock"]["is_virtual"] and is_long(self._plan) else RETIRE_MS
         body = capture(stage.output / "captures", self._capture_points(), retire_ms=retire_ms)
         self._captures = Child("the capturing process", body)
-        find_protocols(self._plan)
+        on_demand.find_protocols(self._plan)
         self._say("starting boxes and servers")
         self._boxes = start_boxes(stage)
         self._servers, authority = start_servers(stage)
         self._commands = UserCommands(stage, authority)
-        self._background = _background(stage)
+        self._background = on_demand.background(stage)
         load_ahead(planned_transfers(self._plan))
         links = network.link_names(stage.network)  # boxes have made some of their own by now
         effects = StageEffects(stage)
@@ -153,11 +152,8 @@ class Agent:
         self._stage = Stage(self._plan, built, topology, OUTPUT, WORK)
         if "names6" not in self._plan:
             return network.read_back(built, topology, control)
-        # Few scenarios have IPv6; the others need not wait until it is loaded.
-        from testbed.guest.network.dual_stack import add_ipv6, check_ipv6  # noqa: PLC0415
-
-        add_ipv6(built, topology)
-        return {**network.read_back(built, topology, control), "ipv6_addresses": check_ipv6(built, topology)}
+        on_demand.add_ipv6(built, topology)
+        return {**network.read_back(built, topology, control), "ipv6_addresses": on_demand.check_ipv6(built, topology)}
 
     def _capture_points(self) -> list[CapturePoint]:
         return [
@@ -225,16 +221,6 @@ class Agent:
             certificate["command_began_s"] = self._commands.began_s
             certificate["command_status"] = self._commands.status
         return certificate
-
-
-def _background(stage: Stage) -> Background | None:
-    """Start the background traffic of a plan that has some."""
-    if not stage.plan.get("background"):
-        return None
-    # Few scenarios have some; the others need not wait until it is loaded.
-    from testbed.guest.background import Background  # noqa: PLC0415
-
-    return Background(stage)
 
 
 def main() -> None:

@@ -19,9 +19,11 @@ from testbed.guest.child import Child
 from testbed.guest.stage import IPV4
 from testbed.records.background import background_id
 from testbed.records.jsonl import LineWriter
-from testbed.traffic.background_flow import DatagramFlow, Loop, StreamFlow, flow_of, open_port
+from testbed.traffic.background_flow import Loop
 from testbed.traffic.connection import family_of
+from testbed.traffic.datagram_flow import DatagramFlow, flow_of
 from testbed.traffic.log import TransferLog
+from testbed.traffic.stream_flow import StreamFlow, open_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -16,6 +16,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from testbed.guest.on_demand import cutter
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -53,7 +55,7 @@ class _Ring:
     """A packet ring on one interface and the file that it is emptied into. Made in the interface's namespace."""
 
     def __init__(self, point: CapturePoint, path: Path, retire_ms: int) -> None:
-        self._cut = _cutter() if point.headers_only else None
+        self._cut = cutter() if point.headers_only else None
         self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         self.socket.setsockopt(_SOL_PACKET, _PACKET_VERSION, _TPACKET_V3)
         frames = _BLOCK_BYTES // _FRAME_BYTES * _BLOCKS
@@ -105,13 +107,6 @@ class _Ring:
         os.fsync(self._file)
         os.close(self._file)
         return {"captured": self.captured, "dropped": dropped}
-
-
-def _cutter() -> Callable[[bytes], int]:
-    """Return what says how much of a frame is kept where headers are; loaded only there."""
-    from testbed.records.headers_only import HeadersOnly  # noqa: PLC0415
-
-    return HeadersOnly().kept
 
 
 def capture(

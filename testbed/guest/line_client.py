@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
 from testbed.errors import GuestError
+from testbed.guest import on_demand
 from testbed.guest.child import fork
 from testbed.guest.stage import IPV4, IPV6
 from testbed.records.jsonl import LineWriter
@@ -26,6 +27,7 @@ from testbed.traffic.near_end import NearEnd
 from testbed.traffic.options import with_options
 from testbed.traffic.probes import PROBES, Trials
 from testbed.traffic.replay import announce_to, load_variant, replay
+from testbed.traffic.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -40,8 +42,8 @@ if TYPE_CHECKING:
         RecordTransfer,
         ReplayTransfer,
         TransferPlan,
+        UploadTransfer,
     )
-    from testbed.traffic.recording import Recording
 
 __all__ = ["LineClient", "load_ahead"]
 
@@ -137,21 +139,12 @@ class LineClient:
 
     def _do(self, transfer: TransferPlan, number: int, log: TransferLog, writer: LineWriter) -> None:
         # The kinds are compared one by one, not matched: so a type checker knows which keys a transfer has.
-        if transfer["kind"] == "fetch" and "protocol" in transfer:
-            self._fetch_newer(transfer, log)
-        elif transfer["kind"] == "fetch":
-            self._fetch(
-                transfer, log, receive_buffer=transfer.get("receive_buffer"), reading_bps=transfer.get("reading_bps"),
-                objects=transfer.get("objects", 1),
-            )  # fmt: skip
+        if transfer["kind"] == "fetch":
+            self._fetch(transfer, log)
         elif transfer["kind"] == "upload":
-            address = (self._resolve(transfer["sni"], transfer), HTTPS)
-            upload(
-                transfer["sni"], address, transfer["path"], size=transfer["size"], ca=self.ca, key_log=self._key_log,
-                timeout_s=transfer["timeout_s"], log=log,
-            )  # fmt: skip
+            upload(self._request(transfer), log, size=transfer["size"])
         elif transfer["kind"] == "record":
-            self._fetch(transfer, log).save(self.output / "recordings" / transfer["recording"])
+            fetch(self._request(transfer), log).save(self.output / "recordings" / transfer["recording"])
         elif transfer["kind"] == "curl":
             url = f"https://{transfer['sni']}{transfer['path']}"
             # Where there is IPv4 alone, curl need not be told.
@@ -171,40 +164,29 @@ class LineClient:
     def _key_log(self) -> Path:
         return self.output / "tls-secrets.txt"
 
-    def _fetch(
-        self,
-        transfer: FetchTransfer | RecordTransfer,
-        log: TransferLog,
-        *,
-        receive_buffer: int | None = None,
-        reading_bps: int | None = None,
-        objects: int = 1,
-    ) -> Recording:
-        address = (self._resolve(transfer["sni"], transfer), HTTPS)
-        return fetch(
-            transfer["sni"], address, transfer["path"], ca=self.ca, key_log=self._key_log,
-            timeout_s=transfer["timeout_s"], log=log, receive_buffer=receive_buffer, reading_bps=reading_bps,
-            objects=objects, keeps=transfer["kind"] == "record",
-        )  # fmt: skip
+    def _request(self, transfer: FetchTransfer | RecordTransfer | UploadTransfer) -> Request:
+        return Request(
+            host=transfer["sni"],
+            address=(self._resolve(transfer["sni"], transfer), HTTPS),
+            path=transfer["path"],
+            ca=self.ca,
+            key_log=self._key_log,
+            timeout_s=transfer["timeout_s"],
+        )
 
-    def _fetch_newer(self, transfer: FetchTransfer, log: TransferLog) -> None:
-        """Fetch over HTTP/2 or HTTP/3. Few scenarios do; the others need not wait until their packages are loaded."""
-        address = (self._resolve(transfer["sni"], transfer), HTTPS)
-        if transfer["protocol"] == "http/3":
-            from testbed.traffic.fetch_http3 import fetch_http3  # noqa: PLC0415
-
-            fetch_http3(
-                transfer["sni"], address, transfer["path"], ca=self.ca, key_log=self._key_log,
-                timeout_s=transfer["timeout_s"], log=log, objects=transfer.get("objects", 1),
-            )  # fmt: skip
-            return
-        from testbed.traffic.fetch_http2 import fetch_http2  # noqa: PLC0415
-
-        fetch_http2(
-            transfer["sni"], address, transfer["path"], ca=self.ca, key_log=self._key_log,
-            timeout_s=transfer["timeout_s"], log=log, objects=transfer.get("objects", 1),
-            receive_buffer=transfer.get("receive_buffer"), reading_bps=transfer.get("reading_bps"),
-        )  # fmt: skip
+    def _fetch(self, transfer: FetchTransfer, log: TransferLog) -> None:
+        request = replace(
+            self._request(transfer),
+            receive_buffer=transfer.get("receive_buffer"),
+            reading_bps=transfer.get("reading_bps"),
+            objects=transfer.get("objects", 1),
+        )
+        if "protocol" not in transfer:
+            fetch(request, log, keeps=False)
+        elif transfer["protocol"] == "http/3":
+            on_demand.fetch_http3(request, log)
+        else:
+            on_demand.fetch_http2(request, log)
 
     def _evade(self, transfer: EvadeTransfer, number: int, log: TransferLog) -> None:
         self._near_end(_ip(transfer)).hold(

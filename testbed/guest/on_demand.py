@@ -1,6 +1,7 @@
-"""Packages of HTTP/2 and HTTP/3, which only some scenarios need: a file of their own has them.
+"""Parts that few scenarios need, each loaded where one asks for it: a module costs the guest as much as a connection.
 
-Where no scenario asks for them, nothing looks into it, and no byte of a run depends on it.
+Where no scenario asks for them, nothing looks for them, and no byte of a run depends on them. Packages of HTTP/2 and
+HTTP/3 have a file of their own, which is found where an origin of the plan speaks one of them.
 """
 
 from __future__ import annotations
@@ -9,9 +10,20 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from testbed.records.plan import PlanDocument
+    from collections.abc import Callable
 
-__all__ = ["find_protocols"]
+    from mininet.net import Mininet
+
+    from testbed.guest.background import Background
+    from testbed.guest.network.topology import RoutedTopo
+    from testbed.guest.stage import Stage
+    from testbed.records.plan import PlanDocument
+    from testbed.traffic.log import TransferLog
+    from testbed.traffic.request import Request
+
+__all__ = [
+    "add_ipv6", "background", "check_ipv6", "cutter", "fetch_http2", "fetch_http3", "find_protocols", "ipv6_of",
+]  # fmt: skip
 
 _FOLDER = "/run/testbed/code/protocols"
 
@@ -25,8 +37,59 @@ def find_protocols(plan: PlanDocument, folder: str = _FOLDER) -> None:
     """
     if not any("protocols" in origin for origin in plan["origins"].values()):
         return
-    from testbed.guest.start import StoredModules  # noqa: PLC0415 - the others have it under another name
+    from testbed.guest.start import StoredModules  # what was started first has it under another name
 
     # Before the folder of all packages that are installed: of what is in both, this is the one that never changes.
     sys.path.insert(1, folder)
     sys.meta_path.insert(0, StoredModules(f"{folder}/protocols.modules"))
+
+
+def fetch_http2(request: Request, log: TransferLog) -> None:
+    """Fetch over HTTP/2."""
+    from testbed.traffic.fetch_http2 import fetch_http2 as found
+
+    found(request, log)
+
+
+def fetch_http3(request: Request, log: TransferLog) -> None:
+    """Fetch over HTTP/3."""
+    from testbed.traffic.fetch_http3 import fetch_http3 as found
+
+    found(request, log)
+
+
+def add_ipv6(network: Mininet, topology: RoutedTopo) -> None:
+    """Give a network IPv6 beside IPv4."""
+    from testbed.guest.network.dual_stack import add_ipv6 as found
+
+    found(network, topology)
+
+
+def check_ipv6(network: Mininet, topology: RoutedTopo) -> int:
+    """Compare the kernel's IPv6 addresses with those planned; return how many there are."""
+    from testbed.guest.network.dual_stack import check_ipv6 as found
+
+    return found(network, topology)
+
+
+def ipv6_of(address: str) -> str:
+    """Return the IPv6 address of whoever has an IPv4 address."""
+    from testbed.guest.network.dual_stack import ipv6_of as found
+
+    return found(address)
+
+
+def background(stage: Stage) -> Background | None:
+    """Start the background traffic of a plan that has some."""
+    if not stage.plan.get("background"):
+        return None
+    from testbed.guest.background import Background as Found
+
+    return Found(stage)
+
+
+def cutter() -> Callable[[bytes], int]:
+    """Return what says how much of a frame is kept where headers are."""
+    from testbed.records.headers_only import HeadersOnly as Found
+
+    return Found().kept

@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from testbed.guest.on_demand import ipv6_of
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -53,8 +55,6 @@ class Stage:
         address = self.topology.address_of(leaf)
         if ip == IPV4:
             return address
-        from testbed.guest.network.dual_stack import ipv6_of  # noqa: PLC0415 - few scenarios have IPv6
-
         return ipv6_of(address)
 
     def now_s(self) -> float:

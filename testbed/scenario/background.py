@@ -11,7 +11,7 @@ from testbed.guest.timed_event import RunTime, parse_run_time
 from testbed.quantities import parse_rate, parse_size
 from testbed.scenario.access import CongestionControl, Strict
 from testbed.scenario.draws import draw_many
-from testbed.traffic.background_flow import LEAST_PACKET_BYTES
+from testbed.traffic.datagram_flow import LEAST_PACKET_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

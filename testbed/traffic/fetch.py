@@ -5,6 +5,7 @@ TLS runs in memory, so the bytes on the wire can be recorded as well as measured
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 from typing import TYPE_CHECKING
 
@@ -13,11 +14,13 @@ from testbed.traffic.hello import reproducible
 from testbed.traffic.recording import Message, Recording
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from testbed.traffic.log import TransferLog
+    from testbed.traffic.request import Request
 
-__all__ = ["Session", "fetch", "upload"]
+__all__ = ["Session", "fetch", "opened_session", "pieces_of", "upload"]
 
 _MAX_HEADER_BYTES = 65_536
 _RECORD_BYTES = 16_384  # the most that a TLS record holds
@@ -25,33 +28,12 @@ _HTTP_OK = 200
 _STATUS_WORDS = 2  # version and status; the reason may be empty
 
 
-def fetch(
-    host: str,
-    address: tuple[str, int],
-    path: str,
-    *,
-    ca: Path,
-    key_log: Path,
-    timeout_s: float,
-    log: TransferLog,
-    receive_buffer: int | None = None,
-    reading_bps: int | None = None,
-    objects: int = 1,
-    keeps: bool = True,
-) -> Recording:
-    """Fetch ``https://host/path`` and log every step.
+def fetch(request: Request, log: TransferLog, *, keeps: bool = True) -> Recording:
+    """Fetch what is asked for and log every step.
 
     Args:
-        host: Goes into SNI and Host.
-        address: Where to connect to.
-        path: Of the object.
-        ca: Certificate authority, PEM.
-        key_log: TLS secrets are appended there.
-        timeout_s: For all of it.
-        log: Events ``started``, ``connected``, ``handshake``, ``bytes``, ``tcp_info``.
-        receive_buffer: Of the connection, bytes; None: the kernel's, which grows.
-        reading_bps: How fast the answer is read, bits per second; None: as it comes.
-        objects: How often it is asked for, one request after the other's answer, on the one connection.
+        request: What, from where.
+        log: Events ``started``, ``connected``, ``handshake``, ``bytes``, ``object``, ``tcp_info``.
         keeps: Whether what goes over the wire is kept; an object may be larger than memory.
 
     Returns:
@@ -60,65 +42,72 @@ def fetch(
     Raises:
         TransferError: What a user of the client would see.
     """
-    connection = connect(address, timeout_s=timeout_s, log=log, receive_buffer=receive_buffer)
-    try:
-        session = Session(connection, host, ca, key_log, keeps=keeps)
-        version, cipher = session.handshake()
-        log.event("handshake", version=version, cipher=cipher)
-        if reading_bps is not None:
-            connection.read_at(reading_bps)
+    with opened_session(request, log, keeps=keeps) as (connection, session):
+        if request.reading_bps is not None:
+            connection.read_at(request.reading_bps)
         received = 0
-        for left in range(objects - 1, -1, -1):
+        for left in range(request.objects - 1, -1, -1):
             goes_on = "keep-alive" if left else "close"
-            session.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: {goes_on}\r\n\r\n".encode())
+            head = f"GET {request.path} HTTP/1.1\r\nHost: {request.host}\r\nConnection: {goes_on}\r\n\r\n"
+            session.write(head.encode())
             received = _read_response(session, log, before=received)
-            if objects > 1:
-                log.event("object", number=objects - left, bytes=received)
-        return Recording.of(host, session.pieces)
-    finally:
-        connection.close()
+            if request.objects > 1:
+                log.event("object", number=request.objects - left, bytes=received)
+        return Recording.of(request.host, session.pieces)
 
 
-def upload(
-    host: str,
-    address: tuple[str, int],
-    path: str,
-    *,
-    size: int,
-    ca: Path,
-    key_log: Path,
-    timeout_s: float,
-    log: TransferLog,
-) -> None:
-    """Send an object to ``https://host/path`` by POST, wait for the answer, and log every step.
+def upload(request: Request, log: TransferLog, *, size: int) -> None:
+    """Send an object by POST, wait for the answer, and log every step.
 
     Args:
-        host: Goes into SNI and Host.
-        address: Where to connect to.
-        path: That takes the object. The server counts the bytes as they come: only it sees them.
-        size: Bytes.
-        ca: Certificate authority, PEM.
-        key_log: TLS secrets are appended there.
-        timeout_s: For all of it.
+        request: To where. The server counts the bytes as they come: only it sees them.
         log: Events ``started``, ``connected``, ``handshake``, ``tcp_info``.
+        size: Bytes.
 
     Raises:
         TransferError: What a user of the client would see.
     """
-    connection = connect(address, timeout_s=timeout_s, log=log)
-    try:
-        session = Session(connection, host, ca, key_log, keeps=False)
-        version, cipher = session.handshake()
-        log.event("handshake", version=version, cipher=cipher)
-        session.write(
-            f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {size}\r\nConnection: close\r\n\r\n".encode()
-        )
-        # One piece again and again: TLS makes other bytes of it each time, and an object may be larger than memory.
-        piece = reproducible(size).randbytes(_RECORD_BYTES)
-        for begin in range(0, size, _RECORD_BYTES):
-            session.write(piece[: size - begin])
+    with opened_session(request, log) as (_, session):
+        fields = f"Host: {request.host}\r\nContent-Length: {size}\r\nConnection: close"
+        session.write(f"POST {request.path} HTTP/1.1\r\n{fields}\r\n\r\n".encode())
+        for piece in pieces_of(size):
+            session.write(piece)
         header, _ = _read_head(session)
         _content_length(header)
+
+
+def pieces_of(size: int) -> Iterator[bytes]:
+    """Yield an object of some size, a TLS record at a time.
+
+    It is one piece again and again: TLS makes other bytes of it each time, and an object may be larger than memory.
+    """
+    piece = reproducible(size).randbytes(_RECORD_BYTES)
+    for begin in range(0, size, _RECORD_BYTES):
+        yield piece[: size - begin]
+
+
+@contextlib.contextmanager
+def opened_session(
+    request: Request, log: TransferLog, *, keeps: bool = False, protocol: str | None = None
+) -> Iterator[tuple[Connection, Session]]:
+    """Connect, shake hands, and log both; the connection is closed at the end of the block.
+
+    Args:
+        request: To where, and how.
+        log: Of the steps.
+        keeps: Whether what goes over the wire is kept.
+        protocol: That is asked for by ALPN, and told in the log; None: the hello has none.
+
+    Raises:
+        TransferError: What a user of the client would see.
+    """
+    connection = connect(request.address, timeout_s=request.timeout_s, log=log, receive_buffer=request.receive_buffer)
+    try:
+        session = Session(connection, request.host, request.ca, request.key_log, keeps=keeps, protocol=protocol)
+        version, cipher = session.handshake()
+        chosen = {} if protocol is None else {"protocol": session.protocol}
+        log.event("handshake", version=version, cipher=cipher, **chosen)
+        yield connection, session
     finally:
         connection.close()
 

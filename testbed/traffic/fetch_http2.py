@@ -13,15 +13,15 @@ from h2.events import ConnectionTerminated, DataReceived, ResponseReceived, Stre
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 
-from testbed.traffic.connection import TransferError, connect
-from testbed.traffic.fetch import Session
+from testbed.traffic.connection import TransferError
+from testbed.traffic.fetch import opened_session
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from h2.events import Event
 
+    from testbed.traffic.fetch import Session
     from testbed.traffic.log import TransferLog
+    from testbed.traffic.request import Request
 
 __all__ = ["fetch_http2"]
 
@@ -32,36 +32,18 @@ _WINDOW_BYTES = 16 << 20
 _FIRST_WINDOW_BYTES = 65_535  # RFC 9113, section 6.9.2
 
 
-def fetch_http2(
-    host: str,
-    address: tuple[str, int],
-    path: str,
-    *,
-    ca: Path,
-    key_log: Path,
-    timeout_s: float,
-    log: TransferLog,
-    receive_buffer: int | None = None,
-    reading_bps: int | None = None,
-    objects: int = 1,
-) -> None:
-    """Fetch ``https://host/path`` over HTTP/2 and log every step; the arguments are those of `fetch`.
+def fetch_http2(request: Request, log: TransferLog) -> None:
+    """Fetch what is asked for over HTTP/2 and log every step.
 
     Raises:
         TransferError: What a user of the client would see.
     """
-    connection = connect(address, timeout_s=timeout_s, log=log, receive_buffer=receive_buffer)
-    try:
-        session = Session(connection, host, ca, key_log, keeps=False, protocol=_ALPN)
-        version, cipher = session.handshake()
-        log.event("handshake", version=version, cipher=cipher, protocol=session.protocol)
+    with opened_session(request, log, protocol=_ALPN) as (connection, session):
         if session.protocol != _ALPN:
             raise TransferError("the server does not speak HTTP/2")
-        if reading_bps is not None:
-            connection.read_at(reading_bps)
-        _Downloads(session, log, objects).run(host, path)
-    finally:
-        connection.close()
+        if request.reading_bps is not None:
+            connection.read_at(request.reading_bps)
+        _Downloads(session, log, request.objects).run(request.host, request.path)
 
 
 class _Downloads:

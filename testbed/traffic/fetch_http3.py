@@ -18,12 +18,11 @@ from testbed.traffic.connection import TransferError, family_of
 from testbed.traffic.quic import QuicEnd, configuration, wait
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from aioquic.h3.events import H3Event
     from aioquic.quic.events import QuicEvent
 
     from testbed.traffic.log import TransferLog
+    from testbed.traffic.request import Request
 
 __all__ = ["fetch_http3"]
 
@@ -31,36 +30,21 @@ _HTTP_OK = b"200"
 _LEAST_WAIT_S = 1e-6  # what is overdue by less than the clock can tell is due at its next tick
 
 
-def fetch_http3(
-    host: str,
-    address: tuple[str, int],
-    path: str,
-    *,
-    ca: Path,
-    key_log: Path,
-    timeout_s: float,
-    log: TransferLog,
-    objects: int = 1,
-) -> None:
-    """Fetch ``https://host/path`` over HTTP/3 and log every step.
+def fetch_http3(request: Request, log: TransferLog) -> None:
+    """Fetch what is asked for over HTTP/3 and log every step; nothing here makes the client slow.
 
     Args:
-        host: Goes into SNI and ``:authority``.
-        address: Where to connect to.
-        path: Of the object.
-        ca: Certificate authority, PEM.
-        key_log: TLS secrets are appended there.
-        timeout_s: For all of it.
+        request: What, from where.
         log: Events ``started``, ``connected``, ``handshake``, ``bytes``, ``object``. A datagram needs no connection, so
             ``connected`` tells nothing but the two ends, before the first one leaves.
-        objects: How often it is asked for, one request after the other's answer, on the one connection.
 
     Raises:
         TransferError: What a user of the client would see.
     """
-    settings = configuration(is_client=True, idle_timeout_s=timeout_s, server_name=host)
-    settings.load_verify_locations(cafile=str(ca))
-    with key_log.open("a") as secrets, socket.socket(family_of(address[0]), socket.SOCK_DGRAM) as datagrams:
+    address, timeout_s = request.address, request.timeout_s
+    settings = configuration(is_client=True, idle_timeout_s=timeout_s, server_name=request.host)
+    settings.load_verify_locations(cafile=str(request.ca))
+    with request.key_log.open("a") as secrets, socket.socket(family_of(address[0]), socket.SOCK_DGRAM) as datagrams:
         settings.secrets_log_file = secrets
         log.event("started", remote=list(address))
         datagrams.connect(address)
@@ -68,7 +52,7 @@ def fetch_http3(
         quic = QuicConnection(configuration=settings)
         deadline = log.now() + timeout_s
         end = QuicEnd(quic, datagrams, address)
-        _Downloads(end, host, path, log).run(objects, address, deadline)
+        _Downloads(end, request.host, request.path, log).run(request.objects, address, deadline)
 
 
 class _Downloads:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from testbed.records.plan import TransferPlan
+    from testbed.traffic.request import Request
 
 
 @pytest.fixture
@@ -58,8 +59,8 @@ def run(folder: Path, progress: tuple[int, int], transfers: list[dict[str, Any]]
 def test_a_transfer_that_fails_does_not_stop_the_next(
     tmp_path: Path, progress: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fetch(*_: object, timeout_s: float, **__: object) -> None:
-        if timeout_s < 5:
+    def fetch(request: Request, *_: object, **__: object) -> None:
+        if request.timeout_s < 5:
             raise TransferError("timed out while connecting")
 
     monkeypatch.setattr(line_client, "fetch", fetch)
@@ -115,7 +116,7 @@ def test_those_of_a_group_go_side_by_side_and_the_next_waits_for_all(
     tmp_path: Path, progress: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     meeting = Barrier(2)
-    monkeypatch.setattr(line_client, "fetch", lambda *_, timeout_s, **__: timeout_s < 5 and meeting.wait(20))
+    monkeypatch.setattr(line_client, "fetch", lambda request, *_, **__: request.timeout_s < 5 and meeting.wait(20))
     both = [transfer(name, timeout_s=1.0, group="g") for name in ("first", "second")]
     run(tmp_path, progress, [*both, transfer("third")])
     reports = [json.loads(text) for text in os.read(progress[0], 65_536).splitlines()]
@@ -130,7 +131,7 @@ def test_a_name_resolves_to_the_address_of_the_ip_that_the_transfer_goes_over(
     tmp_path: Path, progress: tuple[int, int], monkeypatch: pytest.MonkeyPatch, asked: dict[str, int], expected: str
 ) -> None:
     reached: list[object] = []
-    monkeypatch.setattr(line_client, "fetch", lambda _host, address, *_, **__: reached.append(address))
+    monkeypatch.setattr(line_client, "fetch", lambda request, *_, **__: reached.append(request.address))
     run(tmp_path, progress, [transfer("a", **asked)])
     assert reached == [(expected, 443)]
 

@@ -14,6 +14,7 @@ from testbed.engine.prepare.origin_key import origin_key
 from testbed.records.jsonl import LineWriter, read_lines
 from testbed.traffic.authority import CertificateAuthority
 from testbed.traffic.log import TransferLog
+from testbed.traffic.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,6 +37,17 @@ class KeptLog:
     def events(self) -> list[str]:
         """Names of the events in order, without samples of TCP_INFO."""
         return [each["event"] for each in self.records() if each["event"] != "tcp_info"]
+
+
+def asked(
+    port: int, authority: CertificateAuthority, folder: Path, *, path: str, host: str = "localhost", **more: Any
+) -> Request:
+    """Return a request of a server on this machine."""
+    given = {"timeout_s": 20.0, **more}
+    address = (LOCALHOST, port)
+    return Request(
+        host=host, address=address, path=path, ca=authority.certificate, key_log=folder / "secrets.txt", **given
+    )
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from testbed.traffic.connection import TransferError
 from testbed.traffic.fetch import _content_length, fetch, upload
-from tests.traffic.conftest import LOCALHOST, KeptLog
+from tests.traffic.conftest import KeptLog, asked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,10 +36,8 @@ class Client:
     folder: Path
 
     def fetch(self, port: int, *, host: str = "localhost") -> Recording:
-        return fetch(
-            host, (LOCALHOST, port), "/10.bin", ca=self.authority.certificate, key_log=self.folder / "secrets.txt",
-            timeout_s=20.0, log=self.kept.log,
-        )  # fmt: skip
+        request = asked(port, self.authority, self.folder, host=host, path="/10.bin")
+        return fetch(request, self.kept.log)
 
 
 @pytest.fixture
@@ -161,11 +159,7 @@ def test_an_upload_sends_so_many_bytes_and_waits_for_the_answer(
                 came.extend(session.recv(9999))
             session.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
-    address = (LOCALHOST, serve(answer))
-    upload(
-        "localhost", address, "/upload/t", size=size, ca=authority.certificate, key_log=tmp_path / "secrets.txt",
-        timeout_s=20.0, log=kept.log,
-    )  # fmt: skip
+    upload(asked(serve(answer), authority, tmp_path, path="/upload/t"), kept.log, size=size)
     assert bytes(came).startswith(b"POST /upload/t HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n" % size)
     assert len(came.partition(b"\r\n\r\n")[2]) == size
     assert kept.events() == ["started", "connected", "handshake"]
@@ -176,7 +170,4 @@ def test_an_upload_that_is_refused_is_a_failed_transfer(
 ) -> None:
     port = serve_https(b"HTTP/1.1 405 Not Allowed\r\nContent-Length: 0\r\n\r\n")
     with pytest.raises(TransferError, match=r"the server answered 'HTTP/1\.1 405 Not Allowed'"):
-        upload(
-            "localhost", (LOCALHOST, port), "/upload/t", size=0, ca=authority.certificate,
-            key_log=tmp_path / "secrets.txt", timeout_s=20.0, log=kept.log,
-        )  # fmt: skip
+        upload(asked(port, authority, tmp_path, path="/upload/t"), kept.log, size=0)

@@ -6,7 +6,7 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from h2.config import H2Configuration
@@ -15,7 +15,7 @@ from h2.events import DataReceived, RequestReceived, WindowUpdated
 
 from testbed.traffic.connection import TransferError
 from testbed.traffic.fetch_http2 import fetch_http2
-from tests.traffic.conftest import LOCALHOST, KeptLog
+from tests.traffic.conftest import KeptLog, asked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,11 +81,8 @@ def _is_window(event: object) -> bool:
 def client(authority: CertificateAuthority, kept: KeptLog, tmp_path: Path) -> Callable[..., None]:
     """The measuring client, told where to go."""
 
-    def fetch(port: int, **more: int) -> None:
-        fetch_http2(
-            "localhost", (LOCALHOST, port), "/256000.bin", ca=authority.certificate,
-            key_log=tmp_path / "secrets.txt", timeout_s=20.0, log=kept.log, **more,
-        )  # fmt: skip
+    def fetch(port: int, **more: Any) -> None:
+        fetch_http2(asked(port, authority, tmp_path, path="/256000.bin", **more), kept.log)
 
     return fetch
 

@@ -10,7 +10,7 @@ import pytest
 
 from testbed.traffic.connection import TransferError
 from testbed.traffic.fetch_http3 import fetch_http3
-from tests.traffic.conftest import LOCALHOST, KeptLog
+from tests.traffic.conftest import LOCALHOST, KeptLog, asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,10 +22,8 @@ if TYPE_CHECKING:
 @pytest.fixture
 def client(authority: CertificateAuthority, kept: KeptLog, tmp_path: Path) -> Callable[[int], None]:
     def fetch(port: int) -> None:
-        fetch_http3(
-            "twitter.com", (LOCALHOST, port), "/1.bin", ca=authority.certificate, key_log=tmp_path / "secrets.txt",
-            timeout_s=1.0, log=kept.log,
-        )  # fmt: skip
+        request = asked(port, authority, tmp_path, host="twitter.com", path="/1.bin", timeout_s=1.0)
+        fetch_http3(request, kept.log)
 
     return fetch
 

@@ -12,7 +12,7 @@ import pytest
 from testbed.traffic.connection import TransferError
 from testbed.traffic.fetch_http3 import fetch_http3
 from testbed.traffic.origin_http3 import Http3Origin, serve_http3
-from tests.traffic.conftest import LOCALHOST, KeptLog
+from tests.traffic.conftest import LOCALHOST, KeptLog, asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,10 +62,7 @@ def client(authority: CertificateAuthority, kept: KeptLog, tmp_path: Path) -> Ca
     """The measuring client, told where to go."""
 
     def fetch(port: int, path: str = "/102400.bin", *, host: str = "localhost", **more: int) -> None:
-        fetch_http3(
-            host, (LOCALHOST, port), path, ca=authority.certificate, key_log=tmp_path / "secrets.txt", timeout_s=20.0,
-            log=kept.log, **more,
-        )  # fmt: skip
+        fetch_http3(asked(port, authority, tmp_path, host=host, path=path, **more), kept.log)
 
     return fetch
 
