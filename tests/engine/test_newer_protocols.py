@@ -111,6 +111,24 @@ def test_both_go_over_ipv6(run_scenario: Runner, tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_quic_is_throttled_over_ipv6_as_over_ipv4(run_scenario: Runner, tmp_path: Path) -> None:
+    fetch = "fetch: r1.googlevideo.com, role: target, size: 600 kB, protocol: http/3"
+    run = measured(
+        run_scenario, tmp_path, YOUTUBE, "captures=[client, server, box]",
+        f"measurements=[{{{fetch}}}, {{{fetch}, ip: 6}}, {{fetch: example.com, role: control, size: 150 kB, "
+        "protocol: http/3, ip: 6}]",
+    )  # fmt: skip
+    over_ipv4, over_ipv6, control = run.manifest["transfers"]
+    assert [each["throttled"] for each in (over_ipv4, over_ipv6, control)] == [True, True, False]
+    assert over_ipv4["rule"] == over_ipv6["rule"]
+    assert over_ipv4["goodput_bps"] is not None
+    assert control["goodput_bps"] is not None
+    assert over_ipv6["goodput_bps"] == pytest.approx(over_ipv4["goodput_bps"], rel=0.1)
+    assert control["goodput_bps"] > 5 * over_ipv4["goodput_bps"]
+    agreement = run.manifest["certificate"]["agreement"]["boxed-tspu"]
+    assert agreement["logged"] == over_ipv4["drops"] + over_ipv6["drops"]
+
+
 THINKING = """\
   origin: {serves: [example.com], protocols: [http/1.1, http/3], think: 100 ms}
 measurements:

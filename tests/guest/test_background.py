@@ -81,10 +81,14 @@ def test_a_bulk_flow_goes_on_beside_its_measurements_alone(beside: FinishedRun) 
         assert ended < flow["start_s"] + flow["duration_s"] < ended + 0.5  # one window's worth later
 
 
-def test_a_bulk_flow_and_a_fetch_share_the_bottleneck(beside: FinishedRun) -> None:
-    fetch, bulk = beside.manifest["transfers"][0], background(beside, "bulk server2 to a")[0]
+def assert_they_share(run: FinishedRun) -> None:
+    fetch, bulk = run.manifest["transfers"][0], background(run, "bulk server2 to a")[0]
     assert 1.5e6 < fetch["goodput_bps"] < 7e6
     assert 2.5e6 < bulk["goodput_bps"] < 9e6
+
+
+def test_a_bulk_flow_and_a_fetch_share_the_bottleneck(beside: FinishedRun) -> None:
+    assert_they_share(beside)
     assert beside.manifest["transfers"][0]["role"] == "control"
 
 
@@ -106,6 +110,19 @@ def test_the_table_has_rows_with_the_role_background(beside: FinishedRun) -> Non
     own = [row for row in rows if row["role"] == "background"]
     assert {row["kind"] for row in own} == {"bulk", "udp", "web"}
     assert len(own) == len(beside.manifest["background"])
+
+
+def test_streams_and_datagrams_go_over_ipv6_as_over_ipv4(run_scenario: Runner, scenario: Path) -> None:
+    run = run_scenario("ip=6", scenario=str(scenario))
+    assert run.manifest["valid"], run.manifest["problems"]
+    flows = run.manifest["background"]
+    assert {each["kind"] for each in flows} == {"bulk", "udp", "web"}
+    assert all(each["ok"] for each in flows)
+    connected = {each["transfer"]: each for each in run.records.measurements() if each["event"] == "connected"}
+    assert all(":" in connected[each["id"]]["remote"][0] for each in flows)
+    constant = background(run, "udp server2 to b")[0]
+    assert constant["bytes"] == pytest.approx(10 * 125_000 * (500 - 48) / 500, rel=0.01)  # headers of 48 bytes, not 28
+    assert_they_share(run)
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_gives_others(
