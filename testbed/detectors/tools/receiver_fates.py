@@ -6,7 +6,9 @@ not seen, and there are no delays: what a packet took from its sender cannot be 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -24,6 +26,7 @@ __all__ = ["Received", "receive"]
 # What fills a hole sooner than a round trip after it showed was not sent again: the sender cannot know of it yet. Three
 # quarters, because the round trip of the handshake is a sample with jitter, too.
 _RESENT_AFTER: Final = 0.75
+_LARGEST_HOLE: Final = 4 << 20  # bytes: more are not under way at once here; it is the capture that lacks packets
 _SMALLEST_SEGMENT: Final = 500  # bytes; without one that is longer, the size of a segment is not known
 
 
@@ -71,10 +74,12 @@ def receive(flow: Flow, *, rtt_s: float) -> Received | None:
     soon_ns = int(rtt_s * _RESENT_AFTER * 1e9)
     for t_ns, seq, size in zip(*(column[rows].tolist() for column in (flow.t_ns, flow.seq, flow.payload)), strict=True):
         new = _missing(highest, seq, segment, t_ns)
-        filled = [hole for hole in missing if seq <= hole.seq < seq + size]
+        # Sorted by number, for each begins behind all that came before: a long capture with many holes is read at once.
+        first, last = (bisect_left(missing, number, key=attrgetter("seq")) for number in (seq, seq + size))
+        filled = missing[first:last]
         for hole in filled:
             hole.is_lost = t_ns - hole.since_ns >= soon_ns
-            missing.remove(hole)
+        del missing[first:last]
         if not filled and seq + size <= highest:
             repeated.append(t_ns)
         holes += new
@@ -96,4 +101,6 @@ def receive(flow: Flow, *, rtt_s: float) -> Received | None:
 
 def _missing(highest: int, seq: int, segment: int, t_ns: int) -> list[_Missing]:
     """Return the segments between the highest byte so far and what came now."""
+    if seq - highest > _LARGEST_HOLE:
+        return []
     return [_Missing(start, min(segment, seq - start), t_ns) for start in range(highest, seq, segment)]

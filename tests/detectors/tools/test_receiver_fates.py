@@ -58,6 +58,10 @@ def test_what_comes_again_was_not_heard_of() -> None:
     assert not found.fates.lost.any()
 
 
+def test_a_gap_of_the_capture_is_no_loss() -> None:
+    assert not received((0.0, 0), (0.01, 100_000), (0.02, 100_001)).fates.lost.any()
+
+
 def test_without_a_segment_of_some_size_nothing_is_told() -> None:
     small = replace(arriving((0.0, 0), (0.1, 1)), payload=np.full(2, 40))
     assert receive(small, rtt_s=RTT_S) is None
