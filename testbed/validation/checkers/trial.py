@@ -44,6 +44,7 @@ __all__ = ["can_be_tried", "checker_key", "checker_verdict", "command_again", "i
 
 _READ: Final = "1"  # changed when an answer is read otherwise: checkers are then tried again
 _TAIL_BYTES: Final = 2000
+_LONGEST_WHY: Final = 1000
 
 
 def checker_key(cell: str, line: str, name: str) -> str:
@@ -194,7 +195,7 @@ class _Trial:
             complaints=_text(folder / "command.stderr", self.checker.most_bytes)[-_TAIL_BYTES:],
         )  # fmt: skip
         own = _own_flows(manifest["transfers"])
-        return replace(answer, why=f"{answer.why} ({own})")
+        return replace(answer, why=f"{answer.why[:_LONGEST_WHY]} ({own})")  # it stands in tables
 
     def _keep(self, key: str, manifest: Manifest | None, problems: list[str]) -> None:
         words = [self.record["replay"], "--line", shlex.quote(self.line), "--", shlex.join(self.command)]

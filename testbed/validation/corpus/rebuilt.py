@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from testbed.errors import InputError
+from testbed.quantities import shown
+from testbed.scenario import library
+from testbed.scenario.document import Document
 from testbed.validation.cells import Cell
 from testbed.validation.corpus.contents import read_truth
 from testbed.validation.corpus.part import make_part, world_of
@@ -88,22 +91,42 @@ def differences(archive: Archive, index: Index, cells: Sequence[CellEntry], kern
 
 def _cell(archive: Archive, entry: CellEntry, folder: Path) -> Cell:
     record = read_truth(archive, entry)["record"]
+    where = f"{archive.path}: {entry['id']}"
     scenario = record["scenario"]
     own = f"{entry['folder']}/{scenario}"
     if own in archive.names:  # no packaged one: the corpus brings it
-        place = folder / entry["folder"]
-        place.mkdir(parents=True)
-        (place / scenario).write_bytes(archive.read(own))
-        scenario = str(place / scenario)
-    elif Path(scenario).suffix:
+        path = folder / entry["folder"] / Path(scenario).name
+        path.parent.mkdir(parents=True)
+        path.write_bytes(archive.read(own))
+        scenario = str(path)
+    else:
+        path = library.find("scenarios", scenario)
         # A path would be one of this machine's, chosen by whoever made the corpus.
-        raise InputError(
-            f"{archive.path}: {entry['id']}: its scenario {scenario!r} is neither packaged nor in the corpus"
-        )
+        if not path.is_relative_to(library.folder("scenarios")):
+            raise InputError(f"{where}: its scenario {shown(scenario)} is neither packaged nor in the corpus")
+    _require_packaged_topology(where, path, record["settings"])
     if entry["part"] not in {"held_out", "development"}:
-        raise InputError(f"{archive.path}: {entry['id']}: no suite has a part {entry['part']!r}")
+        raise InputError(f"{where}: no suite has a part {shown(entry['part'])}")
     part: Part = "held_out" if entry["part"] == "held_out" else "development"
     return Cell(part, entry["condition"], entry["number"], scenario, tuple(record["settings"]), record["seed"])
+
+
+def _require_packaged_topology(where: str, path: Path, settings: Sequence[str]) -> None:
+    """Refuse a topology that is no packaged one, before a plan is made of it.
+
+    Raises:
+        InputError: It is a program, which would run here: whoever made the corpus may have chosen any on this machine,
+            one among them that was unpacked from it.
+    """
+    document = Document.load(path)
+    for setting in settings:
+        document.set(setting)
+    network = document.data.get("network")
+    topology = network.get("topology") if isinstance(network, dict) else None
+    if topology not in library.names("topologies"):
+        raise InputError(
+            f"{where}: its topology {shown(topology)} is none of the packaged ones, and no program is run for a corpus"
+        )
 
 
 def _difference(then: bytes, now: bytes) -> str:

@@ -55,6 +55,16 @@ def test_the_example_finds_a_policer_by_its_own_downloads(tmp_path: Path, monkey
     assert checker_verdict(store, "k", record, "line", name) == found.verdict
 
 
+@pytest.mark.usefixtures("kernel")
+def test_a_reason_without_end_is_cut(tmp_path: Path) -> None:
+    (tmp_path / "tool.py").write_text(
+        "import json\nprint(json.dumps({'outcome': 'throttled', 'why': 'x' * 1_000_000}))\n"
+    )
+    found = said(Store(tmp_path / "store"), f"run:{sys.executable} {tmp_path}/tool.py")
+    assert (found["outcome"], len(found["why"]) < 1100) == ("throttled", True)
+    assert found["why"].endswith("x (0 of its 0 flows were throttled)")
+
+
 BAD: dict[str, tuple[str, str]] = {
     "raises": ("raise RuntimeError('boom')", "ended with status 1: .*boom"),
     "prints garbage": (r"import os; os.write(1, b'\xff\x00{\"outcome\"')", "printed no line with a verdict"),

@@ -78,17 +78,24 @@ def test_a_scenario_that_comes_along_is_made_again(tmp_path: Path, kernel: Kerne
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"scenario": "/etc/passwd.yaml"}, "its scenario '/etc/passwd.yaml' is neither packaged nor in the corpus"),
-        ({"scenario": "../mine.yaml"}, "neither packaged nor in the corpus"),
+        ({"scenario": "/etc/passwd"}, "its scenario '/etc/passwd' is neither packaged nor in the corpus"),
+        ({"scenario": "../mine.yaml"}, "scenario '../mine.yaml': no such file"),
+        ({"settings": ["network.topology=evil.py"]}, "its topology 'evil.py' is none of the packaged ones"),
+        ({"settings": ["network.topology='choice(dumbbell, evil.py)'"]}, "is none of the packaged ones"),
+        ({"settings": ["network=evil.py"]}, "its topology None is none of the packaged ones"),
         ({"scenario": "no/such"}, "no/such"),
         ({"settings": ["censors.tspu=/etc/passwd"]}, "censors.tspu"),
     ],
 )
 def test_what_a_corpus_says_of_this_machine_is_not_followed(
-    tmp_path: Path, kernel: KernelInfo, changes: dict[str, Any], problem: str
+    tmp_path: Path, kernel: KernelInfo, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], problem: str
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    # As it would lie there after `corpus fetch-from-file`: a topology is a program, and would be run.
+    (tmp_path / "evil.py").write_text("from pathlib import Path\nPath('was-here').touch()\ntopos = {}\n")
     lie = json.dumps(truth("policed/1", is_throttled=True, **changes)).encode()
     path = written(tmp_path / "x.zip", members() | {"cells/policed-1/truth.json": lie})
     with Archive(path) as archive, pytest.raises(InputError) as caught:
         differences(archive, read_index(archive), read_index(archive)["cells"][:1], kernel)
     assert problem in str(caught.value)
+    assert not (tmp_path / "was-here").exists()
