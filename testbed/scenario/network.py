@@ -108,8 +108,10 @@ def _add_spare_places(
         try:
             cls(**scenario.network.parameters, lines=lines)
         except ScenarioError as error:
-            where = "" if SPARE_PLACES not in str(error) else "; say none, or take the topology russia2021"
-            raise places.error(key, f"the box cannot stand there: {error}{where}") from error
+            problem = f"the box cannot stand there: {error}"
+            if SPARE_PLACES in str(error):
+                problem = "this topology has no other place for a box; say none, or take the topology russia2021"
+            raise places.error(key, problem) from error
 
 
 def _build(file: Path, cls: type[RoutedTopo], parameters: dict[str, object], places: Places) -> RoutedTopo:

@@ -7,9 +7,10 @@ lines of that kind: `why_no_box` says which.
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -153,8 +154,22 @@ def _completed(
     except ScenarioError as error:
         raise refusal(document, [(("based_on",), str(error))]) from error
     # Depth first, so that a mistake in the file that is at the bottom is told once, with its own line.
-    basis, more = _load_graded(found, below)
+    basis, more = _basis(found, below)
     return _merged(basis, document), [*more, *problems]
+
+
+def _basis(path: Path, below: tuple[Path, ...]) -> tuple[Document, list[tuple[Key, str]]]:
+    """Read what profiles are based on. Packaged ones are read once: all members of a family have the same."""
+    if path.parent != library.folder("profiles"):
+        return _load_graded(path, below)
+    document, problems = _packaged_basis(path)
+    # Copied: whoever is based on it goes on with the same lists and mappings.
+    return replace(document, data=copy.deepcopy(document.data)), [*problems]
+
+
+@functools.cache
+def _packaged_basis(path: Path) -> tuple[Document, list[tuple[Key, str]]]:
+    return _load_graded(path, ())
 
 
 def _named(data: dict[str, object], stem: str) -> dict[str, object]:

@@ -132,3 +132,27 @@ def test_servers_of_a_dumbbell_may_have_a_router_each_before_them() -> None:
     }
     with pytest.raises(ScenarioError, match="server_routers: expected 0 or 1, got 2"):
         make_plan(scenario, ["network.parameters.server_routers=2"], seed=1, engine="virtual", command=None)
+
+
+@pytest.mark.parametrize("topology", ["chain", "dumbbell", "two-paths"])
+def test_a_box_is_moved_only_where_the_topology_has_places_for_it(topology: str, tmp_path: Path) -> None:
+    server = {"chain": "origin", "dumbbell": "server1", "two-paths": "server1"}[topology]
+    path = tmp_path / "moved.yaml"
+    path.write_text(
+        f"format: 1\ntitle: t\nabout: t\ndate: 2021-03-10T09:00Z\nseed: 1\nnetwork: {{topology: {topology}}}\n"
+        "lines: [{name: obit, kind: mobile, tspu: true}]\ncensors: {tspu: ru-tw-2021a}\n"
+        f"origins: {{{server}: {{serves: [t.co]}}}}\n"
+        "measurements: [{fetch: t.co, role: target, size: 60 kB}]\n"
+        "events:\n  - placement: {from: 1 d, after_hop: 5}\n"
+    )
+    problem = f"{path}:12: events.0.placement.after_hop: this topology has no other place for a box; say none, or take"
+    with pytest.raises(ScenarioError, match=re.escape(problem)):
+        make_plan(path, [], seed=None, engine="virtual", command=None)
+
+
+@pytest.mark.parametrize("hop", [3, 7, 9])
+def test_a_box_is_moved_only_between_the_lines_routers_and_away_from_where_it_stands(hop: int) -> None:
+    events = f"events=[{{placement: {{from: 1 d, after_hop: {hop}}}}}]"
+    problem = f"events.0.placement.after_hop: the box cannot stand there: .*expected 1 to 6 .*, got {hop}"
+    with pytest.raises(ScenarioError, match=problem):
+        make_plan(FIRST_DAY, [events], seed=None, engine="virtual", command=None)

@@ -10,8 +10,9 @@ import pytest
 
 from testbed.errors import ScenarioError
 from testbed.middlebox.meters.token_bucket import TokenBucketSpec
-from testbed.scenario import library
-from testbed.scenario.profiles import load_family, load_profile, profile_for, why_no_box
+from testbed.scenario import library, profiles
+from testbed.scenario.document import Document
+from testbed.scenario.profiles import load_family, load_profile, profile_for, read_graded, why_no_box
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -319,3 +320,31 @@ def test_an_old_key_is_told_once(tmp_path: Path) -> None:
     assert told.endswith(
         "meter.token_bucket.rate_bps: it is called rate now, and its value has a unit: rate: {value: 140 kbit/s, …}"
     )
+
+
+def test_what_profiles_are_based_on_is_read_once_and_shared_by_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    read: list[str] = []
+    load = Document.load.__func__  # type: ignore[attr-defined]
+
+    def noted(cls: type[Document], path: Path) -> Document:
+        read.append(path.name)
+        found: Document = load(cls, path)
+        return found
+
+    profiles._packaged_basis.cache_clear()
+    monkeypatch.setattr(Document, "load", classmethod(noted))
+    for number in range(3):
+        (tmp_path / f"{number}.yaml").write_text(
+            f"based_on: ru-tw-2021c\ngrade: assumption\nsource: none\nsummary: number {number}\n"
+        )
+    found = [load_profile(str(tmp_path / f"{number}.yaml")).plain for number in range(3)]
+    assert [name for name in read if name.startswith("ru-tw")] == sorted(
+        {name for name in read if name.startswith("ru-tw")}, key=read.index
+    )
+    assert [each["summary"] for each in found] == ["number 0", "number 1", "number 2"]
+    first, second = (read_graded("ru-tw-2021c").data for _ in range(2))
+    first["rules"].clear()
+    assert second["rules"]
+    assert read_graded("ru-tw-2021d").data["rules"]

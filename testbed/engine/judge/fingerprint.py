@@ -22,7 +22,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from testbed.engine.prepare.guest_code import guest_code
+from testbed.engine.prepare.guest_code import guest_code_digest
 from testbed.engine.prepare.programs import find_guest_program
 from testbed.engine.uml.confine import landlock_version
 
@@ -60,7 +60,7 @@ def world_fingerprint(kernel: KernelInfo) -> WorldFingerprint:
     Errors are those of `fingerprint`.
     """
     return {
-        "code": guest_code().name,
+        "code": guest_code_digest(),
         "python": platform.python_version(),
         "kernel": kernel.hash,
         "openssl": ssl.OPENSSL_VERSION,

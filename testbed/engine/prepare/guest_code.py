@@ -31,7 +31,7 @@ from testbed.engine.kernel.cache import cache_folder
 from testbed.engine.prepare.origin_key import origin_key
 from testbed.errors import MissingError
 
-__all__ = ["DISTUTILS", "guest_code", "guest_python", "package_folder"]
+__all__ = ["DISTUTILS", "guest_code", "guest_code_digest", "guest_python", "package_folder"]
 
 _ROOMS = ("guest", "middlebox", "netlink", "records", "traffic")
 _MODULES = ("__init__.py", "errors.py", "quantities.py")
@@ -80,6 +80,15 @@ def guest_code() -> Path:
             Path(draft).chmod(0o755)  # the guest may run as another user
             _move_into_place(Path(draft), folder)
     return folder
+
+
+def guest_code_digest() -> str:
+    """Return the name of the folder that `guest_code` makes, from what is in it, without looking whether it is there.
+
+    Raises:
+        MissingError: A package that the guest needs is not installed.
+    """
+    return _digest(_sources())
 
 
 def _is_whole(folder: Path) -> bool:
