@@ -25,7 +25,14 @@ FOLDERS = {"throttling/": "throttled", "confounders/": "not throttled"}
 # What a censor did there was no slowing, or it slowed the control, too: whoever scores decides about these.
 LEFT_OUT = {
     f"throttling/{name}"
-    for name in ("frozen-after-16-kb", "reset-by-name", "handshake-delayed", "control-policed-too", "zero-rated-target")
+    for name in (
+        "frozen-after-16-kb",
+        "reset-by-name",
+        "handshake-delayed",
+        "control-policed-too",
+        "zero-rated-target",
+        "every-upload-shaped",
+    )
 }
 GRID = "confounders/pairs"  # of a benchmark: a line with a TSPU, and one without
 NAMES = [name for name in library.names("scenarios") if name.startswith(tuple(FOLDERS)) and name != GRID]

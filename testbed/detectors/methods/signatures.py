@@ -23,7 +23,7 @@ __all__ = ["RANGE", "SignaturesDetector", "features"]
 
 MIN_SAMPLES: Final = 10
 FEATURES: Final = ("range", "variation")
-RANGE: Final = 0.414
+RANGE: Final = 0.416
 """From which range on a flow filled a buffer of its own: benchmarks/detectors_train_signatures.py finds it in runs of
 ours. A buffer as long as the path (the rule of Villamizar and Song, CCR 1994) would double the least round trip: 0.5.
 On captures of other networks it errs: docs/reference/detectors.md."""
