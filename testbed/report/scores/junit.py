@@ -20,9 +20,13 @@ from testbed.plain_text import one_line
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from testbed.validation.scoring.gates import GateResult
     from testbed.validation.scoring.scores import Scored
 
-__all__ = ["RUNS", "Case", "Trouble", "cases_of", "junit"]
+__all__ = ["GATES", "RUNS", "Case", "Trouble", "cases_of", "gate_cases", "junit"]
+
+GATES: Final = "gates"
+"""The suite of what a project asks of its detectors: the one whose failures fail the command."""
 
 RUNS: Final = "runs"
 """The suite of runs that are missing or must not be scored: no detector was asked about them."""
@@ -80,6 +84,19 @@ def cases_of(judged: Iterable[Scored], lost: Iterable[tuple[str, str]]) -> list[
         cases.append(Case(each.detector, f"{each.part}.{each.condition}", name, _trouble(each)))
     cases += [Case(RUNS, "runs", cell, Trouble("error", "not scored", why)) for cell, why in lost]
     return cases
+
+
+def gate_cases(results: Iterable[GateResult]) -> list[Case]:
+    """Return a case for each gate. One that is only advice is skipped where it was not passed."""
+    return [Case(GATES, "blocking" if each.blocking else "advisory", each.name, _not_passed(each)) for each in results]
+
+
+def _not_passed(each: GateResult) -> Trouble | None:
+    if each.passed:
+        return None
+    kind: Literal["failure", "error"] = "error" if each.passed is None else "failure"
+    name = "nothing to look at" if each.passed is None else "not passed"
+    return Trouble(kind if each.blocking else "skipped", name, each.found or name)
 
 
 def _trouble(each: Scored) -> Trouble | None:

@@ -174,7 +174,9 @@ def test_a_detector_that_got_worse_is_named_and_fails_the_gate(
     assert "another method (labels changed)" in capsys.readouterr().err
 
     gates.write_text('[[tool.testbed.gates.bounds]]\ndetector = "nobody"\nmeasure = "found"\nat-least = 0.5\n')
-    assert validate(tmp_path, "--gates", str(gates)) == 4
+    assert validate(tmp_path, "--gates", str(gates), "--junit", str(tmp_path / "scores.xml")) == 4
+    [gate] = ET.parse(tmp_path / "scores.xml").findall("testsuite[@name='gates']/testcase")
+    assert [each.tag for each in gate] == ["error"]
     assert "nothing to look at" in capsys.readouterr().err
 
 

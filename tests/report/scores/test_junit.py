@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from testbed.report.scores.junit import RUNS, Case, Trouble, cases_of, junit
+from testbed.report.scores.junit import GATES, RUNS, Case, Trouble, cases_of, gate_cases, junit
+from testbed.validation.scoring.gates import GateResult
 from tests.validation.cells import scored as made
 
 if TYPE_CHECKING:
@@ -99,6 +100,26 @@ def test_suites_are_detectors_and_count_their_own_cases() -> None:
     }
     # two lines of a cell are two cases, which readers tell apart by name
     assert [each.attrib["name"] for each in root[0]] == ["policed/1 line", "policed/1 mobile"]
+
+
+def test_gates_are_a_suite_and_advice_fails_nothing() -> None:
+    results = [
+        GateResult("a", passed=True, found="0 of 9", blocking=True),
+        GateResult("b", passed=False, found="3 of 9", blocking=True),
+        GateResult("c", passed=None, found="", blocking=True),
+        GateResult("d", passed=False, found="3 of 9", blocking=False),
+        GateResult("e", passed=None, found="", blocking=False),
+    ]
+    root = ET.fromstring(junit("Core", gate_cases(results)))
+    assert breaches(root) == []
+    [gates] = root
+    assert {key: gates.attrib[key] for key in ("name", "tests", "failures", "errors", "skipped")} == {
+        "name": GATES, "tests": "5", "failures": "1", "errors": "1", "skipped": "2",
+    }  # fmt: skip
+    assert [[(each.tag, each.attrib["message"]) for each in case] for case in gates] == [
+        [], [("failure", "3 of 9")], [("error", "nothing to look at")], [("skipped", "3 of 9")],
+        [("skipped", "nothing to look at")],
+    ]  # fmt: skip
 
 
 TEXT = st.text(st.characters(codec=None), max_size=20)  # surrogates, controls and all

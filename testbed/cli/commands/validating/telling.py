@@ -7,11 +7,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from testbed.cli.progress import say, show
-from testbed.errors import InputError, InvalidRunError
+from testbed.errors import InputError, InvalidRunError, TestbedError
 from testbed.quantities import format_rate
 from testbed.report.job_summary import add_to_job_summary
 from testbed.report.scores.changes import changes_text, gates_text
-from testbed.report.scores.junit import cases_of, junit
+from testbed.report.scores.junit import cases_of, gate_cases, junit
 from testbed.report.scores.scoreboard import scoreboard
 from testbed.report.table import format_table
 from testbed.validation.checkers.checker import is_checker
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from testbed.cli.commands.validating.task import Task
+    from testbed.report.scores.junit import Case
     from testbed.validation.evaluation import Evaluation, Kept
     from testbed.validation.frontier import FrontierPoint
     from testbed.validation.keeping.store import VerdictRecord
@@ -55,11 +56,14 @@ def tell(task: Task, found: Evaluation, *, spared: int, frontiers: dict[str, lis
     """
     judged = task.scored(found.kept)
     lost = [*found.missing, *found.invalid]
-    if task.arguments.junit is not None:  # before anything is refused: that nothing ran has to be seen in it, too
-        cases = cases_of([each for each in judged if each.part != "twin"], [(each.id, why) for each, why in lost])
-        write(task.arguments.junit, junit(task.suite.title, cases))
-    _require_both_labels(task, found, judged)
-    results, told = _gates(task, found, judged)
+    cases = cases_of([each for each in judged if each.part != "twin"], [(each.id, why) for each, why in lost])
+    try:
+        _require_both_labels(task, found, judged)
+        results, told = _gates(task, found, judged)
+    except TestbedError:
+        _write_junit(task, cases)  # that nothing ran has to be seen in it, too
+        raise
+    _write_junit(task, [*cases, *gate_cases(results)])
     board = scoreboard(
         judged, title=task.suite.title, notes=_notes(task, found, judged, spared), twins=twin_scores(judged),
         frontiers=_by_axis(task, frontiers), needed=_needed(task, found, judged),
@@ -106,6 +110,11 @@ def _give(task: Task, judged: Sequence[Scored], text: str) -> None:
 
 def _by_axis(task: Task, frontiers: dict[str, list[FrontierPoint]]) -> dict[str, list[FrontierPoint]]:
     return {f"{name}: {task.suite.frontiers[name].axis}": points for name, points in frontiers.items()}
+
+
+def _write_junit(task: Task, cases: Sequence[Case]) -> None:
+    if task.arguments.junit is not None:
+        write(task.arguments.junit, junit(task.suite.title, cases))
 
 
 def _require_both_labels(task: Task, found: Evaluation, judged: Sequence[Scored]) -> None:
