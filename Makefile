@@ -12,7 +12,8 @@ KERNEL_PACKAGES = bc binutils bison flex gcc libc6-dev linux-source-6.12 make pa
 PACKAGES = ca-certificates curl ethtool iproute2 iputils-ping libnetfilter-queue-dev libnfnetlink-dev mininet nftables nginx-light \
 	openssl python3-dev python3-venv tcpdump
 # What tshark reads in captures is compared with what we read.
-DEV_PACKAGES = tshark
+# The classroom page is looked at in a browser.
+DEV_PACKAGES = chromium tshark
 
 BIN = $(VENV)/bin
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
@@ -25,7 +26,7 @@ say = printf '[%4d s] %s\n' $$(( $$(date +%s) - $(SETUP_STARTED) )) $(1) >&2
 
 .DEFAULT_GOAL = help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint bench figures results scoreboard setup setup-dev clean packages dev-packages kernel-packages kernel
+.PHONY: help run demo test lint bench figures results scoreboard setup setup-dev clean packages dev-packages kernel-packages kernel
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand --tabs=12
@@ -36,6 +37,10 @@ run:  ## set everything up, replay 10 March 2021, make the report (SCENARIO=FILE
 	@$(BIN)/testbed run $(SCENARIO) --output $(RUN) $(ARGS)
 	@echo; echo report:
 	@$(BIN)/testbed report $(RUN)
+
+demo:  ## set everything up, and serve the page for a class (ARGS=options)
+	@$(MAKE) --no-print-directory --jobs=2 setup
+	@$(BIN)/testbed demo $(ARGS)
 
 test:  ## set everything up, lint, run the tests (ARGS=options of pytest)
 	@$(MAKE) --no-print-directory --jobs=2 setup-dev

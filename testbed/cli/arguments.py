@@ -37,6 +37,7 @@ examples:
 PROBE_NAMES = ("ttl", "domains", "fields", "timeout", "budget", "symmetry")
 # Below the first the guest does not boot; the second is more than any machine that runs it has.
 _LEAST_MEMORY_MIB, _MOST_MEMORY_MIB = 128, 1 << 18
+_LAST_PORT = 65_535
 _RUN_EXAMPLES = """\
 examples:
   testbed run 2021-03-10                                   the first day
@@ -86,6 +87,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_corpus(adders)
     _add_list_and_show(adders)
     _add_inspect(adders)
+    _add_demo(adders)
     _add_kernel(adders)
     doctor = adders.add_parser("doctor", help="what is there, what is missing, and the command that mends it")
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
@@ -279,6 +281,22 @@ def _add_inspect(adders: Adders) -> None:
     )
 
 
+def _add_demo(adders: Adders) -> None:
+    demo = adders.add_parser(
+        "demo",
+        help="a page for a class: watch twitter.com slow down, guess why, find the box, get around it",
+        description="Serve a page on this machine alone, and run what is chosen on it in the emulated network, in real "
+        "time and without root. Ends with Ctrl-C.",
+    )
+    demo.add_argument("--address", default="127.0.0.1", help="to listen on (default: 127.0.0.1, this machine alone)")
+    demo.add_argument("--port", type=_port, default=8021, help="0: any that is free (default: 8021)")
+    demo.add_argument("--no-browser", action="store_true", help="do not open the page")
+    demo.add_argument(
+        "-o", "--output", type=Path, metavar="DIR", help="of the run directories (default: in results/runs/)"
+    )
+    demo.set_defaults(command="demo:demo_command")
+
+
 def _add_kernel(adders: Adders) -> None:
     kernel = adders.add_parser("kernel", help="build the guest's kernel, or say what is built")
     kernel.add_argument("action", choices=("build", "info"))
@@ -303,6 +321,12 @@ def _seeds(text: str) -> list[int]:
 def _seed(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) < 1 << 63:  # 0 would be "the scenario's own" further on
         raise argparse.ArgumentTypeError(f"expected a whole number from 1 to 2**63 - 1, got {text!r}")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"expected 0 to 65535, got {text!r}")
     return int(text)
 
 

@@ -22,7 +22,7 @@ from testbed.traffic.connection import TransferError
 from testbed.traffic.curl import curl
 from testbed.traffic.evasion import EVASIONS
 from testbed.traffic.fetch import fetch, upload
-from testbed.traffic.log import TransferLog
+from testbed.traffic.log import FOR_EVER, TransferLog
 from testbed.traffic.near_end import NearEnd
 from testbed.traffic.options import with_options
 from testbed.traffic.probes import PROBES, Trials
@@ -73,6 +73,7 @@ class LineClient:
         replay_server: Address by IP version (none where the scenario has none), and the Unix socket that takes
             announcements.
         progress: File descriptor that a line of JSON is written to before and after each transfer.
+        patience_s: Byte counts are written when they are so old: somebody may watch a run in real time.
         cues: By which background traffic that stands beside a transfer is told of it; None: there is none.
     """
 
@@ -83,6 +84,7 @@ class LineClient:
     ca: Path
     replay_server: tuple[dict[int, str], Path]
     progress: int
+    patience_s: float = FOR_EVER
     cues: Cues | None = None
 
     def run(self, transfers: list[TransferPlan]) -> int:
@@ -123,7 +125,9 @@ class LineClient:
 
     def _measure(self, transfer: TransferPlan, number: int, writer: LineWriter) -> None:
         self._report("begins", transfer["id"])
-        log = TransferLog(writer, transfer=transfer["id"], side="client", start_ns=self.start_ns)
+        log = TransferLog(
+            writer, transfer=transfer["id"], side="client", start_ns=self.start_ns, patience_s=self.patience_s
+        )
         error = None
         try:
             self._do(transfer, number, log, writer)
@@ -133,6 +137,9 @@ class LineClient:
         if self.cues is not None:
             self.cues.end(transfer["id"])
         self._report("ends", transfer["id"])
+
+    def _log(self, transfer: str, writer: LineWriter) -> TransferLog:
+        return TransferLog(writer, transfer=transfer, side="client", start_ns=self.start_ns, patience_s=self.patience_s)
 
     def _lead_s(self, transfer: TransferPlan) -> float:
         return 0.0 if self.cues is None else self.cues.lead_s.get(transfer["id"], 0.0)
@@ -204,7 +211,9 @@ class LineClient:
         def begin(number: int) -> tuple[str, TransferLog]:
             own = f"{transfer['id']}#{number + 1}"
             self._report("begins", own)
-            return own, TransferLog(writer, transfer=own, side="client", start_ns=self.start_ns)
+            return own, TransferLog(
+                writer, transfer=own, side="client", start_ns=self.start_ns, patience_s=self.patience_s
+            )
 
         trials = Trials(
             self._near_end(_ip(transfer)),

@@ -13,6 +13,7 @@ from testbed.guest.line_client import LineClient
 from testbed.guest.stage import IPV4, IPV6
 from testbed.guest.watch import Watch
 from testbed.middlebox.adapters.alarm import Alarm
+from testbed.traffic.log import FOR_EVER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +37,7 @@ _HEARTBEAT_MS = 1000  # of the guest's time
 # long, in runs that are planned for a day or more. Not in others: every waking up takes some of the guest's time, and
 # is a part of the bytes that a shorter run has always had.
 _LONG_RUN_S = 86_400
+_WATCHED_S = 0.1  # byte counts, while somebody may watch
 _STEADY_BEATS = 30
 _LONGEST_MS = 3_600_000
 _DOUBLINGS = 12  # more than lead from the heartbeat to the longest
@@ -141,6 +143,7 @@ class Phases:
                 stage.work / "replays",
             ),
             progress=self.transfers.write,
+            patience_s=FOR_EVER if stage.plan["clock"]["is_virtual"] else _WATCHED_S,
             cues=self.cues,
         )
         return Task(lambda: client.run(line["transfers"]), node.namespace)

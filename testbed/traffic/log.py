@@ -1,7 +1,8 @@
 """What a client (or a replaying server) saw of one transfer, as lines of measurements.jsonl.
 
 Byte counts and TCP_INFO samples come as arrays of up to 64 samples a line, so that a long transfer costs few lines and
-a run that dies keeps all but the last few. Times are seconds since the start of the run.
+a run that dies keeps all but the last few; where somebody watches, lines are written sooner. Times are seconds since
+the start of the run.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ if TYPE_CHECKING:
 
     from testbed.records.jsonl import LineWriter
 
-__all__ = ["TransferLog"]
+__all__ = ["FOR_EVER", "TransferLog"]
 
+FOR_EVER = float("inf")
 _SAMPLES_PER_LINE = 64  # lines of 1 to 6 kB: a run that is killed loses no more than the last of each kind
 
 
@@ -27,10 +29,14 @@ class TransferLog:
         transfer: The transfer's id.
         side: ``client`` or ``server``.
         start_ns: The start of the run on the clock of ``time.time_ns``.
+        patience_s: Byte counts are written when the first of them is so old, even if they are few.
     """
 
-    def __init__(self, writer: LineWriter, *, transfer: str, side: str, start_ns: int) -> None:
+    def __init__(
+        self, writer: LineWriter, *, transfer: str, side: str, start_ns: int, patience_s: float = FOR_EVER
+    ) -> None:
         self._writer = writer
+        self._patience_s = patience_s
         self._transfer = transfer
         self._side = side
         self._start_ns = start_ns
@@ -49,7 +55,7 @@ class TransferLog:
     def received(self, t: float, total_bytes: int) -> None:
         """Note how many payload bytes of the transfer have arrived by ``t``."""
         self._bytes.append((t, total_bytes))
-        if len(self._bytes) >= _SAMPLES_PER_LINE:
+        if len(self._bytes) >= _SAMPLES_PER_LINE or t - self._bytes[0][0] >= self._patience_s:
             self._flush_bytes()
 
     def tcp_info(self, t: float, sample: dict[str, int]) -> None:

@@ -1,0 +1,50 @@
+"""The classroom page: ``demo``."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from testbed.cli.progress import note, say
+from testbed.demo.server import DemoServer, is_loopback
+from testbed.demo.session import Session
+
+if TYPE_CHECKING:
+    import argparse
+
+__all__ = ["demo_command"]
+
+
+def demo_command(arguments: argparse.Namespace) -> int:
+    """Serve the page until somebody presses Ctrl-C."""
+    folder = arguments.output or Path("results/runs") / time.strftime("demo-%Y%m%dT%H%M%S")
+    session = Session(folder)
+    with DemoServer(session, address=arguments.address, port=arguments.port) as server:
+        say(f"the page, for whoever leads:  {server.url(server.teacher)}")
+        say(f"to look on and vote:          {server.url(server.pupil)}")
+        if not is_loopback(arguments.address):
+            note(
+                f"--address {arguments.address}: every machine that reaches this one can ask for the page; "
+                "nothing is encrypted, and who sees the first address can start runs here"
+            )
+        if not arguments.no_browser:
+            _open_browser(server.url(server.teacher))
+        say("Ctrl-C ends the demonstration")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            say("ending")
+        finally:
+            session.close()
+    return 0
+
+
+def _open_browser(url: str) -> None:
+    """Open the page in a browser with windows: one that draws in this terminal would take it over."""
+    has_screen = sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+    if not has_screen or not webbrowser.open(url):
+        say("no browser could be opened; open the first address yourself")

@@ -1,0 +1,135 @@
+"""A run directory that is read while it grows.
+
+Where the files are changes once: the guest writes to ``.guest/output``, and when it has ended the host takes them over.
+A file that was opened before is read on to its end; a finished run is read from its files alone.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from testbed.demo.feed import Feed
+from testbed.demo.segments import GrowingPcap, Segments
+from testbed.engine.uml.follow import Follower
+from testbed.errors import RecordError
+from testbed.records.capture_file import read_frames
+from testbed.records.files import open_regular, read_regular
+from testbed.records.plan import planned_transfers
+from testbed.records.run import RunDirectory
+from testbed.records.standing import MALFORMED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from testbed.demo.feed import PageRecord
+    from testbed.records.plan import PlanDocument
+
+__all__ = ["GrowingRun", "read_plan", "recorded", "watched_boxes"]
+
+_GUEST = ".guest/output"
+_MOST_PLAN_BYTES = 1 << 26
+_MOST_LINE_BYTES = 1 << 20
+
+
+def watched_boxes(plan: PlanDocument) -> list[str]:
+    """Return the boxes on lines that have a target: the segments that leave them are drawn."""
+    lines = {each["line"] for each in planned_transfers(plan) if each["role"] == "target"}
+    return [name for name, box in plan["boxes"].items() if box["line"] in lines]
+
+
+class _Lines:
+    """Whole lines of a file that grows."""
+
+    def __init__(self, path: Path) -> None:
+        self._follower = Follower(path)
+        self._rest = b""
+
+    def new(self) -> Iterator[bytes]:
+        """Yield the lines that were completed since."""
+        for data in self._follower.new():
+            *lines, self._rest = (self._rest + data).split(b"\n")
+            self._rest = self._rest[: _MOST_LINE_BYTES + 1]  # a line without end is none
+            yield from lines
+
+    def close(self) -> None:
+        """Close the file."""
+        self._follower.close()
+
+
+class GrowingRun:
+    """The records of a run that goes on.
+
+    Args:
+        folder: Its run directory.
+        plan: That it runs.
+    """
+
+    def __init__(self, folder: Path, plan: PlanDocument) -> None:
+        output = folder / _GUEST
+        self._segments = Segments(plan["start_ns"])
+        self._feed = Feed(self._segments.base)
+        self._measurements = _Lines(output / "measurements.jsonl")
+        self._truth = _Lines(output / "truth.jsonl")
+        # where packets leave a box towards the subscriber: what it dropped is in the truth
+        self._captures = [
+            (Follower(output / "captures" / f"{box}-inside.pcap"), GrowingPcap()) for box in watched_boxes(plan)
+        ]
+
+    def new(self) -> list[PageRecord]:
+        """Return what has happened since, box by box and client by client."""
+        records: list[PageRecord] = []
+        for follower, pcap in self._captures:
+            for data in follower.new():
+                records += [record for frame in pcap.feed(data) for record in self._segments.read(frame)]
+        records += [record for line in self._truth.new() for record in self._feed.truth(line)]
+        records += [record for line in self._measurements.new() for record in self._feed.measurements(line)]
+        return records
+
+    def close(self) -> None:
+        """Close the files."""
+        self._measurements.close()
+        self._truth.close()
+        for follower, _ in self._captures:
+            follower.close()
+
+
+def read_plan(folder: Path) -> PlanDocument:
+    """Return the plan in a run directory.
+
+    Raises:
+        RecordError: There is none, or it is no plan.
+    """
+    try:
+        plan: PlanDocument = json.loads(read_regular(folder / "plan.json", most_bytes=_MOST_PLAN_BYTES))
+        watched_boxes(plan)
+        plan["start_ns"] + 0
+    except (OSError, *MALFORMED) as error:
+        raise RecordError(f"{folder}/plan.json: cannot be read ({error}); run it again") from error
+    return plan
+
+
+def recorded(path: Path) -> list[PageRecord]:
+    """Return the page records of a finished run, by time.
+
+    Raises:
+        RecordError: No run directory, or one whose plan cannot be read.
+    """
+    run = RunDirectory.open(path)
+    plan = read_plan(path)
+    segments = Segments(plan["start_ns"])
+    feed = Feed(segments.base)
+    records: list[PageRecord] = []
+    for box in watched_boxes(plan):
+        capture = run.capture(f"{box}-inside")
+        if capture is not None:
+            with open_regular(capture) as file:
+                records += [record for frame in read_frames(file) for record in segments.read(frame)]
+    readers: list[tuple[str, Callable[[bytes], Iterator[PageRecord]]]] = [
+        ("truth.jsonl", feed.truth), ("measurements.jsonl", feed.measurements),
+    ]  # fmt: skip
+    for name, read in readers:
+        with open_regular(path / name) as file:
+            records += [record for line in file for record in read(line)]
+    return sorted(records, key=lambda record: float(str(record[1])))

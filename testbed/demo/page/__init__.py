@@ -1,0 +1,41 @@
+"""The page's own files, and how they are put together; nothing in them comes from anywhere else."""
+
+from __future__ import annotations
+
+from html import escape
+from importlib import resources
+
+from testbed.demo.scene import CAUSES, EVASION_NAMES, STOPS, SURPRISE, VOTES
+
+__all__ = ["LIVE", "page_html"]
+
+LIVE = "live"
+RECORDED = "recorded"
+
+
+def page_html(mode: str, *, scripts: tuple[str, ...] = ()) -> str:
+    """Return the page.
+
+    Args:
+        mode: `LIVE` or `RECORDED`.
+        scripts: Addresses of scripts that carry recorded runs.
+    """
+    template = resources.files("testbed.demo.page").joinpath("demo.html").read_text()
+    causes = [(name, cause.title) for name, cause in CAUSES.items()] + [(SURPRISE, "a surprise, drawn by lot")]
+    parts = {
+        "MODE": mode,
+        "SCRIPTS": "\n".join(f'<script src="{escape(each)}"></script>' for each in scripts),
+        "CAUSES": _options(causes),
+        "EVASIONS": _options([("", "none"), *((name, name) for name in EVASION_NAMES)]),
+        "LAST_STOP": str(len(STOPS) - 1),
+        "STOPS": "\n".join(f'<option value="{nth}" label="{stop.date[:4]}">{stop.date}: {escape(stop.about)}</option>'
+                           for nth, stop in enumerate(STOPS)),
+        "VOTES": "\n".join(f'<label><input type="radio" name="vote" value="{vote}"> {vote}</label>' for vote in VOTES),
+    }  # fmt: skip
+    for name, text in parts.items():
+        template = template.replace(f"<!--{name}-->", text)
+    return template
+
+
+def _options(pairs: list[tuple[str, str]]) -> str:
+    return "\n".join(f'<option value="{escape(value)}">{escape(text)}</option>' for value, text in pairs)
