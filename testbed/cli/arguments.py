@@ -288,6 +288,9 @@ def _add_demo(adders: Adders) -> None:
         description="Serve a page on this machine alone, and run what is chosen on it in the emulated network, in real "
         "time and without root. Ends with Ctrl-C.",
     )
+    demo.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="recorded runs to show beside")
+    demo.add_argument("--export", type=Path, metavar="FOLDER", help="write the page with these runs as files, and end")
+    demo.add_argument("--guess", action="store_true", help="recorded runs hide box and truth until Reveal is pressed")
     demo.add_argument("--address", default="127.0.0.1", help="to listen on (default: 127.0.0.1, this machine alone)")
     demo.add_argument("--port", type=_port, default=8021, help="0: any that is free (default: 8021)")
     demo.add_argument("--no-browser", action="store_true", help="do not open the page")

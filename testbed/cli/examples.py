@@ -33,7 +33,12 @@ EXAMPLES = {
     ),
     "observe": ("testbed observe RUN >observation.json", "zcat capture.pcap.gz | testbed observe -"),
     "conformance": ("testbed conformance --profile ru-tw-2021a", "testbed conformance --output rows.md"),
-    "demo": ("testbed demo", "testbed demo --port 0 --no-browser", "testbed demo --address 192.168.1.20"),
+    "demo": (
+        "testbed demo",
+        "testbed demo --port 0 --no-browser",
+        "testbed demo --address 192.168.1.20",
+        "testbed demo results/runs/2021-03-10-seed1-1 --export site",
+    ),
     "list": ("testbed list detectors", "testbed list scenarios --json"),
     "show": (
         "testbed show ru-tw-2021a",

@@ -86,6 +86,7 @@ class Feed:
             return
         box, event = _text(record.get("box") or ""), record.get("event")
         key = (box, str(record.get("flow")))
+        # Bounded: a guest could open flows without end.
         if event == "flow_opened" and len(self._flows) < _MOST_FLOWS:
             self._flows[key] = flow_name(record.get("inside"), record.get("inside_port"))
         flow = self._flows.get(key, "")
@@ -106,6 +107,7 @@ class Feed:
             return
         last = len(times) - 1
         for nth, (t, total) in enumerate(zip(times, totals, strict=False)):
+            # the last of a line always, so that a transfer ends with all of its bytes
             if nth == last or _number(t) >= self._told_s.get(transfer, -1.0) + _SLOT_S:
                 if len(self._told_s) < _MOST_FLOWS:
                     self._told_s[transfer] = _number(t)

@@ -80,6 +80,7 @@ class GrowingRun:
     def new(self) -> list[PageRecord]:
         """Return what has happened since, box by box and client by client."""
         records: list[PageRecord] = []
+        # Captures first: where a flow begins has to be known before a drop in the truth can be given its place.
         for follower, pcap in self._captures:
             for data in follower.new():
                 records += [record for frame in pcap.feed(data) for record in self._segments.read(frame)]

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["outcome", "right_vote"]
 
-_MOST_TEXT = 300
+_MOST_TEXT = 400
+_MOST_TARGETS = 4
+_INCONCLUSIVE = "inconclusive"
 
 
 def right_vote(transfers: Iterable[TransferSummary], cause: str) -> str | None:
@@ -47,31 +49,45 @@ def outcome(manifest: Manifest, verdicts: Iterable[VerdictRecord], choice: Choic
         choice: What was chosen; None for a recorded run.
     """
     transfers = manifest.get("transfers", [])
-    is_known = choice is not None
+    vote = right_vote(transfers, "" if choice is None else choice.cause)
+    targets = [each for each in transfers if each["role"] == "target"]
+    says = [] if vote is None else [f"Right answer: {vote}."]
+    if choice is not None:
+        says.append(f"It was {CAUSES[choice.cause].title}.")
+    says += [_in_words(each) for each in targets[:_MOST_TARGETS]]
+    if len(targets) > _MOST_TARGETS:
+        says.append(f"{len(targets) - _MOST_TARGETS} more targets are in the run directory alone.")
+    if not manifest.get("valid", False):
+        says.append(f"Do not score this run: {'; '.join(manifest.get('problems', []))}.")
     return {
         "kind": "outcome",
-        "cause": CAUSES[choice.cause].title if choice is not None else _short(manifest["title"]),
-        "vote": right_vote(transfers, choice.cause if is_known and choice is not None else ""),
-        "valid": manifest.get("valid", False),
-        "problems": [_short(problem) for problem in manifest.get("problems", [])],
-        "transfers": [_transfer(each) for each in transfers],
-        "verdicts": [
-            [_short(each["subject"]), _short(each["detector"]), _short(each["outcome"]), _short(each.get("why") or "")]
-            for each in verdicts
-        ],
+        "says": [one_line(each)[:_MOST_TEXT] for each in says],
+        "verdicts": _judged(verdicts, {each["id"] for each in targets[:1]}),
     }
 
 
-def _transfer(summary: TransferSummary) -> list[object]:
-    """Id, goodput (bit/s), what the box did, its rule, packets that it dropped."""
-    did = "throttled" if summary["throttled"] else (summary.get("action") or "nothing")
-    return [
-        _short(summary["id"]),
-        summary["goodput_bps"],
-        _short(did),
-        _short(summary.get("rule") or ""),
-        summary["drops"],
+def _in_words(summary: TransferSummary) -> str:
+    did = "the box did nothing to it"
+    if summary["throttled"]:
+        did = f"throttled by the rule {summary['rule']}, {summary['drops']} packets dropped"
+    elif summary.get("action"):
+        did = f"the box acted ({summary['action']}) by the rule {summary['rule']}"
+    goodput = f"{summary['goodput_bps'] / 1000:.0f} kbit/s" if summary["goodput_bps"] else "no goodput"
+    return f"{summary['name']} on the line {summary['line']}: {goodput}; {did}."
+
+
+def _judged(verdicts: Iterable[VerdictRecord], subjects: set[str]) -> list[list[str]]:
+    """Return detector, outcome and reason of the first target; those that could not say anything share a row."""
+    told = [each for each in verdicts if each["subject"] in subjects]
+    rows = [
+        [_short(each["detector"]), _short(each["outcome"]), _short(each.get("why") or "")]
+        for each in sorted(told, key=lambda each: each["outcome"] != "throttled")
+        if each["outcome"] != _INCONCLUSIVE
     ]
+    silent = [each["detector"] for each in told if each["outcome"] == _INCONCLUSIVE]
+    if silent:
+        rows.append([f"{len(silent)} more", _INCONCLUSIVE, _short(", ".join(silent))])
+    return rows
 
 
 def _short(text: object) -> str:

@@ -117,6 +117,7 @@ class Choice:
         if isinstance(stop, bool) or not isinstance(stop, int) or not 0 <= stop < len(STOPS):
             raise InputError(f"stop: expected 0 to {len(STOPS) - 1}, got {stop!r}")
         if cause == SURPRISE:
+            # not seeded: nobody who looks on may foresee it
             cause = secrets.choice(list(CAUSES))
             stop, evasion = 2, ""
         if not isinstance(cause, str) or cause not in CAUSES:

@@ -95,6 +95,7 @@ class Segments:
         flow = flow_name(address_text(header.destination), port)
         if flags & _SYN_ACK == _SYN_ACK and len(self._bases) < _MOST_FLOWS:
             self._bases[flow] = (seq + 1) & 0xFFFFFFFF
+        # by the header: a capture may have cut the packet
         length = header.length - header.body - (offset >> 4) * 4
         if length > 0 and not flags & _SYN and flow in self._bases:
             t = round((frame.t_ns - self._start_ns) / 1e9, 4)

@@ -14,15 +14,16 @@ import secrets
 import socket
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib import resources
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from testbed.demo.page import LIVE, page_html
+from testbed.demo.page import LIVE, page_file, page_html
 from testbed.demo.scene import Choice
 from testbed.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from testbed.demo.session import Session
 
 __all__ = ["DemoServer", "is_loopback"]
@@ -30,7 +31,8 @@ __all__ = ["DemoServer", "is_loopback"]
 _MOST_BODY_BYTES = 4096
 _MOST_LISTENERS = 200  # browsers at once; each has a thread
 _SILENCE_S = 30.0  # of a browser that takes nothing
-_FILES = {"demo.css": "text/css", "demo.js": "text/javascript"}
+_KINDS = {"css": "text/css", "html": "text/html", "js": "text/javascript"}
+_FILES = {"demo.css": _KINDS["css"], "demo.js": _KINDS["js"]}
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'"
 )
@@ -52,6 +54,7 @@ class DemoServer(ThreadingHTTPServer):
     Args:
         session: Whose runs are shown.
         address, port: To listen on; port 0 is any that is free.
+        recorded: Files of recorded runs, by name (`testbed.demo.recorded.site`).
 
     Raises:
         InputError: The port is taken, or the address is none of this machine.
@@ -60,8 +63,12 @@ class DemoServer(ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(self, session: Session, *, address: str, port: int) -> None:
+    def __init__(
+        self, session: Session, *, address: str, port: int, recorded: Mapping[str, bytes] | None = None
+    ) -> None:
         self.session = session
+        self.recorded = recorded or {}
+        # the class types its own by hand, and can do less with it
         self.teacher, self.pupil = secrets.token_urlsafe(12), secrets.token_urlsafe(6)
         self.listeners = 0
         self.address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -108,9 +115,12 @@ class _Handler(BaseHTTPRequestHandler):
         if name == "":
             self._give(page_html(LIVE), "text/html")
         elif name in _FILES:
-            self._give(resources.files("testbed.demo.page").joinpath(name).read_text(), _FILES[name])
+            self._give(page_file(name), _FILES[name])
         elif name == "events":
             self._stream()
+        elif name.removeprefix("recorded/") in self.server.recorded and name.startswith("recorded/"):
+            own = name.removeprefix("recorded/")
+            self._give_bytes(self.server.recorded[own], _KINDS[own.rpartition(".")[2]])
         else:
             self._refuse(HTTPStatus.NOT_FOUND, "there is no such file")
 
@@ -158,6 +168,7 @@ class _Handler(BaseHTTPRequestHandler):
             )
             return None
         _, token, *rest = [*self.path.partition("?")[0].split("/"), ""]
+        # Both are compared, always in the same time: the answer tells nothing of how much was right.
         known = [
             hmac.compare_digest(token.encode(), each.encode()) for each in (self.server.teacher, self.server.pupil)
         ]
@@ -170,6 +181,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _body(self) -> dict[str, object]:
         length = self.headers.get("Content-Length", "0")
         if not length.isdecimal() or int(length) > _MOST_BODY_BYTES:
+            # what it has is not read, and would be taken for the next request
             self.close_connection = True
             raise InputError(f"the request has more than {_MOST_BODY_BYTES} bytes")
         try:
@@ -200,7 +212,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.listeners -= 1
 
     def _give(self, text: str, kind: str, status: HTTPStatus = HTTPStatus.OK) -> None:
-        data = text.encode()
+        self._give_bytes(text.encode(), kind, status)
+
+    def _give_bytes(self, data: bytes, kind: str, status: HTTPStatus = HTTPStatus.OK) -> None:
         self._headers(kind, len(data), status)
         self.wfile.write(data)
 

@@ -87,6 +87,7 @@ class Session:
         with self._changed:
             if self._player is not None and self._player.is_alive():
                 raise InputError("a run goes on; stop it first, or wait for its end")
+            # Who looks on begins anew with the new epoch, so nothing of the run before may be left to tell.
             self._choice, self._is_hidden = choice, choice.is_guess
             self._log.clear()
             self._voters.clear()
@@ -102,6 +103,7 @@ class Session:
         """End the run that goes on, if any; its records stay, marked incomplete."""
         process = self._process
         if process is not None and process.poll() is None:
+            # as Ctrl-C would: the run ends its guest, and marks what was recorded as incomplete
             process.send_signal(signal.SIGINT)
 
     def close(self) -> None:
@@ -147,6 +149,7 @@ class Session:
                 fresh = [text for is_secret, text in self._log[told:] if not (is_secret and self._is_hidden)]
                 told = len(self._log)
                 state = self._state_message()
+            # Told outside the lock: a browser that takes its time must not hold up the others.
             yield from fresh
             yield state
 
@@ -231,6 +234,7 @@ class Session:
         return GrowingRun(folder, plan)
 
     def _tell_records(self, records: list[PageRecord]) -> None:
+        # Apart from the others: what tells of the box stays here while a class guesses.
         for is_secret in (False, True):
             some = [each for each in records if (str(each[0]) in _OF_THE_BOX) == is_secret]
             if some:
@@ -246,6 +250,7 @@ class Session:
             self._say("failed", last or "the run ended without a word")
             return
         self._say("judging", "detectors look at what the clients saw")
+        # In a process of its own, too: what detectors load would stay in the memory of a server that runs all day.
         with contextlib.suppress(OSError):
             self._process = subprocess.Popen(
                 [*self._program, "detect", str(folder), "--even-if-invalid", "--json"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ from testbed.scenario import library
 from testbed.scenario.plan import make_plan
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from testbed.records.plan import PlanDocument
 
 START_NS = 1_615_539_600_000_000_000
@@ -34,3 +37,43 @@ def pcap(*frames: tuple[float, bytes]) -> bytes:
         seconds, rest = divmod(START_NS + round(t * 1e9), 1_000_000_000)
         written.append(struct.pack("<IIII", seconds, rest, len(data), len(data)) + data)
     return b"".join(written)
+
+
+def hand_made_run(path: Path, *, state: str = "complete", sni: str = "twitter.com") -> Path:
+    """A run directory: a transfer that is throttled, one that is not, and a name that the box read."""
+    plan = demo_plan()
+    target, control = "phone/01-twitter.com", "neighbour/03-example.com"
+    path.mkdir(parents=True)
+    flow = {"box": "phone-tspu", "flow": 1}
+    opened = {"inside": "100.64.0.1", "inside_port": 4000, "event": "flow_opened"}
+    dropped = {"direction": "down", "seq": 9, "payload_length": 1448, "ip_id": 1}
+    down = {"rate_bps": 140_000, "burst_bytes": 16_384}
+    truth = [
+        {"t": 0.1, **flow, **opened},
+        {"t": 0.3, **flow, "event": "hello_seen", "sni": sni},
+        {"t": 0.3, **flow, "event": "throttling_started", "meter": "token_bucket", "down": down},
+        {"t": 1.0, **flow, "event": "packet_dropped", **dropped},
+    ]
+    seconds = list(range(1, 21))
+    measured = [
+        {"t": 0.0, "transfer": target, "event": "started"},
+        {"t": 0.1, "transfer": target, "event": "connected", "local": ["100.64.0.1", 4000]},
+        {"t": 1.0, "transfer": target, "event": "bytes", "times": seconds, "totals": [17_000 * t for t in seconds]},
+        {"t": 0.0, "transfer": control, "event": "started"},
+        {"t": 1.0, "transfer": control, "event": "bytes", "times": seconds, "totals": [230_000 * t for t in seconds]},
+        {"t": 20.0, "transfer": target, "event": "finished", "error": None},
+    ]
+    summary = {
+        "id": target, "name": "twitter.com", "line": "phone", "role": "target", "throttled": True, "drops": 1,
+        "action": "token_bucket", "direction": "download", "rule": "twitter.com", "goodput_bps": 136_000.0,
+        "influences": [],
+    }  # fmt: skip
+    manifest = {
+        "format": 1, "state": state, "scenario": "two-phones", "title": plan["title"], "seed": 1, "engine": "virtual",
+        "start_ns": plan["start_ns"], "valid": True, "problems": [], "transfers": [summary],
+    }  # fmt: skip
+    for name, content in (("plan.json", plan), ("manifest.json", manifest)):
+        (path / name).write_text(json.dumps(content))
+    for name, lines in (("truth.jsonl", truth), ("measurements.jsonl", measured)):
+        (path / name).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path

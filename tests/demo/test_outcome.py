@@ -10,8 +10,8 @@ from testbed.demo.scene import Choice
 
 def transfer(**fields: Any) -> Any:
     return {
-        "id": "phone/01-twitter.com", "role": "target", "throttled": False, "action": None, "influences": [],
-        "goodput_bps": 1e5, "rule": None, "drops": 0, **fields,
+        "id": "phone/01-twitter.com", "name": "twitter.com", "line": "phone", "role": "target",
+        "throttled": False, "action": None, "influences": [], "goodput_bps": 1e5, "rule": None, "drops": 0, **fields,
     }  # fmt: skip
 
 
@@ -35,5 +35,23 @@ def test_the_right_vote_follows_what_acted_on_the_target(summary: Any, cause: st
 def test_an_invalid_run_says_why() -> None:
     manifest: Any = {"title": "t", "transfers": [transfer()], "valid": False, "problems": ["the guest was starved"]}
     told = outcome(manifest, [], Choice())
-    assert told["valid"] is False
-    assert told["problems"] == ["the guest was starved"]
+    assert told["says"][-1] == "Do not score this run: the guest was starved."  # type: ignore[index]
+
+
+def test_verdicts_on_the_target_are_told_and_silent_detectors_share_a_row() -> None:
+    def verdict(detector: str, told: str, subject: str = "phone/01-twitter.com") -> Any:
+        return {"subject": subject, "detector": detector, "outcome": told, "why": "<b>why</b>"}
+
+    manifest: Any = {"title": "t", "transfers": [transfer(throttled=True, rule="x", drops=3)], "valid": True}
+    verdicts = [
+        verdict("a", "inconclusive"), verdict("b", "not throttled"), verdict("c", "throttled"),
+        verdict("d", "inconclusive"), verdict("e", "throttled", "phone/02-example.com"),
+    ]  # fmt: skip
+    told = outcome(manifest, verdicts, None)
+    assert told["verdicts"] == [
+        ["c", "throttled", "<b>why</b>"], ["b", "not throttled", "<b>why</b>"], ["2 more", "inconclusive", "a, d"],
+    ]  # fmt: skip
+    assert told["says"] == [
+        "Right answer: throttled.",
+        "twitter.com on the line phone: 100 kbit/s; throttled by the rule x, 3 packets dropped.",
+    ]

@@ -9,7 +9,8 @@ import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from testbed.cli.progress import note, say
+from testbed.cli.progress import note, say, show
+from testbed.demo.recorded import export, site
 from testbed.demo.server import DemoServer, is_loopback
 from testbed.demo.session import Session
 
@@ -21,11 +22,16 @@ __all__ = ["demo_command"]
 
 def demo_command(arguments: argparse.Namespace) -> int:
     """Serve the page until somebody presses Ctrl-C."""
+    if arguments.export is not None:
+        return _export(arguments)
+    recorded = site(arguments.runs, is_guess=arguments.guess) if arguments.runs else {}
     folder = arguments.output or Path("results/runs") / time.strftime("demo-%Y%m%dT%H%M%S")
     session = Session(folder)
-    with DemoServer(session, address=arguments.address, port=arguments.port) as server:
+    with DemoServer(session, address=arguments.address, port=arguments.port, recorded=recorded) as server:
         say(f"the page, for whoever leads:  {server.url(server.teacher)}")
         say(f"to look on and vote:          {server.url(server.pupil)}")
+        if recorded:
+            say(f"recorded runs:                {server.url(server.pupil)}recorded/index.html")
         if not is_loopback(arguments.address):
             note(
                 f"--address {arguments.address}: every machine that reaches this one can ask for the page; "
@@ -40,6 +46,14 @@ def demo_command(arguments: argparse.Namespace) -> int:
             say("ending")
         finally:
             session.close()
+    return 0
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from testbed.demo.animation import animate  # noqa: PLC0415 - numpy and matplotlib, which serving does without
+
+    for path in export(arguments.runs, arguments.export, is_guess=arguments.guess, animate=animate):
+        show(path)
     return 0
 
 

@@ -6,8 +6,9 @@ from html import escape
 from importlib import resources
 
 from testbed.demo.scene import CAUSES, EVASION_NAMES, STOPS, SURPRISE, VOTES
+from testbed.plain_text import html_text
 
-__all__ = ["LIVE", "page_html"]
+__all__ = ["LIVE", "RECORDED", "index_html", "page_file", "page_html"]
 
 LIVE = "live"
 RECORDED = "recorded"
@@ -20,7 +21,7 @@ def page_html(mode: str, *, scripts: tuple[str, ...] = ()) -> str:
         mode: `LIVE` or `RECORDED`.
         scripts: Addresses of scripts that carry recorded runs.
     """
-    template = resources.files("testbed.demo.page").joinpath("demo.html").read_text()
+    template = page_file("demo.html")
     causes = [(name, cause.title) for name, cause in CAUSES.items()] + [(SURPRISE, "a surprise, drawn by lot")]
     parts = {
         "MODE": mode,
@@ -35,6 +36,26 @@ def page_html(mode: str, *, scripts: tuple[str, ...] = ()) -> str:
     for name, text in parts.items():
         template = template.replace(f"<!--{name}-->", text)
     return template
+
+
+def page_file(name: str) -> str:
+    """Return one of the page's own files."""
+    return resources.files("testbed.demo.page").joinpath(name).read_text()
+
+
+def index_html(runs: list[tuple[str, str]]) -> str:
+    """Return a page that leads to those of recorded runs.
+
+    Args:
+        runs: File name without its ending, and title.
+    """
+    rows = "\n".join(f'<li><a href="{escape(name)}.html">{html_text(title)}</a></li>' for name, title in runs)
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<title>Recorded runs</title><link rel="icon" href="data:,"><link rel="stylesheet" href="demo.css"></head>\n'
+        f'<body><header><h1>Recorded runs</h1></header><main class="list"><ul>\n{rows}\n</ul></main></body></html>\n'
+    )
 
 
 def _options(pairs: list[tuple[str, str]]) -> str:

@@ -5,7 +5,7 @@ const $ = (id) => document.getElementById(id);
 const isLive = document.documentElement.dataset.mode === "live";
 const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
 let W = 600; // of a chart, as wide as its place
-const H = 230, LEFT = 52, BOTTOM = 26, TOP = 10, RIGHT = 8;
+const H = 250, LEFT = 52, BOTTOM = 26, RIGHT = 8, ROW = 20;
 const MOST = 100000; // records of a run that are kept
 
 let run, time = 0, follows = true, phase = "", isHidden = false, arrived = 0, drawn = 0;
@@ -52,11 +52,9 @@ function totalAt(points, t) {
   return low ? points[low - 1][1] : 0;
 }
 
-function rateAt(transfer, t) { // kbit/s over the last second, or since the start
-  const points = run.bytes.get(transfer) || [], start = (run.life.get(transfer) || {}).started;
-  if (start === undefined || t <= start) return 0;
-  const from = Math.max(start, t - 1);
-  return (totalAt(points, t) - totalAt(points, from)) * 8 / Math.max(t - from, 0.25) / 1000;
+function rateAt(transfer, t) { // kbit/s over the last second
+  const points = run.bytes.get(transfer) || [];
+  return (totalAt(points, t) - totalAt(points, t - 1)) * 8 / 1000;
 }
 
 function spanOf(transfer) {
@@ -90,12 +88,13 @@ function nice(most) {
   return [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].map((each) => each * power).find((each) => each >= most);
 }
 
-function axes(title, right, top) {
+function axes(title, right, top, from, rows) { // the legend's rows stand above the plot, on nothing
+  const TOP = 8 + ROW * rows;
   const root = svg("svg", { viewBox: `0 0 ${W} ${H}`, role: "img" });
   root.append(svg("title", {}, title));
-  const x = (t) => LEFT + (W - LEFT - RIGHT) * t / right, y = (v) => H - BOTTOM - (H - BOTTOM - TOP) * v / top;
+  const x = (t) => LEFT + (W - LEFT - RIGHT) * (t - from) / (right - from), y = (v) => H - BOTTOM - (H - BOTTOM - TOP) * v / top;
   for (let step = 0; step <= 4; step++) {
-    const v = top * step / 4, t = right * step / 4;
+    const v = top * step / 4, t = from + (right - from) * step / 4;
     root.append(svg("path", { class: "grid", d: `M${LEFT} ${y(v)}H${W - RIGHT}` }));
     root.append(svg("text", { x: LEFT - 6, y: y(v) + 5, "text-anchor": "end" }, +v.toPrecision(3)));
     root.append(svg("text", { x: x(t), y: H - 6, "text-anchor": step === 4 ? "end" : "middle" }, +t.toPrecision(3) + (step === 4 ? " s" : "")));
@@ -106,20 +105,21 @@ function axes(title, right, top) {
 
 function drawRates() {
   const shown = run.head.transfers.filter((each) => run.life.has(each.id) && spanOf(each)[0] <= time);
-  const curves = shown.map((transfer) => {
+  const from = Math.max(0, Math.ceil(time / 10) * 10 - 60); // of a long run, the last minute
+  const curves = shown.filter((each) => spanOf(each)[1] >= from).slice(-6).map((transfer) => {
     const [start, end] = spanOf(transfer), points = [];
-    for (let t = start; t < end; t += 0.25) points.push([t, rateAt(transfer.id, t)]);
+    for (let t = Math.max(start, from); t < end; t += 0.25) points.push([t, rateAt(transfer.id, t)]);
     return { transfer, points };
   });
   const most = Math.max(100, ...curves.flatMap((each) => each.points.map((point) => point[1])));
-  const { root, x, y } = axes("Goodput over time: " + spoken(), Math.max(20, Math.ceil(time / 10) * 10), nice(most));
+  const { root, x, y } = axes("Goodput over time: " + spoken(), Math.max(from + 20, Math.ceil(time / 10) * 10), nice(most), from, curves.length);
   const seen = {};
   curves.forEach(({ transfer, points }, row) => {
     const nth = seen[transfer.role] = (seen[transfer.role] ?? -1) + 1;
     const look = `curve role-${transfer.role} nth-${nth % 3}`;
     if (points.length) root.append(svg("path", { class: look, d: "M" + points.map(([t, v]) => `${x(t).toFixed(1)} ${y(v).toFixed(1)}`).join("L") }));
-    root.append(svg("path", { class: look, d: `M${W - 250} ${TOP + 12 + 20 * row}h40` }));
-    root.append(svg("text", { x: W - 204, y: TOP + 17 + 20 * row }, `${transfer.name}, ${transfer.line}`.slice(0, 28)));
+    root.append(svg("path", { class: look, d: `M${LEFT} ${10 + ROW * row}h40` }));
+    root.append(svg("text", { x: LEFT + 48, y: 15 + ROW * row }, `${transfer.name}, ${transfer.line}`.slice(0, 34)));
   });
   $("rates").replaceChildren(root);
 }
@@ -133,14 +133,14 @@ function drawSegments() {
   const last = Math.max(0, ...passed.map((each) => each.t), ...bytes.map(([t]) => t)) - start;
   const most = Math.max(20000, ...passed.map((each) => each.at), ...dropped.map((each) => each.at), ...bytes.map((each) => each[1]));
   const { root, x, y } = axes(`Segments of ${target ? target.name : "the target"}: ${passed.length} passed, ${dropped.length} dropped`,
-    Math.max(10, Math.ceil(last / 5) * 5), nice(most / 1000));
+    Math.max(10, Math.ceil(last / 5) * 5), nice(most / 1000), 0, 2);
   const at = (each) => `M${x(each.t - start).toFixed(1)} ${y(each.at / 1000).toFixed(1)}`;
   root.append(svg("path", { class: "passed", d: passed.map((each) => at(each) + "h3").join("") + bytes.map(([t, n]) => at({ t, at: n }) + "h3").join("") }));
   root.append(svg("path", { class: "dropped", d: dropped.map((each) => at(each) + "m-4 -4l8 8m0 -8l-8 8").join("") }));
   const key = [["passed", "h12", passed.length ? `passed the box: ${passed.length}` : "arrived at the phone"], ["dropped", "m0 -4l8 8m0 -8l-8 8", `dropped by the box: ${dropped.length}`]];
   key.slice(0, isHidden ? 1 : 2).forEach(([look, mark, text], row) => {
-    root.append(svg("path", { class: look, d: `M${LEFT + 14} ${TOP + 12 + 20 * row}${mark}` }));
-    root.append(svg("text", { x: LEFT + 34, y: TOP + 17 + 20 * row }, text));
+    root.append(svg("path", { class: look, d: `M${LEFT + 14} ${10 + ROW * row}${mark}` }));
+    root.append(svg("text", { x: LEFT + 34, y: 15 + ROW * row }, text));
   });
   $("segments").replaceChildren(root);
 }
@@ -215,14 +215,14 @@ function showState(state) {
   $("state").textContent = state.says; $("state").dataset.phase = phase;
   $("guessing").hidden = !isHidden; $("events").hidden = isHidden;
   $("votes").textContent = state.votes.filter((each) => each[1]).map(([name, count]) => `${name}: ${count}`).join(", ");
-  $("command").textContent = state.command || "";
+  $("command").textContent = state.command || ""; $("again").hidden = !state.command;
   const goes = ["starting", "running", "judging"].includes(phase);
   $("start").disabled = goes; $("stop-run").disabled = !goes;
 }
 
 function showOutcome() {
-  const end = run.outcome, right = end.vote ? ` Right answer: ${end.vote}.` : "";
-  $("truth-says").textContent = `It was: ${end.cause}.${right} ${end.valid ? "" : "This run must not be scored: " + end.problems.join("; ")}`;
+  const end = run.outcome;
+  $("truth-says").replaceChildren(...end.says.map((text) => Object.assign(document.createElement("p"), { textContent: text })));
   $("verdicts").replaceChildren(...end.verdicts.map((each) => row(each)));
   $("truth").hidden = false;
 }
@@ -256,6 +256,13 @@ function listen() {
   $("reveal").onclick = () => ask("reveal");
 }
 
+function playRecorded() {
+  const messages = globalThis.recordedRun || [], [state] = messages;
+  if (state) messages.filter((each) => !(state.hidden && each.secret)).forEach(take);
+  $("guessing").onsubmit = (event) => { event.preventDefault(); const chosen = document.querySelector("[name=vote]:checked"); if (chosen) $("votes").textContent = `Your vote: ${chosen.value}`; };
+  $("reveal").onclick = () => { const [at, goes] = [time, follows]; reset(); messages.forEach(take); showState({ ...state, hidden: false }); [time, follows] = [at, goes]; };
+}
+
 let before = performance.now();
 function tick() {
   const now = performance.now(), passed = (now - before) / 1000;
@@ -277,5 +284,6 @@ $("play").onclick = toggle;
 $("scrub").oninput = () => { if (follows) toggle(); time = +$("scrub").value; draw(); };
 $("aloud").onclick = () => { $("spoken").textContent = run.head ? spoken() : "no run yet"; };
 document.addEventListener("keydown", (event) => { if (event.key === " " && event.target === document.body) { event.preventDefault(); toggle(); } });
-if (isLive) listen(); else for (const message of globalThis.recordedRun || []) take(message);
+if (isLive) listen(); else playRecorded();
+tick();
 setInterval(tick, isCalm ? 1000 : 200);
