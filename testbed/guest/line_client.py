@@ -149,7 +149,8 @@ class LineClient:
         if transfer["kind"] == "fetch":
             self._fetch(transfer, log)
         elif transfer["kind"] == "upload":
-            upload(self._request(transfer), log, size=transfer["size"])
+            send = on_demand.upload_http3 if "protocol" in transfer else upload
+            send(self._request(transfer), log, size=transfer["size"])
         elif transfer["kind"] == "record":
             fetch(self._request(transfer), log).save(self.output / "recordings" / transfer["recording"])
         elif transfer["kind"] == "curl":

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "add_ipv6", "background", "check_ipv6", "cutter", "fetch_http2", "fetch_http3", "find_protocols", "ipv6_of",
+    "upload_http3",
 ]  # fmt: skip
 
 _FOLDER = "/run/testbed/code/protocols"
@@ -56,6 +57,13 @@ def fetch_http3(request: Request, log: TransferLog) -> None:
     from testbed.traffic.fetch_http3 import fetch_http3 as found
 
     found(request, log)
+
+
+def upload_http3(request: Request, log: TransferLog, *, size: int) -> None:
+    """Upload over HTTP/3."""
+    from testbed.traffic.fetch_http3 import upload_http3 as found
+
+    found(request, log, size=size)
 
 
 def add_ipv6(network: Mininet, topology: RoutedTopo) -> None:

@@ -123,8 +123,7 @@ class Origins:
             yield server
         for name, origin in origins.items():
             if "http/3" in origin.get("protocols", []):
-                folder, has_ipv6 = self._stage.work / name, self._stage.has_ipv6
-                yield http3_server(origin, name, network[name], folder, has_ipv6=has_ipv6)
+                yield http3_server(origin, name, network[name], self._stage.work / name, self._stage)
 
     def _start(self, origin: OriginPlan, name: str, node: NamespaceNode) -> Nginx | Child[None]:
         folder = self._stage.work / name
@@ -179,11 +178,7 @@ def origin_server(origin: OriginPlan, name: str, node: NamespaceNode, folder: Pa
     from testbed.traffic.origin_server import OriginServer, serve_origin  # noqa: PLC0415
 
     def body(lifetime: Lifetime) -> None:
-        with contextlib.closing(LineWriter(stage.output / "measurements.jsonl")) as writer:
-            logs = {
-                path: TransferLog(writer, transfer=transfer, side="server", start_ns=stage.start_ns)
-                for path, transfer in origin.get("uploads", {}).items()
-            }
+        with _upload_logs(origin, stage) as logs:
             server = OriginServer(
                 folder=folder,
                 rate_bps=origin.get("rate_bps"),
@@ -196,16 +191,25 @@ def origin_server(origin: OriginPlan, name: str, node: NamespaceNode, folder: Pa
                 has_ipv6=stage.has_ipv6,
             )
             serve_origin(server, ready=lifetime.ready, ending=lifetime.fileno())
-            # An upload that was cut off silently is still waited for: what came of it is written down all the same.
-            for log in logs.values():
-                log.flush()
 
     return Child(f"the origin {name}", body, node.namespace)
 
 
-def http3_server(
-    origin: OriginPlan, name: str, node: NamespaceNode, folder: Path, *, has_ipv6: bool = False
-) -> Child[None]:
+@contextlib.contextmanager
+def _upload_logs(origin: OriginPlan, stage: Stage) -> Iterator[dict[str, TransferLog]]:
+    """The log of each upload that an origin takes, by its path; all is written down at the end of the block."""
+    with contextlib.closing(LineWriter(stage.output / "measurements.jsonl")) as writer:
+        logs = {
+            path: TransferLog(writer, transfer=transfer, side="server", start_ns=stage.start_ns)
+            for path, transfer in origin.get("uploads", {}).items()
+        }
+        yield logs
+        # An upload that was cut off silently is still waited for: what came of it is written down all the same.
+        for log in logs.values():
+            log.flush()
+
+
+def http3_server(origin: OriginPlan, name: str, node: NamespaceNode, folder: Path, stage: Stage) -> Child[None]:
     """Return the server of an origin's UDP port, beside the one of its TCP ports.
 
     Args:
@@ -213,7 +217,7 @@ def http3_server(
         name: Of its node.
         node: Where it runs.
         folder: With its certificate and its objects.
-        has_ipv6: Whether it listens on IPv6 as well.
+        stage: With the run's start, and the folder of its records.
 
     Raises:
         GuestError: It did not start.
@@ -222,15 +226,19 @@ def http3_server(
     from testbed.traffic.origin_http3 import Http3Origin, serve_http3  # noqa: PLC0415
 
     def body(lifetime: Lifetime) -> None:
-        server = Http3Origin(
-            folder=folder,
-            rate_bps=origin.get("rate_bps"),
-            think_s=origin.get("think_s", 0.0),
-            think_sigma=origin.get("think_sigma", 0.0),
-            think_seed=origin.get("think_seed", 0),
-            has_ipv6=has_ipv6,
-        )
-        serve_http3(server, ready=lifetime.ready, ending=lifetime.fileno())
+        # No file is opened for nothing: each moves the clock on.
+        nothing = contextlib.nullcontext[dict[str, TransferLog]]({})
+        with _upload_logs(origin, stage) if "uploads" in origin else nothing as logs:
+            server = Http3Origin(
+                folder=folder,
+                rate_bps=origin.get("rate_bps"),
+                think_s=origin.get("think_s", 0.0),
+                think_sigma=origin.get("think_sigma", 0.0),
+                think_seed=origin.get("think_seed", 0),
+                has_ipv6=stage.has_ipv6,
+                uploads=logs,
+            )
+            serve_http3(server, ready=lifetime.ready, ending=lifetime.fileno())
 
     return Child(f"the HTTP/3 server of the origin {name}", body, node.namespace)
 

@@ -122,12 +122,17 @@ class CurlTransfer(_Transfer):
 
 
 class UploadTransfer(_Transfer):
-    """An HTTPS upload by the measuring client. The origin counts the bytes as they come."""
+    """An HTTPS upload by the measuring client. The origin counts the bytes as they come.
+
+    Keys:
+        protocol: What it goes by; missing: HTTP/1.1.
+    """
 
     kind: Literal["upload"]
     sni: str
     path: str
     size: int
+    protocol: NotRequired[NewerProtocol]
 
 
 class RecordTransfer(_Transfer):

@@ -90,10 +90,8 @@ def _summarise(transfer: TransferPlan, seen: EndsSaw, flows: BoxFlows, *, shares
     published = transfer.get("published")
     if isinstance(published, str) and published:
         summary["published"] = published
-    if transfer["kind"] == "fetch" or transfer["kind"] == "curl":
+    if transfer["kind"] == "fetch" or transfer["kind"] == "curl" or transfer["kind"] == "upload":
         summary["protocol"] = transfer.get("protocol", "http/1.1")
-    elif transfer["kind"] == "upload":
-        summary["protocol"] = "http/1.1"
     # Of a command's flows the plan says nothing; their addresses do.
     if transfer.get("ip") == IPV6 or (connected is not None and ":" in connected["local"][0]):
         summary["ip"] = IPV6

@@ -221,6 +221,7 @@ class Upload(_Measurement):
     """One HTTPS upload by our client, counted by the origin."""
 
     upload: Name
+    protocol: Protocol = "http/1.1"
     size: Bytes = Field(default=parse_size(PUBLISHED_OBJECT), gt=0)
 
 

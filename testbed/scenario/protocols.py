@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from testbed.scenario.model import Fetch, Origin
+    from testbed.scenario.model import Fetch, Origin, Upload
     from testbed.scenario.place import Places
 
-__all__ = ["MOST_KEPT_BYTES", "check_fetch", "check_origin"]
+__all__ = ["MOST_KEPT_BYTES", "check_fetch", "check_origin", "check_upload"]
 
 MOST_KEPT_BYTES = 128_000_000
 """The largest object that somebody keeps in the guest's memory, twice: who records, who replays, HTTP/3's server."""
@@ -43,23 +43,11 @@ def check_origin(node: str, origin: Origin, places: Places, *, takes_uploads: bo
 
 def check_fetch(index: int, measurement: Fetch, origins: Mapping[str, Origin], places: Places) -> None:
     """Refuse a protocol that the origin does not speak, and what cannot be honoured with it. Raises ScenarioError."""
-    protocol, key = measurement.protocol, ("measurements", index)
-    node, origin = next((node, each) for node, each in origins.items() if measurement.fetch in each.serves)
-    if protocol not in origin.protocols:
-        listed = ", ".join([*origin.protocols, protocol])
-        raise places.error(
-            (*key, "protocol"),
-            f"the origin {node}, which serves {measurement.fetch}, does not speak {protocol}; give it "
-            f"'protocols: [{listed}]'",
-        )
-    if protocol != "http/3":
+    key = ("measurements", index)
+    _require_spoken(index, measurement.fetch, measurement.protocol, origins, places)
+    if measurement.protocol != "http/3":
         return
-    if measurement.size > MOST_KEPT_BYTES:
-        raise places.error(
-            (*key, "size"),
-            "too large for http/3: its server keeps an object in the guest's memory, which has room for "
-            f"{MOST_KEPT_BYTES // 1_000_000} MB of it",
-        )
+    _require_room(index, measurement.size, "server", places)
     if measurement.client == "curl":
         raise places.error(
             (*key, "protocol"),
@@ -68,3 +56,34 @@ def check_fetch(index: int, measurement: Fetch, origins: Mapping[str, Origin], p
     for name in _OF_TCP:
         if getattr(measurement, name) is not None:
             raise places.error((*key, name), f"{name!r} is of TCP's sockets; remove it, or 'protocol: http/3'")
+
+
+def check_upload(index: int, measurement: Upload, origins: Mapping[str, Origin], places: Places) -> None:
+    """Refuse a protocol that uploads do not go by, or that the origin does not speak. Raises ScenarioError."""
+    if measurement.protocol == "http/2":
+        raise places.error(
+            ("measurements", index, "protocol"),
+            "an upload goes to our own server, which speaks http/1.1 and http/3: choose one of these",
+        )
+    _require_spoken(index, measurement.upload, measurement.protocol, origins, places)
+    if measurement.protocol == "http/3":
+        _require_room(index, measurement.size, "client", places)
+
+
+def _require_spoken(index: int, name: str, protocol: str, origins: Mapping[str, Origin], places: Places) -> None:
+    node, origin = next((node, each) for node, each in origins.items() if name in each.serves)
+    if protocol not in origin.protocols:
+        listed = ", ".join([*origin.protocols, protocol])
+        raise places.error(
+            ("measurements", index, "protocol"),
+            f"the origin {node}, which serves {name}, does not speak {protocol}; give it 'protocols: [{listed}]'",
+        )
+
+
+def _require_room(index: int, size: int, end: str, places: Places) -> None:
+    if size > MOST_KEPT_BYTES:
+        raise places.error(
+            ("measurements", index, "size"),
+            f"too large for http/3: its {end} keeps an object in the guest's memory, which has room for "
+            f"{MOST_KEPT_BYTES // 1_000_000} MB of it",
+        )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 from testbed.records.plan import CLIENT_MIB, COPIES_IN_FLIGHT
 from testbed.scenario.model import IPV6, Evade, Fetch, Replay, Upload
 from testbed.scenario.options import OptionError, read_options
-from testbed.scenario.protocols import MOST_KEPT_BYTES, check_fetch, check_origin
+from testbed.scenario.protocols import MOST_KEPT_BYTES, check_fetch, check_origin, check_upload
 from testbed.traffic.evasion import EVASIONS
 from testbed.traffic.options import known_options
 
@@ -207,6 +207,7 @@ class Transfers:
             return self._fetched(head, index, measurement, timing)
         if isinstance(measurement, Upload):
             self._check_name(("measurements", index, "upload"), measurement.upload)
+            check_upload(index, measurement, self._scenario.origins, self._places)
             return _uploaded(head, measurement, timing)
         if isinstance(measurement, Evade):
             return self._evaded(head, index, measurement, timing)
@@ -298,16 +299,16 @@ def _origin(origin: Origin, objects: dict[str, int], uploads: dict[str, str]) ->
 
 def _object(head: str, measurement: Fetch) -> _Object:
     return {
-        "id": f"{head}-{measurement.fetch}", "name": _name(measurement), "sni": measurement.fetch,
+        "id": f"{head}-{measurement.fetch}", "name": _name(measurement.fetch, measurement), "sni": measurement.fetch,
         "direction": "download", "path": _object_path(measurement.size),
         "size": measurement.size * (measurement.objects or 1),
     }  # fmt: skip
 
 
-def _name(measurement: Fetch) -> str:
-    """Return what a download is called in tables: by its protocol, too, where that is not the usual one."""
+def _name(name: str, measurement: Fetch | Upload) -> str:
+    """Return what a transfer is called in tables: by its protocol, too, where that is not the usual one."""
     usual = measurement.protocol == "http/1.1"
-    return measurement.fetch if usual else f"{measurement.fetch}, {measurement.protocol.upper()}"
+    return name if usual else f"{name}, {measurement.protocol.upper()}"
 
 
 def _head(line: str, index: int) -> str:
@@ -325,8 +326,9 @@ def _upload_path(transfer: str) -> str:
 def _uploaded(head: str, measurement: Upload, timing: _Timing) -> UploadTransfer:
     own = _upload_id(head, measurement)
     return {
-        "kind": "upload", "id": own, "name": f"upload {measurement.upload}", "sni": measurement.upload,
-        "direction": "upload", "path": _upload_path(own), "size": measurement.size, **timing,
+        "kind": "upload", "id": own, "name": f"upload {_name(measurement.upload, measurement)}",
+        "sni": measurement.upload, "direction": "upload", "path": _upload_path(own), "size": measurement.size,
+        **_spoken(measurement), **timing,
     }  # fmt: skip
 
 
@@ -341,7 +343,7 @@ def _reader(measurement: Fetch) -> _Connection:
     return reader
 
 
-def _spoken(measurement: Fetch) -> _Spoken:
+def _spoken(measurement: Fetch | Upload) -> _Spoken:
     return {} if measurement.protocol == "http/1.1" else {"protocol": measurement.protocol}
 
 

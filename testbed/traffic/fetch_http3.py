@@ -1,7 +1,7 @@
-"""Our measuring client over HTTP/3: downloads on one QUIC connection, with the instant of everything a client can see.
+"""Our measuring client over HTTP/3: one QUIC connection, with the instant of everything that a client can see.
 
-Not for: uploads, or a session that is replayed later; those go over TCP. QUIC is a matter of programs, so there are no
-samples of TCP_INFO.
+Not for: a session that is replayed later; those go over TCP. QUIC is a matter of programs, so there are no samples of
+TCP_INFO.
 """
 
 from __future__ import annotations
@@ -15,16 +15,19 @@ from aioquic.quic.connection import QuicConnection
 from aioquic.quic.events import ConnectionTerminated, HandshakeCompleted, StreamReset
 
 from testbed.traffic.connection import TransferError, family_of
+from testbed.traffic.fetch import pieces_of
 from testbed.traffic.quic import QuicEnd, configuration, wait
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aioquic.h3.events import H3Event
     from aioquic.quic.events import QuicEvent
 
     from testbed.traffic.log import TransferLog
     from testbed.traffic.request import Request
 
-__all__ = ["fetch_http3"]
+__all__ = ["fetch_http3", "upload_http3"]
 
 _HTTP_OK = b"200"
 _LEAST_WAIT_S = 1e-6  # what is overdue by less than the clock can tell is due at its next tick
@@ -41,6 +44,24 @@ def fetch_http3(request: Request, log: TransferLog) -> None:
     Raises:
         TransferError: What a user of the client would see.
     """
+    _exchange(request, log, lambda end: _Downloads(end, request.host, request.path, log))
+
+
+def upload_http3(request: Request, log: TransferLog, *, size: int) -> None:
+    """Send an object over HTTP/3 by POST, wait for the answer, and log every step.
+
+    Args:
+        request: To where. The server counts the bytes as they come: only it sees them.
+        log: As of `fetch_http3`, without ``bytes``.
+        size: Bytes, which are kept until they have been acknowledged.
+
+    Raises:
+        TransferError: What a user of the client would see.
+    """
+    _exchange(request, log, lambda end: _Upload(end, request.host, request.path, log, size))
+
+
+def _exchange(request: Request, log: TransferLog, begin: Callable[[QuicEnd], _Downloads]) -> None:
     address, timeout_s = request.address, request.timeout_s
     settings = configuration(is_client=True, idle_timeout_s=timeout_s, server_name=request.host)
     settings.load_verify_locations(cafile=str(request.ca))
@@ -52,7 +73,7 @@ def fetch_http3(request: Request, log: TransferLog) -> None:
         quic = QuicConnection(configuration=settings)
         deadline = log.now() + timeout_s
         end = QuicEnd(quic, datagrams, address)
-        _Downloads(end, request.host, request.path, log).run(request.objects, address, deadline)
+        begin(end).run(request.objects, address, deadline)
 
 
 class _Downloads:
@@ -108,11 +129,15 @@ class _Downloads:
     def _ask(self) -> None:
         if self._http is None:
             return
-        stream = self._end.quic.get_next_available_stream_id()
-        head = {":method": "GET", ":scheme": "https", ":authority": self._host, ":path": self._path}
-        encoded = [(name.encode(), value.encode()) for name, value in head.items()]
-        self._http.send_headers(stream, encoded, end_stream=True)
+        self._send(self._http, self._end.quic.get_next_available_stream_id())
         self._expected = None
+
+    def _send(self, http: H3Connection, stream: int) -> None:
+        http.send_headers(stream, self._head("GET"), end_stream=True)
+
+    def _head(self, method: str, **more: str) -> list[tuple[bytes, bytes]]:
+        head = {":method": method, ":scheme": "https", ":authority": self._host, ":path": self._path, **more}
+        return [(name.encode(), value.encode()) for name, value in head.items()]
 
     def _take(self, event: H3Event) -> None:
         if isinstance(event, HeadersReceived):
@@ -139,6 +164,20 @@ class _Downloads:
             self._log.event("object", number=self._done, bytes=self._received)
         if self._done < self._objects:
             self._ask()
+
+
+class _Upload(_Downloads):
+    """A request that has a body, and an answer that has none."""
+
+    def __init__(self, end: QuicEnd, host: str, path: str, log: TransferLog, size: int) -> None:
+        super().__init__(end, host, path, log)
+        self._size = size
+
+    def _send(self, http: H3Connection, stream: int) -> None:
+        http.send_headers(stream, self._head("POST", **{"content-length": str(self._size)}))
+        for piece in pieces_of(self._size):
+            http.send_data(stream, piece, end_stream=False)
+        http.send_data(stream, b"", end_stream=True)
 
 
 def _ended(event: ConnectionTerminated, *, has_begun: bool) -> str:

@@ -11,12 +11,12 @@ import itertools
 import socket
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
 from aioquic.h3.connection import H3Connection
-from aioquic.h3.events import HeadersReceived
+from aioquic.h3.events import DataReceived, HeadersReceived
 from aioquic.quic.connection import QuicConnection
 from aioquic.quic.events import ConnectionTerminated, ProtocolNegotiated
 
@@ -26,12 +26,14 @@ from testbed.traffic.pace import Pace
 from testbed.traffic.quic import QuicEnd, configuration, wait
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
     from random import Random
 
     from aioquic.h3.events import H3Event
     from aioquic.quic.configuration import QuicConfiguration
+
+    from testbed.traffic.log import TransferLog
 
 __all__ = ["Http3Origin", "serve_http3"]
 
@@ -56,6 +58,7 @@ class Http3Origin:
         think_sigma: Spread of that, as the standard deviation of its logarithm.
         think_seed: Of the spread's draws.
         has_ipv6: Whether it listens on IPv6 as well.
+        uploads: Path to the log of the upload that comes there. Others are taken, and nothing is written down.
     """
 
     folder: Path
@@ -64,6 +67,7 @@ class Http3Origin:
     think_sigma: float = 0.0
     think_seed: int = 0
     has_ipv6: bool = False
+    uploads: Mapping[str, TransferLog] = field(default_factory=dict)
 
     def configuration(self) -> QuicConfiguration:
         """Return how its connections are set up."""
@@ -98,6 +102,21 @@ class _Agenda:
             heapq.heappop(self._entries)[2](now)
 
 
+@dataclass(slots=True)
+class _Body:
+    """A request whose body is still to come; its log is told how much has come by when."""
+
+    asked: dict[str, str]
+    log: TransferLog | None
+    taken: int = 0
+
+    def take(self, count: int) -> None:
+        """Count some of it, and keep nothing."""
+        self.taken += count
+        if self.log is not None and count:
+            self.log.received(self.log.now(), self.taken)
+
+
 class _Client:
     """One connection of a client, and the answers to its requests."""
 
@@ -106,6 +125,7 @@ class _Client:
         self._spread = spread
         self._agenda = agenda
         self._http: H3Connection | None = None
+        self._bodies: dict[int, _Body] = {}
         self.end = end
         self.is_over = False
 
@@ -123,10 +143,20 @@ class _Client:
             self.end.send_all(now)
 
     def _take(self, http: H3Connection, event: H3Event, now: float) -> None:
-        if not isinstance(event, HeadersReceived):
+        stream = event.stream_id if isinstance(event, HeadersReceived | DataReceived) else None
+        if stream is None:
             return
-        stream = event.stream_id
-        asked = {name.decode("latin-1"): value.decode("latin-1") for name, value in event.headers}
+        if isinstance(event, HeadersReceived):
+            asked = {name.decode("latin-1"): value.decode("latin-1") for name, value in event.headers}
+            self._bodies[stream] = _Body(asked, self._origin.uploads.get(asked.get(":path", "")))
+        elif isinstance(event, DataReceived) and stream in self._bodies:
+            self._bodies[stream].take(len(event.data))
+        # A request is answered once all of it has come.
+        if isinstance(event, HeadersReceived | DataReceived) and event.stream_ended and stream in self._bodies:
+            self._think(http, stream, self._bodies.pop(stream), now)
+
+    def _think(self, http: H3Connection, stream: int, body: _Body, now: float) -> None:
+        asked = body.asked
         if self._origin.think_s:
             think_s = self._origin.think_s
             if self._origin.think_sigma:
@@ -140,7 +170,7 @@ class _Client:
             return
         found = self._origin.find(asked.get(":path", "")) if asked.get(":method") == "GET" else None
         size = 0 if found is None else found.stat().st_size
-        status = b"404" if found is None else b"200"
+        status = b"404" if found is None and asked.get(":method") != "POST" else b"200"
         head = [(b":status", status), (b"content-length", str(size).encode())]
         http.send_headers(stream, head, end_stream=not size)
         if found is None or not size:

@@ -129,6 +129,27 @@ def test_quic_is_throttled_over_ipv6_as_over_ipv4(run_scenario: Runner, tmp_path
     assert agreement["logged"] == over_ipv4["drops"] + over_ipv6["drops"]
 
 
+def test_uploads_go_over_http3_and_are_throttled_by_the_name_in_their_initial(
+    run_scenario: Runner, tmp_path: Path
+) -> None:
+    run = measured(
+        run_scenario, tmp_path, YOUTUBE, "captures=[client, server, box]",
+        "origins={origin: {serves: [r1.googlevideo.com, example.com], protocols: [http/1.1, http/3]}}",
+        "measurements=[{upload: r1.googlevideo.com, role: target, size: 300 kB, protocol: http/3}, "
+        "{upload: example.com, role: control, size: 300 kB, protocol: http/3}, "
+        "{upload: example.com, role: control, size: 300 kB, protocol: http/3, ip: 6}, "
+        "{upload: example.com, role: control, size: 300 kB}]",
+    )  # fmt: skip
+    transfers = run.manifest["transfers"]
+    assert [(each["ok"], each["bytes"], each["protocol"]) for each in transfers] == [
+        *[(True, 300_000, "http/3")] * 3, (True, 300_000, "http/1.1"),
+    ]  # fmt: skip
+    assert all(each["direction"] == "upload" for each in transfers)
+    assert [each["throttled"] for each in transfers] == [True, False, False, False]
+    sides = {each["side"] for each in run.records.measurements() if each["event"] == "bytes"}
+    assert sides == {"server"}  # only who takes an upload sees it come
+
+
 THINKING = """\
   origin: {serves: [example.com], protocols: [http/1.1, http/3], think: 100 ms}
 measurements:

@@ -70,3 +70,32 @@ def test_an_origin_that_takes_uploads_does_not_speak_http2() -> None:
     with pytest.raises(ScenarioError, match=r"origins.origin.protocols: this origin takes uploads"):
         first_day(*of_newer_protocols("protocol: http/2", also=also))
     first_day(*of_newer_protocols("protocol: http/3", "protocols: [http/1.1, http/3]", also=also))
+
+
+def uploaded(upload: str, origin: str = "protocols: [http/1.1, http/3]") -> list[str]:
+    return [
+        f"measurements=[{{upload: t.co, role: target, lines: [landline], {upload}}}]",
+        "recordings=[]",
+        f"origins={{origin: {{serves: [t.co, twitter.com], {origin}}}}}",
+    ]
+
+
+def test_an_upload_may_go_over_http3() -> None:
+    (transfer,) = first_day(*uploaded("protocol: http/3")).transfers
+    assert transfer["kind"] == "upload"
+    assert (transfer.get("protocol"), transfer["name"]) == ("http/3", "upload t.co, HTTP/3")
+    (transfer,) = first_day(*uploaded("size: 10 kB")).transfers
+    assert "protocol" not in transfer
+
+
+@pytest.mark.parametrize(
+    ("upload", "origin", "problem"),
+    [
+        ("protocol: http/3", "protocols: [http/1.1]", r"0.protocol: the origin origin, which serves t.co, does not"),
+        ("protocol: http/2", "protocols: [http/1.1, http/3]", "0.protocol: an upload goes to our own server, which"),
+        ("protocol: http/3, size: 129 MB", "protocols: [http/1.1, http/3]", "0.size: too large for http/3: its client"),
+    ],
+)
+def test_an_upload_that_cannot_be_made_is_refused(upload: str, origin: str, problem: str) -> None:
+    with pytest.raises(ScenarioError, match=problem):
+        first_day(*uploaded(upload, origin))

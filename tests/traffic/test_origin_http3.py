@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from testbed.traffic.connection import TransferError
-from testbed.traffic.fetch_http3 import fetch_http3
+from testbed.traffic.fetch_http3 import fetch_http3, upload_http3
 from testbed.traffic.origin_http3 import Http3Origin, serve_http3
 from tests.traffic.conftest import LOCALHOST, KeptLog, asked
 
@@ -135,3 +135,24 @@ def test_a_datagram_that_makes_no_sense_is_no_end_of_the_server(
         stranger.sendto(data, (LOCALHOST, port))
     client(port)
     assert kept.records("bytes")[-1]["totals"][-1] == len(OBJECT)
+
+
+@pytest.mark.parametrize("size", [1, 16_384, 700_001])
+def test_an_upload_is_counted_by_who_takes_it_and_answered_once_it_is_whole(
+    origin: Callable[..., int], authority: CertificateAuthority, kept: KeptLog, tmp_path: Path, size: int
+) -> None:
+    theirs = KeptLog(tmp_path / "server.jsonl")
+    port = origin(uploads={"/upload/t": theirs.log})
+    upload_http3(asked(port, authority, tmp_path, path="/upload/t"), kept.log, size=size)
+    theirs.log.flush()
+    totals = [total for each in theirs.records("bytes") for total in each["totals"]]
+    assert totals == sorted(totals)
+    assert totals[-1] == size
+    assert kept.events() == ["started", "connected", "handshake"]
+
+
+def test_an_upload_that_nobody_counts_is_taken_all_the_same(
+    origin: Callable[..., int], authority: CertificateAuthority, kept: KeptLog, tmp_path: Path
+) -> None:
+    upload_http3(asked(origin(), authority, tmp_path, path="/elsewhere"), kept.log, size=1000)
+    assert kept.events() == ["started", "connected", "handshake"]

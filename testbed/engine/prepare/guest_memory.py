@@ -88,10 +88,10 @@ def _groups(line: LinePlan) -> list[list[TransferPlan]]:
 
 
 def _size_of(transfer: TransferPlan) -> int:
-    # What is recorded is kept until it is written, and what goes over HTTP/3 by its server until it has come; of
+    # What is recorded is kept until it is written, and what goes over HTTP/3 by its sender until it has come; of
     # everything else only its count is.
     if transfer["kind"] == "record":
         return transfer["size"]
-    if transfer["kind"] == "fetch" and transfer.get("protocol") == "http/3":
+    if (transfer["kind"] == "fetch" or transfer["kind"] == "upload") and transfer.get("protocol") == "http/3":
         return transfer["size"]
     return 0
