@@ -26,7 +26,7 @@ say = printf '[%4d s] %s\n' $$(( $$(date +%s) - $(SETUP_STARTED) )) $(1) >&2
 
 .DEFAULT_GOAL = help
 .DELETE_ON_ERROR:
-.PHONY: help run demo test lint bench figures results scoreboard setup setup-dev clean packages dev-packages kernel-packages kernel
+.PHONY: help run demo test lint bench figures results gate scoreboard setup setup-dev clean packages dev-packages kernel-packages kernel
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand --tabs=12
@@ -70,6 +70,11 @@ results:  ## make again what results/ publishes
 	@$(BIN)/testbed run $(SCENARIO) --output results/runs/published-$(NAME)
 	@$(BIN)/testbed detect results/runs/published-$(NAME) >results/runs/published-$(NAME)/detect.txt
 	@$(BIN)/testbed report results/runs/published-$(NAME) --output results/$(NAME)
+
+gate:  ## did a detector get worse since the baseline? (ARGS=options of testbed validate)
+	@$(MAKE) --no-print-directory --jobs=2 setup
+	@mkdir -p results/runs
+	@$(BIN)/testbed validate core --baseline results/baseline.json --output results/runs/gate.md $(ARGS)
 
 scoreboard:  ## score every detector on the suite core, and make the baseline, the board and its figures (ARGS=options)
 	@$(MAKE) --no-print-directory --jobs=2 setup

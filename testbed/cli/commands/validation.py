@@ -54,6 +54,8 @@ def validate_command(arguments: argparse.Namespace) -> int:
         raise InputError("--stop-early: no gate has a bound; set some in pyproject.toml (docs/reference/validation.md)")
     if arguments.frontier and not task.suite.frontiers:
         raise InputError(f"--frontier: the suite {arguments.suite} has none; give one under 'frontiers'")
+    if not cells and not arguments.frontier:
+        raise InputError(f"the suite {arguments.suite} has frontiers alone; look for them with --frontier")
     return _validate(task, cells, keys)
 
 

@@ -86,11 +86,27 @@ class Gates(_Toml):
     """What a project asks for.
 
     Attributes:
+        suite: The suite that they are meant for, as it is called on the command line; None: any.
         most_worse: How many lines of a detector may get worse than in the baseline; None: as many as chance may do.
     """
 
+    suite: str | None = None
     most_worse: StrictInt | None = Field(default=None, ge=0)
     bounds: tuple[Bound, ...] = ()
+
+    def for_task(self, suite: str, named: Sequence[str]) -> Gates:
+        """Return the gates that are meant for a suite, of the detectors that are asked about.
+
+        Args:
+            suite: As it is called on the command line.
+            named: Detectors that were named; empty: all are asked.
+        """
+        if self.suite not in {None, suite}:
+            return Gates()
+        # A misspelt detector is told whenever all are asked; whoever names some asks about those alone.
+        return self.model_copy(
+            update={"bounds": tuple(each for each in self.bounds if not named or each.detector in named)}
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,7 +173,10 @@ def test_a_detector_that_got_worse_is_named_and_fails_the_gate(
     assert validate(tmp_path, *by_rule, "--baseline", str(kept), "--count", "frozen=throttled") == 4
     assert "another method (labels changed)" in capsys.readouterr().err
 
-    gates.write_text('[[tool.testbed.gates.bounds]]\ndetector = "nobody"\nmeasure = "found"\nat-least = 0.5\n')
+    gates.write_text(
+        '[[tool.testbed.gates.bounds]]\ndetector = "ooni"\n'
+        'part = "development"\nmeasure = "false alarms"\nat-most = 0.5\n'
+    )
     assert validate(tmp_path, "--gates", str(gates), "--junit", str(tmp_path / "scores.xml")) == 4
     [gate] = ET.parse(tmp_path / "scores.xml").findall("testsuite[@name='gates']/testcase")
     assert [each.tag for each in gate] == ["error"]
@@ -207,3 +210,10 @@ frontiers:
     assert "## Frontier: limit: lines.0.down" in said.out
     assert "100: 0 of 1" in said.out or "100: 1 of 1" in said.out
     assert validate(tmp_path, "--baseline", "HEAD", text=text) in {0, 4}
+    capsys.readouterr()
+
+    alone = text[: text.index("development:")] + text[text.index("frontiers:") :]
+    assert validate(tmp_path, text=alone) == 2
+    assert "frontiers alone" in capsys.readouterr().err
+    assert validate(tmp_path, "--frontier", text=alone) == 0
+    assert "## Frontier: limit: lines.0.down" in capsys.readouterr().out

@@ -82,6 +82,14 @@ def test_a_gate_that_is_none_is_refused(tmp_path: Path, text: str, why: str) -> 
         gates(tmp_path, text)
 
 
+def test_gates_are_of_a_suite_and_of_the_detectors_that_are_asked(tmp_path: Path) -> None:
+    asked = gates(tmp_path, '[tool.testbed.gates]\nsuite = "core"\nmost-worse = 0\n' + BOUND)
+    assert asked.for_task("core", []) == asked.for_task("core", ["d", "e"]) == asked
+    assert asked.for_task("smoke", []) == Gates()
+    assert asked.for_task("core", ["e"]) == Gates.model_validate({"suite": "core", "most-worse": 0})
+    assert gates(tmp_path, BOUND).for_task("anything.yaml", []).bounds
+
+
 def test_a_regression_blocks_and_what_chance_may_do_is_advice() -> None:
     regression = worse_results(Gates(), compare(said("TTTTTT"), said("NNNNNN")))
     chance = worse_results(Gates(), compare(said("TTTTTT"), said("NTTTTT")))

@@ -87,7 +87,7 @@ class Task:
             Store((arguments.store or default_store()).resolve(), lambda text: say(f"testbed: {text}")),
             baseline,
             ref,
-            _gates(arguments.gates),
+            _gates(arguments.gates).for_task(arguments.suite, named),
         )
 
     def cell(self, name: str) -> Kept:

@@ -1,0 +1,163 @@
+"""The spring of 2021 on eight lines, beside what was published: table 1, and figures 4 and 7 of Xue et al. (IMC 2021).
+
+    python benchmarks/spring_2021.py RUN             tables and a figure of a run of history/2021-spring
+    python benchmarks/spring_2021.py RUN -o FOLDER   written to a folder: spring.md, throttled-share.svg
+
+Shares of figure 7 are read off it, to about 5 %. Of a day we have six requests a line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+from collections import defaultdict
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from testbed import load
+from testbed.report.drawing import STYLE, plt, save
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from matplotlib.figure import Figure
+
+    from testbed.api import Result, Transfer
+
+Day = dt.date
+FIRST, LAST = Day(2021, 3, 11), Day(2021, 5, 19)
+LIFT = Day(2021, 5, 18)  # the first whole day after the lift on landlines
+
+TABLE_1: Mapping[str, bool] = {
+    "beeline": True, "mts": True, "tele2": True, "megafon": True, "obit": True, "ufanet1": True, "ufanet2": True,
+    "rostelecom": False,
+}  # fmt: skip
+"""Whether a line was throttled on 11 March."""
+
+
+class Period(NamedTuple):
+    """Days of one line, and the share of its requests that was throttled according to figure 7."""
+
+    line: str
+    first: Day
+    last: Day
+    share: float
+
+
+FIGURE_7 = (
+    Period("beeline", FIRST, Day(2021, 4, 10), 1.0),
+    Period("beeline", Day(2021, 4, 11), Day(2021, 4, 20), 0.847),  # 0.96 0.93 0.90 0.88 0.74 0.80 0.75 0.85 0.80 0.86
+    Period("beeline", Day(2021, 4, 21), LAST, 1.0),
+    Period("mts", FIRST, LAST, 1.0),
+    Period("tele2", FIRST, Day(2021, 4, 22), 1.0),
+    Period("tele2", Day(2021, 4, 23), Day(2021, 4, 29), 0.579),  # 0.95 0.60 0.49 0.57 0.58 0.51 0.35
+    Period("tele2", Day(2021, 4, 30), LAST, 0.0),
+    Period("megafon", FIRST, LAST, 1.0),
+    Period("obit", Day(2021, 3, 20), Day(2021, 3, 20), 0.0),
+    Period("obit", Day(2021, 4, 9), Day(2021, 4, 9), 1.0),
+    Period("obit", Day(2021, 4, 10), LAST, 0.0),
+    Period("ufanet1", FIRST, Day(2021, 5, 16), 1.0),
+    Period("ufanet1", LIFT, LAST, 0.0),
+    Period("ufanet2", FIRST, Day(2021, 5, 15), 1.0),
+    Period("ufanet2", LIFT, LAST, 0.0),
+    Period("rostelecom", FIRST, LAST, 0.0),
+)
+FIGURE_4_S = {"target": 23.0, "control": 4.1}
+"""Seconds for 383 kB, with Twitter's name and without."""
+
+
+def day_of(result: Result, transfer: Transfer) -> Day:
+    """The date of a transfer's start."""
+    start = dt.datetime.fromtimestamp(result.manifest["start_ns"] / 1e9, tz=dt.UTC)
+    return (start + dt.timedelta(seconds=transfer.start_s or 0.0)).date()
+
+
+def daily(result: Result) -> dict[str, dict[Day, list[bool]]]:
+    """Whether each request for the target was throttled, by line and day."""
+    found: dict[str, dict[Day, list[bool]]] = defaultdict(lambda: defaultdict(list))
+    for each in result.transfers:
+        if each.role == "target" and each.start_s is not None:
+            found[each.line][day_of(result, each)].append(each.throttled)
+    return found
+
+
+def share(days: Mapping[Day, Sequence[bool]], first: Day, last: Day) -> tuple[int, int]:
+    """How many requests were throttled in a period, of how many."""
+    requests = [each for day, of_day in days.items() if first <= day <= last for each in of_day]
+    return sum(requests), len(requests)
+
+
+def tables(result: Result) -> str:
+    """What was published, and what ours is."""
+    days = daily(result)
+    lines = ["| line | throttled on 11 March: table 1 | ours |", "|---|---|---|"]
+    for line, is_throttled in TABLE_1.items():
+        hits, count = share(days[line], FIRST, FIRST)
+        lines.append(f"| {line} | {'yes' if is_throttled else 'no'} | {hits} of {count} requests |")
+    lines += ["", "| line | days | throttled: figure 7 | ours | differs by |", "|---|---|---|---|---|"]
+    for line, first, last, published in FIGURE_7:
+        hits, count = share(days[line], first, last)
+        if not count:
+            lines.append(f"| {line} | {first} to {last} | {published:.0%} | the run has no such days | |")
+            continue
+        difference = f"{(hits / count - published) * 100:+.0f} points"
+        lines.append(
+            f"| {line} | {first} to {last} | {published:.0%} | {hits / count:.0%} ({hits} of {count}) | {difference} |"
+        )
+    lines += ["", "| Beeline, 383 kB | figure 4 | ours (median) |", "|---|---|---|"]
+    for role, published_s in FIGURE_4_S.items():
+        times = [
+            each.duration_s
+            for each in result.transfers
+            if each.line == "beeline" and each.role == role and each.duration_s and each.throttled == (role == "target")
+        ]
+        lines.append(f"| {role} | {published_s:.1f} s | {median(times):.1f} s |")
+    manifest, size = result.manifest, sum(path.stat().st_size for path in result.path.rglob("*") if path.is_file())
+    emulated_s, wall_s = manifest["emulated_s"], manifest["wall_s"]
+    run = f"{len(result.transfers)} transfers in {emulated_s / 86_400:.0f} emulated days: {wall_s:.0f} s"
+    return "\n".join([*lines, "", f"{run}, {emulated_s / wall_s:.0f} emulated seconds a second, {size / 1e6:.0f} MB."])
+
+
+def drawn(result: Result) -> Figure:
+    """A row a line, as in figure 7: the share of requests that was throttled on each day."""
+    found = daily(result)
+    figure, rows = plt.subplots(len(TABLE_1), 1, sharex=True, sharey=True, figsize=(7.2, 7.6))
+    for axes, line in zip(rows, TABLE_1, strict=True):
+        dates = sorted(found[line])
+        shares = [float(np.mean(found[line][day])) for day in dates]
+        axes.step([np.datetime64(day) for day in dates], shares, where="mid", color="#0072B2")
+        for period in FIGURE_7:
+            if period.line == line:
+                ends = [np.datetime64(period.first), np.datetime64(period.last)]
+                axes.plot(ends, [period.share] * 2, color="#D55E00", linewidth=3, alpha=0.5)
+        axes.set(ylim=(-0.1, 1.1), yticks=(0, 1))
+        axes.set_ylabel(line, rotation=0, ha="right", va="center")
+    rows[0].set_title("Share of requests that was throttled, by day (orange: read off figure 7)")
+    rows[-1].tick_params(axis="x", rotation=30)
+    return figure
+
+
+def main() -> None:
+    """Print or write the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("-o", "--output", type=Path, metavar="FOLDER")
+    arguments = parser.parse_args()
+    result = load(arguments.run)
+    if not result.valid:
+        raise SystemExit(f"{arguments.run}: not to be scored: {result.problems}")
+    text = tables(result)
+    if arguments.output is None:
+        print(text)
+        return
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    (arguments.output / "spring.md").write_text(text + "\n", encoding="utf-8")
+    with plt.rc_context(STYLE):
+        save(drawn(result), arguments.output, "throttled-share")
+
+
+if __name__ == "__main__":
+    main()
