@@ -23,7 +23,7 @@ _WINDOW_S = 0.5
 _FLOOR_KBPS = 8.0  # a window in which nothing arrived is drawn here
 _FIRST_SECONDS = 6.0  # as much as X21 Fig. 5 shows
 _NOT_FOR_A_FILE_NAME = re.compile("[^A-Za-z0-9-]")
-_TARGET, _CONTROL, _DROPPED = "#c0392b", "#2471a3", "#c0392b"
+_TARGET, _CONTROL, _DROPPED = "#d55e00", "#0072b2", "#d55e00"  # of Okabe and Ito's palette, told apart by everybody
 
 
 def write_figures(run: RunDirectory, transfers: list[TransferSummary], folder: Path) -> dict[str, str]:
@@ -91,6 +91,7 @@ def _plot_throughput(axes: Axes, run: RunDirectory, replay: TransferSummary) -> 
     axes.step(
         middles, (rates / 1000).clip(_FLOOR_KBPS), where="mid", color=_TARGET if is_target else _CONTROL,
         lw=1.2 if is_target else 2.5,
+        ls="-" if is_target else (0, (3, 1)),  # dashes: told apart without colours, too
         marker="o" if len(rates) == 1 else "",  # a step of one window has no line
         markersize=3, label="original" if is_target else "inverted (control)",
         zorder=3 if is_target else 2,

@@ -14,6 +14,7 @@ from testbed.records.files import read_regular, write_atomically
 from testbed.records.run import RunDirectory
 from testbed.records.standing import MALFORMED, require_standing
 from testbed.report.figures import write_figures
+from testbed.report.lay_summary import lay_summary
 from testbed.report.published import Comparison, compare_with_published
 from testbed.report.table import ground_truth, transfer_table
 from testbed.report.verdicts import STYLE as VERDICT_STYLE
@@ -37,6 +38,8 @@ td.number { text-align: right; white-space: nowrap } tr.first td { border-top: 2
 .throttled { color: #c0392b; font-weight: 600 } .note { color: #666; font-size: 13px } .bad { color: #c0392b }
 img { max-width: 100% } .banner { padding: .6rem 1rem; border-radius: 4px; background: #eef5ee }
 .banner.bad { background: #fbeaea }
+.lay { font-size: 1.15rem } .lay p { margin: .4rem 0 } .wide { overflow-x: auto } p, li { overflow-wrap: anywhere }
+@media print { body { margin: 0; max-width: none } img, tr { break-inside: avoid } .wide { overflow: visible } }
 """
 # a single reading has no range, and "no" would be said of every run
 _AGREES = {True: "yes", False: "no", None: "–"}
@@ -113,24 +116,28 @@ def _page(
     transfers = manifest["transfers"]
     body = [
         f"<h1>{html_text(manifest['title'])}</h1>",
+        '<div class="lay">',
+        *(f"<p>{html_text(sentence)}</p>" for sentence in lay_summary(manifest)),
+        "</div>",
         _banner(manifest, doubts),
         *(f'<p class="note">{html_text(note)}</p>' for note in manifest.get("notes", [])),
-        "<h2>Who was throttled</h2>",
-        _transfers(transfers),
     ]
     for title, name in figures.items():
         # in the page itself: it is sent around as one file. As an image, an SVG may not run anything.
         data = base64.b64encode(read_regular(folder / name)).decode()
         body.append(f"<h2>{html_text(title)}</h2>")
         body.append(f'<img alt="{html_text(title)}" src="data:image/svg+xml;base64,{data}">')
+    body += ["<h2>Who was throttled</h2>", _transfers(transfers)]
     if comparisons:
         body += ["<h2>Beside the published figures</h2>", _comparisons(comparisons)]
     if judged := verdict_table(transfers, verdicts):
         body += ["<h2>What detectors said</h2>", judged]
     body += ["<h2>Validity certificate</h2>", _certificate(manifest)]
+    title = html_text(manifest["title"])
     return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{html_text(manifest["title"])}</title>'
-        f"<style>{_STYLE}{VERDICT_STYLE}</style></head>\n<body>\n" + "\n".join(body) + "\n</body></html>\n"
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>'
+        f"<style>{_STYLE}{VERDICT_STYLE}</style></head>\n<body><main>\n" + "\n".join(body) + "\n</main></body></html>\n"
     )
 
 
@@ -207,8 +214,9 @@ def _cells(*texts: str) -> str:
 
 
 def _table(head: Iterable[str], rows: Sequence[str]) -> str:
-    cells = "".join(f"<th>{html_text(name)}</th>" for name in head)
-    return f"<table><tr>{cells}</tr>\n" + "\n".join(rows) + "</table>"
+    cells = "".join(f'<th scope="col">{html_text(name)}</th>' for name in head)
+    # On a phone a wide table is moved sideways inside its place, by a finger or by the keyboard.
+    return f'<div class="wide" tabindex="0"><table><tr>{cells}</tr>\n' + "\n".join(rows) + "</table></div>"
 
 
 def _markdown(comparisons: list[Comparison]) -> str:

@@ -17,7 +17,7 @@ __all__ = ["STYLE", "verdict_table"]
 STYLE = """
 .verdicts td, .verdicts th { padding: .15rem .3rem; text-align: center } .verdicts td:first-child { text-align: left }
 .verdicts th { font-weight: 400; writing-mode: vertical-rl; transform: rotate(180deg) }
-.right { background: #e3f1e3 } .wrong { background: #f6cfc9 }
+.right { background: #dcecf7 } .wrong { background: #fbe0cc; font-weight: 700 } .wrong::after { content: " !" }
 """
 _SIGNS = {"throttled": "T", "not throttled": "–", "inconclusive": ""}
 
@@ -39,17 +39,22 @@ def verdict_table(transfers: Sequence[TransferSummary], verdicts: Sequence[Verdi
         return ""
     # Of a run that was judged again, the verdicts of one detector are replaced: each pair is there once.
     said = {(each["subject"], each["detector"]): each for each in verdicts}
-    head = "".join(f"<th>{html_text(name)}</th>" for name in ("", "truth", *detectors))
+    head = "".join(f'<th scope="col">{html_text(name)}</th>' for name in ("transfer", "truth", *detectors))
     rows = []
     for transfer in transfers:
         truth = "throttled" if transfer["throttled"] else "not throttled"
         cells = [_cell(said.get((transfer["id"], detector)), truth) for detector in detectors]
         rows.append(f"<tr><td>{html_text(transfer['id'])}</td><td>{_SIGNS[truth]}</td>{''.join(cells)}</tr>")
     note = (
-        '<p class="note">T: throttled, –: not throttled, empty: inconclusive. Green agrees with the ground truth, red '
-        "does not. The reason is the title of each cell. Detectors never see the truth.</p>"
+        '<p class="note">T: throttled, –: not throttled, empty: inconclusive. Blue agrees with the ground truth, '
+        "orange with ! does not. The reason is the title of each cell. Detectors never see the truth.</p>"
     )
-    return f'<table class="verdicts"><tr>{head}</tr>\n' + "\n".join(rows) + "</table>" + note
+    return (
+        f'<div class="wide" tabindex="0"><table class="verdicts"><tr>{head}</tr>\n'
+        + "\n".join(rows)
+        + "</table></div>"
+        + note
+    )
 
 
 def _cell(verdict: VerdictRecord | None, truth: str) -> str:

@@ -13,7 +13,9 @@ import pytest
 from testbed.demo.recorded import export
 from testbed.demo.server import DemoServer
 from testbed.demo.session import Session
+from testbed.report.page import write_report
 from tests.demo.runs import hand_made_run
+from tests.records.build import write_run
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="no Playwright; run: pip install '.[dev]'")
 axe_api = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe-core; run: pip install '.[dev]'")
@@ -135,6 +137,15 @@ def test_box_and_truth_wait_for_reveal_where_a_class_guesses(page: Page, recorde
         page.locator("#reveal").click()
     assert page.locator("[data-box]").count() == 2
     assert "Right answer: throttled." in page.locator("#truth").inner_text()
+
+
+def test_the_report_of_a_run_has_no_barriers_and_fits(page: Page, tmp_path: Path) -> None:
+    write_run(tmp_path / "run", valid=False, problems=["made by hand"])
+    [report, *_] = write_report(tmp_path / "run", tmp_path / "report", even_if_invalid=True)
+    page.goto(report.as_uri())
+    assert page.locator(".lay p").count() == 3
+    assert barriers(page) == []
+    assert overflow(page) <= 0
 
 
 def test_the_live_page_has_no_barriers_and_fits(page: Page, server: DemoServer) -> None:
