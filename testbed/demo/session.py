@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Session", "head"]
 
-_LOOK_S = 0.15  # how often records are looked for: more than four times a second
+_LOOK_S = 0.1  # how often records are looked for: more than four times a second
 _BEAT_S = 1.0  # a browser that hears nothing for longer is gone, or its line is
 _MOST_RECORDS = 200_000  # of one run: a box under a program's control could write without end
 _MOST_VOTERS = 1000
