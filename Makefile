@@ -26,7 +26,7 @@ say = printf '[%4d s] %s\n' $$(( $$(date +%s) - $(SETUP_STARTED) )) $(1) >&2
 
 .DEFAULT_GOAL = help
 .DELETE_ON_ERROR:
-.PHONY: help run demo test lint bench figures results gate scoreboard setup setup-dev clean packages dev-packages kernel-packages kernel
+.PHONY: help run demo screenshots test lint bench figures results gate scoreboard setup setup-dev clean packages dev-packages kernel-packages kernel
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand --tabs=12
@@ -54,11 +54,15 @@ lint: $(VENV)/dev.stamp  ## check style, types and the direction of imports
 	$(BIN)/lint-imports
 
 # What writes figures, and what looks at runs or captures that have to be there.
-NEED_INPUT = benchmarks/figures.py benchmarks/lab_accuracy.py $(wildcard benchmarks/joint_*.py)
+NEED_INPUT = benchmarks/figures.py benchmarks/screenshots.py benchmarks/lab_accuracy.py $(wildcard benchmarks/joint_*.py)
 
 bench:  ## run the benchmarks
 	@$(MAKE) --no-print-directory --jobs=2 setup-dev
 	@for benchmark in $(filter-out $(NEED_INPUT),$(wildcard benchmarks/*.py)); do $(BIN)/python "$$benchmark" || exit; done
+
+screenshots:  ## take the pictures of the classroom page again
+	@$(MAKE) --no-print-directory --jobs=2 setup-dev
+	@$(BIN)/python benchmarks/screenshots.py docs/images
 
 figures:  ## run the benchmarks whose figures stand in the documents, and write them there (ONLY=benchmark)
 	@$(MAKE) --no-print-directory --jobs=2 setup-dev

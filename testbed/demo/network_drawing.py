@@ -28,7 +28,7 @@ def draw_network(plan: PlanDocument, *, with_boxes: bool) -> str:
     """
     lines = list(dict.fromkeys(line["name"] for phase in plan["phases"] for line in phase["lines"]))
     shown, servers = lines[:_MOST_LINES], _servers(plan)
-    height = _TOP + _ROW * max(len(shown), len(servers))
+    height = _TOP + _ROW * max(len(shown), len(servers)) - _TOP // 2
     middle = height / 2
     parts = [
         f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-labelledby="net-title">',

@@ -54,6 +54,8 @@ def outcome(manifest: Manifest, verdicts: Iterable[VerdictRecord], choice: Choic
     says = [] if vote is None else [f"Right answer: {vote}."]
     if choice is not None:
         says.append(f"It was {CAUSES[choice.cause].title}.")
+        if choice.evasion:
+            says.append(f"The phone used the evasion {choice.evasion}.")
     says += [_in_words(each) for each in targets[:_MOST_TARGETS]]
     if len(targets) > _MOST_TARGETS:
         says.append(f"{len(targets) - _MOST_TARGETS} more targets are in the run directory alone.")
@@ -72,8 +74,10 @@ def _in_words(summary: TransferSummary) -> str:
         did = f"throttled by the rule {summary['rule']}, {summary['drops']} packets dropped"
     elif summary.get("action"):
         did = f"the box acted ({summary['action']}) by the rule {summary['rule']}"
-    goodput = f"{summary['goodput_bps'] / 1000:.0f} kbit/s" if summary["goodput_bps"] else "no goodput"
-    return f"{summary['name']} on the line {summary['line']}: {goodput}; {did}."
+    came = f"{(summary['goodput_bps'] or 0) / 1000:.0f} kbit/s"
+    if not summary["ok"]:
+        came = f"failed ({summary['error']})"  # what it carried until then is no goodput
+    return f"{summary['name']} on the line {summary['line']}: {came}; {did}."
 
 
 def _judged(verdicts: Iterable[VerdictRecord], subjects: set[str]) -> list[list[str]]:

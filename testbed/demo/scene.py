@@ -77,7 +77,8 @@ CAUSES: dict[str, Cause] = {
     }),
     "broken": Cause("a server that cannot be reached", "broken", {
         **_CABLE, **_OWN_SERVER, "origins.university": {"serves": ["twitter.com"]},
-        "outages": [{"link": ["transit", "university"], "from": "1 s", "until": "60 s", "about": "a cable is cut"}],
+        "measurements.0.timeout": "20 s",  # a class waits no longer
+        "outages": [{"link": ["transit", "university"], "from": "0 s", "until": "60 s", "about": "a cable is cut"}],
     }),
     "nothing": Cause("nothing: all is well", "nothing", {**_CABLE}),
 }  # fmt: skip

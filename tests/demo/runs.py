@@ -65,7 +65,7 @@ def hand_made_run(path: Path, *, state: str = "complete", sni: str = "twitter.co
     ]
     summary = {
         "id": target, "name": "twitter.com", "line": "phone", "role": "target", "throttled": True, "drops": 1,
-        "action": "token_bucket", "direction": "download", "rule": "twitter.com", "goodput_bps": 136_000.0,
+        "action": "token_bucket", "direction": "download", "rule": "twitter.com", "goodput_bps": 136_000.0, "ok": True,
         "influences": [],
     }  # fmt: skip
     manifest = {

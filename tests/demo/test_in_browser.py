@@ -157,6 +157,30 @@ def test_the_live_page_has_no_barriers_and_fits(page: Page, server: DemoServer) 
     assert not page.locator("#start").is_visible(), "who looks on does not lead"
 
 
+def test_on_paper_there_are_numbers_and_no_buttons(page: Page, recorded_url: str) -> None:
+    page.goto(recorded_url + "run-1.html")
+    page.emulate_media(media="print")
+    assert page.locator("#rows tr").count() == 4
+    for name in ("play", "scrub", "aloud"):
+        assert not page.locator(f"#{name}").is_visible()
+
+
+def test_with_reduced_motion_a_run_plays_in_steps_of_a_second(page: Page, recorded_url: str) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    page.goto(recorded_url + "run-1.html")
+    assert page.evaluate("isCalm") is True
+    scrub(page, 3)
+    assert page.locator("#clock").inner_text().startswith("3.0 s")
+
+
+def test_the_numbers_are_read_aloud_when_asked_for(page: Page, recorded_url: str) -> None:
+    page.goto(recorded_url + "run-1.html")
+    scrub(page, 10)
+    assert page.locator("#spoken").inner_text() == ""
+    page.locator("#aloud").click()
+    assert "twitter.com on phone: under way, 136 kbit/s on average" in page.locator("#spoken").inner_text()
+
+
 def test_the_keyboard_alone_chooses_and_starts(page: Page, server: DemoServer) -> None:
     page.goto(server.url(server.teacher))
     page.get_by_text("Choose, and press Start.").wait_for()

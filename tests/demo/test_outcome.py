@@ -10,8 +10,9 @@ from testbed.demo.scene import Choice
 
 def transfer(**fields: Any) -> Any:
     return {
-        "id": "phone/01-twitter.com", "name": "twitter.com", "line": "phone", "role": "target",
-        "throttled": False, "action": None, "influences": [], "goodput_bps": 1e5, "rule": None, "drops": 0, **fields,
+        "id": "phone/01-twitter.com", "name": "twitter.com", "line": "phone", "role": "target", "ok": True,
+        "throttled": False, "action": None, "influences": [], "goodput_bps": 1e5, "error": None, "rule": None,
+        "drops": 0, **fields,
     }  # fmt: skip
 
 
@@ -36,6 +37,17 @@ def test_an_invalid_run_says_why() -> None:
     manifest: Any = {"title": "t", "transfers": [transfer()], "valid": False, "problems": ["the guest was starved"]}
     told = outcome(manifest, [], Choice())
     assert told["says"][-1] == "Do not score this run: the guest was starved."  # type: ignore[index]
+
+
+def test_a_transfer_that_failed_has_no_goodput() -> None:
+    broken = transfer(ok=False, error="timed out", goodput_bps=9e9)
+    manifest: Any = {"title": "t", "transfers": [broken], "valid": True}
+    told = outcome(manifest, [], Choice(cause="broken"))
+    assert told["says"] == [
+        "Right answer: broken.",
+        "It was a server that cannot be reached.",
+        "twitter.com on the line phone: failed (timed out); the box did nothing to it.",
+    ]
 
 
 def test_verdicts_on_the_target_are_told_and_silent_detectors_share_a_row() -> None:

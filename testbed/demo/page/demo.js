@@ -8,7 +8,7 @@ let W = 600; // of a chart, as wide as its place
 const H = 250, LEFT = 52, BOTTOM = 26, RIGHT = 8, ROW = 20;
 const MOST = 100000; // records of a run that are kept
 
-let run, time = 0, follows = true, phase = "", isHidden = false, arrived = 0, drawn = 0;
+let run, time = 0, follows = true, phase = "", isHidden = false, arrived = 0, drawn = -Infinity;
 
 function reset() {
   run = { head: null, bytes: new Map(), life: new Map(), flows: new Map(), segments: [], drops: [], events: [], end: 0, count: 0, outcome: null };
@@ -229,6 +229,8 @@ function showOutcome() {
 
 function welcome(message) {
   document.body.classList.toggle("is-pupil", !message.teacher);
+  $("address").hidden = !message.teacher;
+  $("address").textContent = `For the class: ${message.class}`;
 }
 
 async function ask(action, body) {
