@@ -20,7 +20,7 @@ from testbed.demo.growing import GrowingRun, read_plan
 from testbed.demo.network_drawing import draw_network
 from testbed.demo.outcome import outcome
 from testbed.demo.scene import SCENARIO, VOTES, Choice, settings
-from testbed.errors import InputError, RecordError, TestbedError
+from testbed.errors import InputError, MissingError, RecordError, TestbedError
 from testbed.plain_text import one_line
 from testbed.records.plan import planned_transfers
 from testbed.records.run import RunDirectory
@@ -38,6 +38,7 @@ _LOOK_S = 0.1  # how often records are looked for: more than four times a second
 _BEAT_S = 1.0  # a browser that hears nothing for longer is gone, or its line is
 _MOST_RECORDS = 200_000  # of one run: a box under a program's control could write without end
 _MOST_VOTERS = 1000
+_WITHOUT_A_GUEST = ". Recorded runs need none of it: end this, and call `testbed demo RUN` with the folder of one."
 _OF_THE_BOX = frozenset("exp")  # kinds of records that tell where the box is, or that there is one
 
 
@@ -93,6 +94,8 @@ class Session:
             self._voters.clear()
             self._epoch += 1
             self._runs += 1
+            while (self._folder / f"run-{self._runs}").exists():  # of an earlier demonstration: it is kept
+                self._runs += 1
             self._set("starting", "the kernel boots")
             self._player = threading.Thread(
                 target=self._play, args=(choice, self._folder / f"run-{self._runs}"), daemon=True
@@ -247,7 +250,8 @@ class Session:
         manifest_is_there = (folder / "manifest.json").exists()
         manifest = RunDirectory.open(folder).manifest() if manifest_is_there else None
         if manifest is None or manifest.get("state") != "complete":
-            self._say("failed", last or "the run ended without a word")
+            is_missing = self._process is not None and self._process.returncode == MissingError.exit_status
+            self._say("failed", (last or "the run ended without a word") + (_WITHOUT_A_GUEST if is_missing else ""))
             return
         self._say("judging", "detectors look at what the clients saw")
         # In a process of its own, too: what detectors load would stay in the memory of a server that runs all day.

@@ -3,6 +3,7 @@ from __future__ import annotations
 from xml.etree import ElementTree as ET
 
 from testbed.demo.network_drawing import DEFAULT_AFTER_HOP, DEFAULT_HOPS, draw_network
+from testbed.demo.scene import CAUSES, Choice, settings
 from testbed.scenario import library
 from tests.demo.runs import demo_plan
 
@@ -11,6 +12,11 @@ def test_a_box_is_drawn_for_each_line_and_hidden_where_a_class_guesses() -> None
     assert draw_network(demo_plan(), with_boxes=True).count("data-box=") == 2
     hidden = draw_network(demo_plan(), with_boxes=False)
     assert "box" not in hidden.replace("viewBox", "")
+
+
+def test_while_a_class_guesses_the_drawing_is_the_same_whatever_is_wrong() -> None:
+    drawn = {draw_network(demo_plan(*settings(Choice(cause=cause))), with_boxes=False) for cause in CAUSES}
+    assert len(drawn) == 1
 
 
 def test_a_hostile_name_of_a_line_stays_text() -> None:

@@ -72,6 +72,22 @@ def test_a_run_is_told_from_its_network_to_its_outcome(session: Session) -> None
     assert "--set 'date=2021-03-11T14:00Z'" in told[-1]["command"]
 
 
+def test_runs_of_an_earlier_demonstration_are_kept(session: Session, tmp_path: Path) -> None:
+    (tmp_path / "runs/run-1").mkdir(parents=True)
+    session.start(Choice())
+    until(session.messages(), "over")
+    assert not any((tmp_path / "runs/run-1").iterdir())
+    assert (tmp_path / "runs/run-2/manifest.json").exists()
+
+
+def test_a_second_run_begins_with_an_empty_page(session: Session) -> None:
+    messages = session.messages()
+    session.start(Choice())
+    until(messages, "over")
+    session.start(Choice())
+    assert kinds(until(messages, "over")) == ["reset", "head", "head", "records", "records", "outcome"]
+
+
 def test_a_browser_that_comes_late_is_told_the_same(session: Session) -> None:
     early = session.messages()
     session.start(Choice())
@@ -96,6 +112,15 @@ def test_what_went_wrong_is_said(session: Session) -> None:
     session.start(Choice(stop=0))
     told = until(session.messages(), "failed")
     assert told[-1]["says"] == "testbed: a word about <script> on the way"
+
+
+def test_where_no_guest_can_run_recorded_runs_are_named(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text("import sys; print('testbed: no kernel', file=sys.stderr); sys.exit(3)")
+    session = Session(tmp_path / "runs", [sys.executable, str(tmp_path / "program.py")])
+    session.start(Choice())
+    says = until(session.messages(), "failed")[-1]["says"]
+    assert says.startswith("testbed: no kernel. Recorded runs need none of it")
+    session.close()
 
 
 def test_a_program_that_is_not_there_is_a_message(tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ let run, time = 0, follows = true, phase = "", isHidden = false, arrived = 0, dr
 function reset() {
   run = { head: null, bytes: new Map(), life: new Map(), flows: new Map(), segments: [], drops: [], events: [], end: 0, count: 0, outcome: null };
   time = 0; follows = true;
-  $("truth").hidden = true;
+  $("truth").hidden = $("bucket").hidden = true;
+  for (const id of ["net", "rates", "segments", "rows", "log", "votes"]) $(id).replaceChildren();
+  delete $("log").dataset.told;
 }
 
 function take(message) {
