@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from testbed.demo.recorded import export
-from testbed.demo.server import DemoServer
-from testbed.demo.session import Session
 from testbed.report.page import write_report
 from tests.demo.runs import hand_made_run
 from tests.records.build import write_run
@@ -25,6 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from playwright.sync_api import Browser, Page
+
+    from testbed.demo.server import DemoServer
 
 SIZES = {"screen": (1280, 720), "phone": (390, 844)}
 BAD = {"serious", "critical"}
@@ -56,18 +56,6 @@ def recorded_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-        thread.join()
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[DemoServer]:
-    session = Session(tmp_path / "runs", [str(tmp_path / "no-program")])
-    with DemoServer(session, address="127.0.0.1", port=0) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield server
-        session.close()
         server.shutdown()
         thread.join()
 
