@@ -88,6 +88,11 @@ class GrowingRun:
         records += [record for line in self._measurements.new() for record in self._feed.measurements(line)]
         return records
 
+    @property
+    def unread(self) -> int:
+        """How many lines were no records."""
+        return self._feed.unread
+
     def close(self) -> None:
         """Close the files."""
         self._measurements.close()
@@ -111,8 +116,8 @@ def read_plan(folder: Path) -> PlanDocument:
     return plan
 
 
-def recorded(path: Path) -> list[PageRecord]:
-    """Return the page records of a finished run, by time.
+def recorded(path: Path) -> tuple[list[PageRecord], int]:
+    """Return the page records of a finished run, by time, and how many lines were none.
 
     Raises:
         RecordError: No run directory, or one whose plan cannot be read.
@@ -133,4 +138,4 @@ def recorded(path: Path) -> list[PageRecord]:
     for name, read in readers:
         with open_regular(path / name) as file:
             records += [record for line in file for record in read(line)]
-    return sorted(records, key=lambda record: float(str(record[1])))
+    return sorted(records, key=lambda record: float(str(record[1]))), feed.unread

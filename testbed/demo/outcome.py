@@ -40,13 +40,17 @@ def right_vote(transfers: Iterable[TransferSummary], cause: str) -> str | None:
     return "nothing"
 
 
-def outcome(manifest: Manifest, verdicts: Iterable[VerdictRecord], choice: Choice | None) -> dict[str, object]:
+def outcome(
+    manifest: Manifest, verdicts: Iterable[VerdictRecord], choice: Choice | None, *, unread: int = 0, untold: int = 0
+) -> dict[str, object]:
     """Return what the page shows when all is told.
 
     Args:
         manifest: Of a run that is complete.
         verdicts: What detectors said of it.
         choice: What was chosen; None for a recorded run.
+        unread: Lines of its records that are none.
+        untold: Records that were too many for browsers.
     """
     transfers = manifest.get("transfers", [])
     vote = right_vote(transfers, "" if choice is None else choice.cause)
@@ -61,6 +65,10 @@ def outcome(manifest: Manifest, verdicts: Iterable[VerdictRecord], choice: Choic
         says.append(f"{len(targets) - _MOST_TARGETS} more targets are in the run directory alone.")
     if not manifest.get("valid", False):
         says.append(f"Do not score this run: {'; '.join(manifest.get('problems', []))}.")
+    if unread:
+        says.append(f"{unread} lines of its records could not be read, and are not drawn.")
+    if untold:
+        says.append(f"{untold} records were too many to be drawn; they are in the run directory.")
     return {
         "kind": "outcome",
         "says": [one_line(each)[:_MOST_TEXT] for each in says],

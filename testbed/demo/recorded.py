@@ -47,10 +47,11 @@ def run_messages(path: Path, *, is_guess: bool) -> list[Message]:
         raise RecordError(f"{path}: the run is {manifest.get('state')!r}, not complete; run it again")
     plan = read_plan(path)
     try:
+        records, unread = recorded(path)
         told: list[Message] = [
             head(plan, is_hidden=False) | {"secret": True},
-            {"kind": "records", "r": _drawn(plan, recorded(path))},
-            outcome(manifest, run.verdicts(), None) | {"secret": True},
+            {"kind": "records", "r": _drawn(plan, records)},
+            outcome(manifest, run.verdicts(), None, unread=unread) | {"secret": True},
         ]
     except MALFORMED as error:
         raise RecordError(f"{path}: its records contradict the run format: {error!r}; run it again") from error

@@ -36,7 +36,7 @@ __all__ = ["Session", "head"]
 
 _LOOK_S = 0.1  # how often records are looked for: more than four times a second
 _BEAT_S = 1.0  # a browser that hears nothing for longer is gone, or its line is
-_MOST_RECORDS = 200_000  # of one run: a box under a program's control could write without end
+_MOST_RECORDS = 100_000  # of one run: a box under a program's control could write without end
 _MOST_VOTERS = 1000
 _WITHOUT_A_GUEST = ". Recorded runs need none of it: end this, and call `testbed demo RUN` with the folder of one."
 _OF_THE_BOX = frozenset("exp")  # kinds of records that tell where the box is, or that there is one
@@ -76,7 +76,7 @@ class Session:
         self._voters: dict[str, str] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._player: threading.Thread | None = None
-        self._runs = 0
+        self._runs = self._unread = self._untold = 0
         self._is_closed = False
 
     def start(self, choice: Choice) -> None:
@@ -205,17 +205,20 @@ class Session:
     def _follow(self, process: subprocess.Popen[bytes], folder: Path) -> None:
         """Tell browsers of a run's records as they come, until the process that makes it has ended."""
         growing: GrowingRun | None = None
-        count = 0
+        count = self._unread = self._untold = 0
         is_over = False
         while not is_over:
             is_over = process.poll() is not None  # asked first: what it wrote last is read after its end
             growing = growing or self._open(folder)
-            records = [] if growing is None or count > _MOST_RECORDS else growing.new()
-            count += len(records)
-            self._tell_records(records)
+            records = [] if growing is None else growing.new()
+            fitting = records[: max(0, _MOST_RECORDS - count)]
+            count += len(fitting)
+            self._untold += len(records) - len(fitting)
+            self._tell_records(fitting)
             if not is_over:
                 time.sleep(_LOOK_S)
         if growing is not None:
+            self._unread = growing.unread
             growing.close()
 
     def _listen(self, process: subprocess.Popen[bytes], said: list[str]) -> None:
@@ -261,5 +264,7 @@ class Session:
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )  # fmt: skip
             self._process.wait()
-        self._tell(outcome(manifest, RunDirectory.open(folder).verdicts(), self._choice), is_secret=True)
+        verdicts = RunDirectory.open(folder).verdicts()
+        told = outcome(manifest, verdicts, self._choice, unread=self._unread, untold=self._untold)
+        self._tell(told, is_secret=True)
         self._say("over", f"The run is over; its records are in {folder}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import json
 import shutil
 import threading
 from functools import partial
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from testbed.demo.recorded import export
+from testbed.demo.session import Session
 from testbed.report.page import write_report
 from tests.demo.runs import hand_made_run
 from tests.records.build import write_run
@@ -186,11 +188,17 @@ def test_the_keyboard_alone_chooses_and_starts(page: Page, server: DemoServer) -
     page.get_by_text("No such file").wait_for()  # the program of this session is none: the page says so and lives on
 
 
-def test_a_line_that_is_cut_comes_back(page: Page, server: DemoServer) -> None:
+def test_a_line_that_is_cut_comes_back(page: Page, server: DemoServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first stream ends after a word, as it would when a laptop is closed; the browser asks again by itself."""
+    streams = iter([["first"], ["second"]])
+
+    def messages() -> Iterator[str]:
+        for says in next(streams, []):
+            yield json.dumps({"kind": "state", "phase": "idle", "says": says, "hidden": False, "votes": []})
+            if says == "second":
+                yield from Session.messages(server.session)
+
+    monkeypatch.setattr(server.session, "messages", messages)
     page.goto(server.url(server.teacher))
-    page.get_by_text("Choose, and press Start.").wait_for()
-    page.context.set_offline(True)
-    page.evaluate("take({kind: 'state', phase: 'x', says: 'old', hidden: false, votes: []})")
-    page.context.set_offline(False)
-    page.reload()
+    page.get_by_text("trying again").wait_for()
     page.get_by_text("Choose, and press Start.").wait_for()

@@ -72,6 +72,15 @@ def test_a_run_is_told_from_its_network_to_its_outcome(session: Session) -> None
     assert "--set 'date=2021-03-11T14:00Z'" in told[-1]["command"]
 
 
+def test_lines_that_cannot_be_read_are_told_with_the_outcome(session: Session, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM.replace('"sni": "x"}) + ', '"sni": "x"}) + "\\n{not json" + '))
+    session.start(Choice())
+    told = until(session.messages(), "over")
+    says = next(each["says"] for each in told if each["kind"] == "outcome")
+    assert says[-1] == "1 lines of its records could not be read, and are not drawn."
+
+
 def test_runs_of_an_earlier_demonstration_are_kept(session: Session, tmp_path: Path) -> None:
     (tmp_path / "runs/run-1").mkdir(parents=True)
     session.start(Choice())

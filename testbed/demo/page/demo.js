@@ -6,12 +6,11 @@ const isLive = document.documentElement.dataset.mode === "live";
 const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
 let W = 600; // of a chart, as wide as its place
 const H = 250, LEFT = 52, BOTTOM = 26, RIGHT = 8, ROW = 20;
-const MOST = 100000; // records of a run that are kept
 
 let run, time = 0, follows = true, phase = "", isHidden = false, arrived = 0, drawn = -Infinity;
 
 function reset() {
-  run = { head: null, bytes: new Map(), life: new Map(), flows: new Map(), segments: [], drops: [], events: [], end: 0, count: 0, outcome: null };
+  run = { head: null, bytes: new Map(), life: new Map(), flows: new Map(), segments: [], drops: [], events: [], end: 0, outcome: null };
   time = 0; follows = true;
   $("truth").hidden = $("bucket").hidden = true;
   for (const id of ["net", "rates", "segments", "rows", "log", "votes"]) $(id).replaceChildren();
@@ -28,7 +27,6 @@ function take(message) {
 }
 
 function add(record) {
-  if (++run.count > MOST) return;
   const [kind, t] = record;
   run.end = Math.max(run.end, t);
   if (kind === "b") series(run.bytes, record[2]).push([t, record[3]]);
