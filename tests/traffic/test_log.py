@@ -74,3 +74,15 @@ def test_every_arrival_is_read_back_in_order(
     log.flush()
     records: list[Any] = list(read_lines(path))
     assert received_bytes(records, "client") == ([t for t, _ in arrivals], [total for _, total in arrivals])
+
+
+def test_where_somebody_watches_counts_are_written_when_they_are_old(path: Path) -> None:
+    log = TransferLog(LineWriter(path), transfer="mobile/01", side="client", start_ns=START_NS, patience_s=0.1)
+    log.received(1.0, 100)
+    log.received(1.05, 200)
+    assert list(read_lines(path)) == []
+    log.received(1.125, 300)
+    [written] = read_lines(path)
+    assert (written["times"], written["totals"]) == ([1.0, 1.05, 1.125], [100, 200, 300])
+    log.received(1.2, 400)  # waits for its own company
+    assert len(list(read_lines(path))) == 1
