@@ -138,9 +138,6 @@ class LineClient:
             self.cues.end(transfer["id"])
         self._report("ends", transfer["id"])
 
-    def _log(self, transfer: str, writer: LineWriter) -> TransferLog:
-        return TransferLog(writer, transfer=transfer, side="client", start_ns=self.start_ns, patience_s=self.patience_s)
-
     def _lead_s(self, transfer: TransferPlan) -> float:
         return 0.0 if self.cues is None else self.cues.lead_s.get(transfer["id"], 0.0)
 
