@@ -47,7 +47,7 @@ def scored(arguments: argparse.Namespace) -> list[Scored]:
             for view, observation in zip(VIEWS, views(whole), strict=True):
                 verdict = JointDetector().detect(observation)
                 said: VerdictRecord = {
-                    "format": FORMAT, "detector": view, "outcome": str(verdict.outcome), "why": verdict.why,
+                    "format": FORMAT, "detector": view, "outcome": verdict.outcome.value, "why": verdict.why,
                     "score": verdict.score, "rate_bps": verdict.rate_bps, "onset_s": verdict.onset_s,
                     "mechanism": verdict.mechanism, "content_specific": verdict.content_specific,
                 }  # fmt: skip

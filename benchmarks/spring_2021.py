@@ -69,18 +69,13 @@ FIGURE_4_S = {"target": 23.0, "control": 4.1}
 """Seconds for 383 kB, with Twitter's name and without."""
 
 
-def day_of(result: Result, transfer: Transfer) -> Day:
-    """The date of a transfer's start."""
-    start = dt.datetime.fromtimestamp(result.manifest["start_ns"] / 1e9, tz=dt.UTC)
-    return (start + dt.timedelta(seconds=transfer.start_s or 0.0)).date()
-
-
-def daily(result: Result) -> dict[str, dict[Day, list[bool]]]:
+def daily(result: Result, transfers: Sequence[Transfer]) -> dict[str, dict[Day, list[bool]]]:
     """Whether each request for the target was throttled, by line and day."""
+    start = dt.datetime.fromtimestamp(result.manifest["start_ns"] / 1e9, tz=dt.UTC)
     found: dict[str, dict[Day, list[bool]]] = defaultdict(lambda: defaultdict(list))
-    for each in result.transfers:
+    for each in transfers:
         if each.role == "target" and each.start_s is not None:
-            found[each.line][day_of(result, each)].append(each.throttled)
+            found[each.line][(start + dt.timedelta(seconds=each.start_s)).date()].append(each.throttled)
     return found
 
 
@@ -92,7 +87,8 @@ def share(days: Mapping[Day, Sequence[bool]], first: Day, last: Day) -> tuple[in
 
 def tables(result: Result) -> str:
     """What was published, and what ours is."""
-    days = daily(result)
+    transfers = result.transfers  # read once: each look at them reads the run's manifest
+    days = daily(result, transfers)
     lines = ["| line | throttled on 11 March: table 1 | ours |", "|---|---|---|"]
     for line, is_throttled in TABLE_1.items():
         hits, count = share(days[line], FIRST, FIRST)
@@ -111,19 +107,19 @@ def tables(result: Result) -> str:
     for role, published_s in FIGURE_4_S.items():
         times = [
             each.duration_s
-            for each in result.transfers
+            for each in transfers
             if each.line == "beeline" and each.role == role and each.duration_s and each.throttled == (role == "target")
         ]
         lines.append(f"| {role} | {published_s:.1f} s | {median(times):.1f} s |")
     manifest, size = result.manifest, sum(path.stat().st_size for path in result.path.rglob("*") if path.is_file())
     emulated_s, wall_s = manifest["emulated_s"], manifest["wall_s"]
-    run = f"{len(result.transfers)} transfers in {emulated_s / 86_400:.0f} emulated days: {wall_s:.0f} s"
+    run = f"{len(transfers)} transfers in {emulated_s / 86_400:.0f} emulated days: {wall_s:.0f} s"
     return "\n".join([*lines, "", f"{run}, {emulated_s / wall_s:.0f} emulated seconds a second, {size / 1e6:.0f} MB."])
 
 
 def drawn(result: Result) -> Figure:
     """A row a line, as in figure 7: the share of requests that was throttled on each day."""
-    found = daily(result)
+    found = daily(result, result.transfers)
     figure, rows = plt.subplots(len(TABLE_1), 1, sharex=True, sharey=True, figsize=(7.2, 7.6))
     for axes, line in zip(rows, TABLE_1, strict=True):
         dates = sorted(found[line])

@@ -95,7 +95,7 @@ def frontier_cells(suite: Suite, held_out_seed: str, name: str, value: float) ->
     settings = (*_settings(frontier.settings), f"{frontier.axis}={frontier.written(value)}")
     for number in range(1, frontier.draws + 1):
         seed = _held_out(held_out_seed, name, number)
-        yield Cell("frontier", f"{name}{_AT}{value:.6g}", number, frontier.scenario, settings, seed)
+        yield Cell("frontier", f"{name}{_AT}{value:.9g}", number, frontier.scenario, settings, seed)
 
 
 def cell_called(suite: Suite, held_out_seed: str, name: str) -> Cell:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
+import shutil
 import sys
 from dataclasses import dataclass
 from functools import cache
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import testbed
 from testbed.detectors.detect import judge
-from testbed.detectors.registry import ENTRY_POINTS, PROGRAM_PREFIX, is_packaged
+from testbed.detectors.registry import ENTRY_POINTS, PROGRAM_PREFIX, detector_names, is_packaged
 from testbed.detectors.sources.observation_json import observation_from_json
 from testbed.errors import InputError
 from testbed.validation.checkers.checker import Checker, is_checker
@@ -83,7 +85,7 @@ def known_digest(name: str) -> str:
     """Return the digest of a detector of this version, or of a program. Raises InputError: there is none."""
     digest = detector_digest(name)
     if digest is None:
-        raise InputError(f"no detector {name!r}; testbed list detectors has them")
+        raise InputError(f"no detector {name!r}; there are: {', '.join(detector_names())}, exec:PROGRAM, run:PROGRAM")
     return digest
 
 
@@ -99,10 +101,27 @@ def detector_digest(name: str, root: Path = _ROOT) -> str | None:
     if is_checker(name):
         return _digest(name, Checker.of(name).digest())
     if name.startswith(PROGRAM_PREFIX):
-        program = Path(name.removeprefix(PROGRAM_PREFIX))
-        return _digest(name, hashlib.sha256(program.read_bytes()).hexdigest() if program.is_file() else "")
-    (point,) = tuple(entry_points(group=ENTRY_POINTS, name=name))[:1]
-    return _digest(name, point.value, point.dist.version if point.dist is not None else "")
+        return _digest(name, *_files_of(name.removeprefix(PROGRAM_PREFIX)))
+    point = next(iter(entry_points(group=ENTRY_POINTS, name=name)), None)
+    return None if point is None else _digest(name, point.value, point.dist.version if point.dist is not None else "")
+
+
+def _files_of(command: str) -> list[str]:
+    """Return digests of the program of a command, and of every file that the command names.
+
+    Raises:
+        InputError: It is no command, or its program is not there.
+    """
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise InputError(f"exec:{command}: {error}") from error
+    program = shutil.which(words[0]) if words else None
+    if program is None:
+        raise InputError(f"exec:{command}: there is no such program, or it may not be executed")
+    # An interpreter's script is an argument: whatever is a file may hold the method.
+    files = [Path(program), *(Path(word) for word in words[1:])]
+    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path.is_file()]
 
 
 @cache
@@ -110,7 +129,7 @@ def _packaged_digest(name: str, root: Path) -> str | None:
     own = root / "detectors" / "methods" / f"{name.replace('-', '_')}.py"
     if not own.is_file():
         return None
-    rooms = ("detectors/*.py", "detectors/tools/*.py", "capture/*.py")
+    rooms = ("detectors/*.py", "detectors/sources/cut.py", "detectors/tools/*.py", "capture/*.py")
     shared = sorted(path for room in rooms for path in root.glob(room))
     return _digest(name, *(hashlib.sha256(path.read_bytes()).hexdigest() for path in (own, *shared)))
 

@@ -8,7 +8,9 @@ parts. Those of ``development`` may be looked at while a detector is made, and h
 from __future__ import annotations
 
 import contextlib
+import math
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeVar
 
@@ -94,6 +96,8 @@ class Frontier(Strict):
     def _has_a_length(self) -> Self:
         if self.start == self.end:
             raise ValueError(f"from and to are both {self.start:g}; an axis has a length")
+        if not math.isfinite(self.end - self.start):
+            raise ValueError("the axis is too long for numbers of this machine; give ends that are closer")
         if self.scale == "logarithmic" and min(self.start, self.end) <= 0:
             raise ValueError("a logarithmic axis has values above 0 only; give others, or scale: linear")
         return self
@@ -106,7 +110,13 @@ class Frontier(Strict):
 
     def written(self, value: float) -> str:
         """Return a value as a setting has it."""
-        return f"{value:.6g} {self.unit}".strip()
+        return f"{_plain(value)} {self.unit}".strip()
+
+
+def _plain(value: float) -> str:
+    """Return a number with nine digits and no exponent, which quantities have not."""
+    digits = f"{Decimal(f'{value:.9g}'):f}"
+    return digits.rstrip("0").rstrip(".") if "." in digits else digits
 
 
 ConditionName = Annotated[str, AfterValidator(_condition_name)]

@@ -106,20 +106,29 @@ def limits(plan: Plan, transfers: Sequence[TransferSummary]) -> dict[str, Limit]
     """
     found: dict[str, Limit] = {}
     for transfer in transfers:
-        for each in transfer["influences"]:
-            box = plan.data["boxes"].get(each["where"])
-            profile = None if box is None else box["profile"]
-            if each["who"] == "censor" and each["effect"] == "slows" and each["packets"] and profile is not None:
-                meter = profile.get("meter")  # a delay has none
-                of_kind = meter.get(each["what"]) if isinstance(meter, dict) else None
-                mechanism = _MECHANISMS.get(each["what"])
-                found[transfer["id"]] = {
-                    "mechanism": None if mechanism is None else str(mechanism),
-                    "rate_bps": _rate_bps(of_kind),
-                    "onset_s": max(0.0, each["from_s"] - (transfer["start_s"] or 0.0)),
-                }
-                break
+        slowing = [
+            (each, box["profile"])
+            for each in transfer["influences"]
+            if each["who"] == "censor" and each["effect"] == "slows" and each["packets"]
+            if (box := plan.data["boxes"].get(each["where"])) is not None and box["profile"] is not None
+        ]
+        if slowing:
+            # Of several, which one a detector should name, and at which rate, nobody can say.
+            mechanisms = {_MECHANISMS.get(each["what"]) for each, _ in slowing}
+            rates = {_rate_bps(_meter(profile, each["what"])) for each, profile in slowing}
+            mechanism = next(iter(mechanisms)) if len(mechanisms) == 1 else None
+            found[transfer["id"]] = {
+                "mechanism": None if mechanism is None else str(mechanism),
+                "rate_bps": next(iter(rates)) if len(rates) == 1 else None,
+                "onset_s": max(0.0, min(each["from_s"] for each, _ in slowing) - (transfer["start_s"] or 0.0)),
+            }
     return found
+
+
+def _meter(profile: Mapping[str, object], kind: str) -> object:
+    """Return a meter of a profile; a delay has none."""
+    meter = profile.get("meter")
+    return meter.get(kind) if isinstance(meter, dict) else None
 
 
 def _rate_bps(meter: object) -> float | None:

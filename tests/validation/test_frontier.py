@@ -72,3 +72,18 @@ def test_what_goes_against_the_trend_is_told() -> None:
     (point,) = find_frontier(frontier, ["d"], world({"d": lambda value, draw: draw < found[int(value)]}, Counter()))
     assert (point.low, point.high) == (3, 4)
     assert point.violations == ((2.0, 3.0),)
+
+
+def test_exactly_half_is_found() -> None:
+    frontier = Frontier.model_validate({**AXIS, "from": 0, "to": 8, "scale": "linear", "steps": 1})
+    found = {0: 4, 8: 0, 4: 2}
+    (point,) = find_frontier(frontier, ["d"], world({"d": lambda value, draw: draw < found[int(value)]}, Counter()))
+    assert (point.low, point.high) == (4, 8)
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(20_000_000, "20000000"), (0.000125, "0.000125"), (1e15 / 3, "333333333000000"), (2.5, "2.5")],
+)
+def test_values_are_written_without_an_exponent(value: float, written: str) -> None:
+    assert Frontier.model_validate(AXIS).written(value) == f"{written} Mbit/s"

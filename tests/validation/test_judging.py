@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from testbed.detectors.verdict import inconclusive
+from testbed.errors import InputError
 from testbed.validation import judging
-from testbed.validation.judging import detector_digest, judgements
+from testbed.validation.judging import detector_digest, judgements, known_digest
 from testbed.validation.keeping.store import Store
 from tests.validation.cells import kept
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 
 def test_a_detector_judges_what_the_store_has(tmp_path: Path) -> None:
@@ -60,7 +61,24 @@ def test_a_program_that_breaks_is_told_by_name(tmp_path: Path) -> None:
 def test_a_digest_tells_detectors_and_programs_apart(tmp_path: Path) -> None:
     program = tmp_path / "p"
     program.write_text("one")
+    program.chmod(0o700)
     before = detector_digest(f"exec:{program}")
     program.write_text("two")
     assert detector_digest(f"exec:{program}") != before
     assert detector_digest("joint") != detector_digest("ooni")
+
+
+def test_the_digest_of_a_command_holds_every_file_that_it_names(tmp_path: Path) -> None:
+    script = tmp_path / "my detector.py"
+    commands = [f"exec:sh '{script}' --level 3", f"exec:'{script}' x"]
+    script.write_text("#!/bin/sh\n")
+    script.chmod(0o700)
+    before = [known_digest(command) for command in commands]
+    script.write_text("#!/bin/sh\nexit 1\n")
+    assert all(old != known_digest(command) for old, command in zip(before, commands, strict=True))
+
+
+@pytest.mark.parametrize("name", ["jiont", "exec:./no-such-program", "exec:'"])
+def test_a_detector_that_is_not_there_is_told(name: str) -> None:
+    with pytest.raises(InputError):
+        known_digest(name)

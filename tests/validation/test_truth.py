@@ -87,3 +87,23 @@ def test_a_line_has_the_limit_that_all_its_targets_have() -> None:
     )
     assert line_truth(targets, {"a": one, "b": other}, "l") == LineTruth("throttled", Mechanism.POLICING, None, 1.0)
     assert line_truth([control, transfer(line="l", role="target", **FREE)], {}, "l") == LineTruth("not throttled")
+
+
+def test_one_control_that_went_untouched_shows_that_the_name_alone_is_slowed() -> None:
+    one: Limit = {"mechanism": "policing", "rate_bps": 140_000.0, "onset_s": 1.0}
+    target = transfer(id="a", line="l", role="target")
+    free = transfer(id="c", line="l", role="control", **FREE)
+    touched = transfer(id="d", line="l", role="control", **RESET)
+    assert line_truth([target, free, touched], {"a": one}, "l").content_specific is True
+    assert line_truth([target, touched], {"a": one}, "l").content_specific is False
+
+
+def test_several_limits_have_no_one_rate_and_begin_with_the_first() -> None:
+    both = [
+        INFLUENCE | {"what": "token_bucket", "from_s": 9.0, "packets": 3},
+        INFLUENCE | {"what": "shaper", "from_s": 1.0, "packets": 3},
+        INFLUENCE | {"what": "delay", "from_s": 0.5, "packets": 0},
+    ]
+    plan = Planned({"token_bucket": {"rate_bps": 1_000_000}, "shaper": {"rate_bps": 500_000}})
+    found = limits(cast("Plan", plan), [transfer(id="a", start_s=0.25, influences=both)])
+    assert found == {"a": {"mechanism": None, "rate_bps": None, "onset_s": 0.75}}

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from testbed.cli.commands.validating.task import Task
-from testbed.cli.commands.validating.telling import explain, tell
+from testbed.cli.commands.validating.telling import explain, tell, tell_failures_of
 from testbed.cli.progress import say, show
 from testbed.errors import InputError
 from testbed.validation.cells import cells_of, frontier_cells
@@ -39,15 +39,19 @@ def validate_command(arguments: argparse.Namespace) -> int:
     """
     task = Task.of(arguments)
     if arguments.cell == _MANY:
+        failed = 0
         for answer in answers(sys.stdin, lambda name: _made(task, name)):
             print(answer, flush=True)
-        return 0
+            failed += json.loads(answer)["problem"] is not None
+        return 4 if failed else 0
     if arguments.cell is not None:
-        return 0 if task.cell(arguments.cell).record["valid"] else 4
+        kept = task.cell(arguments.cell)
+        return tell_failures_of(task, kept) if kept.record["valid"] else 4
     if arguments.explain is not None:
         return explain(task, task.cell(arguments.explain))
     cells = list(cells_of(task.suite, task.held_out_seed))
     keys = {cell.id: task.key(cell) for cell in cells}
+    _require_frontiers(task)
     if arguments.plan:
         return _plan(task, cells, keys)
     if arguments.stop_early and not task.gates.bounds:
@@ -57,6 +61,13 @@ def validate_command(arguments: argparse.Namespace) -> int:
     if not cells and not arguments.frontier:
         raise InputError(f"the suite {arguments.suite} has frontiers alone; look for them with --frontier")
     return _validate(task, cells, keys)
+
+
+def _require_frontiers(task: Task) -> None:
+    """Refuse a frontier whose ends are no scenario, before any run is made."""
+    for name, frontier in task.suite.frontiers.items():
+        for value in (frontier.start, frontier.end):
+            task.key(next(frontier_cells(task.suite, task.held_out_seed, name, value)))
 
 
 def _made(task: Task, name: str) -> None:
@@ -87,8 +98,9 @@ def _validate(task: Task, cells: Sequence[Cell], keys: Mapping[str, str]) -> int
                 say(f"testbed: every gate is decided after {len(wanted)} runs")
                 break
     found = evaluate(wanted, keys, task.store, failed)
-    frontiers = _frontiers(task) if task.arguments.frontier else {}
-    return tell(task, found, spared=len(cells) - len(wanted), frontiers=frontiers)
+    on_frontiers = Evaluation([], [], [])
+    frontiers = _frontiers(task, on_frontiers) if task.arguments.frontier else {}
+    return tell(task, found, spared=len(cells) - len(wanted), frontiers=frontiers, on_frontiers=on_frontiers)
 
 
 def _groups(task: Task, cells: Sequence[Cell]) -> list[list[Cell]]:
@@ -98,7 +110,8 @@ def _groups(task: Task, cells: Sequence[Cell]) -> list[list[Cell]]:
     return [list(group) for _, group in groupby(cells, key=lambda cell: cell.number)]
 
 
-def _frontiers(task: Task) -> dict[str, list[FrontierPoint]]:
+def _frontiers(task: Task, every_cell: Evaluation) -> dict[str, list[FrontierPoint]]:
+    """Find the suite's frontiers, and note what came of all their cells."""
     found = {}
     for name, frontier in task.suite.frontiers.items():
         say(f"testbed: frontier {name}")
@@ -112,8 +125,9 @@ def _frontiers(task: Task) -> dict[str, list[FrontierPoint]]:
                 value: evaluate(of_value, keys, task.store, failed) for value, of_value in cells.items()
             }
             for each in reached.values():
-                for cell, why in [*each.missing, *each.invalid]:
-                    say(f"testbed: not scored: {cell.id}: {why}")
+                every_cell.kept.extend(each.kept)
+                every_cell.missing.extend(each.missing)
+                every_cell.invalid.extend(each.invalid)
             return {value: task.scored(each.kept) for value, each in reached.items()}
 
         found[name] = find_frontier(frontier, task.detectors, ask)

@@ -30,7 +30,7 @@ is true of it. Held-out seeds are derived from `{seed}`.
     testbed corpus score THIS_FILE --detector exec:./my_detector.py     # how often a detector is right; nothing is run
     testbed corpus verify THIS_FILE                                     # checksums, and some runs made again
     testbed corpus fetch-from-file THIS_FILE -o corpus                  # unpacked, with every check made
-    testbed detect cells/*/*.observation.json                           # then, inside that folder
+    for each in cells/*/*.observation.json; do testbed detect "$each"; done   # then, inside that folder
 
 | file of a cell | |
 |---|---|

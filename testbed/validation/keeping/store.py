@@ -76,7 +76,7 @@ class VerdictRecord(TypedDict):
 
     format: Literal[2]
     detector: str
-    outcome: str
+    outcome: Literal["throttled", "not throttled", "inconclusive"]
     score: float | None
     rate_bps: float | None
     mechanism: str | None
@@ -95,7 +95,7 @@ def verdict_record(detector: str, verdict: Verdict, *, failed: bool) -> VerdictR
         failed: Whether that is why it said nothing.
     """
     record: VerdictRecord = {
-        "format": FORMAT, "detector": detector, "outcome": str(verdict.outcome), "score": verdict.score,
+        "format": FORMAT, "detector": detector, "outcome": verdict.outcome.value, "score": verdict.score,
         "rate_bps": verdict.rate_bps, "mechanism": None if verdict.mechanism is None else str(verdict.mechanism),
         "content_specific": verdict.content_specific, "onset_s": verdict.onset_s, "why": verdict.why,
     }  # fmt: skip

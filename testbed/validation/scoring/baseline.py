@@ -133,6 +133,8 @@ def read_baseline(path: Path) -> Baseline:
         baseline = shaped(value, Baseline)
     except ValueError as error:
         raise RecordError(f"{path} is no baseline: {error}; make one with --write-baseline") from error
+    if not baseline["held_out_seed"].strip() or not baseline["held_out_seed"].isprintable():
+        raise RecordError(f"{path} is no baseline: held_out_seed is no plain text; make one with --write-baseline")
     # A letter more or less would shift every line that follows, and compare each with its neighbour.
     for name, detector in baseline["detectors"].items():
         if len(detector["outcomes"]) != len(baseline["lines"]) or set(detector["outcomes"]) - set("TNIF"):

@@ -140,6 +140,11 @@ def compare(before: Baseline, now: Baseline) -> Comparison:
             f"none of the baseline's {len(before['lines'])} observations is there any more: the engine, the kernel or "
             "the scenarios changed (or other held-out seeds are used); make a new baseline with --write-baseline"
         )
+    if not before["detectors"].keys() & now["detectors"].keys():
+        raise InvalidRunError(
+            f"the baseline has not asked {', '.join(sorted(now['detectors']))}, so that nothing can be compared; "
+            "a detector is known by its name as it was given. Make a new baseline with --write-baseline"
+        )
     shared = sorted(before["detectors"].keys() & now["detectors"].keys())
     changes = {
         name: tuple(

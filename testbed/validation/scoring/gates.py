@@ -12,6 +12,7 @@ at-most = 0.05
 
 from __future__ import annotations
 
+import math
 import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self
@@ -67,6 +68,9 @@ class Bound(_Toml):
     def _has_one_bound(self) -> Self:
         if (self.at_least is None) == (self.at_most is None):
             raise ValueError("say either at-least or at-most")
+        bound = self.at_least if self.at_least is not None else self.at_most or 0.0
+        if not math.isfinite(bound) or (self.measure != "failed" and bound > 1):
+            raise ValueError(f"{self.measure} is a share, from 0 to 1 (5 % is 0.05), got {bound:g}")
         if self.by == "interval" and self.measure not in {"found", "false alarms"}:
             raise ValueError(f"{self.measure} has no interval; leave 'by' out")
         return self

@@ -91,5 +91,6 @@ def _finds(whole: Observation, digest: str, name: str, store: Store, seconds: fl
     if record is None:
         verdict, failed = judge(name, stopped_after(whole, seconds))
         record = verdict_record(name, verdict, failed=failed)
-        store.keep_verdict(*place, record)
-    return record["outcome"] == Outcome.THROTTLED
+        if not failed:  # who broke may not break again
+            store.keep_verdict(*place, record)
+    return Outcome(record["outcome"]) is Outcome.THROTTLED

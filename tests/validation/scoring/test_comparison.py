@@ -14,6 +14,7 @@ from tests.validation.scoring.test_baseline import baseline
 if TYPE_CHECKING:
     from testbed.records.label import Label
     from testbed.validation.scoring.baseline import Baseline
+    from testbed.validation.scoring.scores import Scored
 
 
 def said(letters: str, condition: str = "a", label: Label = "throttled", detector: str = "d") -> Baseline:
@@ -82,5 +83,36 @@ def test_another_world_is_not_compared() -> None:
 
 
 def test_detectors_that_one_side_has_are_named() -> None:
-    found = compare(said("T", detector="old"), said("T", detector="new"))
-    assert (found.added, found.removed, found.detectors) == (["new"], ["old"], [])
+    one, two = said("T", detector="old"), said("T", detector="new")
+    same = said("T")["detectors"]
+    found = compare(
+        {**one, "detectors": {**one["detectors"], **same}}, {**two, "detectors": {**two["detectors"], **same}}
+    )
+    assert (found.added, found.removed, [each.detector for each in found.detectors]) == (["new"], ["old"], ["d"])
+
+
+def test_p_is_corrected_for_the_number_of_conditions() -> None:
+    def lines(lost: str) -> list[Scored]:
+        return [scored(f"{name}/{at}", "throttled", lost) for name in "ab" for at in range(6)]
+
+    (found,) = compare(baseline(*lines("throttled")), baseline(*lines("not throttled"))).detectors
+    assert found.conditions["a"] == pytest.approx(2 / 2**6)
+    worse_in_one = [*lines("throttled")[:6], *lines("not throttled")[6:11], lines("throttled")[11]]
+    (other,) = compare(baseline(*lines("throttled")), baseline(*worse_in_one)).detectors
+    assert other.conditions == {"b": pytest.approx(2 / 2**5)}
+    both = [*lines("not throttled")[:6], *worse_in_one[6:]]
+    (two,) = compare(baseline(*lines("throttled")), baseline(*both)).detectors
+    assert two.conditions == {"a": pytest.approx(2 * 2 / 2**6), "b": pytest.approx(2 / 2**5)}
+
+
+def test_a_condition_that_got_better_is_no_regression() -> None:
+    before = [scored(f"a/{at}", "throttled", "not throttled") for at in range(9)]
+    now = [scored(f"a/{at}", "throttled", "throttled") for at in range(9)]
+    (found,) = compare(baseline(*before), baseline(*now)).detectors
+    assert found.conditions["a"] < 0.01
+    assert found.severity is Severity.CHANGED
+
+
+def test_nothing_in_common_is_no_comparison() -> None:
+    with pytest.raises(InvalidRunError, match="has not asked e"):
+        compare(said("T", detector="d"), said("T", detector="e"))

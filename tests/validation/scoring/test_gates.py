@@ -75,6 +75,8 @@ def test_a_gate_is_decided_once_the_whole_interval_is_on_one_side(tmp_path: Path
         (BOUND + "at-least = 0.1", "either at-least or at-most"),
         (BOUND.replace("false alarms", "balanced accuracy") + 'by = "interval"', "has no interval"),
         ("[tool]\ntestbed = 1", "no table"),
+        (BOUND.replace("0.25", "5"), "from 0 to 1"),
+        (BOUND.replace("0.25", "inf"), "from 0 to 1"),
     ],
 )
 def test_a_gate_that_is_none_is_refused(tmp_path: Path, text: str, why: str) -> None:

@@ -18,6 +18,7 @@ from testbed.validation.checkers.checker import refuse_unusable
 from testbed.validation.checkers.trial import is_judged_by
 from testbed.validation.defaults import default_held_out_seed, default_store
 from testbed.validation.evaluation import ensure, make_all, scored
+from testbed.validation.judging import known_digest
 from testbed.validation.keeping.store import Store
 from testbed.validation.running.carriers import Threads
 from testbed.validation.running.worker import this_program
@@ -81,13 +82,13 @@ class Task:
             suite,
             _held_out_seed(arguments.held_out_seed, baseline),
             named,
-            named or suite.detectors or BUILT_IN,
+            _known(named or tuple(dict.fromkeys(suite.detectors)) or BUILT_IN),
             parse_counts(arguments.counts),
             ENGINES[ENGINE].prepare(say),
             Store((arguments.store or default_store()).resolve(), lambda text: say(f"testbed: {text}")),
             baseline,
             ref,
-            _gates(arguments.gates).for_task(arguments.suite, named),
+            _gates(arguments.gates, arguments.suite, named),
         )
 
     def cell(self, name: str) -> Kept:
@@ -128,6 +129,13 @@ class Task:
         return [each for one in kept for each in scored(one, self.store, self.detectors, self.counted)]
 
 
+def _known(detectors: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse a detector that is not there now, and not after hundreds of runs."""
+    for name in detectors:
+        known_digest(name)
+    return detectors
+
+
 def _baseline(named: str | None) -> tuple[Baseline | None, str | None]:
     if named is None:
         return None, None
@@ -140,6 +148,8 @@ def _baseline(named: str | None) -> tuple[Baseline | None, str | None]:
 
 def _held_out_seed(given: str | None, baseline: Baseline | None) -> str:
     if baseline is None:
+        if given is not None and not given.strip():
+            raise InputError("--held-out-seed: expected a text, got an empty one; leave the option out for the default")
         return given or default_held_out_seed()
     if given is not None and given != baseline["held_out_seed"]:
         raise InputError(
@@ -149,7 +159,18 @@ def _held_out_seed(given: str | None, baseline: Baseline | None) -> str:
     return baseline["held_out_seed"]
 
 
-def _gates(path: Path | None) -> Gates:
-    if path is not None:
-        return read_gates(path)
-    return read_gates(_PROJECT) if _PROJECT.is_file() else Gates()
+def _gates(path: Path | None, suite: str, named: tuple[str, ...]) -> Gates:
+    """Return the gates that are asked for; whoever names a file of them wants them to be looked at."""
+    if path is None and not _PROJECT.is_file():
+        return Gates()
+    gates = read_gates(path or _PROJECT)
+    if path is not None and gates == Gates():
+        raise InputError(f"--gates {path}: it has no table [tool.testbed.gates] with a gate")
+    if gates.suite not in {None, suite}:
+        told = f"the gates of {path or _PROJECT} are meant for the suite {gates.suite!r}, not for {suite!r}"
+        if path is not None:
+            raise InputError(f"--gates: {told}; 'suite' says it as the command line does, or leave it out")
+        say(f"testbed: {told}: none is looked at")
+    for bound in gates.bounds:
+        known_digest(bound.detector)  # a misspelt one would never be looked at
+    return gates.for_task(suite, named)

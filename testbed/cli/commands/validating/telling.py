@@ -45,7 +45,9 @@ __all__ = ["explain", "tell"]
 _FEW = 5
 
 
-def tell(task: Task, found: Evaluation, *, spared: int, frontiers: dict[str, list[FrontierPoint]]) -> int:
+def tell(
+    task: Task, found: Evaluation, *, spared: int, frontiers: dict[str, list[FrontierPoint]], on_frontiers: Evaluation
+) -> int:
     """Print how often detectors are right, and write what was asked for; return the exit status.
 
     Args:
@@ -53,9 +55,10 @@ def tell(task: Task, found: Evaluation, *, spared: int, frontiers: dict[str, lis
         found: What there is.
         spared: How many cells were not made since every gate was decided.
         frontiers: By name.
+        on_frontiers: What there is of their cells.
     """
     judged = task.scored(found.kept)
-    lost = [*found.missing, *found.invalid]
+    lost = [*found.missing, *found.invalid, *on_frontiers.missing, *on_frontiers.invalid]
     cases = cases_of([each for each in judged if each.part != "twin"], [(each.id, why) for each, why in lost])
     try:
         if found.kept or lost:  # a suite may have frontiers alone
@@ -77,7 +80,8 @@ def tell(task: Task, found: Evaluation, *, spared: int, frontiers: dict[str, lis
         say(f"testbed: written to {task.arguments.figures}")
     for cell, why in lost:
         say(f"testbed: not scored: {cell.id}: {why}")
-    failing = _tell_failures(task, [each.detector for each in judged if each.failed])
+    every = [*judged, *task.scored(on_frontiers.kept)]
+    failing = _tell_failures(task, [each.detector for each in every if each.failed])
     for each in results:
         if each.passed is not True:
             say(f"testbed: {'gate' if each.blocking else 'advice'} not passed: {each.name} ({each.found})")
@@ -85,6 +89,12 @@ def tell(task: Task, found: Evaluation, *, spared: int, frontiers: dict[str, lis
     if lost or any(each.passed is None and each.blocking for each in results):
         return 4
     return 1 if any(each.passed is False and each.blocking for each in results) else failing
+
+
+def tell_failures_of(task: Task, kept: Kept) -> int:
+    """Say which detectors failed on one cell; return 1 if one of them was named."""
+    judged = judgements(task.store, kept.key, kept.record, task.detectors)
+    return _tell_failures(task, [each.detector for each in judged if "failed" in each.verdict])
 
 
 def _needed(task: Task, found: Evaluation, judged: Sequence[Scored]) -> dict[str, Needed]:
@@ -110,7 +120,8 @@ def _give(task: Task, judged: Sequence[Scored], text: str) -> None:
 
 
 def _by_axis(task: Task, frontiers: dict[str, list[FrontierPoint]]) -> dict[str, list[FrontierPoint]]:
-    return {f"{name}: {task.suite.frontiers[name].axis}": points for name, points in frontiers.items()}
+    known = task.suite.frontiers
+    return {f"{name}: {known[name].axis} {known[name].unit}".strip(): points for name, points in frontiers.items()}
 
 
 def _write_junit(task: Task, cases: Sequence[Case]) -> None:
@@ -142,8 +153,12 @@ def _gates(task: Task, found: Evaluation, judged: Sequence[Scored]) -> tuple[lis
         say(f"testbed: asking the detectors of {task.baseline_ref} that have changed since")
         before = baseline_at(task.baseline_ref, now, places)
     if before is None:
+        if task.gates.most_worse is not None:
+            say("testbed: most-worse was not looked at: there is no --baseline")
         return results, ""
     comparison = compare(before, _baseline_now(task, judged))
+    if comparison.added:
+        say(f"testbed: not compared, since the baseline has not asked them: {', '.join(comparison.added)}")
     if task.named:  # whoever names detectors asks about them alone
         comparison.removed.clear()
     return results + worse_results(task.gates, comparison), changes_text(comparison)
