@@ -105,12 +105,14 @@ class Comparison:
         detectors: Those that both have.
         compared: How many lines.
         other_world: Lines whose observation is another one now: the world has changed, and they are not compared.
+        absent: Lines of the baseline that were not judged now.
         added, removed: Detectors that one of the two has.
     """
 
     detectors: list[DetectorChange]
     compared: int
     other_world: int
+    absent: int
     added: list[str]
     removed: list[str]
 
@@ -157,6 +159,7 @@ def compare(before: Baseline, now: Baseline) -> Comparison:
         [DetectorChange(name, changes[name], p[name], _by_condition(changes[name])) for name in shared],
         len(same),
         len(pairs) - len(same),
+        len(before["lines"]) - len(pairs),
         sorted(now["detectors"].keys() - before["detectors"].keys()),
         sorted(before["detectors"].keys() - now["detectors"].keys()),
     )

@@ -195,6 +195,11 @@ def _interval(measure: Measure, score: PartScore) -> Interval | None:
 def worse_results(gates: Gates, comparison: Comparison) -> list[GateResult]:
     """Return what came of the comparison with a baseline, a gate for each detector that has changed."""
     results = []
+    if left_out := comparison.other_world + comparison.absent:
+        found = f"{comparison.other_world} have another observation now, {comparison.absent} were not judged"
+        results.append(
+            GateResult(f"all lines of the baseline are compared, not {left_out} fewer", None, found, blocking=True)
+        )
     for each in comparison.detectors:
         if each.severity is Severity.SAME:
             continue

@@ -104,3 +104,10 @@ def test_a_project_may_allow_no_line_to_get_worse() -> None:
     (result,) = worse_results(strict, compare(said("TTTTTT"), said("NTTTTT")))
     assert (result.passed, result.blocking) == (False, True)
     assert "1 lines worse" in result.found
+
+
+def test_a_comparison_of_a_part_is_told_and_passes_nothing() -> None:
+    (absent,) = worse_results(Gates(), compare(said("TTTT"), said("TTT")))
+    assert (absent.passed, absent.blocking) == (None, True)
+    assert "1 were not judged" in absent.found
+    assert worse_results(Gates(), compare(said("TTT"), said("TTTT"))) == []
