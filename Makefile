@@ -26,7 +26,7 @@ say = printf '[%4d s] %s\n' $$(( $$(date +%s) - $(SETUP_STARTED) )) $(1) >&2
 
 .DEFAULT_GOAL = help
 .DELETE_ON_ERROR:
-.PHONY: help run demo screenshots test lint bench figures results gate scoreboard setup setup-dev clean packages dev-packages kernel-packages kernel
+.PHONY: help run demo screenshots test lint bench figures results gate scoreboard setup setup-dev clean wheel reproduce release-check release packages dev-packages kernel-packages kernel
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand --tabs=12
@@ -116,6 +116,31 @@ $(VENV)/dev.stamp: pyproject.toml | dev-packages
 	@touch $@ $(VENV)/run.stamp
 	@$(call say,"python packages: installed")
 
+# Both wheels, as they would be released: the testbed's depends on the kernel's. The date of all files is the last commit's.
+DIST ?= dist
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 1615334400)
+PACKAGE = SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(abspath $(BIN))/python -m hatchling build --directory
+KERNEL_WHEEL = $$(basename $(DIST)/throttling_testbed_kernel-*.whl | cut -d- -f2)
+
+wheel: $(VENV)/dev.stamp kernel  ## build the wheels of the testbed and of its kernel, and their source distributions, in dist/
+	@rm -rf $(DIST)/throttling_testbed*
+	@cd packages/kernel && $(PACKAGE) $(abspath $(DIST))
+	@TESTBED_KERNEL_VERSION=$(KERNEL_WHEEL) $(PACKAGE) $(abspath $(DIST))
+
+release-check: wheel  ## install both wheels where neither this tree nor a compiler is, and replay the first day there
+	@setup/release-check $(abspath $(BIN))/python $(DIST)
+
+reproduce: wheel  ## build the kernel anew from nothing, and compare the wheel's bytes
+	@$(call say,"kernel: building it a second time")
+	@rm -rf build/again && mkdir -p build/again
+	@cd packages/kernel && XDG_CACHE_HOME=$(CURDIR)/build/again/cache $(PACKAGE) $(CURDIR)/build/again --target wheel
+	@cmp $(DIST)/throttling_testbed_kernel-*.whl build/again/throttling_testbed_kernel-*.whl
+	@$(call say,"kernel: both builds are equal byte for byte")
+
+release: release-check reproduce  ## all that a release consists of, in dist/: the kernel's complete source with it
+	@cp /usr/src/linux-source-6.12.tar.xz $(DIST)/
+	@cd $(DIST) && sha256sum *.whl *.tar.* >SHA256SUMS && cat SHA256SUMS
+
 clean:  ## remove what make made here; the kernel stays in the cache
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist packages/kernel/build packages/kernel/licences .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find testbed tests benchmarks topologies -name __pycache__ -prune -exec rm -rf {} +

@@ -37,6 +37,7 @@ def diagnose() -> list[Check]:
         *(check_program(name, package, required=not kernel.ok) for name, package in TOOL_PACKAGES.items()),
         check_source(required=not kernel.ok),
         kernel,
+        *check_kernel_package(),
         *environment_checks(),
         check_landlock(landlock_version()),
     ]
@@ -104,6 +105,12 @@ def check_kernel() -> Check:
     kernel = kernel_info()
     found = f"{kernel.version}, {kernel.path}" if kernel.path else kernel.damage and f"damaged: {kernel.damage}"
     return Check("kernel", kernel.path is not None, found or "not built", _unless(kernel.path, "testbed kernel build"))
+
+
+def check_kernel_package() -> list[Check]:
+    """Check an installed package with a kernel, if there is one that is not used."""
+    unused = kernel_info().unused_package
+    return [Check("kernel package", ok=False, found=f"not used: {unused}", required=False)] if unused else []
 
 
 def check_landlock(version: int) -> Check:

@@ -24,6 +24,8 @@ def kernel_command(arguments: argparse.Namespace) -> int:
         "path": str(info.path) if info.path else None, "hash": info.hash, "version": info.version,
         "source": info.source, "size_bytes": info.size_bytes, "built": info.built, "options": len(info.options),
     }  # fmt: skip
+    if info.unused_package:
+        say(f"not used: {info.unused_package}")
     if arguments.json:
         show(json.dumps(facts))
     else:

@@ -23,6 +23,7 @@ from testbed.engine.kernel.cache import (
     checksum,
 )
 from testbed.engine.kernel.compile_progress import CompileProgress
+from testbed.engine.kernel.packaged import packaged_kernel
 from testbed.engine.kernel.recipe import CONFIGURE, IDENTITY, LINK, Recipe, load_recipe, untaken_options
 from testbed.engine.kernel.source import KernelSource, find_source, require_source, unpack_command
 from testbed.errors import MissingError, TestbedError
@@ -31,7 +32,7 @@ from testbed.records.lock import locked
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["TOOL_PACKAGES", "ensure_kernel", "kernel_info", "missing_tools"]
+__all__ = ["TOOL_PACKAGES", "build_kernel", "ensure_kernel", "kernel_info", "missing_tools"]
 
 # Each program that a build runs, and the Debian package that has it.
 TOOL_PACKAGES = {
@@ -53,7 +54,7 @@ _TREE_PREFIX = "tree-"
 
 
 def ensure_kernel(*, progress: Callable[[str], None]) -> Path:
-    """Return the kernel, building it first where the cache does not have it.
+    """Return the kernel: the cache's, else an installed package's, else one that is built now.
 
     Where the Linux source is not installed, a kernel made earlier by the same recipe will do.
 
@@ -66,12 +67,28 @@ def ensure_kernel(*, progress: Callable[[str], None]) -> Path:
     """
     recipe = load_recipe()
     source = find_source()
-    if source is None and (earlier := cached_kernels(recipe.hash)):
-        return earlier[-1].program
-    source = source or require_source()
+    if finished := _finished(recipe, source):
+        return finished.program
+    if (packaged := packaged_kernel(recipe.hash)) is not None:
+        progress(f"not used: {packaged.problem}")
+    return _built(recipe, source or require_source(), progress).program
+
+
+def build_kernel(*, progress: Callable[[str], None]) -> CachedKernel:
+    """Return the kernel of the Linux source that is installed here: the cache's, else one that is built now.
+
+    Unlike `ensure_kernel` it takes no package's, so that a package can be made of it.
+
+    Args:
+        progress: As of `ensure_kernel`, with the same errors.
+    """
+    return _built(load_recipe(), find_source() or require_source(), progress)
+
+
+def _built(recipe: Recipe, source: KernelSource, progress: Callable[[str], None]) -> CachedKernel:
     kernel = CachedKernel(cache_folder() / recipe.hash_with(source.identity))
     if kernel.stored():
-        return kernel.program
+        return kernel
     if damage := kernel.damage():
         progress(f"building again: the kernel in {kernel.folder} is damaged, {damage}")
     _require_tools()
@@ -80,16 +97,16 @@ def ensure_kernel(*, progress: Callable[[str], None]) -> Path:
     with locked(kernel.folder, when_busy=lambda: progress(waiting)):
         if not kernel.stored():
             _build(kernel, recipe, source, progress)
-    return kernel.program
+    return kernel
 
 
 def kernel_info() -> KernelInfo:
     """Say what is known of the kernel that `ensure_kernel` would return, without building it."""
     recipe = load_recipe()
     source = find_source()
-    kernel = CachedKernel(cache_folder() / recipe.hash_with(source.identity if source else ""))
-    if source is None and (earlier := cached_kernels(recipe.hash)):
-        kernel = earlier[-1]
+    wanted = CachedKernel(cache_folder() / recipe.hash_with(source.identity if source else ""))
+    kernel = _finished(recipe, source) or wanted
+    packaged = packaged_kernel(recipe.hash)
     stored = kernel.stored()
     return KernelInfo(
         path=kernel.program if stored else None,
@@ -100,7 +117,23 @@ def kernel_info() -> KernelInfo:
         size_bytes=stored["size_bytes"] if stored else 0,
         built=stored["built"] if stored else "",
         damage="" if stored else kernel.damage(),
+        unused_package="" if packaged is None else packaged.problem,
     )
+
+
+def _finished(recipe: Recipe, source: KernelSource | None) -> CachedKernel | None:
+    """Return a kernel of this recipe that need not be built; None: there is none.
+
+    A package's may be of another Linux source than the one that is installed here: its own hash says so in every run.
+    """
+    if source is not None:
+        kernel = CachedKernel(cache_folder() / recipe.hash_with(source.identity))
+        if kernel.stored():
+            return kernel
+    elif earlier := cached_kernels(recipe.hash):
+        return earlier[-1]
+    packaged = packaged_kernel(recipe.hash)
+    return packaged.kernel if packaged is not None and not packaged.problem else None
 
 
 def missing_tools() -> list[str]:

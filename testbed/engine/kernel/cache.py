@@ -49,6 +49,7 @@ class KernelInfo:
         size_bytes: Size of the kernel; 0 until built.
         built: When it was built, ISO 8601, UTC; empty until then.
         damage: What is wrong with the one in the cache; empty where nothing is, or none is there.
+        unused_package: Why an installed package with a kernel is not used; empty: it is, or there is none.
     """
 
     path: Path | None
@@ -59,6 +60,7 @@ class KernelInfo:
     size_bytes: int
     built: str
     damage: str = ""
+    unused_package: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +81,18 @@ class CachedKernel:
 
     def stored(self) -> StoredInfo | None:
         """Read what is kept beside the kernel; None unless both are there and as they were stored."""
-        info = self._described()
+        info = self.described()
         return info if info is not None and not self._damage(info) else None
 
     def damage(self) -> str:
         """What is wrong with a kernel that is there; empty where it is as it was stored, or is not there at all."""
         if not self.program.exists():
             return ""
-        info = self._described()
+        info = self.described()
         return "it has no description" if info is None else self._damage(info)
 
-    def _described(self) -> StoredInfo | None:
+    def described(self) -> StoredInfo | None:
+        """Read what is said of it, whether it is as it was stored or not."""
         try:
             info: StoredInfo = json.loads((self.folder / "info.json").read_text())
         except (OSError, ValueError):
@@ -102,7 +105,13 @@ class CachedKernel:
                 return "its checksum is not the one that it was stored with"
         except OSError as error:
             return f"it cannot be read ({error.strerror})"
-        return "" if os.access(self.program, os.X_OK) else "it is not executable"
+        if os.access(self.program, os.X_OK):
+            return ""
+        # access(2) says the same of a file without the mode and of a whole file system on which nothing may be run.
+        is_barred = self.program.stat().st_mode & 0o100 and os.statvfs(self.program).f_flag & os.ST_NOEXEC
+        return (
+            f"it lies on a file system that is mounted noexec ({self.folder})" if is_barred else "it is not executable"
+        )
 
     def store(self, program: Path, info: StoredInfo) -> None:
         """Move a finished kernel into place; a reader sees all of it or nothing.
@@ -137,7 +146,8 @@ def cache_folder() -> Path:
         base = Path(root) if Path(root).is_absolute() else Path.home() / ".cache"
     except RuntimeError as error:  # neither HOME nor an entry in passwd, as with `docker run --user 12345`
         raise MissingError(
-            "this user has no home folder to keep the kernel in; name a folder with: export XDG_CACHE_HOME=FOLDER"
+            "this user has no home folder to keep kernel and guest's code in; "
+            "name a folder with: export XDG_CACHE_HOME=FOLDER"
         ) from error
     return base / "throttling-testbed" / "kernel"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from testbed.engine.kernel import build, ensure_kernel, kernel_info
-from testbed.engine.kernel.cache import cache_folder
+from testbed.engine.kernel.cache import CachedKernel, StoredInfo, cache_folder
+from testbed.engine.kernel.packaged import PackagedKernel
 from testbed.engine.kernel.recipe import Recipe
 from testbed.engine.kernel.source import KernelSource
 from testbed.errors import MissingError, TestbedError
@@ -126,6 +128,61 @@ def test_an_earlier_kernel_of_another_recipe_does_not_serve(monkeypatch: pytest.
     monkeypatch.setattr(build, "load_recipe", lambda: Recipe(config="CONFIG_INET=y\n", patches=()))
     monkeypatch.setattr("testbed.engine.kernel.source.SOURCE_FOLDER", Path("/nonexistent"))
     assert kernel_info().path is None
+
+
+def packaged(monkeypatch: pytest.MonkeyPatch, folder: Path, *, problem: str = "") -> CachedKernel:
+    """An installed package with a kernel of the recipe above."""
+    kernel = CachedKernel(folder / "fedcba9876543210")
+    kernel.folder.mkdir(parents=True)
+    (kernel.folder / "draft").write_bytes(b"packaged")
+    (kernel.folder / "draft").chmod(0o755)
+    info = StoredInfo(
+        recipe=RECIPE.hash, version="6.12.9-testbed", source="linux-source-6.12 6.12.9-1", compiler="gcc", options=[],
+        files=1, size_bytes=8, sha256=hashlib.sha256(b"packaged").hexdigest(), built="2021-03-10T00:00:00+00:00",
+    )  # fmt: skip
+    kernel.store(kernel.folder / "draft", info)
+    monkeypatch.setattr(build, "packaged_kernel", lambda _: PackagedKernel(kernel, problem))
+    return kernel
+
+
+@pytest.mark.parametrize("has_source", [True, False])
+def test_a_package_spares_the_build(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, has_source: bool) -> None:
+    kernel = packaged(monkeypatch, tmp_path / "site")
+    if not has_source:
+        monkeypatch.setattr(build, "find_source", lambda: None)
+    said: list[str] = []
+    assert built(said) == kernel.program
+    assert not said
+    info = kernel_info()
+    assert (info.path, info.hash, info.version) == (kernel.program, "fedcba9876543210", "6.12.9-testbed")
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.parametrize("has_source", [True, False])
+def test_the_cache_comes_before_a_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, has_source: bool) -> None:
+    earlier = built()
+    packaged(monkeypatch, tmp_path / "site")
+    if not has_source:
+        monkeypatch.setattr(build, "find_source", lambda: None)
+    assert built() == earlier
+    assert kernel_info().path == earlier
+
+
+def test_a_package_that_cannot_be_used_is_said_and_the_kernel_built(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    package = packaged(monkeypatch, tmp_path / "site", problem="it is of recipe 1111")
+    assert kernel_info().path is None
+    said: list[str] = []
+    assert built(said) != package.program
+    assert said[0] == "not used: it is of recipe 1111"
+    assert kernel_info().unused_package == "it is of recipe 1111"
+
+
+def test_what_a_package_is_made_of_is_never_a_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    package = packaged(monkeypatch, tmp_path / "site")
+    said: list[str] = []
+    assert build.build_kernel(progress=said.append).program != package.program
 
 
 def test_a_failed_build_shows_the_end_of_the_log_and_leaves_only_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
