@@ -29,6 +29,7 @@ from testbed.engine.uml.confine import (
     restrict_writes,
 )
 from testbed.engine.uml.follow import Follower
+from testbed.engine.uml.processor import own_processor
 from testbed.engine.uml.stall import StallWatch
 from testbed.errors import GuestError, MissingError
 from testbed.records.messages import guest_message
@@ -99,10 +100,16 @@ class Guest:
         spool.hand_over()
         environment = {"HOME": str(spool.kernel), "TMPDIR": str(spool.kernel)}
         writable = [spool.kernel, spool.output]
+        # Only where the clock stands still meanwhile: at the pace of the wall clock, to wait for one processor of
+        # several would be to be late.
+        self._processor = contextlib.ExitStack()
+        processor = None if settle_s is None else self._processor.enter_context(own_processor())
 
         # The order matters: limits while they may still be raised; the signal of the parent's death after the change of
         # user, which forgets it (prctl(2)); system calls last, since the fences before are made of some.
         def confine() -> None:
+            if processor is not None:
+                os.sched_setaffinity(0, {processor})
             raise_limits()
             give_up_privileges()
             die_with_parent()
@@ -245,6 +252,7 @@ class Guest:
             follower.close()
         os.close(self._to_guest)
         os.close(self._from_guest)
+        self._processor.close()
 
     def _wait(self) -> None:
         try:

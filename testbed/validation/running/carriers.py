@@ -6,7 +6,6 @@ carrier that dies loses the runs that were going on, and no other.
 
 from __future__ import annotations
 
-import itertools
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -67,13 +66,10 @@ class Threads:
         """See `Carrier`."""
         workers: list[Worker] = []
         own = threading.local()
-        numbers = itertools.count()  # two threads may begin at once, and must not get one place
 
         def make(cell: str) -> str | None:
             if not hasattr(own, "worker"):
-                places = sorted(os.sched_getaffinity(0))
-                place = places[next(numbers) % len(places)]
-                own.worker = Worker(self._command(*arguments), longest_s=LONGEST_CELL_S, processor=place)
+                own.worker = Worker(self._command(*arguments), longest_s=LONGEST_CELL_S)
                 workers.append(own.worker)
             worker: Worker = own.worker
             return worker.make(cell)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import selectors
 import subprocess
 import sys
@@ -37,12 +36,9 @@ class Worker:
     Args:
         command: The command line of the process.
         longest_s: What a cell may take; a process that takes longer is killed.
-        processor: On which it stays; None: on any. A guest is many processes of which one runs at a time: moved between
-            processors, they take twice as long.
     """
 
-    def __init__(self, command: Sequence[str], *, longest_s: float, processor: int | None = None) -> None:
-        self._processor = processor
+    def __init__(self, command: Sequence[str], *, longest_s: float) -> None:
         self._command = list(command)
         self._longest_s = longest_s
         self._running: _Running | None = None
@@ -50,7 +46,7 @@ class Worker:
     def make(self, cell: str) -> str | None:
         """Make one cell; return what went wrong, or None."""
         try:
-            self._running = self._running or _Running(self._command, self._processor)
+            self._running = self._running or _Running(self._command)
             return self._running.asked(cell, self._longest_s)
         except (OSError, EOFError, ValueError) as error:
             why = str(error) if self._running is None else self._running.last_words() or str(error)
@@ -70,16 +66,13 @@ class Worker:
 
 
 class _Running:
-    def __init__(self, command: Sequence[str], processor: int | None) -> None:
+    def __init__(self, command: Sequence[str]) -> None:
         # What it says goes to a file: a process that says much must not wait for somebody who reads it.
         with contextlib.ExitStack() as files:
             self._said = files.enter_context(tempfile.TemporaryFile())
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, bufsize=0
             )
-            if processor is not None:
-                with contextlib.suppress(OSError):  # it has ended already, or its place was taken away meanwhile
-                    os.sched_setaffinity(self._process.pid, {processor})
             self._stdin, self._stdout = _pipes(self._process)
             self._files = files.pop_all()
 
