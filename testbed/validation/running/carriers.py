@@ -44,8 +44,8 @@ class Threads:
     """Workers of this machine, each with a thread that waits for it.
 
     Args:
-        jobs: How many at once. A guest keeps a processor busy, and what it starts switches between processes all the
-            time: more guests than processors take longer than the same guests one after the other.
+        jobs: How many at once; None: as many as there are processors. A guest keeps one busy, and has it to itself: more
+            guests would be no faster, and would wait for each other's processors.
         command: The command line of a worker, by its arguments.
 
     Raises:
@@ -57,7 +57,7 @@ class Threads:
         if jobs is not None and jobs > there:
             raise InputError(
                 f"--jobs {jobs}: a guest needs a processor of its own, and this machine gives {there}; "
-                f"more at once would take longer. Give {there} at most"
+                f"more at once would be no faster. Give {there} at most"
             )
         self._jobs = jobs or there
         self._command = command
