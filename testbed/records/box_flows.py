@@ -30,6 +30,8 @@ _WAYS: Final[Mapping[str, Way]] = {"download": "down", "upload": "up"}
 
 _TOUCHES: Final = {"packet_dropped", "packet_delayed", "packet_held", "packet_injected", "packet_rewritten"}
 
+_SHAKING: Final = {"fetch", "upload", "curl"}
+
 _HELLOS = {
     "spans records": "hello in several records", "behind another record": "hello behind another record",
     "malformed": "hello malformed for its parser", "no name": "hello without a name",
@@ -217,7 +219,7 @@ class BoxFlows:
                 the whole line touched, and they are not counted.
         """
         flows = self._of(at["connected"], at.get("download"), spent.until_s) if "connected" in at else []
-        handshake_s = instant(at["handshake"]) if "handshake" in at else None
+        handshake_s = _handshake_ends(transfer, at)
         found = [
             self._influence(flow, Span(flow.acts_from, _end(flow.forgotten)), spent, flow.touched, handshake_s)
             for flow in flows
@@ -249,6 +251,14 @@ class BoxFlows:
                 # A name tainted the address before, in another flow: this one was acted on for its address.
                 return "address" if trigger == "name" and not flow.named else trigger
         return "everything"
+
+
+def _handshake_ends(transfer: TransferPlan, at: ClientEvents) -> float | None:
+    """Return when the TLS handshake ended; infinity: it never did; None: there was none, or nobody noted its end."""
+    if "handshake" in at:
+        return instant(at["handshake"])
+    # These clients note the end of each handshake: where none did, the connection died in it.
+    return math.inf if transfer["kind"] in _SHAKING else None
 
 
 def _met_anew(found: list[FlowTruth], later: list[FlowTruth]) -> list[FlowTruth]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from testbed.guest.network.topology import RoutedTopo
-    from testbed.guest.timed_event import BoxChange, RunSpan, TimedEvent
+    from testbed.guest.timed_event import BoxChange, BoxSpan, RunSpan, TimedEvent
     from testbed.records.box_plan import BoxPlan, ProfileChangePlan, ProfileDocument
     from testbed.scenario.access import Line
     from testbed.scenario.model import Scenario, WrittenCensor
@@ -67,8 +67,9 @@ class Boxes:
                 raise self._places.error(("censors", kind), f"unknown kind of middlebox (known: {', '.join(known)})")
         lines = {line.name: (index, line) for index, line in enumerate(self._scenario.lines)}
         changes = _by_box(self._topology, events, self._places)
-        spans = [span for _, event in events for span in event.box_spans(self._topology, run)]
-        self._refuse_what_no_box_follows(lines.values(), changes)
+        by_event = [(key, list(event.box_spans(self._topology, run))) for key, event in events]
+        spans = [span for _, of_event in by_event for span in of_event]
+        self._refuse_what_no_box_follows(lines.values(), changes, by_event)
         boxes: dict[str, BoxPlan] = {}
         for node in self._topology.with_role("box"):
             info = self._topology.nodeInfo(node)
@@ -92,15 +93,18 @@ class Boxes:
         return boxes
 
     def _refuse_what_no_box_follows(
-        self, lines: Iterable[tuple[int, Line]], changes: Mapping[str, list[tuple[Key, BoxChange]]]
+        self,
+        lines: Iterable[tuple[int, Line]],
+        changes: Mapping[str, list[tuple[Key, BoxChange]]],
+        spans: Iterable[tuple[Key, list[BoxSpan]]],
     ) -> None:
-        """Refuse a meter where nothing names a censor, and a share of flows where none is named at first.
+        """Refuse what is said of boxes that follow no censor.
+
+        A meter, where nothing names one; a share of flows, where none is named at first; an event, where none ever is.
 
         A censor that has no profile at the date is named all the same: the same scenario is run on many days.
         """
-        places = {
-            (info["kind"], info["line"]) for info in map(self._topology.nodeInfo, self._topology.with_role("box"))
-        }
+        places = set(map(self._place, self._topology.with_role("box")))
         own = {line.name: (index, line) for index, line in lines}
         named = {(place, line) for place, line in places if self._named(place, *own[line])[1] is not None}
         is_named_later = any(change.censor is not None for each in changes.values() for _, change in each)
@@ -108,6 +112,7 @@ class Boxes:
             raise self._places.error(
                 ("meter",), "no box here follows a censor that could meter; name one, or remove it"
             )
+        self._refuse_events_without_boxes(named, changes, spans)
         censored = {line for place, line in named if place == "tspu"}
         without = "no TSPU that follows a censor from the beginning; name one under censors, or remove it"
         for index, line in own.values():
@@ -116,6 +121,25 @@ class Boxes:
         for kind, preset in self._scenario.kinds.items():
             if preset.censor_share is not None and not any(own[name][1].kind == kind for name in censored):
                 raise self._places.error(("kinds", kind, "censor_share"), f"on lines of this kind is {without}")
+
+    def _refuse_events_without_boxes(
+        self,
+        named: set[tuple[str, str]],
+        changes: Mapping[str, list[tuple[Key, BoxChange]]],
+        spans: Iterable[tuple[Key, list[BoxSpan]]],
+    ) -> None:
+        later = {self._place(node) for node, each in changes.items() if any(change.censor for _, change in each)}
+        for key, of_event in spans:
+            if of_event and not {self._place(span.box) for span in of_event} & (named | later):
+                raise self._places.error(
+                    key,
+                    "none of these boxes ever follows a censor, so this could change nothing; name one, or remove it",
+                )
+
+    def _place(self, node: str) -> tuple[str, str]:
+        """Return the kind of box that stands at a node, and its line."""
+        info = self._topology.nodeInfo(node)
+        return info["kind"], info["line"]
 
     def _change(self, where: Key, change: BoxChange, line_kind: str) -> ProfileChangePlan:
         planned: ProfileChangePlan = {"at_s": change.at_s, "profile": None, "forgets": change.forgets}

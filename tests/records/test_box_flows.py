@@ -27,10 +27,13 @@ PLANNED: Any = transfer()
 SPENT = Span(1.0, 5.0)
 
 
-def influences(truth: list[Any], *, rules: tuple[Any, ...] = (), measurements: list[Any] = MEASUREMENTS) -> list[Any]:
+def influences(
+    truth: list[Any], *, rules: tuple[Any, ...] = (), measurements: list[Any] = MEASUREMENTS, kind: str = "fetch"
+) -> list[Any]:
     profile = {"name": "p", "summary": "", "rules": list(rules)}
     boxes: Any = {BOX: {"line": "mobile", "profile": profile, "seed": 1}}
-    return BoxFlows(truth, boxes).influences(PLANNED, client_events(measurements), SPENT, shares_line=False)
+    planned: Any = {**PLANNED, "kind": kind}
+    return BoxFlows(truth, boxes).influences(planned, client_events(measurements), SPENT, shares_line=False)
 
 
 @pytest.mark.parametrize(
@@ -84,6 +87,14 @@ def test_what_touches_the_handshake_alone_says_so(delayed: list[float], *, only:
     truth += [box("packet_delayed", t) for t in delayed]
     (found,) = influences(truth, measurements=[*MEASUREMENTS, client("handshake", 1.5)])
     assert found["only_handshake"] is only
+
+
+@pytest.mark.parametrize(("kind", "only"), [("fetch", True), ("upload", True), ("curl", True), ("replay", False)])
+def test_a_handshake_that_never_ended_was_all_that_could_be_touched(kind: str, *, only: bool) -> None:
+    truth = [opened(1.1), box("throttling_started", 1.2, meter="token_bucket", effect="slows")]
+    truth += [box("packet_dropped", t) for t in (1.4, 4.0)]
+    (found,) = influences(truth, measurements=MEASUREMENTS, kind=kind)
+    assert found["only_handshake"] is only  # a replay makes no handshake of its own
 
 
 def quic(t: float, flow: int, **fields: Any) -> Any:

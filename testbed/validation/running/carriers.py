@@ -44,8 +44,8 @@ class Threads:
     """Workers of this machine, each with a thread that waits for it.
 
     Args:
-        jobs: How many at once; None: as many as there are processors. A guest keeps one busy, and has it to itself: more
-            guests would be no faster, and would wait for each other's processors.
+        jobs: How many at once; None: as many as there are processors. A guest keeps one busy, and has it to itself:
+            more would be no faster.
         command: The command line of a worker, by its arguments.
 
     Raises:
