@@ -9,6 +9,7 @@ Not for: what people write. Pydantic reads that, with units and a message for ev
 
 from __future__ import annotations
 
+import math
 from types import NoneType, UnionType
 from typing import (
     TYPE_CHECKING,
@@ -76,7 +77,8 @@ def _fits(value: object, kind: object) -> bool:
     if kind in {int, float} and isinstance(value, bool):
         return False  # to Python a bool is an int; in JSON it is no number
     if kind is float:
-        return isinstance(value, int | float)
+        # Python's parser also takes NaN, which would pass every comparison, and infinities; JSON has neither.
+        return isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
     return kind is object or (isinstance(kind, type) and not is_typeddict(kind) and isinstance(value, kind))
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from testbed.engine.judge.fingerprint import plan_fingerprint, world_fingerprint
 from testbed.engine.twin import require_a_twin
-from testbed.errors import InputError
+from testbed.errors import InputError, ScenarioError
 from testbed.quantities import shown
 from testbed.records.plan import LAST_SEED
 from testbed.scenario import library
@@ -129,11 +129,16 @@ def plan_cell(cell: Cell, kernel: KernelInfo) -> tuple[str, Plan]:
     """Return a cell's key and its plan.
 
     Raises:
-        ScenarioError: Its scenario cannot be used.
+        ScenarioError: Its scenario, or what the suite sets in it, cannot be used.
     """
-    plan = make_plan(
-        library.find("scenarios", cell.scenario), list(cell.settings), seed=cell.seed, engine=ENGINE, command=None
-    )
+    try:
+        plan = make_plan(
+            library.find("scenarios", cell.scenario), list(cell.settings), seed=cell.seed, engine=ENGINE, command=None
+        )
+    except ScenarioError as error:
+        raise ScenarioError(
+            f"{cell.id}, by the scenario {shown(cell.scenario)} and the suite's settings: {error}"
+        ) from None
     if cell.twin:
         require_a_twin(plan)
         plan = plan.without_boxes()

@@ -38,6 +38,8 @@ def test_a_value_of_the_right_shape_is_given_back_as_it_is() -> None:
         ({"kind": "three"}, "kind: expected 'one' or 'two', got 'three'"),
         ({"share": "1"}, "share: expected a number, got '1'"),
         ({"share": True}, "share: expected a number, got True"),
+        ({"share": float("nan")}, "share: expected a number, got nan"),
+        ({"named": {"a": float("-inf")}}, "named.a: expected a number, got -inf"),
         ({"flag": 0}, "flag: expected true or false, got 0"),
         ({"inner": {}}, "inner.count: this key is missing"),
         ({"inner": {"count": 1.5}}, "inner.count: expected a whole number, got 1.5"),

@@ -102,6 +102,28 @@ def test_what_is_said_of_censors_needs_one(said: str, problem: str) -> None:
         first_day("censors={}", said)
 
 
+DAYS = "events=[{days: {share: 50 %}}]"
+ASIDE = "events=[{placement: {from: 1 s, until: 20 s, after_hop: none, lines: [mobile]}}]"
+
+
+@pytest.mark.parametrize("event", [DAYS, ASIDE])
+@pytest.mark.parametrize("censors", ["censors={}", "censors={tspu: none}"])
+def test_an_event_of_boxes_needs_one_that_ever_follows_a_censor(censors: str, event: str) -> None:
+    with pytest.raises(ScenarioError, match=r"events\.0\.\w+: none of these boxes ever follows a censor"):
+        first_day(censors, event)
+
+
+def test_an_event_of_boxes_is_for_its_own_lines() -> None:
+    with pytest.raises(ScenarioError, match="none of these boxes"):
+        first_day("lines.0.censor=none", ASIDE)
+    assert first_day("lines.1.censor=none", ASIDE).data["boxes"]
+
+
+def test_an_event_may_speak_of_boxes_that_follow_a_censor_later() -> None:
+    later = "{censor: {at: 5 s, censor: ru-tw-2021b}}"
+    assert first_day("censors={}", DAYS.replace("[{", f"[{later}, {{", 1)).data["boxes"]
+
+
 @pytest.mark.parametrize("named", [
     "events=[{censor: {at: 5 s, censor: ru-tw-2021b}}]", "lines.0.censor=ru-tw-2021a", "censors={tspu: ru-tw-2021}",
 ])  # fmt: skip

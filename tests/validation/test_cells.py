@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from testbed.errors import InputError
+from testbed.errors import InputError, ScenarioError
 from testbed.validation.cells import Cell, cell_called, cells_of, frontier_cells, plan_cell
 from testbed.validation.suite import Suite
 
@@ -85,3 +85,9 @@ def test_a_twin_follows_its_run_with_the_same_seed_and_another_key() -> None:
     keys = {plan_cell(each, KERNEL)[0] for each in (one, twin)}
     assert len(keys) == 2
     assert all(box["profile"] is None for box in plan_cell(twin, KERNEL)[1].data["boxes"].values())
+
+
+def test_a_setting_that_a_scenario_has_no_place_for_is_told_with_its_condition() -> None:
+    cell = Cell("development", "narrow", 1, "throttling/policed", ("measurements.0.sise=60 kB",), 1)
+    with pytest.raises(ScenarioError, match=r"narrow/1, by the scenario .*policed.*measurements.0.sise: unknown key"):
+        plan_cell(cell, KERNEL)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from tests.cli.program import status
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-
+ROOT = Path(__file__).resolve().parents[3]
 SMALL = "settings: {measurements.0.size: 60 kB, measurements.0.repeat: '1'}"
 SUITE = f"""\
 format: 1
@@ -209,11 +206,13 @@ frontiers:
     assert "| `ooni` | 0 | 0 | 0 | 1 | 1 |" in said.out  # 60 kB are too few for it
     assert "## Frontier: limit: lines.0.down" in said.out
     assert "100: 0 of 1" in said.out or "100: 1 of 1" in said.out
-    assert validate(tmp_path, "--baseline", "HEAD", text=text) in {0, 4}
-    capsys.readouterr()
 
     alone = text[: text.index("development:")] + text[text.index("frontiers:") :]
     assert validate(tmp_path, text=alone) == 2
     assert "frontiers alone" in capsys.readouterr().err
     assert validate(tmp_path, "--frontier", text=alone) == 0
     assert "## Frontier: limit: lines.0.down" in capsys.readouterr().out
+
+    if not (ROOT / ".git").exists():
+        pytest.skip("not checked against a commit: these files are no git clone; make one to check it")
+    assert validate(tmp_path, "--baseline", "HEAD", text=text) == 0
