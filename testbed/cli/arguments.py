@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 from testbed.cli.commands.listing import KINDS
 from testbed.cli.corpus_arguments import add_corpus
 from testbed.cli.examples import EXAMPLES
-from testbed.cli.judging_arguments import add_detect, add_even_if_invalid, add_shrink, add_store, add_validate, seconds
+from testbed.cli.judging_arguments import (
+    add_detect,
+    add_even_if_invalid,
+    add_shrink,
+    add_store,
+    add_validate,
+    count,
+    seconds,
+)
 from testbed.engine.engine import DEFAULT_ENGINE, ENGINES
 from testbed.quantities import parse_size
 from testbed.scenario.instant import parse_instant
@@ -44,6 +52,7 @@ examples:
   testbed run 2021-03-10 --set date=2021-03-11T09:00Z      *t.co* is exact by now: reddit.com is free
   testbed run 2021-03-10 --set network.parameters.box_after_hop=2
   testbed run 2021-03-10 --seed 1-30 --set "meter=token_bucket|coarse_refill"   60 runs, and one table
+  testbed run 2021-spring --by-day -o spring               71 days, on all processors; goes on where it was stopped
   testbed run 2021-03-10 --twin                            and what each transfer would have been without a box
   testbed run 2021-03-10 --engine realtime                 the same kernel at the pace of the wall clock
   testbed run 2021-03-10 -- ./my-detector --out /run/output/verdict.json
@@ -133,6 +142,19 @@ def _add_run(adders: Adders) -> None:
         "--twin",
         action="store_true",
         help="run it again with all boxes off, and tell of each transfer what it would have been (RUN/twin)",
+    )
+    run.add_argument(
+        "--by-day",
+        action="store_true",
+        help="make a run of each day of the scenario's calendar (UTC), in folders of their own, and one table",
+    )
+    run.add_argument(
+        "--jobs", type=count, metavar="N", help="of several runs, so many at once (default: one a processor)"
+    )
+    run.add_argument(
+        "--only",
+        metavar="NAME",
+        help="of several runs, the one of this name, such as 2021-03-11; -: those whose names come on standard input",
     )
     run.add_argument("--line", metavar="NAME", help="the line that the command runs on (default: the scenario's first)")
     run.set_defaults(command="runs:run_command")

@@ -1,15 +1,20 @@
-"""A sweep: one scenario, many runs, one for each seed and each combination of values that were asked for."""
+"""A sweep: one scenario, and a run for each seed, each combination of values that was asked for, or each day."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
+from typing import TYPE_CHECKING
 
 from testbed.errors import ScenarioError
 from testbed.records.plan import LAST_SEED
 
-__all__ = ["MOST_RUNS", "Variant", "parse_seeds", "variants"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import date
+
+__all__ = ["MOST_RUNS", "Variant", "by_day", "parse_seeds", "variants"]
 
 MOST_RUNS = 10_000
 _SPAN = re.compile(r"([0-9]{1,19})(?:-([0-9]{1,19}))?")
@@ -25,11 +30,13 @@ class Variant:
         name: Of its folder; no other variant of the sweep has it.
         seed: Of the run; None: the scenario's own.
         settings: ``key=value`` each.
+        day: Of the calendar, which alone is run; None: all of it.
     """
 
     name: str
     seed: int | None
     settings: tuple[str, ...]
+    day: date | None = None
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -78,6 +85,18 @@ def variants(settings: list[str], seeds: list[int] | None) -> list[Variant]:
             words = [*varied, *([f"seed={seed}"] if len(own) > 1 else [])]
             found.append(Variant(_folder_name(words), seed, tuple(chosen)))
     return _told_apart(found)
+
+
+def by_day(variant: Variant, days: Iterable[date], *, is_alone: bool) -> list[Variant]:
+    """Return a variant's runs of one day each.
+
+    Args:
+        variant: To be taken apart.
+        days: Of its calendar.
+        is_alone: It is the sweep's only one: a run's name is its date.
+    """
+    before = "" if is_alone else f"{variant.name}_"
+    return [replace(variant, name=f"{before}{day.isoformat()}", day=day) for day in days]
 
 
 def _choices(setting: str) -> list[str]:

@@ -5,9 +5,6 @@ A process that dies costs its cell and nothing else: what is there is read from 
 
 from __future__ import annotations
 
-import contextlib
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Literal
@@ -26,12 +23,8 @@ if TYPE_CHECKING:
     from testbed.records.label import Label, Treatment
     from testbed.validation.cells import Cell
     from testbed.validation.keeping.store import CellRecord, Store
-    from testbed.validation.running.carriers import Carrier
 
-__all__ = ["Evaluation", "Kept", "ensure", "evaluate", "forget_for_retry", "make_all", "scored"]
-
-Progress = Callable[[str], None]
-_SECONDS_BETWEEN_LINES = 5.0
+__all__ = ["Evaluation", "Kept", "ensure", "evaluate", "forget_for_retry", "scored"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,31 +62,6 @@ def ensure(cell: Cell, kernel: KernelInfo, store: Store, detectors: Sequence[str
     for _ in judgements(store, key, record, detectors):
         pass  # what is said is kept
     return Kept(cell, key, record)
-
-
-def make_all(
-    cells: Sequence[Cell], carrier: Carrier, arguments: Sequence[str], *, progress: Progress
-) -> dict[str, str]:
-    """Have cells made; return what went wrong, by the cell's id.
-
-    Args:
-        cells: To be made.
-        carrier: Has them made.
-        arguments: Of this program, for one that makes what it reads from standard input.
-        progress: Called with a line now and then.
-    """
-    failed: dict[str, str] = {}
-    began = said = time.monotonic()
-    with contextlib.closing(carrier.carry([cell.id for cell in cells], arguments)) as answers:
-        for done, (cell, problem) in enumerate(answers, start=1):
-            if problem is not None:
-                failed[cell] = problem
-            now = time.monotonic()
-            if now - said >= _SECONDS_BETWEEN_LINES or done == len(cells):
-                said = now
-                left_s = (now - began) / done * (len(cells) - done)
-                progress(f"{done} of {len(cells)} runs made, {len(failed)} failed, about {left_s:.0f} s left")
-    return failed
 
 
 def forget_for_retry(

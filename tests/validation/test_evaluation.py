@@ -5,36 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from testbed.validation.cells import Cell
-from testbed.validation.evaluation import evaluate, forget_for_retry, make_all, scored
+from testbed.validation.evaluation import evaluate, forget_for_retry, scored
 from testbed.validation.judging import known_digest
 from testbed.validation.keeping.store import Store
 from tests.records.build import transfer
 from tests.validation.cells import kept
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
     from pathlib import Path
 
 
 def cell(number: int) -> Cell:
     return Cell("development", "policed", number, "throttling/policed", (), number)
-
-
-class Carrying:
-    """A carrier that fails at every second cell, the last first."""
-
-    def carry(self, cells: Sequence[str], arguments: Sequence[str]) -> Generator[tuple[str, str | None]]:
-        assert arguments == ["validate", "x"]
-        for number, each in enumerate(reversed(cells)):
-            yield each, "no room" if number % 2 else None
-
-
-def test_what_goes_wrong_is_told_by_cell() -> None:
-    said: list[str] = []
-    cells = [cell(number) for number in range(1, 5)]
-    failed = make_all(cells, Carrying(), ["validate", "x"], progress=said.append)
-    assert failed == {"policed/3": "no room", "policed/1": "no room"}
-    assert said[-1].startswith("4 of 4 runs made, 2 failed")
 
 
 def test_what_is_there_is_read_from_the_store_and_not_from_what_processes_say(tmp_path: Path) -> None:

@@ -13,10 +13,9 @@ from testbed.validation.corpus.building import index_of, members_of
 from testbed.validation.corpus.part import make_part, part_key, world_of
 from testbed.validation.corpus.rebuilt import differences, made_by_others, sample
 from testbed.validation.defaults import default_held_out_seed, default_store
-from testbed.validation.evaluation import make_all
 from testbed.validation.keeping.folders import find_folder
 from testbed.validation.keeping.store import Store
-from testbed.validation.running.carriers import Threads
+from testbed.validation.running.carriers import Threads, carry_all
 from testbed.validation.running.worker import answers, this_program
 from testbed.validation.suite import find_suite, load_suite
 
@@ -86,7 +85,8 @@ class Task:
         arguments = ["corpus", "build", str(self.path.resolve()), "--cell", "-", "--store", str(self.store.path)]
         arguments += ["--held-out-seed", self.held_out_seed, "--captures", self.arguments.captures, "-o", "-"]
         carrier = Threads(self.arguments.jobs, this_program)
-        failed = make_all(absent, carrier, arguments, progress=lambda text: say(f"testbed: {text}"))
+        ids = [cell.id for cell in absent]
+        failed = carry_all(ids, carrier, arguments, progress=lambda text: say(f"testbed: {text}"))
         # What is there counts, whatever was said of it.
         return {cell.id: failed.get(cell.id, "it was not made") for cell in absent if self._place(cell) is None}
 

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from testbed.cli.commands.making import carry_out, new_run_folder, transfers_to_come
-from testbed.cli.commands.sweeps import sweep
+from testbed.cli.commands.sweeps import one_of, sweep
 from testbed.cli.progress import Progress, say, show
 from testbed.engine.engine import ENGINES
 from testbed.engine.prepare.command import UserCommand
@@ -23,9 +23,12 @@ from testbed.scenario.sweep import variants
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from testbed.records.manifest import Manifest
+    from testbed.scenario.plan import Plan
+    from testbed.scenario.sweep import Variant
 
 __all__ = ["RUN_KEYS", "run_command", "run_status"]
 
@@ -40,17 +43,10 @@ def run_command(arguments: argparse.Namespace) -> int:
     """Run a scenario and print who was throttled."""
     path = library.find("scenarios", arguments.scenario)
     wanted = variants(arguments.settings, arguments.seed)
-    if len(wanted) > 1:
+    is_sweep = len(wanted) > 1 or arguments.by_day
+    if is_sweep and arguments.only in {None, "-"}:
         return sweep(arguments, path, wanted)
-    [only] = wanted
-    plan = make_plan(
-        path,
-        list(only.settings),
-        seed=only.seed,
-        engine=arguments.engine,
-        command=arguments.user_command or None,
-        line=arguments.line,
-    )
+    plan = _plan(arguments, path, wanted, is_sweep=is_sweep)
     if arguments.twin:
         require_a_twin(plan)
     command = _user_command(arguments)
@@ -74,6 +70,19 @@ def run_command(arguments: argparse.Namespace) -> int:
     if progress.lost is not None:
         say(f"testbed: {progress.lost}")
     return run_status(manifest, manifest["certificate"].get("command_status") or int(progress.lost is not None))
+
+
+def _plan(arguments: argparse.Namespace, path: Path, wanted: Sequence[Variant], *, is_sweep: bool) -> Plan:
+    """Return the plan of the one run that is to be made."""
+    if is_sweep:
+        return one_of(arguments, path, wanted)
+    for option, value in (("--only", arguments.only), ("--jobs", arguments.jobs)):
+        if value is not None:
+            raise InputError(f"{option} {value}: this is one run; say several seeds or values, or --by-day")
+    return make_plan(
+        path, list(wanted[0].settings), seed=wanted[0].seed, engine=arguments.engine,
+        command=arguments.user_command or None, line=arguments.line,
+    )  # fmt: skip
 
 
 def _user_command(arguments: argparse.Namespace) -> UserCommand | None:

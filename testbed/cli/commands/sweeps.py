@@ -1,9 +1,11 @@
-"""Many runs of one scenario: ``run`` with several seeds, or with several values of a setting."""
+"""Many runs of one scenario: ``run`` with several seeds, with several values of a setting, or day by day."""
 
 from __future__ import annotations
 
 import json
 import sys
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from testbed.cli.commands.making import carry_out, new_run_folder, transfers_to_come
@@ -13,11 +15,17 @@ from testbed.engine.judge.fingerprint import plan_digest
 from testbed.engine.prepare.command import UserCommand
 from testbed.engine.twin import has_twin, require_a_twin
 from testbed.errors import InputError, InvalidRunError, RecordError
+from testbed.quantities import shown
 from testbed.records.lock import locked
 from testbed.records.run import SWEEP_TABLE, RunDirectory
 from testbed.report.table import format_table
 from testbed.report.tidy import tidy_rows, write_table
+from testbed.scenario import library
+from testbed.scenario.by_day import day_of, days_of
 from testbed.scenario.plan import make_plan
+from testbed.scenario.sweep import by_day
+from testbed.validation.running.carriers import Threads, carry_all, processors
+from testbed.validation.running.worker import answers, this_program
 
 if TYPE_CHECKING:
     import argparse
@@ -30,9 +38,10 @@ if TYPE_CHECKING:
     from testbed.scenario.plan import Plan
     from testbed.scenario.sweep import Variant
 
-__all__ = ["sweep"]
+__all__ = ["one_of", "sweep"]
 
 _TOLD_EVERY = 100
+_FEW = 5
 
 
 class _Planned(NamedTuple):
@@ -41,8 +50,60 @@ class _Planned(NamedTuple):
     folder: Path
 
 
+class _Planner:
+    """Plans the runs of a sweep. A scenario is resolved once for all of its days."""
+
+    def __init__(self, arguments: argparse.Namespace, path: Path, wanted: Sequence[Variant]) -> None:
+        self._arguments = arguments
+        self._path = path
+        self._wanted = wanted
+        self._resolved: tuple[Variant, Plan] | None = None
+
+    def variants(self) -> list[Variant]:
+        """Return the runs that are to be made: those that are wanted, or the days of each."""
+        return [run for each in self._wanted for run in self._runs_of(each)]
+
+    def plan(self, variant: Variant) -> Plan:
+        """Return the plan of a run."""
+        if variant.day is None:
+            return self._whole(variant)
+        return day_of(self._whole(replace(variant, day=None)), variant.day)
+
+    def called(self, name: str) -> Variant:
+        """Return the run of a name, such as ``seed=3`` or ``2021-03-11``.
+
+        Raises:
+            InputError: The sweep has none.
+        """
+        for each in self._wanted:
+            # A name begins with its variant's: the days of all others need not be known.
+            if len(self._wanted) == 1 or name.startswith(each.name):
+                for run in self._runs_of(each):
+                    if run.name == name:
+                        return run
+        raise InputError(f"--only {shown(name)}: this sweep has no such run (there: {self._examples()})")
+
+    def _runs_of(self, variant: Variant) -> list[Variant]:
+        if not self._arguments.by_day:
+            return [variant]
+        return by_day(variant, days_of(self._whole(variant)), is_alone=len(self._wanted) == 1)
+
+    def _examples(self) -> str:
+        names = [each.name for each in self.variants()]
+        return ", ".join(names) if len(names) <= _FEW else f"{names[0]}, {names[1]} … {names[-1]}"
+
+    def _whole(self, variant: Variant) -> Plan:
+        variant = replace(variant, name="")
+        if self._resolved is None or self._resolved[0] != variant:
+            self._resolved = variant, make_plan(
+                self._path, list(variant.settings), seed=variant.seed, engine=self._arguments.engine,
+                command=self._arguments.user_command or None, line=self._arguments.line,
+            )  # fmt: skip
+        return self._resolved[1]
+
+
 def sweep(arguments: argparse.Namespace, path: Path, wanted: Sequence[Variant]) -> int:
-    """Make the runs one after the other, each in a folder of its own, and a tidy table of all of them.
+    """Make several runs, each in a folder of its own, and a tidy table of all of them.
 
     A run that is there and complete is not made again, so a sweep that was stopped goes on where it was. An invalid run
     is told, and does not stop the others.
@@ -60,16 +121,70 @@ def sweep(arguments: argparse.Namespace, path: Path, wanted: Sequence[Variant]) 
     """
     if arguments.terminal:
         raise InputError("--terminal: a sweep has many runs, and one terminal")
+    jobs = _jobs(arguments)
+    planner = _Planner(arguments, path, wanted)
+    if arguments.only == "-":
+        return _make_asked(arguments, planner)
+    variants = planner.variants()
     # All plans first: a mistake in the last variant is told before the first has taken its minutes.
-    plans = [_plan(arguments, path, variant) for variant in _counted(wanted)]
+    plans = [planner.plan(variant) for variant in _counted(variants)]
     if arguments.twin:
         for plan in plans:
             require_a_twin(plan)
     kernel = ENGINES[arguments.engine].prepare(say)
-    folder = _folder(arguments.output or new_run_folder(f"{path.stem}-sweep", plans[0].data["seed"]))
-    planned = [_Planned(*each, folder / each[0].name) for each in zip(wanted, plans, strict=True)]
+    folder = _folder(
+        arguments.output
+        or new_run_folder(f"{path.stem}-sweep", arguments.seed[0] if arguments.seed else plans[0].data["seed"])
+    )
+    planned = [_Planned(*each, folder / each[0].name) for each in zip(variants, plans, strict=True)]
     with locked(folder, when_busy=lambda: _refuse_busy(folder)):
-        return _make(arguments, kernel, planned, folder)
+        return _make(arguments, kernel, planned, folder, jobs)
+
+
+def one_of(arguments: argparse.Namespace, path: Path, wanted: Sequence[Variant]) -> Plan:
+    """Return the plan of the one run of a sweep that the command line names.
+
+    Raises:
+        InputError: The sweep has no such run.
+        ScenarioError: It cannot be planned.
+    """
+    planner = _Planner(arguments, path, wanted)
+    return planner.plan(planner.called(arguments.only))
+
+
+def _jobs(arguments: argparse.Namespace) -> int:
+    """Return how many runs are made at once.
+
+    Raises:
+        InputError: More than one, where that cannot be.
+    """
+    alone = None
+    if arguments.user_command:
+        alone = "a command's output would be mixed with that of others"
+    elif not ENGINES[arguments.engine].clock["is_virtual"]:
+        alone = f"with --engine {arguments.engine} runs would slow each other down"
+    if alone is None:
+        return arguments.jobs or processors()
+    if arguments.jobs and arguments.jobs > 1:
+        raise InputError(f"--jobs {arguments.jobs}: {alone}; leave it out")
+    return 1
+
+
+def _make_asked(arguments: argparse.Namespace, planner: _Planner) -> int:
+    """Make the runs whose names come on standard input, and answer each."""
+    if arguments.output is None:
+        raise InputError("--only -: it makes runs in a sweep's folder; say which with -o")
+    kernel = ENGINES[arguments.engine].prepare(say)
+
+    def make(name: str) -> None:
+        plan = planner.plan(planner.called(name))
+        carry_out(plan, kernel, arguments.output / name, arguments, Progress(0, output=sys.stderr))
+
+    problems = 0
+    for answer in answers(sys.stdin, make):
+        print(answer, flush=True)
+        problems += json.loads(answer)["problem"] is not None
+    return 4 if problems else 0
 
 
 def _refuse_busy(folder: Path) -> NoReturn:
@@ -99,19 +214,19 @@ def _folder(path: Path) -> Path:
     return path
 
 
-def _make(arguments: argparse.Namespace, kernel: KernelInfo, planned: Sequence[_Planned], folder: Path) -> int:
-    problems: dict[str, str] = {}
-    for number, each in enumerate(planned, start=1):
-        if _is_complete(each, twin=arguments.twin):
-            say(f"testbed: run {number} of {len(planned)}: {each.variant.name} is there already")
-            continue
-        say(f"testbed: run {number} of {len(planned)}: {each.variant.name}")
-        try:
-            command = UserCommand(arguments.user_command, visible=arguments.show) if arguments.user_command else None
-            progress = Progress(transfers_to_come(each.plan, arguments), output=sys.stderr)
-            carry_out(each.plan, kernel, each.folder, arguments, progress, command=command)
-        except (InvalidRunError, RecordError) as error:  # anything else, such as a missing program, concerns all
-            problems[each.variant.name] = str(error)
+def _make(
+    arguments: argparse.Namespace, kernel: KernelInfo, planned: Sequence[_Planned], folder: Path, jobs: int
+) -> int:
+    began = time.monotonic()
+    absent = [each for each in planned if not _is_complete(each, twin=arguments.twin)]
+    if len(absent) < len(planned):
+        say(f"testbed: {len(planned) - len(absent)} of {len(planned)} runs are there already")
+    if jobs == 1 or len(absent) == 1:
+        problems = _one_after_the_other(arguments, kernel, absent)
+    else:
+        names, again = [each.variant.name for each in absent], _again(arguments, folder)
+        problems = carry_all(names, Threads(jobs, this_program), again, progress=lambda text: say(f"testbed: {text}"))
+    wall_s = time.monotonic() - began
     # After an interrupt there is no table: the same command again makes the rest, and then the table.
     rows = _rows(planned)
     write_table(rows, "csv", folder / SWEEP_TABLE)
@@ -120,17 +235,40 @@ def _make(arguments: argparse.Namespace, kernel: KernelInfo, planned: Sequence[_
         show(json.dumps({"sweep": str(folder), "table": str(folder / SWEEP_TABLE), "problems": problems, "rows": rows}))
     else:
         show(_summary(planned))
+        show(_speed(absent, wall_s))
         show(f"runs: {folder}; table of all transfers: {folder / SWEEP_TABLE}")
     for name, why in problems.items():
         say(f"invalid run: {name}: {why}")
     return 4 if problems else 0
 
 
-def _plan(arguments: argparse.Namespace, path: Path, variant: Variant) -> Plan:
-    return make_plan(
-        path, list(variant.settings), seed=variant.seed, engine=arguments.engine,
-        command=arguments.user_command or None, line=arguments.line,
-    )  # fmt: skip
+def _one_after_the_other(
+    arguments: argparse.Namespace, kernel: KernelInfo, absent: Sequence[_Planned]
+) -> dict[str, str]:
+    problems: dict[str, str] = {}
+    for number, each in enumerate(absent, start=1):
+        say(f"testbed: run {number} of {len(absent)}: {each.variant.name}")
+        try:
+            command = UserCommand(arguments.user_command, visible=arguments.show) if arguments.user_command else None
+            progress = Progress(transfers_to_come(each.plan, arguments), output=sys.stderr)
+            carry_out(each.plan, kernel, each.folder, arguments, progress, command=command)
+        except (InvalidRunError, RecordError) as error:  # anything else, such as a missing program, concerns all
+            problems[each.variant.name] = str(error)
+    return problems
+
+
+def _again(arguments: argparse.Namespace, folder: Path) -> list[str]:
+    """Return the arguments of a process that makes those runs of this sweep that it is asked for."""
+    words = ["run", str(library.find("scenarios", arguments.scenario).resolve()), "--only", "-", "-o", str(folder)]
+    words += ["--engine", arguments.engine, "--watchdog", str(arguments.watchdog)]
+    words += [word for setting in arguments.settings for word in ("--set", setting)]
+    if arguments.seed is not None:
+        words += ["--seed", ",".join(map(str, arguments.seed))]
+    if arguments.memory is not None:
+        words += ["--memory", f"{arguments.memory} MiB"]
+    return words + [
+        f"--{name}" for name, is_said in (("by-day", arguments.by_day), ("twin", arguments.twin)) if is_said
+    ]
 
 
 def _is_complete(planned: _Planned, *, twin: bool) -> bool:
@@ -210,3 +348,9 @@ def _summary(planned: Sequence[_Planned]) -> str:
         done, throttled = (sum(bool(one[key]) for one in transfers) for key in ("ok", "throttled"))
         rows.append((each.variant.name, str(len(transfers)), str(done), str(throttled)))
     return format_table(("run", "transfers", "completed", "throttled"), rows, right=frozenset({1, 2, 3}))
+
+
+def _speed(made: Sequence[_Planned], wall_s: float) -> str:
+    emulated_s = sum(float((_manifest(each) or {}).get("emulated_s") or 0.0) for each in made)
+    rate = f" ({emulated_s / wall_s:.0f} times real time)" if wall_s and emulated_s else ""
+    return f"{len(made)} runs made: {emulated_s:.0f} emulated seconds in {wall_s:.0f} s{rate}"

@@ -6,8 +6,10 @@ carrier that dies loses the runs that were going on, and no other.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,9 +19,10 @@ from testbed.validation.running.worker import Worker
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
-__all__ = ["LONGEST_CELL_S", "Carrier", "Threads", "processors"]
+__all__ = ["LONGEST_CELL_S", "Carrier", "Threads", "carry_all", "processors"]
 
 LONGEST_CELL_S = 1800.0
+_SECONDS_BETWEEN_LINES = 5.0
 
 
 class Carrier(Protocol):
@@ -87,3 +90,28 @@ class Threads:
             pool.shutdown(wait=True)
             for worker in workers:
                 worker.close()
+
+
+def carry_all(
+    runs: Sequence[str], carrier: Carrier, arguments: Sequence[str], *, progress: Callable[[str], None]
+) -> dict[str, str]:
+    """Have runs made; return what went wrong, by the run's id.
+
+    Args:
+        runs: Their ids.
+        carrier: Has them made.
+        arguments: Of this program, for one that makes what it reads from standard input.
+        progress: Called with a line now and then.
+    """
+    failed: dict[str, str] = {}
+    began = said = time.monotonic()
+    with contextlib.closing(carrier.carry(runs, arguments)) as answers:
+        for done, (run, problem) in enumerate(answers, start=1):
+            if problem is not None:
+                failed[run] = problem
+            now = time.monotonic()
+            if now - said >= _SECONDS_BETWEEN_LINES or done == len(runs):
+                said = now
+                left_s = (now - began) / done * (len(runs) - done)
+                progress(f"{done} of {len(runs)} runs made, {len(failed)} failed, about {left_s:.0f} s left")
+    return failed

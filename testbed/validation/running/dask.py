@@ -66,7 +66,7 @@ class DaskCluster:
         try:
             while waiting:
                 with contextlib.suppress(TimeoutError):
-                    wait(waiting, timeout=_LOOK_EVERY_S, return_when="FIRST_COMPLETED")
+                    wait(list(waiting), timeout=_LOOK_EVERY_S, return_when="FIRST_COMPLETED")
                 for future in [future for future in waiting if future.done()]:
                     yield waiting.pop(future), _answer(future)
                 self._require_workers()

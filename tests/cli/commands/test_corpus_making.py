@@ -81,7 +81,7 @@ def test_what_other_versions_made_is_not_compared(folder: Path, capsys: pytest.C
 def test_nothing_is_written_where_a_run_is_missing(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(corpus_making, "make_all", lambda cells, *_, **__: {cells[0].id: "died"})
+    monkeypatch.setattr(corpus_making, "carry_all", lambda ids, *_, **__: {ids[0]: "died"})
     assert build(folder, "part.zip", "--captures", "none") == 4
     said = capsys.readouterr().err
     assert "2 of 2 runs are missing, and nothing is written; clean/1: died; policed/1: it was not made" in said

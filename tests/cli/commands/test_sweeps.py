@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -41,6 +42,7 @@ def made(monkeypatch: pytest.MonkeyPatch, pretended_kernel: Path) -> list[tuple[
         return {**told}
 
     monkeypatch.setattr("testbed.cli.commands.making.run_plan", pretend)
+    monkeypatch.setattr("testbed.cli.commands.sweeps.processors", lambda: 1)  # other processes pretend nothing
     return found
 
 
@@ -94,7 +96,7 @@ def test_a_sweep_goes_on_where_it_was_stopped(run_scenario: Runner, tmp_path: Pa
     (died / "manifest.json").write_text(json.dumps({**document, "state": "incomplete"}))
     again = command(*arguments)
     assert again.returncode == 0
-    assert "seed=1 is there already" in again.stderr
+    assert "1 of 2 runs are there already" in again.stderr
     assert (tmp_path / "sweep" / "seed=1" / "manifest.json").read_bytes() == before
     assert (tmp_path / "sweep" / "seed=2.incomplete-1" / "truth.jsonl").exists()
     other = command(*arguments, "--set", "congestion_control=bbr")
@@ -157,3 +159,58 @@ def test_a_run_whose_fingerprint_is_none_is_refused(
     assert status("run", "2021-03-10", "--seed", "1-2", "-o", str(tmp_path / "sweep")) == 2
     assert "a run of another plan" in capsys.readouterr().err
     assert made == []
+
+
+DAYS = (
+    "measurements=[{fetch: twitter.com, size: 20 kB, role: target}]", "recordings=[]", "outages=[]", "captures=[]",
+    "schedule={every: 6 h, until: 2021-03-11T13:00Z}",
+)  # fmt: skip
+BY_DAY = ["run", "2021-03-10", *(word for setting in DAYS for word in ("--set", setting)), "--by-day"]
+
+
+def test_each_day_has_a_run_of_its_own(made: list[tuple[str, int]], tmp_path: Path) -> None:
+    assert status(*BY_DAY, "-o", str(tmp_path / "days")) == 0
+    names, seeds = zip(*made, strict=True)
+    assert names == ("2021-03-10", "2021-03-11")
+    assert len(set(seeds)) == 2
+    assert status(*BY_DAY, "--seed", "1-2", "-o", str(tmp_path / "both")) == 0
+    # Seed 1 is the scenario's own.
+    assert made[2:4] == [(f"seed=1_{name}", seed) for name, seed in made[:2]]
+    assert [name for name, _ in made[4:]] == ["seed=2_2021-03-10", "seed=2_2021-03-11"]
+
+
+def test_days_on_all_processors_on_one_and_alone_are_the_same(run_scenario: Runner, tmp_path: Path) -> None:
+    assert callable(run_scenario)  # skips where there is no kernel
+    folders = [tmp_path / name / "days" for name in ("two", "one")]
+    for folder, jobs in zip(folders, ("2", "1"), strict=True):
+        folder.parent.mkdir()
+        if len(os.sched_getaffinity(0)) < 2:
+            pytest.skip("runs side by side need two processors; give this machine another one")
+        result = command(*BY_DAY, "--jobs", jobs, "-o", "days", cwd=folder.parent, stdout=subprocess.PIPE)
+        assert result.returncode == 0, result.stderr
+        assert "2 runs made: " in result.stdout
+    tables = [(folder / "table.csv").read_bytes() for folder in folders]
+    assert tables[0] == tables[1]
+    assert tables[0].count(b"twitter.com") > 4
+    alone = command(*BY_DAY, "--only", "2021-03-11", "-o", str(tmp_path / "alone"))
+    assert alone.returncode == 0, alone.stderr
+    truth = [path / "truth.jsonl" for path in (folders[0] / "2021-03-11", tmp_path / "alone")]
+    assert truth[0].read_bytes() == truth[1].read_bytes()
+    assert b"throttling_started" in truth[0].read_bytes()
+
+
+@pytest.mark.parametrize(("arguments", "problem"), [
+    ([*BY_DAY, "--only", "2021-03-12"], "this sweep has no such run (there: 2021-03-10, 2021-03-11)"),
+    ([*BY_DAY, "--only", "-"], "say which with -o"),
+    ([*BY_DAY, "--engine", "realtime", "--jobs", "2"], "runs would slow each other down"),
+    ([*BY_DAY, "--", "true"], "a command has no days"),
+    (["run", "2021-03-10", "--only", "seed=1"], "this is one run"),
+    (["run", "2021-03-10", "--jobs", "2"], "this is one run"),
+    (["run", "2021-03-10", "--seed", "1-2", "--jobs", "2", "--", "true"], "a command's output would be mixed"),
+])  # fmt: skip
+@pytest.mark.usefixtures("pretended_kernel")
+def test_what_a_sweep_cannot_do_is_refused(
+    arguments: list[str], problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status(*arguments) == 2
+    assert problem in capsys.readouterr().err

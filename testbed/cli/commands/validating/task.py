@@ -17,10 +17,10 @@ from testbed.validation.cells import ENGINE, cell_called, plan_cell
 from testbed.validation.checkers.checker import refuse_unusable
 from testbed.validation.checkers.trial import is_judged_by
 from testbed.validation.defaults import default_held_out_seed, default_store
-from testbed.validation.evaluation import ensure, make_all, scored
+from testbed.validation.evaluation import ensure, scored
 from testbed.validation.judging import known_digest
 from testbed.validation.keeping.store import Store
-from testbed.validation.running.carriers import Threads
+from testbed.validation.running.carriers import Threads, carry_all
 from testbed.validation.running.worker import this_program
 from testbed.validation.scoring.baseline import read_baseline
 from testbed.validation.scoring.gates import Gates, read_gates
@@ -122,7 +122,8 @@ class Task:
         arguments = ["validate", str(self.path.resolve()), "--cell", "-", "--store", str(self.store.path)]
         arguments += ["--held-out-seed", self.held_out_seed]
         arguments += [word for name in self.detectors for word in ("--detector", name)]
-        return make_all(cells, self.carrier(), arguments, progress=lambda text: say(f"testbed: {text}"))
+        ids = [cell.id for cell in cells]
+        return carry_all(ids, self.carrier(), arguments, progress=lambda text: say(f"testbed: {text}"))
 
     def scored(self, kept: Iterable[Kept]) -> list[Scored]:
         """Return the verdicts on cells, with what is true."""
