@@ -1,7 +1,8 @@
 """The spring of 2021 on eight lines, beside what was published: table 1, and figures 4 and 7 of Xue et al. (IMC 2021).
 
-    python benchmarks/spring_2021.py RUN             tables and a figure of a run of history/2021-spring
-    python benchmarks/spring_2021.py RUN -o FOLDER   written to a folder: spring.md, throttled-share.svg
+    testbed run 2021-spring --by-day -o DAYS          a run of each day
+    python benchmarks/spring_2021.py DAYS             tables and a figure of them
+    python benchmarks/spring_2021.py DAYS -o FOLDER   written to a folder: spring.md, throttled-share.svg
 
 Shares of figure 7 are read off it, to about 5 %. Of a day we have six requests a line.
 """
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from testbed.api import Result, Transfer
+    from testbed.api import Result
 
 Day = dt.date
 FIRST, LAST = Day(2021, 3, 11), Day(2021, 5, 19)
@@ -67,7 +68,8 @@ FIGURE_7 = (
 )
 HEAD = (
     "# The spring of 2021 on eight lines, beside what was published", "",
-    "Made by `testbed run 2021-spring -o RUN` and `python benchmarks/spring_2021.py RUN -o results/spring-2021`.",
+    "Made by `testbed run 2021-spring --by-day -o DAYS` and by",
+    "`python benchmarks/spring_2021.py DAYS -o results/spring-2021`.",
     "Published: Xue et al., ACM IMC 2021, table 1 and figures 4 and 7. The shares of figure 7 went into the scenario,",
     "day by day; what is compared is what came of them, with six requests a day and line. Where the box is out of the",
     "path, or the rules changed, is in the scenario too.", "",
@@ -78,13 +80,14 @@ FIGURE_4_S = {"target": 23.0, "control": 4.1}
 """Seconds for 383 kB, with Twitter's name and without."""
 
 
-def daily(result: Result, transfers: Sequence[Transfer]) -> dict[str, dict[Day, list[bool]]]:
+def daily(results: Sequence[Result]) -> dict[str, dict[Day, list[bool]]]:
     """Whether each request for the target was throttled, by line and day."""
-    start = dt.datetime.fromtimestamp(result.manifest["start_ns"] / 1e9, tz=dt.UTC)
     found: dict[str, dict[Day, list[bool]]] = defaultdict(lambda: defaultdict(list))
-    for each in transfers:
-        if each.role == "target" and each.start_s is not None:
-            found[each.line][(start + dt.timedelta(seconds=each.start_s)).date()].append(each.throttled)
+    for result in results:
+        start = dt.datetime.fromtimestamp(result.manifest["start_ns"] / 1e9, tz=dt.UTC)
+        for each in result.transfers:
+            if each.role == "target" and each.start_s is not None:
+                found[each.line][(start + dt.timedelta(seconds=each.start_s)).date()].append(each.throttled)
     return found
 
 
@@ -94,10 +97,10 @@ def share(days: Mapping[Day, Sequence[bool]], first: Day, last: Day) -> tuple[in
     return sum(requests), len(requests)
 
 
-def tables(result: Result) -> str:
+def tables(results: Sequence[Result]) -> str:
     """What was published, and what ours is."""
-    transfers = result.transfers  # read once: each look at them reads the run's manifest
-    days = daily(result, transfers)
+    transfers = [each for result in results for each in result.transfers]
+    days = daily(results)
     lines = ["| line | throttled on 11 March: table 1 | ours |", "|---|---|---|"]
     for line, is_throttled in TABLE_1.items():
         hits, count = share(days[line], FIRST, FIRST)
@@ -120,17 +123,15 @@ def tables(result: Result) -> str:
             if each.line == "beeline" and each.role == role and each.duration_s and each.throttled == (role == "target")
         ]
         lines.append(f"| {role} | {published_s:.1f} s | {median(times):.1f} s |")
-    manifest, size = result.manifest, sum(path.stat().st_size for path in result.path.rglob("*") if path.is_file())
-    emulated_s, wall_s = manifest["emulated_s"], manifest["wall_s"]
-    run = f"{len(transfers)} transfers in {emulated_s / 86_400:.0f} emulated days: {wall_s:.0f} s"
-    return "\n".join(
-        [*HEAD, *lines, "", f"{run}, {emulated_s / wall_s:.0f} emulated seconds a second, {size / 1e6:.0f} MB."]
-    )
+    emulated_s = sum(float(result.manifest["emulated_s"]) for result in results)
+    size = sum(path.stat().st_size for result in results for path in result.path.rglob("*") if path.is_file())
+    run = f"{len(transfers)} transfers on {len(results)} days, {emulated_s / 86_400:.0f} days of emulated time"
+    return "\n".join([*HEAD, *lines, "", f"{run}, {size / 1e6:.0f} MB."])
 
 
-def drawn(result: Result) -> Figure:
+def drawn(results: Sequence[Result]) -> Figure:
     """A row a line, as in figure 7: the share of requests that was throttled on each day."""
-    found = daily(result, result.transfers)
+    found = daily(results)
     figure, rows = plt.subplots(len(TABLE_1), 1, sharex=True, sharey=True, figsize=(7.2, 7.6))
     for axes, line in zip(rows, TABLE_1, strict=True):
         dates = sorted(found[line])
@@ -150,20 +151,23 @@ def drawn(result: Result) -> Figure:
 def main() -> None:
     """Print or write the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path)
+    parser.add_argument("days", type=Path, help="what `testbed run 2021-spring --by-day -o` wrote")
     parser.add_argument("-o", "--output", type=Path, metavar="FOLDER")
     arguments = parser.parse_args()
-    result = load(arguments.run)
-    if not result.valid:
-        raise SystemExit(f"{arguments.run}: not to be scored: {result.problems}")
-    text = tables(result)
+    results = [load(path.parent) for path in sorted(arguments.days.glob("*/manifest.json"))]
+    if not results:
+        raise SystemExit(f"{arguments.days}: there are no runs in it")
+    for result in results:
+        if not result.valid:
+            raise SystemExit(f"{result.path}: not to be scored: {'; '.join(result.problems) or 'it was not completed'}")
+    text = tables(results)
     if arguments.output is None:
         print(text)
         return
     arguments.output.mkdir(parents=True, exist_ok=True)
     (arguments.output / "spring.md").write_text(text + "\n", encoding="utf-8")
     with plt.rc_context(STYLE):
-        save(drawn(result), arguments.output, "throttled-share")
+        save(drawn(results), arguments.output, "throttled-share")
 
 
 if __name__ == "__main__":
