@@ -7,9 +7,16 @@ the cursor, hide a line or reverse its direction; what is shown instead says whi
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from html import escape
+from typing import TYPE_CHECKING
 
-__all__ = ["html_text", "one_line", "printable", "printable_bytes"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["choices", "html_text", "one_line", "printable", "printable_bytes"]
+
+_MOST_MEANT = 3
 
 # controls (C0 without line feed and tab, DEL, C1), separators of lines that are none to JSON, marks and overrides of
 # direction, invisible characters, halves of surrogate pairs
@@ -39,6 +46,16 @@ def printable_bytes(data: bytes) -> bytes:
 def html_text(text: str) -> str:
     """Return a text for a page: as `one_line`, and no markup."""
     return escape(one_line(text))
+
+
+def choices(name: str, known: Iterable[str]) -> str:
+    """Return what there is in the place of a name that nothing has, with what may have been meant, for a message."""
+    listed = list(known)
+    # Of a path the last part is what people remember.
+    last = {each.rpartition("/")[2].lower(): each for each in reversed(listed)}
+    near = get_close_matches(name.rpartition("/")[2].lower(), last, n=_MOST_MEANT)
+    meant = f"did you mean {' or '.join(last[each] for each in near)}? There are: " if near else "there are: "
+    return meant + ", ".join(listed)
 
 
 def _escaped(found: re.Match[str]) -> str:

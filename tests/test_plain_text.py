@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from testbed.plain_text import html_text, one_line, printable, printable_bytes
+from testbed.plain_text import choices, html_text, one_line, printable, printable_bytes
 
 ANY = st.text(st.characters(exclude_categories=()))  # halves of surrogate pairs, too
 
@@ -58,3 +58,15 @@ def test_output_of_programs_keeps_its_lines_and_loses_its_controls(data: bytes) 
     shown = printable_bytes(data)
     assert not set(shown) & (set(range(32)) - {9, 10, 13} | {127})
     assert shown.count(b"\n") == data.count(b"\n")
+
+
+@pytest.mark.parametrize(("name", "known", "said"), [
+    ("smok", ["core", "full", "smoke"], "did you mean smoke? There are: core, full, smoke"),
+    ("2021-3-10", ["history/2021-03-10", "pairs"], "did you mean history/2021-03-10? There are: "),
+    ("RU-TW-2021A", ["ru-tw-2021a", "x"], "did you mean ru-tw-2021a? There are: "),
+    ("nosuch", ["core", "full"], "there are: core, full"),
+    ("", ["core"], "there are: core"),
+    ("x", [], "there are: "),
+])  # fmt: skip
+def test_what_may_have_been_meant_is_said_before_what_there_is(name: str, known: list[str], said: str) -> None:
+    assert choices(name, known).startswith(said)

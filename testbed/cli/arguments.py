@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from testbed.cli.commands.listing import KINDS
 from testbed.cli.corpus_arguments import add_corpus
@@ -18,7 +19,9 @@ from testbed.cli.judging_arguments import (
     count,
     seconds,
 )
+from testbed.cli.version import Version
 from testbed.engine.engine import DEFAULT_ENGINE, ENGINES
+from testbed.plain_text import choices
 from testbed.quantities import parse_size
 from testbed.scenario.instant import parse_instant
 from testbed.scenario.sweep import parse_seeds
@@ -46,6 +49,7 @@ PROBE_NAMES = ("ttl", "domains", "fields", "timeout", "budget", "symmetry")
 # Below the first the guest does not boot; the second is more than any machine that runs it has.
 _LEAST_MEMORY_MIB, _MOST_MEMORY_MIB = 128, 1 << 18
 _LAST_PORT = 65_535
+_INVALID_CHOICE = re.compile(r"invalid choice: '([^']*)' \(choose from (.*)\)")
 _RUN_EXAMPLES = """\
 examples:
   testbed run 2021-03-10                                   the first day
@@ -75,14 +79,26 @@ examples:
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says also what may have been meant by a word that is none of those it knows."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print usage and message, and end with status 2."""
+        if found := _INVALID_CHOICE.search(message):
+            known = found[2].replace("'", "").split(", ")  # in quotes up to Python 3.13
+            message = message.replace(found[0], f"invalid choice: {found[1]!r}; {choices(found[1], known)}")
+        super().error(message)
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands; ``command`` names the function that carries one out."""
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = _Parser(
         prog="testbed",
         description="Replays throttling with real Linux TCP in virtual time, and knows the fate of every packet.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action=Version, nargs=0, help="print the version, and exit")
     adders = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_run(adders)
     _add_probe(adders)
@@ -284,6 +300,9 @@ def _add_list_and_show(adders: Adders) -> None:
     check.add_argument("files", nargs="+", metavar="FILE", help="a YAML file, a topology's .py, or a packaged name")
     check.add_argument("--json", action="store_true", help="print one JSON list")
     check.set_defaults(command="check:check_command")
+    completion = adders.add_parser("completion", help="print what lets a shell complete commands, options and names")
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"))
+    completion.set_defaults(command="showing:completion_command")
     schema = adders.add_parser("schema", help="print a JSON Schema, for editors that complete and check YAML")
     schema.add_argument("kind", choices=("scenario", "profile"))
     schema.set_defaults(command="showing:schema_command")

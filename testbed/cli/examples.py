@@ -33,6 +33,11 @@ EXAMPLES = {
     ),
     "observe": ("testbed observe RUN >observation.json", "zcat capture.pcap.gz | testbed observe -"),
     "conformance": ("testbed conformance --profile ru-tw-2021a", "testbed conformance --output rows.md"),
+    "completion": (
+        "testbed completion bash >~/.local/share/bash-completion/completions/testbed",
+        'testbed completion zsh >"${fpath[1]}/_testbed"',
+        "testbed completion fish >~/.config/fish/completions/testbed.fish",
+    ),
     "demo": (
         "testbed demo",
         "testbed demo --port 0 --no-browser",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from testbed.detectors.detector import Detector
 from testbed.detectors.program import TIMEOUT_S, ExecDetector
 from testbed.errors import InputError
+from testbed.plain_text import choices
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,7 +103,7 @@ def load_detector(name: str, *, timeout_s: float = TIMEOUT_S) -> Detector:
             f"{name}: a program that measures by itself needs a network to measure; testbed validate has one"
         )
     raise InputError(
-        f"no detector is called {name!r}; there are: {', '.join(detector_names())}; a program is given as exec:PROGRAM"
+        f"no detector is called {name!r}; {choices(name, detector_names())}; a program is given as exec:PROGRAM"
     )
 
 

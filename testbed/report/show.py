@@ -13,6 +13,7 @@ from testbed.detectors.registry import detector_names, load_detector
 from testbed.engine.engine import DEFAULT_ENGINE
 from testbed.errors import ScenarioError
 from testbed.guest.network.build import topology_class
+from testbed.plain_text import choices
 from testbed.records.plan import planned_transfers
 from testbed.report.conditions import conditions
 from testbed.report.table import format_table
@@ -165,7 +166,7 @@ def _scenario(name: str) -> _Shown:
     except ScenarioError as error:
         everything = [each for kind in ("scenarios", "topologies", "profiles") for each in library.names(kind)]
         everything += [*EVASIONS, *detector_names()]
-        raise ScenarioError(f"nothing is called {name!r}; there are: {', '.join(everything)}") from error
+        raise ScenarioError(f"nothing is called {name!r}; {choices(name, everything)}") from error
     plan = make_plan(path, [], seed=None, engine=DEFAULT_ENGINE, command=None).data
     rows = [
         (each["line"], each["name"], each["role"], f"{each['at_s']:.0f} s" if each["at_s"] else "")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import testbed
 from testbed.errors import ScenarioError
+from testbed.plain_text import choices
 from testbed.quantities import shown
 
 __all__ = ["find", "folder", "names"]
@@ -59,4 +60,4 @@ def find(kind: str, name: str) -> Path:
         return folder(kind) / f"{matches[0]}{suffix}"
     if len(path.parts) > 1 and path.suffix in _FILES_OF[suffix]:
         raise ScenarioError(f"{_SINGULAR[kind]} {shown(name)}: no such file")
-    raise ScenarioError(f"no {_SINGULAR[kind]} {shown(name)}; there are: {', '.join(known)}")
+    raise ScenarioError(f"no {_SINGULAR[kind]} {shown(name)}; {choices(name, known)}")

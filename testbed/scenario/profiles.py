@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from testbed.errors import ScenarioError
+from testbed.plain_text import choices
 from testbed.quantities import shown
 from testbed.scenario import library
 from testbed.scenario.censor import check_profile
@@ -279,7 +280,7 @@ def _choose(name: str, instant: datetime, line_kind: str) -> CensorProfile | str
     else:
         members = load_family(name)
         if not members:
-            raise ScenarioError(f"no censor profile or family {name!r}; there are: {', '.join(packaged)}")
+            raise ScenarioError(f"no censor profile or family {name!r}; {choices(name, packaged)}")
         found = family_at(members, instant)
         if found is None:
             spans = [f"{each.name} ({each.valid_from} to {each.valid_until})" for each in (m.profile for m in members)]

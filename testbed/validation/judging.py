@@ -17,6 +17,7 @@ from testbed.detectors.detect import judge
 from testbed.detectors.registry import ENTRY_POINTS, PROGRAM_PREFIX, detector_names, is_packaged
 from testbed.detectors.sources.observation_json import observation_from_json
 from testbed.errors import InputError
+from testbed.plain_text import choices
 from testbed.validation.checkers.checker import Checker, is_checker
 from testbed.validation.checkers.trial import can_be_tried, checker_key, checker_verdict
 from testbed.validation.keeping.store import FORMAT, verdict_record
@@ -85,7 +86,7 @@ def known_digest(name: str) -> str:
     """Return the digest of a detector of this version, or of a program. Raises InputError: there is none."""
     digest = detector_digest(name)
     if digest is None:
-        raise InputError(f"no detector {name!r}; there are: {', '.join(detector_names())}, exec:PROGRAM, run:PROGRAM")
+        raise InputError(f"no detector {name!r}; {choices(name, detector_names())}, exec:PROGRAM, run:PROGRAM")
     return digest
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeVar
 from pydantic import AfterValidator, Field, StrictInt, ValidationError, model_validator
 
 from testbed.errors import ScenarioError
+from testbed.plain_text import choices
 from testbed.quantities import shown
 from testbed.scenario import library
 from testbed.scenario.access import Strict
@@ -156,7 +157,7 @@ def find_suite(name: str) -> Path:
         return path
     if name in suite_names():
         return _FOLDER / f"{name}.yaml"
-    raise ScenarioError(f"no suite {shown(name)}; there are: {', '.join(suite_names())}; or give the path of a file")
+    raise ScenarioError(f"no suite {shown(name)}; {choices(name, suite_names())}; or give the path of a file")
 
 
 def load_suite(path: Path) -> Suite:

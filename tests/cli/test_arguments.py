@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         (["run", "2021-03-10", "--seed", "0"], "as in 7, 1-30 or 1,5,9-12, got '0'"),
         (["run", "2021-03-10", "--seed", "many"], "as in 7, 1-30 or 1,5,9-12, got 'many'"),
         (["run", "2021-03-10", "--seed", str(1 << 63)], "expected whole numbers from 1 to 2**63 - 1"),
-        (["run", "2021-03-10", "--engine", "warp"], "invalid choice: 'warp' (choose from"),
+        (["run", "2021-03-10", "--engine", "warp"], "invalid choice: 'warp'; there are: virtual"),
         (["run", "2021-03-10", "--watchdog", "0"], "expected a number of seconds, got '0'"),
         (["run", "2021-03-10", "--watchdog", "nan"], "expected a number of seconds, got 'nan'"),
         (["run", "2021-03-10", "--watchdog", "soon"], "expected a number of seconds, got 'soon'"),

@@ -121,7 +121,7 @@ def test_an_address_that_is_none_is_refused_with_its_line(tmp_path: Path, addres
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
-        ("ru-tw-2020", "no censor profile or family 'ru-tw-2020'; there are: .*ru-tw-2021a"),
+        ("ru-tw-2020", "no censor profile or family 'ru-tw-2020'; did you mean ru-tw-2021.*There are: .*ru-tw-2021a"),
         ("nosuch.yaml", "no profile 'nosuch.yaml'; there are: .*ru-tw-2021a"),
     ],
 )

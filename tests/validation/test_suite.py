@@ -71,7 +71,7 @@ def test_a_scenario_is_sought_beside_the_suite_first(tmp_path: Path, monkeypatch
 
 
 def test_a_suite_that_is_not_there_is_refused_with_those_that_are() -> None:
-    with pytest.raises(ScenarioError, match="there are: core, full, smoke"):
+    with pytest.raises(ScenarioError, match=r"(?i)there are: core, full, smoke"):
         find_suite("cor")
 
 

@@ -1,10 +1,13 @@
-"""One thing by its name, and the schemas of files: ``show`` and ``schema``."""
+"""One thing by its name, the schemas of files, and what shells are to know: ``show``, ``schema``, ``completion``."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
 
+import shtab
+
+from testbed.cli.arguments import make_parser
 from testbed.cli.progress import show
 from testbed.report.show import show as described
 from testbed.scenario.model import scenario_schema
@@ -13,7 +16,7 @@ from testbed.scenario.profile_schema import profile_schema
 if TYPE_CHECKING:
     import argparse
 
-__all__ = ["schema_command", "show_command"]
+__all__ = ["completion_command", "schema_command", "show_command"]
 
 
 def show_command(arguments: argparse.Namespace) -> int:
@@ -26,4 +29,10 @@ def schema_command(arguments: argparse.Namespace) -> int:
     """Print a JSON Schema."""
     schema = scenario_schema() if arguments.kind == "scenario" else profile_schema()
     show(json.dumps(schema, indent=1))
+    return 0
+
+
+def completion_command(arguments: argparse.Namespace) -> int:
+    """Print a script that lets a shell complete our commands, options and file names."""
+    show(shtab.complete(make_parser(), shell=arguments.shell))
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from typing import TYPE_CHECKING
 
 import jsonschema
@@ -58,3 +59,29 @@ def test_what_cannot_be_shown_is_refused(
 ) -> None:
     assert status("run", "2021-03-10", *arguments) == 2
     assert problem in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("typed", "completed"), [
+    ("testbed val", "validate"), ("testbed run --by", "--by-day"), ("testbed list prof", "profiles"),
+])  # fmt: skip
+def test_bash_completes_what_is_typed(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, typed: str, completed: str
+) -> None:
+    assert status("completion", "bash") == 0
+    (tmp_path / "testbed").write_text(capsys.readouterr().out)
+    words = typed.split()
+    script = (
+        'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); '
+        '_shtab_testbed testbed "${COMP_WORDS[COMP_CWORD]}" x; echo "${COMPREPLY[@]}"'
+    )
+    argv = ["bash", "-c", script, "bash", str(tmp_path / "testbed"), *words]
+    found = subprocess.run(argv, capture_output=True, text=True, check=True)
+    assert completed in found.stdout.split()
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_other_shells_have_scripts_that_name_every_command(capsys: pytest.CaptureFixture[str], shell: str) -> None:
+    assert status("completion", shell) == 0
+    script = capsys.readouterr().out
+    for name in ("validate", "shrink", "completion"):
+        assert name in script
