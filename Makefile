@@ -26,7 +26,7 @@ say = printf '[%4d s] %s\n' $$(( $$(date +%s) - $(SETUP_STARTED) )) $(1) >&2
 
 .DEFAULT_GOAL = help
 .DELETE_ON_ERROR:
-.PHONY: help run demo screenshots test lint bench figures results gate scoreboard setup setup-dev clean wheel reproduce release-check release packages dev-packages kernel-packages kernel
+.PHONY: help run demo screenshots test lint bench figures results gate scoreboard setup setup-dev clean wheel reproduce release-check release-tag release packages dev-packages kernel-packages kernel
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand --tabs=12
@@ -137,7 +137,11 @@ reproduce: wheel  ## build the kernel anew from nothing, and compare the wheel's
 	@cmp $(DIST)/throttling_testbed_kernel-*.whl build/again/throttling_testbed_kernel-*.whl
 	@$(call say,"kernel: both builds are equal byte for byte")
 
-release: release-check reproduce  ## all that a release consists of, in dist/: the kernel's complete source with it
+release-tag:
+	@version=$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml); tag=$$(git describe --exact-match --tags 2>/dev/null || echo none); \
+		[ "$$tag" = "v$$version" ] || { echo "the version is $$version, and the tag here $$tag; see docs/how-to/release.md" >&2; exit 1; }
+
+release: release-tag release-check reproduce  ## all that a release consists of, in dist/: the kernel's complete source with it
 	@cp /usr/src/linux-source-6.12.tar.xz $(DIST)/
 	@cd $(DIST) && sha256sum *.whl *.tar.* >SHA256SUMS && cat SHA256SUMS
 
