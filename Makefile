@@ -9,11 +9,11 @@ RUN ?= results/runs/$(NAME)-$(shell date +%Y%m%dT%H%M%S)
 ARGS ?=
 
 KERNEL_PACKAGES = bc binutils bison flex gcc libc6-dev linux-source-6.12 make patch python3 xz-utils
-PACKAGES = ca-certificates curl ethtool iproute2 iputils-ping libnetfilter-queue-dev libnfnetlink-dev mininet nftables nginx-light \
-	openssl python3-dev python3-venv tcpdump
+PACKAGES = ca-certificates curl ethtool iproute2 iputils-ping mininet nginx-light openssl \
+	python3-venv tcpdump
 # What tshark reads in captures is compared with what we read.
-# The classroom page is looked at in a browser.
-DEV_PACKAGES = chromium tshark
+# The classroom page is looked at in a browser. Rules that a box has are compared with what nft reads.
+DEV_PACKAGES = chromium nftables tshark
 
 BIN = $(VENV)/bin
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input

@@ -5,7 +5,6 @@ Not for: mending anything, or stopping a command that lacks something: each part
 
 from __future__ import annotations
 
-import importlib
 import importlib.metadata
 import re
 import shutil
@@ -60,7 +59,7 @@ def check_python(version: tuple[int, int, int]) -> Check:
 
 
 def check_packages() -> list[Check]:
-    """The Python packages that pyproject.toml names, and the one among them that needs a library of the system's."""
+    """The Python packages that pyproject.toml names."""
     try:
         requirements = importlib.metadata.requires("throttling-testbed") or []
     except importlib.metadata.PackageNotFoundError:
@@ -73,12 +72,8 @@ def check_package(name: str) -> Check:
     """Check one Python package, by the name it is installed under."""
     try:
         version = importlib.metadata.version(name)
-        if name.lower() == "netfilterqueue":
-            importlib.import_module("netfilterqueue")
     except importlib.metadata.PackageNotFoundError:
         return Check(name, ok=False, found="not installed", remedy=f"pip install {name}")
-    except ImportError as error:
-        return Check(name, ok=False, found=str(error), remedy=_apt("libnetfilter-queue1"))
     return Check(name, ok=True, found=version)
 
 

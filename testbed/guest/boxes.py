@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from testbed.guest.child import Child, Lifetime
 from testbed.middlebox.adapters.nfqueue import LiveBox
-from testbed.middlebox.adapters.nft import load_library
 from testbed.middlebox.events import Event, event_to_json
 from testbed.middlebox.profile import Profile
 from testbed.middlebox.succession import ProfileChange
@@ -31,8 +30,6 @@ def start_boxes(stage: Stage) -> dict[str, Child[BoxCounters]]:
     Raises:
         GuestError: One did not start.
     """
-    if stage.plan["boxes"]:
-        load_library()  # before the forks
     return {
         name: Child(f"the middlebox {name}", _body(name, box, stage), stage.network[name].namespace)
         for name, box in stage.plan["boxes"].items()

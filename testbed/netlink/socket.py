@@ -1,4 +1,4 @@
-"""A netlink route socket: requests in, acknowledgements and dumps out. Knows nothing of what the messages mean."""
+"""A netlink socket: requests in, acknowledgements and dumps out. Knows nothing of what the messages mean."""
 
 from __future__ import annotations
 
@@ -84,30 +84,49 @@ class Request:
 
 
 class NetlinkSocket:
-    """A route socket in the network namespace that the calling thread was in when it was made."""
+    """A socket in the network namespace that the calling thread was in when it was made.
 
-    def __init__(self) -> None:
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+    Args:
+        protocol: NETLINK_*: whom in the kernel it speaks to.
+    """
+
+    def __init__(self, protocol: int = socket.NETLINK_ROUTE) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
         self._socket.setsockopt(SOL_NETLINK, NETLINK_EXT_ACK, 1)
         self._socket.bind((0, 0))
         self._sequence = 0
+
+    @property
+    def raw(self) -> socket.socket:
+        """The socket itself, for what the kernel says unasked."""
+        return self._socket
 
     def close(self) -> None:
         """Close the socket."""
         self._socket.close()
 
-    def send(self, requests: Iterable[Request]) -> None:
+    def tell(self, request: Request) -> None:
+        """Send a request and wait for no answer."""
+        self._socket.send(self._encode(request, 0))
+
+    def send(self, requests: Iterable[Request], *, around: tuple[Request, Request] | None = None) -> None:
         """Send requests as one message and wait until the kernel has carried out each.
 
+        Args:
+            requests: What is wanted.
+            around: What stands before and after them, and is not acknowledged: with it the kernel carries out all
+                requests or none, where it knows such.
+
         Raises:
-            NetlinkError: The kernel refused one; the ones after it were carried out all the same.
+            NetlinkError: The kernel refused one; without ``around`` the ones after it were carried out all the same.
         """
         batch = list(requests)
-        first = self._sequence + 1
-        message = b"".join(self._encode(request, NLM_F_ACK) for request in batch)
-        if not message:
+        if not batch:
             return
-        self._socket.send(message)
+        head = b"" if around is None else self._encode(around[0], 0)
+        first = self._sequence + 1
+        message = head + b"".join(self._encode(request, NLM_F_ACK) for request in batch)
+        self._socket.send(message if around is None else message + self._encode(around[1], 0))
         failure: NetlinkError | None = None
         # Each request has its own acknowledgement. All of them are taken even after a failure: one that was left would
         # be the answer to the next request.

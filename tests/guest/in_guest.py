@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -22,9 +23,16 @@ from testbed.guest.network import build as network
 from testbed.guest.network.dual_stack import add_ipv6, check_ipv6, ipv6_of
 from testbed.guest.network.namespace import Namespace
 from testbed.guest.network.node import Client, Router
+from testbed.middlebox.adapters.ruleset import CHAIN
+from testbed.middlebox.adapters.ruleset import rules as box_rules
+from testbed.middlebox.packet import Direction
 from testbed.netlink import NetlinkError, ethtool, link, tc
 from testbed.netlink.netem import Netem
+from testbed.netlink.nftables import load_rules
+from testbed.netlink.packet_queue import PacketQueue
+from testbed.netlink.socket import attribute
 from testbed.scenario import library
+from tests.middlebox.build import profile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +40,7 @@ if TYPE_CHECKING:
     from mininet.net import Mininet
 
     from testbed.guest.network.topology import RoutedTopo
+    from testbed.middlebox.adapters.ruleset import Rule
     from testbed.netlink import NetlinkSocket
     from testbed.records.certificate import NetworkFound
 
@@ -318,9 +327,50 @@ def dual_stack() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def rules() -> dict[str, Any]:
+    here, ports = Namespace(), {Direction.UP: "in0", Direction.DOWN: "out0"}
+
+    def followed(name: str) -> list[Rule]:
+        return box_rules([(profile(name), frozenset({6, 17}))], ports)
+
+    def listed() -> list[str]:
+        argv = ["nft", "--stateless", "list", "ruleset"]
+        said = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+        return [line.strip() for line in said.splitlines() if line.strip("\t }")]
+
+    with here.entered():
+        found: dict[str, Any] = {"unknown chain": refusal(lambda: load_rules(CHAIN, [], replacing=True))}
+        bad = (attribute(1, b"nosuch\0"),)
+        found["unknown step"] = refusal(lambda: load_rules(CHAIN, [*followed("upstream-only"), bad]))
+        if shutil.which("nft") is None:
+            return found
+        found["after the refusal"] = listed()
+        load_rules(CHAIN, followed("upstream-only"))
+        found["first"] = listed()
+        load_rules(CHAIN, followed("tele2-3g-up"), replacing=True)
+        found["replaced"] = listed()
+    return found
+
+
+def queues() -> dict[str, Any]:
+    def bind() -> PacketQueue:
+        return PacketQueue(0, length=65_535, buffer_bytes=1 << 20)
+
+    with Namespace().entered():
+        first = bind()
+        found: dict[str, Any] = {"taken": refusal(bind), "waiting": len(list(first.packets()))}
+        first.close()
+        second = bind()
+        found["settings"] = Path("/proc/net/netfilter/nfnetlink_queue").read_text().split()[2:5]
+        second.close()
+    return found
+
+
 def main(answers: Path) -> None:
     """Ask everything; write the answers."""
-    questions = (links, refusals, disciplines, filters, offloads, namespaces, nodes, networks, dual_stack)
+    questions = (
+        links, refusals, disciplines, filters, offloads, namespaces, nodes, networks, dual_stack, rules, queues,
+    )  # fmt: skip
     answers.write_text(json.dumps({each.__name__: each() for each in questions}))
 
 

@@ -2,7 +2,7 @@
 
     plan      the scenario as resolved, with seed, engine and command
     topology  the topology's source
-    code      the guest's code: the testbed's own, Mininet, NetfilterQueue, Python's version
+    code      the guest's code: the testbed's own, Mininet, Python's version
     kernel    the guest's kernel
     programs  nginx, openssl, curl, libc and the libraries of TLS, each by its contents
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["describe_influences", "fingerprint", "plan_digest", "plan_fingerprint", "world_fingerprint"]
 
-_PROGRAMS = ("nginx", "openssl", "curl", "nft")
+_PROGRAMS = ("nginx", "openssl", "curl")
 _LIBRARIES = ("libssl.so", "libcrypto.so", "libc.so", "libcurl.so")
 _DIGITS = 16
 
@@ -75,7 +75,7 @@ def describe_influences(plan: Plan, kernel: KernelInfo, memory_mib: int) -> Mani
 
     Errors are those of `fingerprint`.
     """
-    packages = {name: version(name) for name in ("throttling-testbed", "mininet", "NetfilterQueue")}
+    packages = {name: version(name) for name in ("throttling-testbed", "mininet")}
     return {
         "versions": packages | {"python": platform.python_version()},
         "fingerprint": {**fingerprint(plan, kernel), "memory_mib": memory_mib},

@@ -37,7 +37,7 @@ _ROOMS = ("guest", "middlebox", "netlink", "records", "traffic")
 _MODULES = ("__init__.py", "errors.py", "quantities.py")
 _PACKAGE = Path(testbed.__file__).resolve().parent
 _HERE = Path(__file__).resolve().parent
-_FOREIGN = ("mininet", "netfilterqueue")
+_FOREIGN = ("mininet",)
 # Packages of HTTP/2 and HTTP/3, with what these need. `_cffi_backend` is one extension module.
 _PROTOCOLS = (
     "_cffi_backend", "aioquic", "attr", "certifi", "cryptography", "h2", "hpack", "hyperframe", "OpenSSL", "pylsqpack",

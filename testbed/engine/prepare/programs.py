@@ -20,14 +20,13 @@ GUEST_PROGRAM_PACKAGES = {
     "ethtool": "ethtool",
     "ip": "iproute2",
     "mnexec": "mininet",
-    "nft": "nftables",
     "nginx": "nginx-light",
     "openssl": "openssl",
     "ping": "iputils-ping",
     "tc": "iproute2",
     "tcpdump": "tcpdump",
 }
-_ALWAYS = {"nft", "nginx"}  # of nft the library
+_ALWAYS = {"nginx"}
 _OF_COMMANDS = {"openssl"}
 _STOCK_LINKS = {"ip", "mnexec", "tc"}
 

@@ -2,7 +2,7 @@
 
     packet ─► port ingress: flower filter of a decided flow? ─ yes ─► mark it, police it ─► bridge, past the queue
                               │ no                                        └ over the limit ─► drop port
-                              └─► bridge ─► nft: queue to the inspector
+                              └─► bridge ─► rules: queue to the inspector
 
 One flower filter a flow and direction carries the decision: pass, or ``tc police`` with the profile's rate and burst.
 Ingress is where tc counts the IP length alone. A packet over the limit is not dropped in silence: it is redirected to
@@ -21,11 +21,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from testbed.errors import CertificateError
-from testbed.middlebox.adapters.nft import load_rules
-from testbed.middlebox.adapters.ruleset import DECIDED, REPLACED, rules
+from testbed.middlebox.adapters.ruleset import CHAIN, DECIDED, rules
 from testbed.middlebox.meters.kernel_rate import kernel_rate
 from testbed.middlebox.packet import Direction, FlowKey
 from testbed.netlink import NetlinkSocket, link, tc
+from testbed.netlink.nftables import load_rules
 
 if TYPE_CHECKING:
     from testbed.middlebox.meters.token_bucket import TokenBucketSpec
@@ -62,14 +62,13 @@ class Dataplane:
         self._drop_ports: dict[Direction, int] = {}
 
     def set_up(self, followed: list[tuple[Profile, frozenset[int]]]) -> None:
-        """Add the hooks, the drop ports and the nft rules.
+        """Add the hooks, the drop ports and the rules.
 
         Args:
             followed: The censors at first, each with the IP protocols that it follows.
 
         Raises:
-            NetlinkError: The kernel refused a link or a discipline.
-            CertificateError: nft refused the rules.
+            NetlinkError: The kernel refused a link, a discipline or a rule.
         """
         self._kernel.send([link.add_link(name, "dummy") for name in DROP_PORTS.values()])
         state = link.links(self._kernel)
@@ -81,16 +80,16 @@ class Dataplane:
             + [tc.add_clsact(index) for index in self._ports.values()]
         )
         # Last: from now on packets go to the queue, and those over a limit to the drop ports.
-        load_rules(rules(followed, self._names))
+        load_rules(CHAIN, rules(followed, self._names))
         self._see(followed)
 
     def queue_for(self, followed: list[tuple[Profile, frozenset[int]]]) -> None:
         """Queue from now on what these look at; decided flows stay decided.
 
         Raises:
-            CertificateError: nft refused the rules.
+            NetlinkError: The kernel refused one.
         """
-        load_rules(REPLACED + rules(followed, self._names))
+        load_rules(CHAIN, rules(followed, self._names), replacing=True)
         self._see(followed)
 
     def _see(self, followed: list[tuple[Profile, frozenset[int]]]) -> None:

@@ -12,18 +12,17 @@ import struct
 import time
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
-
-import netfilterqueue
+from typing import TYPE_CHECKING
 
 from testbed.errors import GuestError, TestbedError
 from testbed.middlebox.adapters.alarm import Alarm
 from testbed.middlebox.adapters.dataplane import DROP_PORTS, Dataplane
-from testbed.middlebox.adapters.execution import Execution, Queued
-from testbed.middlebox.adapters.ruleset import MARKS
+from testbed.middlebox.adapters.execution import Execution
+from testbed.middlebox.adapters.ruleset import MARKS, QUEUE
 from testbed.middlebox.adapters.wires import Wires
 from testbed.middlebox.packet import Direction, Packet
 from testbed.middlebox.recognise.quic import load_ciphers
+from testbed.netlink.packet_queue import PacketQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from testbed.middlebox.events import Event
     from testbed.middlebox.profile import Profile
     from testbed.middlebox.succession import ProfileChange
+    from testbed.netlink.packet_queue import QueuedPacket
     from testbed.records.certificate import BoxCounters
 
 __all__ = ["LiveBox"]
@@ -42,24 +42,6 @@ _SO_TIMESTAMPNS = 35
 _BUFFER_BYTES = 1 << 26  # what a full queue takes: a burst waits instead of being lost
 _DIRECTION_OF_MARK = {mark: direction for direction, mark in MARKS.items()}
 _NS_PER_S = 1_000_000_000
-_US_PER_S = 1_000_000
-_NS_PER_US = 1000
-
-
-class _QueuedPacket(Queued, Protocol):
-    """What NFQUEUE hands out, with what it tells of the packet."""
-
-    def get_mark(self) -> int:
-        """Return the packet's mark."""
-        ...
-
-    def get_payload(self) -> bytes:
-        """Return the datagram."""
-        ...
-
-    def get_timestamp(self) -> float:
-        """Return when the kernel got it: seconds since 1970, in steps of a microsecond."""
-        ...
 
 
 class LiveBox:
@@ -91,7 +73,6 @@ class LiveBox:
         self._execution = Execution(
             profile, seed=seed, kernel=self._dataplane, outlet=self._wires, log=log, changes=changes
         )
-        self._failure: Exception | None = None
         self._subject: Packet | str = "while starting"
 
     def run(self, ready: Callable[[], None], ending: int) -> BoxCounters:
@@ -127,12 +108,11 @@ class LiveBox:
         if any("quic" in profile.trigger.recognisers for profile in self._profiles):
             load_ciphers()
         alarm = Alarm()
-        queue = netfilterqueue.NetfilterQueue()
-        queue.bind(0, self._on_queued, max_len=_QUEUE_LENGTH, sock_len=_BUFFER_BYTES)
+        queue = PacketQueue(QUEUE, length=_QUEUE_LENGTH, buffer_bytes=_BUFFER_BYTES)
         drop_ports = {_tap(name): direction for direction, name in DROP_PORTS.items()}
         by_fd = {tap.fileno(): (tap, direction) for tap, direction in drop_ports.items()}
         poll = select.poll()
-        for descriptor in (ending, alarm.fileno(), queue.get_fd(), *by_fd):
+        for descriptor in (ending, alarm.fileno(), queue.fileno(), *by_fd):
             poll.register(descriptor, select.POLLIN)
         ready()
         stopped_ns = 0
@@ -143,10 +123,9 @@ class LiveBox:
             if ending in ready_fds:
                 stopped_ns = time.time_ns()
             # What arrived before the signal is still decided on: the log is complete until then.
-            if stopped_ns or queue.get_fd() in ready_fds:
-                queue.run(block=False)
-                if self._failure is not None:
-                    raise self._failure
+            if stopped_ns or queue.fileno() in ready_fds:
+                for queued in queue.packets():
+                    self._on_queued(queued)
             for descriptor, (tap, direction) in by_fd.items():
                 if stopped_ns or descriptor in ready_fds:
                     self._read_dropped(tap, direction)
@@ -161,25 +140,17 @@ class LiveBox:
             "queue_dropped": queue_dropped, "user_dropped": user_dropped, "logged_drops": execution.logged_drops,
             "evicted": execution.inspector.evicted, "stopped_ns": stopped_ns,
         }  # fmt: skip
-        queue.unbind()
+        queue.close()
         alarm.close()
         return counters
 
-    def _on_queued(self, queued: _QueuedPacket) -> None:
-        """Take a packet of the queue. What goes wrong is kept for `_work`: the library lets no exception through."""
-        if self._failure is not None:
-            return
-        try:
-            direction = _DIRECTION_OF_MARK[queued.get_mark()]
-            self._wires.learn(direction)
-            packet = Packet.parse(queued.get_payload(), direction)
-            self._subject = packet
-            # The library tells seconds as a float, which near 1.6e9 resolves a quarter of a microsecond: rounded, it is
-            # what the kernel said.
-            arrived_ns = round(queued.get_timestamp() * _US_PER_S) * _NS_PER_US
-            self._execution.on_packet(queued, packet, arrived_ns, time.time_ns)
-        except Exception as error:  # noqa: BLE001 - raised again where it can be seen
-            self._failure = error
+    def _on_queued(self, queued: QueuedPacket) -> None:
+        """Take a packet of the queue."""
+        direction = _DIRECTION_OF_MARK[queued.mark]
+        self._wires.learn(direction)
+        packet = Packet.parse(queued.payload, direction)
+        self._subject = packet
+        self._execution.on_packet(queued, packet, queued.arrived_ns, time.time_ns)
 
     def _read_dropped(self, tap: socket.socket, direction: Direction) -> None:
         """Log what the kernel's policers sent to a drop port."""

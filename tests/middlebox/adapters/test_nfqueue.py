@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -30,16 +30,9 @@ class Queued:
 
     def __init__(self) -> None:
         self.verdicts = 0
-        self.data = Connection().packet(UP, SYN).data
-
-    def get_mark(self) -> int:
-        return MARKS[UP]
-
-    def get_payload(self) -> bytes:
-        return self.data
-
-    def get_timestamp(self) -> float:
-        return 1.0
+        self.payload = Connection().packet(UP, SYN).data
+        self.mark = MARKS[UP]
+        self.arrived_ns = 1_000_000_000
 
     def accept(self) -> None:
         self.verdicts += 1
@@ -66,34 +59,36 @@ def live(monkeypatch: pytest.MonkeyPatch, logged: list[Event]) -> nfqueue.LiveBo
 def test_what_a_packet_brings_down_is_told_with_the_packet_and_the_place(
     live: nfqueue.LiveBox, logged: list[Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, second, third = Queued(), Queued(), Queued()
-    live._on_queued(first)
-    monkeypatch.setattr(live._execution, "on_packet", fail)
-    live._on_queued(second)
-    live._on_queued(third)
-    assert [first.verdicts, second.verdicts, third.verdicts] == [1, 0, 0]
-    monkeypatch.setattr(live, "_work", lambda *_: raise_again(live))
+    first, second = Queued(), Queued()
+
+    def work(*_: object) -> NoReturn:
+        take(live, first)
+        monkeypatch.setattr(live._execution, "on_packet", fail)
+        take(live, second)
+        raise AssertionError("a packet that cannot be decided on was passed over")
+
+    monkeypatch.setattr(live, "_work", work)
     with pytest.raises(GuestError) as caught:
         live.run(lambda: None, -1)
+    assert [first.verdicts, second.verdicts] == [1, 0]
     message = str(caught.value)
     assert message.startswith("the middlebox failed at a TCP packet of 40 bytes, 10.0.0.1 port 40000 to 192.0.2.1")
     assert "on its way up: KeyError: 4 (test_nfqueue.py, line " in message
     assert [type(event).__name__ for event in logged] == ["FlowOpened"]  # what was recorded is kept
 
 
+def take(live: nfqueue.LiveBox, queued: Any) -> None:
+    live._on_queued(queued)
+
+
 def fail(*_: object) -> NoReturn:
     raise KeyError(4)
 
 
-def raise_again(live: nfqueue.LiveBox) -> NoReturn:
-    assert live._failure is not None
-    raise live._failure
-
-
 def test_an_error_of_the_testbed_keeps_its_own_words(live: nfqueue.LiveBox, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> NoReturn:
-        raise GuestError("nft refused the rules")
+        raise GuestError("the kernel refused a rule")
 
     monkeypatch.setattr(live, "_work", refuse)
-    with pytest.raises(GuestError, match=r"^nft refused the rules$"):
+    with pytest.raises(GuestError, match=r"^the kernel refused a rule$"):
         live.run(lambda: None, -1)
