@@ -17,6 +17,7 @@ from testbed.engine.prepare.disk_room import require_room
 from testbed.engine.prepare.guest_memory import guest_memory_mib
 from testbed.engine.prepare.openssl import openssl_configuration
 from testbed.engine.prepare.programs import require_programs
+from testbed.engine.prepare.substitutes import describe_substitutes, programs_used, settle_programs
 from testbed.engine.uml.spool import Spool
 from testbed.errors import CertificateError, GuestError, RecordError, TestbedError
 from testbed.records.run import FORMAT, RunDirectory, process_start
@@ -77,7 +78,10 @@ def run_plan(
     warning = require_room(plan, folder.absolute())
     if warning is not None:
         progress({"kind": "progress", "what": warning, "t": 0.0})
+    plan = settle_programs(plan)
     require_programs(plan)
+    for substitute in describe_substitutes(plan):
+        progress({"kind": "progress", "what": substitute, "t": 0.0})
     openssl_configuration(plan.data["hello"])  # whether it can be had, before anything is made
     argv = plan.command
     if argv is not None and command is None:
@@ -204,6 +208,7 @@ def _manifest(plan: Plan, kernel: KernelInfo) -> Manifest:
         "engine": plan.data["engine"],
         "start_ns": plan.data["start_ns"],
         "kernel": {"hash": kernel.hash, "source": kernel.source},
+        "programs": programs_used(plan),
     }
 
 

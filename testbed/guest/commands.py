@@ -5,13 +5,13 @@ Not for: what it may do (user_program.py) and see (file_view.py).
 
 from __future__ import annotations
 
-import subprocess
 from typing import TYPE_CHECKING
 
 from testbed.guest.servers import resolver
 from testbed.guest.stage import IPV6
 from testbed.guest.user_program import Program, read_order, start_program
 from testbed.records.plan import hosts_lines
+from testbed.traffic.authority import root_subject_hash
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,11 +101,5 @@ class UserCommands:
         authority = self._authority.read_bytes()
         for path in (etc / "ca.pem", certificates / "ca-certificates.crt"):
             path.write_bytes(authority)
-        (certificates / f"{_subject_hash(self._authority)}.0").write_bytes(authority)
+        (certificates / f"{root_subject_hash()}.0").write_bytes(authority)
         return etc
-
-
-def _subject_hash(certificate: Path) -> str:
-    """Return the name by which OpenSSL looks for an authority in a folder (openssl-rehash(1))."""
-    argv = ["openssl", "x509", "-noout", "-subject_hash", "-in", str(certificate)]
-    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip()

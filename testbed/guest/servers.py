@@ -16,7 +16,7 @@ from testbed.guest.stage import IPV6
 from testbed.records.jsonl import LineWriter
 from testbed.traffic.authority import CertificateAuthority
 from testbed.traffic.log import TransferLog
-from testbed.traffic.origin import nginx_configuration, objects_on_disk, write_object
+from testbed.traffic.origin import is_nginx, nginx_configuration, objects_on_disk, write_object
 from testbed.traffic.replay import serve_replays
 from testbed.traffic.resolver import answer, open_resolver
 
@@ -34,13 +34,6 @@ __all__ = ["Nginx", "Origins", "http3_server", "origin_server", "replay_server",
 
 _NGINX_PATIENCE_S = 10.0
 _LARGEST_DATAGRAM = 65_535
-_OWN_SERVER = {
-    "rate_bps",
-    "think_s",
-    "send_buffer",
-    "pacing_bps",
-    "uploads",
-}  # what nginx cannot do, or not as it is meant
 
 
 def start_servers(stage: Stage) -> tuple[list[Service], Path]:
@@ -128,7 +121,7 @@ class Origins:
     def _start(self, origin: OriginPlan, name: str, node: NamespaceNode) -> Nginx | Child[None]:
         folder = self._stage.work / name
         self._furnish(origin, folder, node)
-        if _OWN_SERVER & set(origin):
+        if not is_nginx(origin):
             return origin_server(origin, name, node, folder, self._stage)
         configuration = nginx_configuration(
             folder, has_ipv6=self._stage.has_ipv6, has_http2="http/2" in origin.get("protocols", [])
@@ -162,7 +155,7 @@ def _await(nginx: Nginx, node: NamespaceNode) -> None:
 
 
 def origin_server(origin: OriginPlan, name: str, node: NamespaceNode, folder: Path, stage: Stage) -> Child[None]:
-    """Return the testbed's own server, for an origin of which more is said than what it serves.
+    """Return the testbed's own server, for an origin that nginx cannot be, or is not to be.
 
     Args:
         origin: As planned.

@@ -10,7 +10,7 @@ from typing import Literal, NotRequired, TypedDict
 
 from testbed.records.certificate import Certificate, Check
 from testbed.records.influence import Influence, Unboxed
-from testbed.records.plan import DrawPlan
+from testbed.records.plan import DrawPlan, ProgramsPlan
 
 __all__ = [
     "Fingerprint",
@@ -138,6 +138,7 @@ class Manifest(TypedDict, total=False):
 
     Keys:
         start_ns: The instant that is t = 0, nanoseconds since 1970.
+        programs: What served and what fetched where there is a choice: nginx and curl, or what stands in for them.
         landlock: Version of the fence around what the guest may write; 0: the machine has none.
         background: What came of background traffic, a flow each; missing: none was planned.
         left_behind: What the guest left that was not taken over.
@@ -156,6 +157,7 @@ class Manifest(TypedDict, total=False):
     engine: str
     start_ns: int
     kernel: KernelFound
+    programs: ProgramsPlan
     versions: dict[str, str]
     fingerprint: RunFingerprint
     landlock: int

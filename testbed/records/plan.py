@@ -37,6 +37,7 @@ __all__ = [
     "Phase",
     "PlanDocument",
     "ProbeTransfer",
+    "ProgramsPlan",
     "RecordTransfer",
     "ReplayTransfer",
     "TopologyPlan",
@@ -98,6 +99,7 @@ class FetchTransfer(_Transfer):
         size: Of all objects together, bytes.
         protocol: What it goes by; missing: HTTP/1.1.
         group: What those have in common that go side by side; they follow each other in the plan. Missing: it is alone.
+        in_place_of: The program that the measuring client stands in for; missing: none.
     """
 
     kind: Literal["fetch"]
@@ -109,6 +111,7 @@ class FetchTransfer(_Transfer):
     objects: NotRequired[int]
     protocol: NotRequired[NewerProtocol]
     group: NotRequired[str]
+    in_place_of: NotRequired[Literal["curl"]]
 
 
 class CurlTransfer(_Transfer):
@@ -227,6 +230,18 @@ class TopologyPlan(TypedDict):
     links: str
 
 
+class ProgramsPlan(TypedDict, total=False):
+    """Which programs are to be used. What is missing is not asked for.
+
+    Keys:
+        origin: That serves origins of which nothing is asked that nginx cannot do.
+        client: That fetches what curl is to fetch.
+    """
+
+    origin: Literal["nginx", "builtin"]
+    client: Literal["curl", "builtin"]
+
+
 class OriginPlan(TypedDict):
     """A server. What is missing is not asked for; where nothing of it is, nginx serves.
 
@@ -241,6 +256,7 @@ class OriginPlan(TypedDict):
         pacing_bps: At which TCP spaces the segments of each connection.
         uploads: Path to the id of the upload that comes there.
         protocols: What it speaks besides HTTP/1.1.
+        builtin: The testbed's own server stands in for nginx.
     """
 
     names: list[str]
@@ -253,6 +269,7 @@ class OriginPlan(TypedDict):
     pacing_bps: NotRequired[int]
     uploads: NotRequired[dict[str, str]]
     protocols: NotRequired[list[NewerProtocol]]
+    builtin: NotRequired[Literal[True]]
 
 
 class CapturePlan(TypedDict):
@@ -316,6 +333,7 @@ class PlanDocument(TypedDict):
         without_box: Line to the reason why no box stands on it although the scenario names a censor.
         rtt_s: Line to server to the round-trip time of the topology's own delays.
         background: Traffic that nobody measures; missing: there is none.
+        programs: Which programs are used; missing: those that the plan names.
     """
 
     format: int
@@ -340,6 +358,7 @@ class PlanDocument(TypedDict):
     events: list[EventPlan]
     rtt_s: dict[str, dict[str, float]]
     background: NotRequired[list[BackgroundPlan]]
+    programs: NotRequired[ProgramsPlan]
 
 
 class GuestPlan(PlanDocument):

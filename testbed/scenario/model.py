@@ -186,6 +186,13 @@ class Origin(Strict):
         return protocols
 
 
+class Programs(Strict):
+    """Which programs serve and fetch; without a word those that the machine has, else the testbed's own."""
+
+    origin: Literal["nginx", "builtin"] | None = None
+    client: Literal["curl", "builtin"] | None = None
+
+
 class Recording(Strict):
     """A session recorded on a line before the measurements, to be replayed."""
 
@@ -291,6 +298,7 @@ class Scenario(Strict):
     hello: Annotated[Literal["2021", "2024", "system"], BeforeValidator(_clients_hello)] = "2021"
     ip: IpVersion = 4
     origins: dict[str, Origin]
+    programs: Programs = Programs()
     replay_server: str | None = None
     recordings: list[Recording] = Field(default=[])
     measurements: list[Measurement] = Field(min_length=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict, cast
 
 from testbed.errors import ScenarioError
 from testbed.guest.events import event_plan, planned_event
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from testbed.guest.network.topology import RoutedTopo
     from testbed.guest.timed_event import TimedEvent
     from testbed.records.box_plan import BoxPlan
-    from testbed.records.plan import CapturePlan, CommandPlan, DrawPlan, Phase, PlanDocument, TransferPlan
+    from testbed.records.plan import CapturePlan, CommandPlan, DrawPlan, Phase, PlanDocument, ProgramsPlan, TransferPlan
     from testbed.scenario.place import Key
 
 __all__ = ["Plan", "make_plan"]
@@ -196,6 +196,8 @@ class _Resolver:
             "events": [event_plan(event) for _, event in events],
             "rtt_s": self._rtt_s(),
         }
+        if programs := scenario.programs.model_dump(exclude_none=True):
+            data["programs"] = cast("ProgramsPlan", programs)
         if scenario.variation == "natural":
             vary_origins(data["origins"], seed=self._seed)
             vary_starts(phases[-1], seed=self._seed)

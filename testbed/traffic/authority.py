@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["CertificateAuthority"]
+__all__ = ["CertificateAuthority", "root_subject_hash"]
 
 _BEFORE, _VALID = timedelta(days=1), timedelta(days=3650)
 _OWNER = (
@@ -140,6 +140,21 @@ class CertificateAuthority:
         """Return a number of 256 bits from the seed."""
         digest = hashlib.sha256(f"the throttling testbed's authority, seed {self._seed}: {what}".encode())
         return int.from_bytes(digest.digest(), "big")
+
+
+def root_subject_hash() -> str:
+    """Return the name by which OpenSSL looks for the authority in a folder of authorities (openssl-rehash(1)).
+
+    It is made of the name as OpenSSL compares names: UTF-8, in lower case, with single spaces
+    (X509_NAME_hash_ex, crypto/x509/x_name.c and x509_cmp.c).
+    """
+    parts = (*_OWNER, (_COMMON_NAME, UTF8_STRING, _ROOT))
+    canonical = [
+        element(SET, sequence(identifier(part), element(UTF8_STRING, " ".join(text.lower().split()).encode())))
+        for part, _, text in parts
+    ]
+    digest = hashlib.sha1(b"".join(canonical), usedforsecurity=False).digest()
+    return f"{int.from_bytes(digest[:4], 'little'):08x}"
 
 
 def _of_an_origin() -> list[bytes]:

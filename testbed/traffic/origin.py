@@ -1,4 +1,4 @@
-"""Origins: nginx on port 443, and the objects that it serves. Their certificates: authority.py."""
+"""Origins: nginx on port 443, and the objects that are served. Their certificates: authority.py."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
     from testbed.records.plan import OriginPlan
 
-__all__ = ["nginx_configuration", "objects_on_disk", "write_object"]
+__all__ = ["is_nginx", "nginx_configuration", "objects_on_disk", "write_object"]
 
+# Keys of an origin that nginx cannot honour, or not as they are meant; and the one that says that it need not.
+_OF_OWN_SERVER = {"rate_bps", "think_s", "send_buffer", "pacing_bps", "uploads", "builtin"}
 _LARGE_OBJECT_BYTES = 32_000_000
 _MOST_BYTES_IN_MEMORY = 128_000_000  # what fits beside everything else into a guest of the ordinary size
 _PIECE_BYTES = 1 << 20  # of whole words of the generator: the bytes are those of one piece
@@ -45,6 +47,11 @@ http {
 _ON_IPV6 = """
     listen [::]:80;
     listen [::]:443 ssl$protocols;"""
+
+
+def is_nginx(origin: OriginPlan) -> bool:
+    """Return whether nginx serves an origin; the testbed's own server (origin_server.py) serves the others."""
+    return not _OF_OWN_SERVER & set(origin)
 
 
 def objects_on_disk(origins: Mapping[str, OriginPlan]) -> dict[str, int]:

@@ -99,3 +99,10 @@ def test_an_upload_may_go_over_http3() -> None:
 def test_an_upload_that_cannot_be_made_is_refused(upload: str, origin: str, problem: str) -> None:
     with pytest.raises(ScenarioError, match=problem):
         first_day(*uploaded(upload, origin))
+
+
+def test_http2_is_not_asked_of_our_own_server() -> None:
+    with pytest.raises(
+        ScenarioError, match=r"programs\.origin: the origin origin speaks http/2, which only nginx does"
+    ):
+        first_day(*of_newer_protocols("protocol: http/2"), "programs.origin=builtin")

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from testbed.errors import GuestError
-from testbed.traffic.authority import CertificateAuthority
+from testbed.traffic.authority import CertificateAuthority, root_subject_hash
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -118,3 +118,15 @@ def test_a_certificate_names_the_ipv6_address_too(authority: CertificateAuthorit
         capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     assert "IP Address:198.51.100.6, IP Address:2001:DB8:0:0:0:0:C633:6406" in shown
+
+
+def test_programs_find_the_authority_by_the_name_that_openssl_looks_for(
+    authority: CertificateAuthority, tmp_path: Path
+) -> None:
+    place = tmp_path / "authorities"
+    place.mkdir()
+    (place / f"{root_subject_hash()}.0").write_bytes(authority.certificate.read_bytes())
+    argv = ["openssl", "verify", "-no-CAfile", "-CApath", str(place), str(authority.certificate)]
+    assert subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip().endswith(": OK")
+    argv = ["openssl", "x509", "-noout", "-subject_hash", "-in", str(authority.certificate)]
+    assert subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip() == root_subject_hash()

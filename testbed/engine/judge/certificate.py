@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from testbed.engine.judge.ipv4_rules import ipv4_only_rules
+from testbed.engine.prepare.substitutes import describe_substitutes
 from testbed.guest.events import planned_event
 from testbed.records.certificate import Check
 
@@ -74,6 +75,7 @@ def notes(plan: Plan, transfers: list[TransferSummary], left_behind: list[str], 
         elif note is not None:  # what was planned did not happen, and must not be told as if it had
             found.append(f"did not happen, for the run was over after {emulated_s:.1f} s: {note}")
     found += ipv4_only_rules(plan.data)
+    found += describe_substitutes(plan)
     found += [f"left in the guest, not taken over: {each}" for each in left_behind]
     unread: dict[str, list[str]] = defaultdict(list)
     for transfer in transfers:

@@ -6,6 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from testbed.errors import MissingError
+from testbed.traffic.origin import is_nginx
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,17 +18,11 @@ __all__ = ["GUEST_PATH", "GUEST_PROGRAM_PACKAGES", "find_guest_program", "requir
 GUEST_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # as in guest/boot.sh
 GUEST_PROGRAM_PACKAGES = {
     "curl": "curl",
-    "ethtool": "ethtool",
     "ip": "iproute2",
     "mnexec": "mininet",
     "nginx": "nginx-light",
-    "openssl": "openssl",
-    "ping": "iputils-ping",
     "tc": "iproute2",
-    "tcpdump": "tcpdump",
 }
-_ALWAYS = {"nginx"}
-_OF_COMMANDS = {"openssl"}
 _STOCK_LINKS = {"ip", "mnexec", "tc"}
 
 
@@ -42,11 +37,11 @@ def require_programs(plan: Plan) -> None:
     Raises:
         MissingError: What is not there, and the command that installs it.
     """
-    needed = set(_ALWAYS)
+    needed = set()
+    if any(map(is_nginx, plan.data["origins"].values())):
+        needed.add("nginx")
     if plan.data["topology"]["links"] == "stock":
         needed |= _STOCK_LINKS
-    if plan.command is not None:
-        needed |= _OF_COMMANDS
     if any(transfer["kind"] == "curl" for transfer in plan.transfers):
         needed.add("curl")
     missing = sorted(name for name in needed if find_guest_program(name) is None)

@@ -47,15 +47,6 @@ def test_only_what_the_plan_runs_is_missed_and_its_packages_are_named_once(
     assert str(refusal.value) == f"not on this machine: {missing}; run: sudo apt-get install {packages}"
 
 
-def test_a_command_finds_its_authority_by_a_name_that_openssl_makes(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    with_command = make_plan(library.find("scenarios", "2021-03-10"), [], seed=None, engine="virtual", command=["true"])
-    monkeypatch.setattr(programs, "GUEST_PATH", str(tmp_path))
-    with pytest.raises(MissingError, match="not on this machine: nginx, openssl; "):
-        require_programs(with_command)
-
-
 def test_what_is_there_is_not_missed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("curl", "nginx"):
         (tmp_path / name).touch(mode=0o755)
