@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from testbed.engine.kernel import kernel_info
 from testbed.engine.kernel.build import TOOL_PACKAGES
 from testbed.engine.kernel.source import find_source
+from testbed.engine.prepare.distribution import installation, this_distribution
 from testbed.engine.prepare.environment import Check, environment_checks
-from testbed.engine.prepare.programs import GUEST_PATH, GUEST_PROGRAM_PACKAGES
+from testbed.engine.prepare.programs import GUEST_PATH, GUEST_PROGRAMS
 from testbed.engine.uml.confine import landlock_version
 
 if TYPE_CHECKING:
@@ -24,17 +25,23 @@ if TYPE_CHECKING:
 __all__ = ["Check", "diagnose", "format_checks"]
 
 MIN_PYTHON = (3, 11)
+_KERNEL_IS_THERE = "the kernel is built"
+_NO_SOURCE = "the kernel is compiled on Debian"
+_WHEEL = "the wheel throttling-testbed-kernel, which a release has and `make wheel` makes on Debian: pip install WHEEL"
+_SOURCE = "apt-get install linux-source-6.12, on Debian 12 and 13; elsewhere the kernel comes as a wheel"
 
 
 def diagnose() -> list[Check]:
     """Check everything, in the order in which it is to be mended."""
     kernel = check_kernel()
+    # The Linux source is a package of Debian's: on another distribution nobody can compile, and nobody need.
+    why_no_tools = _KERNEL_IS_THERE if kernel.ok else "" if _is_like_debian() else _NO_SOURCE
     return [
         check_python(sys.version_info[:3]),
         *check_packages(),
-        *(check_program(name, package, path=GUEST_PATH) for name, package in GUEST_PROGRAM_PACKAGES.items()),
-        *(check_program(name, package, required=not kernel.ok) for name, package in TOOL_PACKAGES.items()),
-        check_source(required=not kernel.ok),
+        *(check_program(name, path=GUEST_PATH, dispensable=why) for name, why in GUEST_PROGRAMS.items()),
+        *(check_program(name, dispensable=why_no_tools) for name in TOOL_PACKAGES),
+        check_source(required=not why_no_tools),
         kernel,
         *check_kernel_package(),
         *environment_checks(),
@@ -43,18 +50,29 @@ def diagnose() -> list[Check]:
 
 
 def format_checks(checks: Sequence[Check]) -> str:
-    """Lay the checks out as a table for people: verdict, name, what was found, and what mends it."""
+    """Lay the checks out as a table for people: verdict, name, what was found, and what mends it.
+
+    Last comes the one line that installs all programs that are missing.
+    """
     width = max((len(check.name) for check in checks), default=0)
     lines = [f"{_verdict(check):8} {check.name:{width}}  {check.found}{_advice(check)}" for check in checks]
-    missing = sum(check.required and not check.ok for check in checks)
-    lines.append(f"{missing} missing" if missing else "everything is there")
+    missing = [check for check in checks if check.required and not check.ok]
+    if programs := [check.program for check in missing if check.program]:
+        lines.append(f"what is missing comes with: {installation(programs)}")
+    absent = [check.program for check in checks if not check.ok and not check.required]
+    if programs := [name for name in absent if name in GUEST_PROGRAMS]:
+        lines.append(f"what runs do without comes with: {installation(programs)}")
+    lines.append(f"{len(missing)} missing" if missing else "everything is there")
     return "\n".join(lines)
 
 
 def check_python(version: tuple[int, int, int]) -> Check:
     """Python itself."""
     return Check(
-        "python", version >= MIN_PYTHON, ".".join(map(str, version)), _unless(version >= MIN_PYTHON, _apt("python3"))
+        "python",
+        version >= MIN_PYTHON,
+        ".".join(map(str, version)),
+        _unless(version >= MIN_PYTHON, installation(["python3"])),
     )
 
 
@@ -64,7 +82,10 @@ def check_packages() -> list[Check]:
         requirements = importlib.metadata.requires("throttling-testbed") or []
     except importlib.metadata.PackageNotFoundError:
         return [Check("throttling-testbed", ok=False, found="not installed", remedy="pip install --editable .")]
-    names = [re.split(r"[\s<>=!~;\[(]", text, maxsplit=1)[0] for text in requirements if "extra ==" not in text]
+    asked = [text for text in requirements if "extra ==" not in text]
+    if sys.platform != "linux":
+        asked = [text for text in asked if "sys_platform" not in text]
+    names = [re.split(r"[\s<>=!~;\[(]", text, maxsplit=1)[0] for text in asked]
     return [check_package(name) for name in names]
 
 
@@ -77,21 +98,25 @@ def check_package(name: str) -> Check:
     return Check(name, ok=True, found=version)
 
 
-def check_program(name: str, package: str, *, path: str | None = None, required: bool = True) -> Check:
-    """Check one program, in the folders of ``path`` or else of the user's."""
+def check_program(name: str, *, path: str | None = None, dispensable: str = "") -> Check:
+    """Check one program, in the folders of ``path`` or else of the user's.
+
+    Args:
+        name: Of the program.
+        path: Folders.
+        dispensable: Why runs do without it; empty: they do not.
+    """
     found = shutil.which(name, path=path)
-    return Check(name, found is not None, found or "not found", _unless(found, _apt(package)), required)
+    what = found or ("not found" + (f": {dispensable}" if dispensable else ""))
+    remedy = _unless(found, installation([name]))
+    return Check(name, found is not None, what, remedy, required=not dispensable, program=name)
 
 
 def check_source(*, required: bool) -> Check:
     """Check for the Linux source that the kernel is compiled from; of no use once it is."""
     source = find_source()
     return Check(
-        "linux source",
-        source is not None,
-        source.name if source else "not found",
-        _unless(source, _apt("linux-source-6.12")),
-        required,
+        "linux source", source is not None, source.name if source else "not found", _unless(source, _SOURCE), required
     )
 
 
@@ -99,7 +124,8 @@ def check_kernel() -> Check:
     """Check for the kernel itself."""
     kernel = kernel_info()
     found = f"{kernel.version}, {kernel.path}" if kernel.path else kernel.damage and f"damaged: {kernel.damage}"
-    return Check("kernel", kernel.path is not None, found or "not built", _unless(kernel.path, "testbed kernel build"))
+    remedy = "testbed kernel build" if _is_like_debian() else _WHEEL
+    return Check("kernel", kernel.path is not None, found or "not there", _unless(kernel.path, remedy))
 
 
 def check_kernel_package() -> list[Check]:
@@ -114,6 +140,11 @@ def check_landlock(version: int) -> Check:
     return Check("landlock", version > 0, found, required=False)
 
 
+def _is_like_debian() -> bool:
+    distribution = this_distribution()
+    return distribution is None or distribution.name == "debian"
+
+
 def _verdict(check: Check) -> str:
     if check.ok:
         return "ok"
@@ -126,10 +157,6 @@ def _advice(check: Check) -> str:
     if not check.required:
         return " (runs do without it)"
     return f"; mend with: {check.remedy}" if check.remedy else ""
-
-
-def _apt(packages: str) -> str:
-    return f"sudo apt-get install {packages}"
 
 
 def _unless(ok: object, remedy: str) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from testbed import doctor
 from testbed.doctor import Check, diagnose, format_checks
+from testbed.engine.prepare import distribution
 from testbed.engine.prepare.environment import environment_checks
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def test_whatever_can_be_mended_has_a_remedy(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setattr(doctor, "GUEST_PATH", str(tmp_path))
     monkeypatch.setattr(doctor, "find_source", lambda: None)
     failed = [check for check in diagnose() if not check.ok and check.name not in {"machine", "landlock"}]
-    assert {"nginx", "mnexec", "gcc", "kernel", "linux source"} <= {check.name for check in failed}
+    assert {"mount", "gcc", "kernel", "linux source"} <= {check.name for check in failed}
     assert not [check.name for check in failed if not check.remedy]
 
 
@@ -30,7 +31,8 @@ def test_build_tools_are_not_required_once_the_kernel_is_built(monkeypatch: pyte
         required = {check.name: check.required for check in diagnose()}
         assert required["gcc"] is not built
         assert required["linux source"] is not built
-        assert required["nginx"]
+        assert required["mount"]
+        assert not required["nginx"]
 
 
 @pytest.mark.parametrize(("version", "ok"), [((3, 10, 9), False), ((3, 11, 0), True), ((3, 13, 1), True)])
@@ -42,13 +44,52 @@ def test_a_program_outside_the_users_path_is_found(monkeypatch: pytest.MonkeyPat
     program = tmp_path / "nft"
     program.touch(mode=0o755)
     monkeypatch.setenv("PATH", "/nonexistent")
-    assert doctor.check_program("nft", "nftables", path=str(tmp_path)) == Check("nft", ok=True, found=str(program))
+    assert doctor.check_program("nft", path=str(tmp_path)) == Check("nft", ok=True, found=str(program), program="nft")
 
 
+@pytest.fixture
+def fedora(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine of another family than Debian's, and its root."""
+    family = distribution._KNOWN["fedora"]
+    for module in (distribution, doctor):
+        monkeypatch.setattr(module, "this_distribution", lambda: family)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+
+
+@pytest.mark.usefixtures("fedora")
 def test_a_missing_program_names_its_package() -> None:
-    check = doctor.check_program("nosuchprogram", "some-package")
+    check = doctor.check_program("tc", path="/nonexistent")
     assert not check.ok
-    assert check.remedy == "sudo apt-get install some-package"
+    assert check.remedy == "dnf install iproute-tc"
+
+
+@pytest.mark.usefixtures("fedora")
+def test_one_line_installs_all_that_is_missing_and_another_what_runs_do_without() -> None:
+    checks = [
+        doctor.check_program("mount", path="/nonexistent"),
+        doctor.check_program("python3", path="/nonexistent"),
+        doctor.check_program("nginx", path="/nonexistent", dispensable="the testbed's own server stands in"),
+        doctor.check_program("tc", path="/nonexistent", dispensable="for 'links: stock' alone"),
+        doctor.check_program("gcc", path="/nonexistent", dispensable="the kernel is built"),
+    ]
+    *_, missing, absent, count = format_checks(checks).splitlines()
+    assert missing == "what is missing comes with: dnf install python3 util-linux"
+    assert absent == "what runs do without comes with: dnf install iproute-tc nginx"
+    assert count == "2 missing"
+
+
+@pytest.mark.usefixtures("fedora")
+def test_where_nobody_can_compile_no_compiler_is_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("testbed.engine.kernel.source.SOURCE_FOLDER", tmp_path)
+    monkeypatch.setattr("testbed.engine.kernel.build.find_source", lambda: None)
+    monkeypatch.setattr("testbed.engine.kernel.build.packaged_kernel", lambda _: None)
+    checks = {check.name: check for check in diagnose()}
+    assert not checks["gcc"].required
+    assert not checks["linux source"].required
+    assert checks["kernel"].required
+    assert "throttling-testbed-kernel" in checks["kernel"].remedy
 
 
 def test_a_missing_python_package_names_the_command() -> None:

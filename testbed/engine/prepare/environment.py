@@ -84,6 +84,7 @@ class Check:
         found: What was found: a version, a path, a number; or what is wrong.
         remedy: The command that mends it; empty where it is ok, or where no command can.
         required: Whether runs fail without it.
+        program: The program that is looked for, where it is one: a package has it.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Check:
     found: str
     remedy: str = ""
     required: bool = True
+    program: str = ""
 
 
 def environment_checks(*, guest_mib: int = LEAST_MIB) -> Iterator[Check]:

@@ -1,29 +1,29 @@
-"""The programs that run inside the guest, and the Debian package that has each."""
+"""The programs that run inside the guest: which of them a plan needs, and whether they are here."""
 
 from __future__ import annotations
 
 import shutil
 from typing import TYPE_CHECKING
 
+from testbed.engine.prepare.distribution import installation
 from testbed.errors import MissingError
 from testbed.traffic.origin import is_nginx
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from testbed.scenario.plan import Plan
 
-__all__ = ["GUEST_PATH", "GUEST_PROGRAM_PACKAGES", "find_guest_program", "require_programs"]
+__all__ = ["GUEST_PATH", "GUEST_PROGRAMS", "find_guest_program", "require_programs"]
 
 GUEST_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # as in guest/boot.sh
-GUEST_PROGRAM_PACKAGES = {
-    "curl": "curl",
-    "ip": "iproute2",
-    "mnexec": "mininet",
-    "nginx": "nginx-light",
-    "tc": "iproute2",
+_ALWAYS = ("mount",)  # with which the guest begins (guest/boot.sh)
+_STOCK_LINKS = ("ip", "mnexec", "tc")
+GUEST_PROGRAMS = {
+    **dict.fromkeys(_ALWAYS, ""),
+    "nginx": "the testbed's own server stands in, but for HTTP/2",
+    "curl": "the testbed's own client stands in",
+    **dict.fromkeys(_STOCK_LINKS, "for 'links: stock' alone"),
 }
-_STOCK_LINKS = {"ip", "mnexec", "tc"}
+"""Each program that a guest may run, and why runs do without it; empty: none does."""
 
 
 def find_guest_program(name: str) -> str | None:
@@ -37,17 +37,13 @@ def require_programs(plan: Plan) -> None:
     Raises:
         MissingError: What is not there, and the command that installs it.
     """
-    needed = set()
+    needed = set(_ALWAYS)
     if any(map(is_nginx, plan.data["origins"].values())):
         needed.add("nginx")
     if plan.data["topology"]["links"] == "stock":
-        needed |= _STOCK_LINKS
+        needed.update(_STOCK_LINKS)
     if any(transfer["kind"] == "curl" for transfer in plan.transfers):
         needed.add("curl")
     missing = sorted(name for name in needed if find_guest_program(name) is None)
     if missing:
-        raise MissingError(f"not on this machine: {', '.join(missing)}; run: {_installation(missing)}")
-
-
-def _installation(names: Iterable[str]) -> str:
-    return f"sudo apt-get install {' '.join(sorted({GUEST_PROGRAM_PACKAGES[name] for name in names}))}"
+        raise MissingError(f"not on this machine: {', '.join(missing)}; run: {installation(missing)}")

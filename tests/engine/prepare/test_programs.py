@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed.engine.prepare import programs
+from testbed.engine.prepare import distribution, programs
 from testbed.engine.prepare.programs import GUEST_PATH, require_programs
 from testbed.errors import MissingError
 from testbed.scenario import library
@@ -25,16 +25,16 @@ def test_programs_are_looked_for_where_the_guest_looks() -> None:
 @pytest.mark.parametrize(
     ("settings", "missing", "packages"),
     [
-        ((), "curl, nginx", "curl nginx-light"),
+        ((), "curl, mount, nginx", "curl mount nginx-light"),
         (
             ("measurements=[{fetch: t.co, role: target}]",),
-            "nginx",
-            "nginx-light",
+            "mount, nginx",
+            "mount nginx-light",
         ),
         (
             ("network.links=stock",),
-            "curl, ip, mnexec, nginx, tc",
-            "curl iproute2 mininet nginx-light",
+            "curl, ip, mnexec, mount, nginx, tc",
+            "curl iproute2 mininet mount nginx-light",
         ),
     ],
 )
@@ -42,13 +42,15 @@ def test_only_what_the_plan_runs_is_missed_and_its_packages_are_named_once(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: tuple[str, ...], missing: str, packages: str
 ) -> None:
     monkeypatch.setattr(programs, "GUEST_PATH", str(tmp_path))
+    monkeypatch.setattr(distribution, "this_distribution", lambda: distribution._DEBIAN)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
     with pytest.raises(MissingError) as refusal:
         require_programs(plan(*settings))
-    assert str(refusal.value) == f"not on this machine: {missing}; run: sudo apt-get install {packages}"
+    assert str(refusal.value) == f"not on this machine: {missing}; run: apt-get install {packages}"
 
 
 def test_what_is_there_is_not_missed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("curl", "nginx"):
+    for name in ("curl", "mount", "nginx"):
         (tmp_path / name).touch(mode=0o755)
     monkeypatch.setattr(programs, "GUEST_PATH", str(tmp_path))
     require_programs(plan())
