@@ -17,12 +17,10 @@ from testbed.cli.judging_arguments import (
     add_store,
     add_validate,
     count,
-    seconds,
 )
+from testbed.cli.run_arguments import add_options_of_runs, add_shell, add_show, engines_with_terminal, one_seed
 from testbed.cli.version import Version
-from testbed.engine.engine import DEFAULT_ENGINE, ENGINES
 from testbed.plain_text import choices
-from testbed.quantities import parse_size
 from testbed.scenario.instant import parse_instant
 from testbed.scenario.sweep import parse_seeds
 
@@ -46,8 +44,6 @@ examples:
 """
 # Not asked of the registry of probes: what they import would make `testbed --help` slow. A test compares the two.
 PROBE_NAMES = ("ttl", "domains", "fields", "timeout", "budget", "symmetry")
-# Below the first the guest does not boot; the second is more than any machine that runs it has.
-_LEAST_MEMORY_MIB, _MOST_MEMORY_MIB = 128, 1 << 18
 _LAST_PORT = 65_535
 _INVALID_CHOICE = re.compile(r"invalid choice: '([^']*)' \(choose from (.*)\)")
 _RUN_EXAMPLES = """\
@@ -112,6 +108,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_corpus(adders)
     _add_list_and_show(adders)
     _add_inspect(adders)
+    add_shell(adders)
     _add_demo(adders)
     _add_kernel(adders)
     doctor = adders.add_parser("doctor", help="what is there, what is missing, and the command that mends it")
@@ -135,24 +132,18 @@ def _add_run(adders: Adders) -> None:
         epilog=_RUN_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    _add_options_of_runs(run)
+    add_options_of_runs(run)
+    add_show(run)
     run.add_argument(
         "--seed",
         type=_seeds,
         help="same seed, same captures, byte for byte (default: the scenario's); several, such as 1-30: a run for each",
     )
     run.add_argument(
-        "--show",
-        action="append",
-        default=[],
-        type=Path,
-        metavar="FOLDER",
-        help="a private folder (in a home, or a temporary one) that the command may read; repeatable",
-    )
-    run.add_argument(
         "--terminal",
         action="store_true",
-        help=f"give the command this terminal (with --engine {_with_terminal()}; Ctrl-] ends the run)",
+        help=f"insist that the command gets this terminal; with --engine {engines_with_terminal()} it does where there "
+        "is one (Ctrl-] ends the run)",
     )
     run.add_argument(
         "--twin",
@@ -187,8 +178,10 @@ def _add_probe(adders: Adders) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     probe.add_argument("probe", choices=PROBE_NAMES, metavar="PROBE")
-    _add_options_of_runs(probe)
-    probe.add_argument("--seed", type=_seed, help="same seed, same captures, byte for byte (default: the scenario's)")
+    add_options_of_runs(probe)
+    probe.add_argument(
+        "--seed", type=one_seed, help="same seed, same captures, byte for byte (default: the scenario's)"
+    )
     probe.add_argument("--line", help="the line to probe (default: the scenario's first)")
     probe.add_argument(
         "--sni", default="twitter.com", metavar="NAME", help="a name that is acted on (default: twitter.com)"
@@ -198,37 +191,6 @@ def _add_probe(adders: Adders) -> None:
         "--option", action="append", default=[], metavar="KEY=VALUE", dest="options", help="of the probe; repeatable"
     )
     probe.set_defaults(command="probes:probe_command", twin=False)
-
-
-def _with_terminal() -> str:
-    return " or ".join(name for name, engine in ENGINES.items() if engine.has_terminal)
-
-
-def _add_options_of_runs(run: argparse.ArgumentParser) -> None:
-    run.set_defaults(stopped="stopped; what was recorded is kept and marked incomplete")
-    run.add_argument("scenario", help="a scenario file, or the name of a packaged one")
-    about = "; ".join(f"{name}: {engine.summary}" for name, engine in ENGINES.items())
-    run.add_argument(
-        "--engine", choices=tuple(ENGINES), default=DEFAULT_ENGINE, help=f"{about} (default: {DEFAULT_ENGINE})"
-    )
-    run.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", dest="settings", help="change a value; repeatable"
-    )
-    run.add_argument("-o", "--output", type=Path, metavar="DIR", help="run directory (default: in results/runs/)")
-    run.add_argument("--json", action="store_true", help="print one JSON object")
-    run.add_argument(
-        "--memory",
-        type=_memory_mib,
-        metavar="SIZE",
-        help="of the guest, such as 2048 MiB (default: what the plan needs)",
-    )
-    run.add_argument(
-        "--watchdog",
-        type=seconds,
-        default=120.0,
-        metavar="SECONDS",
-        help="end a guest that is silent for so long (default: 120)",
-    )
 
 
 def _add_report(adders: Adders) -> None:
@@ -315,7 +277,7 @@ def _add_inspect(adders: Adders) -> None:
     inspect.add_argument(
         "--inside", action="append", default=[], metavar="PREFIX", help="the subscriber's side; repeatable"
     )
-    inspect.add_argument("--seed", type=_seed, default=1, help="of what the box draws by lot (default: 1)")
+    inspect.add_argument("--seed", type=one_seed, default=1, help="of what the box draws by lot (default: 1)")
     inspect.add_argument("--json", action="store_true", help="print one JSON object a line")
     inspect.set_defaults(
         command="captures:inspect_command", stopped="stopped; the capture has not been read to its end"
@@ -362,23 +324,7 @@ def _seeds(text: str) -> list[int]:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def _seed(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) < 1 << 63:  # 0 would be "the scenario's own" further on
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1 to 2**63 - 1, got {text!r}")
-    return int(text)
-
-
 def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > _LAST_PORT:
         raise argparse.ArgumentTypeError(f"expected 0 to 65535, got {text!r}")
     return int(text)
-
-
-def _memory_mib(text: str) -> int:
-    try:
-        size_bytes = parse_size(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    if not _LEAST_MEMORY_MIB <= size_bytes >> 20 <= _MOST_MEMORY_MIB:
-        raise argparse.ArgumentTypeError(f"expected {_LEAST_MEMORY_MIB} MiB to {_MOST_MEMORY_MIB} MiB, got {text!r}")
-    return size_bytes >> 20

@@ -44,6 +44,11 @@ EXAMPLES = {
         "testbed demo --address 192.168.1.20",
         "testbed demo results/runs/2021-03-10-seed1-1 --export site",
     ),
+    "shell": (
+        "testbed shell 2021-03-10",
+        "printf 'client curl -sSo /dev/null https://twitter.com/383000.bin\\nbox log\\n' | testbed shell 2021-03-10",
+        "testbed shell 2021-03-10 --node mobile-client",
+    ),
     "list": ("testbed list detectors", "testbed list scenarios --json"),
     "show": (
         "testbed show ru-tw-2021a",

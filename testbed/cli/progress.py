@@ -75,6 +75,7 @@ class Progress:
         self._began = time.monotonic()
         self._said = 0.0
         self._is_terminal = sys.stderr.isatty()
+        self._is_shown = False
 
     def show(self, message: Message) -> None:
         """Show a message of the guest."""
@@ -122,11 +123,13 @@ class Progress:
         self._said = wall
         if self._is_terminal:
             print(f"\r\033[K{one_line(text)[:110]}", end="", file=sys.stderr, flush=True)
+            self._is_shown = True
         else:
             with contextlib.suppress(OSError):
                 say(text)
 
     def clear(self) -> None:
-        """Leave the terminal as it was."""
-        if self._is_terminal:
+        """Leave the terminal as it was; what a command has printed on the last line stays there."""
+        if self._is_shown:
+            self._is_shown = False
             print("\r\033[K", end="", file=sys.stderr, flush=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from testbed.demo.feed import Feed
 from testbed.demo.segments import GrowingPcap, Segments
-from testbed.engine.uml.follow import Follower
+from testbed.engine.uml.follow import Follower, LineFollower
 from testbed.errors import RecordError
 from testbed.records.capture_file import read_frames
 from testbed.records.files import open_regular, read_regular
@@ -30,32 +30,12 @@ __all__ = ["GrowingRun", "read_plan", "recorded", "watched_boxes"]
 
 _GUEST = ".guest/output"
 _MOST_PLAN_BYTES = 1 << 26
-_MOST_LINE_BYTES = 1 << 20
 
 
 def watched_boxes(plan: PlanDocument) -> list[str]:
     """Return the boxes on lines that have a target: the segments that leave them are drawn."""
     lines = {each["line"] for each in planned_transfers(plan) if each["role"] == "target"}
     return [name for name, box in plan["boxes"].items() if box["line"] in lines]
-
-
-class _Lines:
-    """Whole lines of a file that grows."""
-
-    def __init__(self, path: Path) -> None:
-        self._follower = Follower(path)
-        self._rest = b""
-
-    def new(self) -> Iterator[bytes]:
-        """Yield the lines that were completed since."""
-        for data in self._follower.new():
-            *lines, self._rest = (self._rest + data).split(b"\n")
-            self._rest = self._rest[: _MOST_LINE_BYTES + 1]  # a line without end is none
-            yield from lines
-
-    def close(self) -> None:
-        """Close the file."""
-        self._follower.close()
 
 
 class GrowingRun:
@@ -70,8 +50,8 @@ class GrowingRun:
         output = folder / _GUEST
         self._segments = Segments(plan["start_ns"])
         self._feed = Feed(self._segments.base)
-        self._measurements = _Lines(output / "measurements.jsonl")
-        self._truth = _Lines(output / "truth.jsonl")
+        self._measurements = LineFollower(output / "measurements.jsonl")
+        self._truth = LineFollower(output / "truth.jsonl")
         # where packets leave a box towards the subscriber: what it dropped is in the truth
         self._captures = [
             (Follower(output / "captures" / f"{box}-inside.pcap"), GrowingPcap()) for box in watched_boxes(plan)

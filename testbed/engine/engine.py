@@ -13,17 +13,16 @@ from typing import TYPE_CHECKING, Protocol, Self
 from testbed.engine.uml import engines as uml
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
     from testbed.engine.kernel import KernelInfo
-    from testbed.engine.uml.keyboard import Keyboard
     from testbed.engine.uml.spool import Spool
-    from testbed.records.messages import Message
+    from testbed.records.messages import HostMessage, Message
     from testbed.records.plan import Clock
 
-__all__ = ["DEFAULT_ENGINE", "ENGINES", "Engine", "GuestSetup", "RunningGuest"]
+__all__ = ["DEFAULT_ENGINE", "ENGINES", "Engine", "GuestSetup", "Operator", "RunningGuest"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +37,7 @@ class GuestSetup:
         start_ns: The instant that is t = 0, nanoseconds since 1970.
         seed: Of the kernel's random numbers.
         silence_s: It is ended when it says nothing for so long (seconds of the host's clock).
-        keyboard: What is typed there goes to the command; None: nothing does.
+        operator: Gives orders while the guest runs; None: nobody does.
     """
 
     kernel: KernelInfo
@@ -48,7 +47,28 @@ class GuestSetup:
     start_ns: int
     seed: int
     silence_s: float
-    keyboard: Keyboard | None = None
+    operator: Operator | None = None
+
+
+class Operator(Protocol):
+    """Who sits before a running guest: what they do becomes orders to it."""
+
+    @property
+    def has_terminal(self) -> bool:
+        """Whether programs print onto a terminal of theirs."""
+
+    def sources(self) -> Sequence[int]:
+        """Return the descriptors to be watched now."""
+
+    def orders(self, ready: Collection[int]) -> Iterable[HostMessage]:
+        """Return what the guest is to be told; asked many times a second.
+
+        Args:
+            ready: Those of the descriptors that are readable.
+
+        Raises:
+            KeyboardInterrupt: The run is to end at once.
+        """
 
 
 class RunningGuest(Protocol):

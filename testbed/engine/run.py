@@ -9,9 +9,9 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from testbed.engine.engine import ENGINES, GuestSetup
+from testbed.engine.engine import ENGINES, GuestSetup, Operator
 from testbed.engine.prepare.command import UserCommand, open_files
 from testbed.engine.prepare.disk_room import require_room
 from testbed.engine.prepare.guest_memory import guest_memory_mib
@@ -32,12 +32,22 @@ if TYPE_CHECKING:
     from testbed.records.messages import FailedMessage, FinishedMessage, Message
     from testbed.scenario.plan import Plan
 
-__all__ = ["run_plan"]
+__all__ = ["LiveShell", "run_plan"]
 
 _FULL_DISK_BYTES = 1 << 20
 # Loaded while the guest boots: neither the guest nor its user need wait for them.
 _FINGERPRINT, _JUDGE = "testbed.engine.judge.fingerprint", "testbed.engine.judge.judge"
 Progress = Callable[["Message"], None]
+
+
+class LiveShell(Operator, Protocol):
+    """Who names programs while a run goes on."""
+
+    def move_in(self, spool: Spool, folder: Path) -> None:
+        """Learn where the guest's folder and the run directory are, before the guest is started."""
+
+    def hear(self, message: Message) -> None:
+        """Take what the guest says, as ``progress`` of `run_plan` would."""
 
 
 def run_plan(
@@ -48,6 +58,7 @@ def run_plan(
     silence_s: float,
     progress: Progress,
     command: UserCommand | None = None,
+    shell: LiveShell | None = None,
     memory_mib: int | None = None,
 ) -> Manifest:
     """Run a plan.
@@ -61,6 +72,7 @@ def run_plan(
             ``data`` in bytes).
         memory_mib: Of the guest; None: what the plan needs.
         command: How the plan's command is run; None: as the caller of this process would run it.
+        shell: Names programs while the run goes on, where the plan has a shell in the place of a command.
 
     Returns:
         The manifest of the finished run.
@@ -83,12 +95,8 @@ def run_plan(
     for substitute in describe_substitutes(plan):
         progress({"kind": "progress", "what": substitute, "t": 0.0})
     openssl_configuration(plan.data["hello"])  # whether it can be had, before anything is made
-    argv = plan.command
-    if argv is not None and command is None:
-        command = UserCommand(argv)
-    if command is not None:
-        command.program()
-        open_files()
+    if plan.command is not None:
+        command = _found(command, plan.command, shell)
     # Whatever can be refused has been by now: from here on there is a folder, and what happens is written down in it.
     run = RunDirectory.create(folder)
     manifest = _manifest(plan, kernel)
@@ -99,7 +107,7 @@ def run_plan(
         run.write_manifest(manifest)
         import_module(_JUDGE)
 
-    attempt = _Attempt(engine, run, command, progress, meanwhile)
+    attempt = _Attempt(engine, run, command, shell, progress, meanwhile)
     try:
         run.write_manifest(manifest)
         (folder / "plan.json").write_text(json.dumps(plan.data, indent=1))
@@ -128,6 +136,16 @@ def run_plan(
     return manifest
 
 
+def _found(command: UserCommand | None, argv: list[str], shell: LiveShell | None) -> UserCommand | None:
+    """Return the command of a plan, which is there and may have files open; None: a shell will name some."""
+    open_files()
+    if shell is not None:
+        return None
+    command = UserCommand(argv) if command is None else command
+    command.program()
+    return command
+
+
 @dataclass(frozen=True, slots=True)
 class _Attempt:
     """One guest, from its folder to what is taken over of it.
@@ -136,6 +154,7 @@ class _Attempt:
         engine: That runs the guest.
         run: Where its records go.
         command: The user's program, if the plan has one.
+        shell: Of the plan, if it has one.
         progress: Told of each message.
         meanwhile: Called once the guest has been started. What is done there takes no time: the guest boots beside it.
     """
@@ -143,6 +162,7 @@ class _Attempt:
     engine: Engine
     run: RunDirectory
     command: UserCommand | None
+    shell: LiveShell | None
     progress: Progress
     meanwhile: Callable[[], None]
 
@@ -154,6 +174,8 @@ class _Attempt:
         keyboard = None if self.command is None else self.command.keyboard
         try:
             self._fill(spool, plan)
+            if self.shell is not None:
+                self.shell.move_in(spool, self.run.path)
             setup = GuestSetup(
                 kernel=kernel,
                 spool=spool,
@@ -162,7 +184,7 @@ class _Attempt:
                 start_ns=plan.data["start_ns"],
                 seed=plan.data["seed"],
                 silence_s=silence_s,
-                keyboard=keyboard,
+                operator=self.shell or keyboard,
             )
             with nullcontext() if keyboard is None else keyboard.raw():
                 return self._listen(setup)

@@ -78,6 +78,7 @@ class Agent:
         self._boxes = start_boxes(stage)
         self._servers, authority = start_servers(stage)
         self._commands = UserCommands(stage, authority)
+        self._shell = on_demand.shell(stage, authority, self._console)
         self._background = on_demand.background(stage)
         load_ahead(planned_transfers(self._plan))
         links = network.link_names(stage.network)  # boxes have made some of their own by now
@@ -91,6 +92,7 @@ class Agent:
             authority=authority,
             services=self._services,
             obey=self._obey,
+            shell=self._shell,
             cues=None if self._background is None else self._background.cues,
         )
         self._say("running")
@@ -178,6 +180,8 @@ class Agent:
         if not own:
             return
         stage = self._stage
+        if self._shell is not None:
+            own = {*stage.topology.with_role("client")}  # who runs on another node may not change its network
         control = self._plan["congestion_control"]
         changed = network.differences(
             stage.network, stage.topology, control, links, effects.altered(), rates_bps=effects.rates_bps()
@@ -205,21 +209,26 @@ class Agent:
             if order["kind"] == "stop":
                 self._captures.stop()  # what was captured is whole then, though the run is not
                 raise GuestError("stopped by the user")
-            if order["kind"] == "typed":
+            if self._shell is not None:
+                self._shell.obey(order)
+            elif order["kind"] == "typed":
                 self._commands.type(bytes.fromhex(order["data"]))
+            elif order["kind"] == "resized":
+                self._commands.resize(order["rows"], order["columns"])
 
     def _stop(self, found: NetworkFound) -> GuestCertificate:
         """End everything: servers first, then boxes, captures last, so that no packet is missed on its way."""
         self._say("stopping")
         background = [] if self._background is None else self._background.services
-        for server in (*background, *self._servers, *self._commands.services):
+        programs = self._commands if self._shell is None else self._shell
+        for server in (*background, *self._servers, *programs.services):
             server.stop()
         time.sleep(1.0)  # let the last segments reach the captures
         boxes = {name: box.stop() for name, box in self._boxes.items()}
         certificate: GuestCertificate = {"boxes": boxes, "network": found, "captures": self._captures.stop()}
-        if self._commands.began_s is not None:
-            certificate["command_began_s"] = self._commands.began_s
-            certificate["command_status"] = self._commands.status
+        if programs.began_s is not None:
+            certificate["command_began_s"] = programs.began_s
+            certificate["command_status"] = programs.status
         return certificate
 
 

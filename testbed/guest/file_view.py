@@ -11,7 +11,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["FileView", "mount_over"]
+__all__ = ["FileView", "mount_over", "share_scratch"]
 
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE = (
     0x1, 0x2, 0x4, 0x20, 0x1000, 0x4000, 0x40000,
@@ -32,6 +32,7 @@ _BUNDLES = (
 )  # fmt: skip
 # Of the guest's memory. Files that filled it would leave nothing to run with, and files cannot be taken back.
 _SCRATCH_SIZE, _SHARED_SIZE = "size=40%", "size=20%"
+_SCRATCH = Path("/run/testbed/scratch")
 _SHARED = "/dev/shm"  # noqa: S108 - a file system of the program's own is mounted there
 _CERTIFICATES = "/etc/ssl/certs"
 _KEYS = (
@@ -106,14 +107,13 @@ class FileView:
 
     def _make_scratch(self) -> Path:
         """One file system for all that the program writes to scratch folders: together they leave the guest memory."""
-        place = Path("/run/testbed/scratch")
-        place.mkdir()
-        _mount("tmpfs", str(place), "tmpfs", _MS_NOSUID | _MS_NODEV, _SCRATCH_SIZE)
-        return place
+        if not _SCRATCH.is_mount():
+            share_scratch()  # with nobody: the mount namespace is this program's own
+        return _SCRATCH
 
     def _empty(self, folder: str, place: Path) -> None:
         """Put an empty folder of the program's own in the place of one."""
-        place.mkdir()
+        place.mkdir(exist_ok=True)
         os.chown(place, self.uid, self.gid)
         place.chmod(0o1777)
         _mount(str(place), folder, flags=_MS_BIND)
@@ -133,6 +133,16 @@ class FileView:
         for bundle in _BUNDLES:
             if not bundle.startswith(_CERTIFICATES):
                 mount_over(etc / "ca.pem", bundle)
+
+
+def share_scratch() -> None:
+    """Make the file system of scratch folders; all programs of this mount namespace and those below have it in common.
+
+    Raises:
+        OSError: The kernel refused it.
+    """
+    _SCRATCH.mkdir()
+    _mount("tmpfs", str(_SCRATCH), "tmpfs", _MS_NOSUID | _MS_NODEV, _SCRATCH_SIZE)
 
 
 def _seal(place: str) -> None:

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from mininet.net import Mininet
 
     from testbed.guest.background import Background
+    from testbed.guest.console import Console
     from testbed.guest.network.topology import RoutedTopo
+    from testbed.guest.shell import Shell
     from testbed.guest.stage import Stage
     from testbed.records.plan import PlanDocument
     from testbed.traffic.log import TransferLog
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "add_ipv6", "background", "check_ipv6", "cutter", "fetch_http2", "fetch_http3", "find_protocols", "ipv6_of",
-    "upload_http3",
+    "shell", "upload_http3",
 ]  # fmt: skip
 
 _FOLDER = "/run/testbed/code/protocols"
@@ -85,6 +88,15 @@ def ipv6_of(address: str) -> str:
     from testbed.guest.network.dual_stack import ipv6_of as found
 
     return found(address)
+
+
+def shell(stage: Stage, authority: Path, console: Console) -> Shell | None:
+    """Return what starts the programs of a shell, if the plan has one."""
+    if not any(phase["command"] is not None and "is_shell" in phase["command"] for phase in stage.plan["phases"]):
+        return None
+    from testbed.guest.shell import Shell as Found
+
+    return Found(stage, authority, console)
 
 
 def background(stage: Stage) -> Background | None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from testbed.guest.commands import UserCommands
     from testbed.guest.console import Console
     from testbed.guest.schedule import Schedule
+    from testbed.guest.shell import Shell
     from testbed.guest.stage import Stage
     from testbed.guest.terminal import Terminal
     from testbed.guest.timed_event import Effects
@@ -70,6 +71,7 @@ class Phases:
         authority: The certificate authority of the origins, PEM.
         services: The processes that no phase can do without, in the order in which they are watched.
         obey: Called when the host has said something.
+        shell: Programs that the host names while the run goes on; None: it names none.
         cues: By which clients tell background traffic of their transfers; None: there is none.
         transfers: By which clients tell of their transfers.
     """
@@ -82,6 +84,7 @@ class Phases:
     authority: Path
     services: Callable[[], list[Service]]
     obey: Callable[[], None]
+    shell: Shell | None = None
     cues: Cues | None = None
     transfers: Pipe = field(default_factory=lambda: Pipe(*os.pipe()))
 
@@ -92,7 +95,7 @@ class Phases:
             GuestError: A client or a service failed, or the command could not be started.
         """
         clients = {line["name"]: self._start_line(line) for line in phase["lines"]}
-        if phase["command"] is not None:
+        if phase["command"] is not None and self.shell is None:
             self._start_command(phase["command"])
         # Services come first: if one has ended, that is why a client fails, and it is what has to be told.
         alarm, watch = Alarm(), Watch()
@@ -108,7 +111,8 @@ class Phases:
             _watch_terminal(watch, terminal)
         # Transfers end by themselves, so a long one may say that time passes. A command need not: its silence counts,
         # unless somebody sits before it.
-        patience_ms = None if phase["command"] is not None and terminal is None else _HEARTBEAT_MS
+        has_nobody = terminal is None and self.shell is None
+        patience_ms = None if phase["command"] is not None and has_nobody else _HEARTBEAT_MS
         is_due = False
         quiet = 0
         is_patient = patience_ms is not None and is_long(self.stage.plan)
@@ -170,6 +174,8 @@ class Phases:
             add(task.fileno(), _end_of(name, task))
         if self.commands.program is not None:
             add(self.commands.program.fileno(), self.commands.has_ended)
+        if self.shell is not None:
+            add(self.shell.open(watch), lambda: None)
         return running
 
     def _pass_on(self, data: bytes) -> None:

@@ -28,7 +28,7 @@ class Terminal:
     def __init__(self, size: tuple[int, int], path: Path) -> None:
         self._descriptor, self.inner = os.openpty()
         os.set_blocking(self._descriptor, False)
-        fcntl.ioctl(self.inner, termios.TIOCSWINSZ, struct.pack("=4H", *size, 0, 0))
+        self.resize(*size)
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
 
     def fileno(self) -> int:
@@ -43,6 +43,15 @@ class Terminal:
             return False
         os.write(self._file, data)
         return bool(data)
+
+    def resize(self, rows: int, columns: int) -> None:
+        """The window has another size; the kernel tells the program (SIGWINCH)."""
+        fcntl.ioctl(self._descriptor, termios.TIOCSWINSZ, struct.pack("=4H", rows, columns, 0, 0))
+
+    def close(self) -> None:
+        """Hang up."""
+        os.close(self._descriptor)
+        os.close(self._file)
 
     def type(self, data: bytes) -> None:
         """What the user typed; a program that does not read loses what its terminal has no room for."""

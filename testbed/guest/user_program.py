@@ -31,6 +31,8 @@ from testbed.guest.file_view import FileView
 from testbed.guest.terminal import Terminal, take_control
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from testbed.guest.network.node import NamespaceNode
     from testbed.records.messages import CommandOrder
 
@@ -42,6 +44,9 @@ _PR_CAPBSET_DROP, _PR_SET_KEEPCAPS, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT, _PR_C
 _CAP_DAC_READ_SEARCH, _CAP_NET_BIND_SERVICE, _CAP_NET_ADMIN, _CAP_NET_RAW = 2, 10, 12, 13
 _LAST_CAPABILITY = 40
 _KEPT = (_CAP_NET_BIND_SERVICE, _CAP_NET_ADMIN, _CAP_NET_RAW)
+# Who may administer the network of a node without a fence could administer every other.
+_KEPT_IN_THE_OPEN = (_CAP_NET_BIND_SERVICE, _CAP_NET_RAW)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _CAPABILITY_VERSION_3 = 0x20080522
 _SIGNAL_STATUS = 128  # what a shell adds to a signal's number
 _CANNOT_BE_RUN = 127  # what a shell says of a program that is not there
@@ -74,6 +79,11 @@ class Program:
         """Return a descriptor that is readable once it has ended, for poll."""
         return self._descriptor
 
+    def send(self, number: int) -> None:
+        """Send a signal to a program that was started with ``is_signalled``; SIGKILL ends all that it started, too."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, number)
+
     def status(self) -> int:
         """Return the exit status of the program, which has ended; 128 + n for signal n. To be called once.
 
@@ -101,6 +111,7 @@ class _Start:
         output: The guest's folder.
         etc: Its files of /etc.
         report: A pipe to the agent, for the reason why the program cannot be started.
+        is_signalled: Signals to its process group are for the program: those around it wait for its end.
     """
 
     order: CommandOrder
@@ -108,6 +119,7 @@ class _Start:
     output: Path
     etc: Path
     report: int
+    is_signalled: bool
 
     def tell(self, problem: str) -> None:
         """Tell the agent why the program cannot be started; it may be gone."""
@@ -115,7 +127,9 @@ class _Start:
             os.write(self.report, problem.encode("utf-8", "replace"))
 
 
-def start_program(order: CommandOrder, node: NamespaceNode, output: Path, etc: Path) -> Program:
+def start_program(
+    order: CommandOrder, node: NamespaceNode, output: Path, etc: Path, *, is_signalled: bool = False
+) -> Program:
     """Start the program.
 
     Args:
@@ -123,6 +137,7 @@ def start_program(order: CommandOrder, node: NamespaceNode, output: Path, etc: P
         node: Where it runs.
         output: The guest's folder.
         etc: A folder in memory with the files that it finds in place of the host's (`FileView.set_up`).
+        is_signalled: It gets a process group of its own, and signals to that (`Program.send`).
     """
     errors, report = os.pipe()
     size = order["terminal"]
@@ -130,12 +145,14 @@ def start_program(order: CommandOrder, node: NamespaceNode, output: Path, etc: P
     if terminal is not None:
         os.fchown(terminal.inner, order["uid"], order["gid"])
     streams = _open_streams(output) if terminal is None else (terminal.inner,) * 3
-    start = _Start(order, node, output, etc, report)
+    start = _Start(order, node, output, etc, report, is_signalled)
     pid = fork(
         lambda: _wait_outside(start, streams),
         failed=lambda _: start.tell("the command could not be started; command.stderr says why"),
     )
     os.close(report)
+    if is_signalled:
+        os.setpgid(pid, pid)  # here, and not in the child: a signal may come before that has run
     for descriptor in set(streams):
         os.close(descriptor)
     return Program(pid, errors, terminal)
@@ -150,6 +167,9 @@ def _open_streams(output: Path) -> tuple[int, int, int]:
 
 def _wait_outside(start: _Start, streams: tuple[int, int, int]) -> int:
     """The process that the agent waits for. It makes the namespaces; only a child of it is in the one of processes."""
+    if start.is_signalled:
+        for each in _SIGNALS:
+            signal.signal(each, signal.SIG_IGN)
     start.node.namespace.enter()
     # From here on what goes wrong is printed where the user looks for it.
     for number, descriptor in enumerate(streams):
@@ -199,7 +219,7 @@ def _become_program(start: _Start) -> int:
     order, argv = start.order, start.order["argv"]
     try:
         # Python ignores or catches these, and a program that is executed inherits what is ignored.
-        for number in (signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ):
+        for number in (signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ, *(_SIGNALS if start.is_signalled else ())):
             signal.signal(number, signal.SIG_DFL)
         if order["terminal"] is not None:
             take_control()
@@ -210,7 +230,8 @@ def _become_program(start: _Start) -> int:
             resource.setrlimit(resource.RLIMIT_NPROC, (_MOST_PROCESSES,) * 2)
             Path("/proc/self/oom_score_adj").write_text(_FIRST_FOR_MEMORY)
             start.node.namespace.become_confined()
-            _become_user(order["uid"], order["gid"], reads_all=order["reads_all"])
+            kept = _KEPT if start.node.is_fenced else _KEPT_IN_THE_OPEN
+            _become_user(order["uid"], order["gid"], kept=(*kept, _CAP_DAC_READ_SEARCH) if order["reads_all"] else kept)
         os.chdir(order["folder"])  # as the user: a folder that they may not enter is refused as their shell would
         os.execve(order["program"], argv, order["environment"])  # noqa: S606 - no shell is wanted
     except OSError as error:
@@ -218,13 +239,12 @@ def _become_program(start: _Start) -> int:
     return _CANNOT_BE_RUN
 
 
-def _become_user(uid: int, gid: int, *, reads_all: bool) -> None:
-    """An ordinary user who may send any packet and change the node's network, and can never have more.
+def _become_user(uid: int, gid: int, *, kept: Collection[int]) -> None:
+    """An ordinary user who has a few capabilities, and can never have more.
 
-    Where root started the testbed from a folder that is root's alone, ``reads_all``: the program may read what only
-    root may, in what it sees at all.
+    Where root started the testbed from a folder that is root's alone, the program may read what only root may
+    (CAP_DAC_READ_SEARCH), in what it sees at all.
     """
-    kept = (*_KEPT, _CAP_DAC_READ_SEARCH) if reads_all else _KEPT
     for capability in range(_LAST_CAPABILITY + 1):
         if capability not in kept:
             # No error is one: what this kernel does not know cannot be had either.
@@ -253,6 +273,6 @@ def _status_of(status: int) -> int:
     return code if code >= 0 else _SIGNAL_STATUS - code
 
 
-def read_order(output: Path) -> CommandOrder:
-    """Return what the host says of the command."""
-    return cast("CommandOrder", json.loads((output / "command.json").read_text()))  # the host has just written it
+def read_order(path: Path) -> CommandOrder:
+    """Return what the host says of a command."""
+    return cast("CommandOrder", json.loads(path.read_text()))  # the host has just written it

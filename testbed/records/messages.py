@@ -11,9 +11,9 @@ from testbed.records.certificate import GuestCertificate
 from testbed.records.shape import shaped
 
 __all__ = [
-    "AliveMessage", "CommandOrder", "FailedMessage", "FinishedMessage", "GuestMessage", "HostMessage", "Message",
-    "OutputMessage", "ProgressMessage", "StallMessage", "StopMessage", "Stream", "TransferMessage", "TypedMessage",
-    "guest_message",
+    "AliveMessage", "CommandOrder", "EndedMessage", "FailedMessage", "FinishedMessage", "GuestMessage", "HostMessage",
+    "LeaveMessage", "Message", "OpenMessage", "OutputMessage", "ProgressMessage", "ResizedMessage", "SignalMessage",
+    "StallMessage", "StartMessage", "StopMessage", "Stream", "TransferMessage", "TypedMessage", "guest_message",
 ]  # fmt: skip
 
 
@@ -41,6 +41,24 @@ class AliveMessage(TypedDict):
     """From the guest: time passes, though nothing else is to be told."""
 
     kind: Literal["alive"]
+    t: float
+
+
+class OpenMessage(TypedDict):
+    """From the guest: the network is up, and programs may be started on its nodes."""
+
+    kind: Literal["open"]
+    t: float
+
+
+class EndedMessage(TypedDict):
+    """From the guest: a program of a shell has ended. ``problem``: why it could not be started; empty if it was."""
+
+    kind: Literal["ended"]
+    number: int
+    status: int
+    problem: str
+    began_s: float
     t: float
 
 
@@ -88,6 +106,36 @@ class TypedMessage(TypedDict):
     data: str
 
 
+class ResizedMessage(TypedDict):
+    """To the guest: the user's window has another size."""
+
+    kind: Literal["resized"]
+    rows: int
+    columns: int
+
+
+class StartMessage(TypedDict):
+    """To the guest: start a program on a node; ``orders/NUMBER.json`` has its `CommandOrder`."""
+
+    kind: Literal["start"]
+    number: int
+    node: str
+
+
+class SignalMessage(TypedDict):
+    """To the guest: send a signal, by its number, to a program that has no terminal."""
+
+    kind: Literal["signal"]
+    number: int
+    signal: int
+
+
+class LeaveMessage(TypedDict):
+    """To the guest: no more programs will come; end those that run, and then the run."""
+
+    kind: Literal["leave"]
+
+
 class CommandOrder(TypedDict):
     """What the guest is told of a user's program, in a file of its own (``command.json``).
 
@@ -121,14 +169,18 @@ class CommandOrder(TypedDict):
     open_files: int
 
 
-GuestMessage = ProgressMessage | TransferMessage | AliveMessage | FinishedMessage | FailedMessage
+GuestMessage = (
+    ProgressMessage | TransferMessage | AliveMessage | OpenMessage | EndedMessage | FinishedMessage | FailedMessage
+)
 Message = GuestMessage | StallMessage | OutputMessage
-HostMessage = StopMessage | TypedMessage
+HostMessage = StopMessage | TypedMessage | ResizedMessage | StartMessage | SignalMessage | LeaveMessage
 
 _OF_GUEST: dict[str, type[GuestMessage]] = {
     "progress": ProgressMessage,
     "transfer": TransferMessage,
     "alive": AliveMessage,
+    "open": OpenMessage,
+    "ended": EndedMessage,
     "finished": FinishedMessage,
     "failed": FailedMessage,
 }

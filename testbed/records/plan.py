@@ -208,10 +208,16 @@ class LinePlan(TypedDict):
 
 
 class CommandPlan(TypedDict):
-    """A user's command: the node that it runs on, the program and its arguments."""
+    """A user's command: the node that it runs on, the program and its arguments.
+
+    Keys:
+        is_shell: There is none yet: programs are named one by one while the run goes on, each with its node. Missing:
+            false.
+    """
 
     node: str
     argv: list[str]
+    is_shell: NotRequired[bool]
 
 
 class Phase(TypedDict):

@@ -77,6 +77,17 @@ class Plan:
         address = self.topology.address_of(leaf)
         return [address, ipv6_of(address)] if "names6" in self.data else [address]
 
+    def as_shell(self) -> Plan:
+        """Return the plan with a shell in the place of its command: programs are named while the run goes on.
+
+        Recordings are left out: nothing replays them.
+        """
+        last = self.data["phases"][-1]
+        if last["command"] is None:
+            raise ValueError("a shell takes the place of a command, and this plan has none")
+        shell: Phase = {"lines": [], "command": {**last["command"], "is_shell": True}}
+        return replace(self, data={**self.data, "phases": [shell]})
+
     def without_boxes(self) -> Plan:
         """Return the plan of the twin run: the same in all else, and every box is a cable from beginning to end."""
         boxes: dict[str, BoxPlan] = {

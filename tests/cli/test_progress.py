@@ -40,3 +40,19 @@ def test_output_that_is_taken_is_not_lost(tmp_path: Path) -> None:
 def test_a_caller_may_close_the_standard_streams() -> None:
     command = f"exec {sys.executable} -m testbed.cli show 2021-03-10 <&- >&- 2>&-"
     assert subprocess.run(["/bin/sh", "-c", command], check=False).returncode == 0
+
+
+def test_a_line_that_a_command_has_begun_is_not_wiped_out_by_what_it_prints_next() -> None:
+    outer, inner = os.openpty()
+    with os.fdopen(inner, "w") as terminal:
+        script = (
+            "from testbed.cli.progress import Progress\n"
+            "progress = Progress(0)\n"
+            "progress.show({'kind': 'progress', 'what': 'booting', 't': 0.0})\n"
+            "for data in (b'half a ', b'line'):\n"
+            "    progress.show({'kind': 'output', 'stream': 'terminal', 'data': data})\n"
+        )
+        subprocess.run([sys.executable, "-c", script], stdout=terminal, stderr=terminal, check=True)
+        printed = os.read(outer, 4096)
+    os.close(outer)
+    assert printed.endswith(b"booting\r\x1b[Khalf a line")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from testbed.cli.progress import Progress
     from testbed.engine.kernel import KernelInfo
     from testbed.engine.prepare.command import UserCommand
+    from testbed.engine.run import LiveShell
     from testbed.records.manifest import Manifest
     from testbed.scenario.plan import Plan
 
@@ -32,6 +33,7 @@ def carry_out(
     progress: Progress,
     *,
     command: UserCommand | None = None,
+    shell: LiveShell | None = None,
 ) -> Manifest:
     """Run a plan in a folder; return the manifest.
 
@@ -42,6 +44,7 @@ def carry_out(
         arguments: Of the command line: ``watchdog``, ``memory`` and ``twin``.
         progress: Shows what the guest says.
         command: The user's, as its caller would run it; None: the plan has none.
+        shell: Names programs while the run goes on; None: the plan has none.
     """
 
     def make(plan: Plan, *, folder: Path, command: UserCommand | None = None) -> Manifest:
@@ -50,8 +53,9 @@ def carry_out(
             kernel,
             folder,
             silence_s=arguments.watchdog,
-            progress=progress.show,
+            progress=progress.show if shell is None else shell.hear,
             command=command,
+            shell=shell,
             memory_mib=arguments.memory,
         )
 

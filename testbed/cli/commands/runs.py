@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from testbed.scenario.plan import Plan
     from testbed.scenario.sweep import Variant
 
-__all__ = ["RUN_KEYS", "run_command", "run_status"]
+__all__ = ["RUN_KEYS", "on_terminal", "piped_input", "run_command", "run_status", "tell_run"]
 
 RUN_KEYS = ("valid", "problems", "checks", "notes", "seed", "emulated_s", "wall_s")
 _TRANSFER_KEYS = (
@@ -57,19 +57,36 @@ def run_command(arguments: argparse.Namespace) -> int:
     # The folder is made after the kernel: a build that fails leaves nothing behind.
     folder = arguments.output or new_run_folder(plan.name, plan.data["seed"])
     manifest = carry_out(plan, kernel, folder, arguments, progress, command=command)
-    if arguments.json:
+    status = manifest["certificate"].get("command_status") or 0
+    return tell_run(manifest, folder, progress, status, as_json=arguments.json, is_command=command is not None)
+
+
+def tell_run(
+    manifest: Manifest, folder: Path, progress: Progress, status: int, *, as_json: bool, is_command: bool
+) -> int:
+    """Tell what came of a run; return the exit status.
+
+    Args:
+        manifest: Of the run.
+        folder: The run directory.
+        progress: That showed what commands printed.
+        status: Of the user's command; 0 where there was none.
+        as_json: Print one JSON object.
+        is_command: What is printed on stdout is a command's own.
+    """
+    if as_json:
         summaries: list[Mapping[str, object]] = [*manifest["transfers"]]
         transfers = [{key: each[key] for key in _TRANSFER_KEYS if key in each} for each in summaries]
         run = {key: manifest.get(key) for key in RUN_KEYS}
         show(json.dumps({"run": str(folder), **run, "transfers": transfers}))
     else:
-        table = sys.stderr if command else sys.stdout  # what a command prints on stdout is its own
+        table = sys.stderr if is_command else sys.stdout
         show(transfer_table(manifest), file=table)
         show(f"run directory: {folder} (testbed report {folder})", file=table)
     # What a command printed could not all be passed on: a pipeline must not take it for the whole.
     if progress.lost is not None:
         say(f"testbed: {progress.lost}")
-    return run_status(manifest, manifest["certificate"].get("command_status") or int(progress.lost is not None))
+    return run_status(manifest, status or int(progress.lost is not None))
 
 
 def _plan(arguments: argparse.Namespace, path: Path, wanted: Sequence[Variant], *, is_sweep: bool) -> Plan:
@@ -98,13 +115,19 @@ def _user_command(arguments: argparse.Namespace) -> UserCommand | None:
         if not path.exists():
             raise InputError(f"--show {path}: there is no such file or folder")
     # A terminal takes what is typed while the program runs; anything else on stdin is read whole before it starts.
-    keyboard = Keyboard(0) if arguments.terminal else None
+    has_terminal = arguments.terminal or (ENGINES[arguments.engine].has_terminal and on_terminal())
+    keyboard = Keyboard(0) if has_terminal else None
     return UserCommand(
-        arguments.user_command, visible=arguments.show, keyboard=keyboard, stdin=None if keyboard else _input()
+        arguments.user_command, visible=arguments.show, keyboard=keyboard, stdin=None if keyboard else piped_input()
     )
 
 
-def _input() -> int | None:
+def on_terminal() -> bool:
+    """Return whether somebody sits before us: what they type comes from a terminal, and what we print goes to one."""
+    return all(stream.isatty() for stream in (sys.stdin, sys.stdout))
+
+
+def piped_input() -> int | None:
     """Return the descriptor of what is piped into us; None for a terminal, for nothing, and for what cannot be read."""
     try:
         mode = os.fstat(0).st_mode

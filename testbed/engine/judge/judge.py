@@ -19,9 +19,11 @@ from testbed.records.jsonl import LineWriter
 from testbed.records.transfers import summarise_transfers
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from testbed.records.certificate import Certificate, GuestCertificate
     from testbed.records.manifest import Manifest
-    from testbed.records.plan import Phase, PlanDocument
+    from testbed.records.plan import LinePlan, Phase, PlanDocument
     from testbed.records.run import RunDirectory
     from testbed.scenario.plan import Plan
 
@@ -86,10 +88,22 @@ def _with_flows(run: RunDirectory, plan: Plan, began_s: float) -> Plan:
     *phases, last = plan.data["phases"]
     if last["command"] is None:
         return plan
-    node = last["command"]["node"]
-    path = run.capture(f"{node}-client")
-    if path is None:
-        return plan  # the client was not captured: the check of transfers says that none is known
+    # In a shell programs may have run on any client.
+    nodes = plan.topology.with_role("client") if "is_shell" in last["command"] else [last["command"]["node"]]
+    # A client that was not captured is left out: the check of transfers says that none is known.
+    lines = [
+        _flows_of_node(run, plan, node, path, began_s) for node in nodes if (path := run.capture(f"{node}-client"))
+    ]
+    if not lines:
+        return plan
+    with_flows: Phase = {"lines": lines, "command": last["command"]}
+    data: PlanDocument = {**plan.data, "phases": [*phases, with_flows]}
+    write_atomically(run.path / "plan.json", json.dumps(data, indent=1))
+    return replace(plan, data=data)
+
+
+def _flows_of_node(run: RunDirectory, plan: Plan, node: str, path: Path, began_s: float) -> LinePlan:
+    """Return the flows of one client, from its capture, as transfers of its line; write down what it saw of them."""
     line = plan.topology.nodeInfo(node)["line"]
     with open_regular(path) as file:
         packets = ((frame.t_ns, packet) for frame in read_frames(file) if (packet := datagram(frame)) is not None)
@@ -101,7 +115,4 @@ def _with_flows(run: RunDirectory, plan: Plan, began_s: float) -> Plan:
     writer = LineWriter(run.path / "measurements.jsonl")
     writer.write(*flow_records(flows, transfers))
     writer.close()
-    with_flows: Phase = {"lines": [{"name": line, "node": node, "transfers": [*transfers]}], "command": last["command"]}
-    data: PlanDocument = {**plan.data, "phases": [*phases, with_flows]}
-    write_atomically(run.path / "plan.json", json.dumps(data, indent=1))
-    return replace(plan, data=data)
+    return {"name": line, "node": node, "transfers": [*transfers]}

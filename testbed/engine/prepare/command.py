@@ -59,6 +59,7 @@ class UserCommand:
         privileged: Run as root of the guest with the testbed's own code, for programs of the testbed alone: they see
             everything and can change everything in the guest.
         sealed: What is never shown, beside the run directory.
+        words: Of the command line that may name files, where it is a shell's; None: those of ``argv``.
     """
 
     argv: Sequence[str]
@@ -69,6 +70,7 @@ class UserCommand:
     keyboard: Keyboard | None = None
     privileged: bool = False
     sealed: Sequence[Path] = ()
+    words: Sequence[str] | None = None
 
     def program(self) -> Path:
         """Return the file that is to be run, as the caller's shell would find it.
@@ -144,7 +146,8 @@ class UserCommand:
         for place in (*self.environment.get("PATH", "").split(os.pathsep), str(program.resolve().parent)):
             trees = self._trees(self.folder / place)
             wanted += [self.folder / place] if os.path.realpath(trees[0]) in hidden else trees
-        wanted += [self.folder / each for each in self.argv[1:] if _exists(self.folder / each)]
+        words = self.argv[1:] if self.words is None else self.words
+        wanted += [self.folder / each for each in words if _exists(self.folder / each)]
         shown = {os.path.realpath(each) for each in wanted if _exists(each)} - hidden
         if os.path.realpath(self.folder) in hidden:
             shown |= self._unhidden_entries()

@@ -1,4 +1,4 @@
-"""A file that grows while it is read: what a command in the guest prints, as it comes and in bounded memory."""
+"""A file that grows while it is read: what a command prints, what a box logs, as it comes and in bounded memory."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-__all__ = ["Follower"]
+__all__ = ["Follower", "LineFollower"]
 
 _CHUNK = 1 << 16
 _MOST_AT_ONCE = 1 << 22
+_MOST_LINE_BYTES = 1 << 20
 
 
 class Follower:
@@ -54,3 +55,26 @@ class Follower:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+class LineFollower:
+    """Whole lines of a file that grows.
+
+    Args:
+        path: As for `Follower`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._follower = Follower(path)
+        self._rest = b""
+
+    def new(self, *, most: int | None = _MOST_AT_ONCE) -> Iterator[bytes]:
+        """Yield the lines that were completed since; ``most``: bytes, as for `Follower.new`."""
+        for data in self._follower.new(most=most):
+            *lines, self._rest = (self._rest + data).split(b"\n")
+            self._rest = self._rest[: _MOST_LINE_BYTES + 1]  # a line without end is none
+            yield from lines
+
+    def close(self) -> None:
+        """Close the file."""
+        self._follower.close()

@@ -48,6 +48,7 @@ _F_SETPIPE_SZ = 1031
 _GRACE_S = 5.0
 _FIRST_STALL_S = 5.0  # of silence, before it is said what the guest is doing
 _LOOK_S = 0.1  # how often a command's output is looked at
+_LIVE_LOOK_S = 0.02  # where somebody types, and waits to see it
 _LOOK_AT_ROOM_S = 1.0  # how often it is looked at what a command has written
 _HARMLESS = ("check_one_sigio failed", "reboot: Power down")  # the first: Landlock gives the kernel no terminal to try
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
@@ -83,7 +84,7 @@ class Guest:
     def __init__(self, setup: GuestSetup, *, settle_s: float | None) -> None:
         spool = setup.spool
         self._log = setup.log
-        self._keyboard = setup.keyboard
+        self._operator = setup.operator
         self._printed: dict[Stream, Follower] = {
             "stdout": Follower(spool.output / "command.stdout"),
             "stderr": Follower(spool.output / "command.stderr"),
@@ -153,11 +154,7 @@ class Guest:
             for output in self._output():
                 heard = time.monotonic()
                 yield output
-            sources = [self._from_guest] + ([self._keyboard.fileno()] if self._keyboard is not None else [])
-            # What a command prints is in files, and nothing tells that a file has grown: hence ten looks a second.
-            ready = select(sources, [], [], min(remaining, _LOOK_S))[0]
-            if self._keyboard is not None and self._keyboard.fileno() in ready:
-                self._tell({"kind": "typed", "data": self._keyboard.typed().hex()})
+            ready = self._wait(remaining)
             if self._from_guest not in ready:
                 continue
             data = os.read(self._from_guest, 65_536)
@@ -177,7 +174,24 @@ class Guest:
                     yield from self._output(to_the_end=True)
                     yield message
                     return
+                if message["kind"] == "ended":  # what a program printed is told before its end
+                    yield from self._output(to_the_end=True)
                 yield message
+
+    def _wait(self, most_s: float) -> list[int]:
+        """Wait until somebody says something, or for a little while; pass on what is said to the guest.
+
+        What a command prints is in files, and nothing tells that a file has grown: hence many looks a second.
+
+        Returns:
+            The descriptors that are readable.
+        """
+        if self._operator is None:
+            return select([self._from_guest], [], [], min(most_s, _LOOK_S))[0]
+        ready = select([self._from_guest, *self._operator.sources()], [], [], min(most_s, _LIVE_LOOK_S))[0]
+        for order in self._operator.orders(ready):
+            self._tell(order)
+        return ready
 
     def _expect_room(self) -> None:
         """Raise GuestError if a command fills the disk."""
@@ -194,7 +208,7 @@ class Guest:
     def _output(self, *, to_the_end: bool = False) -> Iterator[OutputMessage]:
         """Yield what the command has printed since, as messages."""
         for stream, follower in self._printed.items():
-            shown = stream if self._keyboard is None else "terminal"
+            shown = "terminal" if self._operator is not None and self._operator.has_terminal else stream
             for data in follower.new(most=None) if to_the_end else follower.new():
                 yield {"kind": "output", "stream": shown, "data": data}
 
@@ -235,7 +249,8 @@ class Guest:
             self._tell({"kind": "stop"})
 
     def _tell(self, message: HostMessage) -> None:
-        os.write(self._to_guest, json.dumps(message).encode() + b"\n")
+        with contextlib.suppress(BrokenPipeError):  # it has ended, which is heard on the other pipe
+            os.write(self._to_guest, json.dumps(message).encode() + b"\n")
 
     def __enter__(self) -> Self:
         return self
@@ -244,7 +259,7 @@ class Guest:
         # In good order the agent powers the guest off, and the kernel writes out what it has. After a failure there is
         # nothing to wait for.
         if error[0] is None or isinstance(error[1], KeyboardInterrupt):
-            self._wait()
+            self._wait_for_its_end()
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
@@ -254,7 +269,7 @@ class Guest:
         os.close(self._from_guest)
         self._processor.close()
 
-    def _wait(self) -> None:
+    def _wait_for_its_end(self) -> None:
         try:
             self._process.wait(_GRACE_S)
         except subprocess.TimeoutExpired:

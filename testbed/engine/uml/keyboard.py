@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from testbed.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
+
+    from testbed.records.messages import HostMessage
 
 __all__ = ["Keyboard"]
 
@@ -34,10 +36,24 @@ class Keyboard:
         if not os.isatty(descriptor):
             raise InputError("--terminal: standard input is no terminal; leave the option out, and pipe the input in")
         self._descriptor = descriptor
+        self._told = self.size  # what the program's terminal is made with
 
-    def fileno(self) -> int:
-        """For select."""
-        return self._descriptor
+    has_terminal = True
+
+    def sources(self) -> list[int]:
+        """Return the terminal's descriptor."""
+        return [self._descriptor]
+
+    def orders(self, ready: Collection[int]) -> Iterator[HostMessage]:
+        """Yield what has been typed, and a new size of the window. Raises KeyboardInterrupt for the key that leaves."""
+        if self.size != self._told:
+            self._told = self.size
+            yield {"kind": "resized", "rows": self._told[0], "columns": self._told[1]}
+        if self._descriptor in ready:
+            data = os.read(self._descriptor, _CHUNK)
+            if _LEAVE in data or not data:  # no data: the terminal is gone
+                raise KeyboardInterrupt(signal.SIGINT)
+            yield {"kind": "typed", "data": data.hex()}
 
     @property
     def size(self) -> tuple[int, int]:
@@ -54,10 +70,3 @@ class Keyboard:
             yield
         finally:
             termios.tcsetattr(self._descriptor, termios.TCSADRAIN, before)
-
-    def typed(self) -> bytes:
-        """Return what has been typed. Raises KeyboardInterrupt for the key that leaves."""
-        data = os.read(self._descriptor, _CHUNK)
-        if _LEAVE in data:
-            raise KeyboardInterrupt(signal.SIGINT)
-        return data

@@ -110,15 +110,26 @@ class Spool:
 
         Args:
             order: `UserCommand.order`.
-            stdin: Read to its end: in virtual time no program could wait for what somebody has yet to type.
+            stdin: See `put_input`; None: there is none.
 
         Raises:
             OSError: The folder cannot be written.
             InputError: The input is too long.
         """
         (self.output / "command.json").write_text(json.dumps(order))
-        if stdin is None:
-            return
+        if stdin is not None:
+            self.put_input(stdin)
+
+    def put_input(self, stdin: int) -> None:
+        """Put in what a program is to read.
+
+        Args:
+            stdin: Read to its end: in virtual time no program could wait for what somebody has yet to type.
+
+        Raises:
+            OSError: The folder cannot be written.
+            InputError: The input is too long.
+        """
         room = MOST_INPUT_BYTES
         with (self.output / "stdin").open("wb") as file:
             while data := os.read(stdin, _CHUNK):
@@ -129,12 +140,31 @@ class Spool:
                     )
                 file.write(data)
 
+    def put_order(self, number: int, order: CommandOrder) -> None:
+        """Put in what a guest that runs is told of a program: it would be much for a serial port.
+
+        Raises:
+            OSError: The folder cannot be written.
+        """
+        folder = self.output / "orders"
+        if not folder.exists():
+            folder.mkdir()
+            self._give(folder)
+        with (folder / f"{number}.json").open("x") as file:  # nothing that lies there already is followed
+            json.dump(order, file)
+        self._give(folder / f"{number}.json")
+
     def hand_over(self) -> None:
         """Give what is in the folder to the user that the guest runs as, where root started the testbed."""
+        if guest_identity()[0] != os.geteuid():
+            for path in self.folder.rglob("*"):
+                self._give(path)
+
+    def _give(self, path: Path) -> None:
+        """Give a path to the user that the guest runs as: a link itself, never what it leads to."""
         uid, gid = guest_identity()
         if uid != os.geteuid():
-            for path in self.folder.rglob("*"):  # links themselves, never what they lead to: that is the host's code
-                os.chown(path, uid, gid, follow_symlinks=False)
+            os.chown(path, uid, gid, follow_symlinks=False)
 
     def is_overfull(self) -> bool:
         """Whether a command has left far more than would be taken over; said while it runs, before the disk is full."""

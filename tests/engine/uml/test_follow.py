@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from testbed.engine.uml.follow import Follower
+from testbed.engine.uml.follow import Follower, LineFollower
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,3 +51,26 @@ def test_what_is_no_regular_file_counts_as_empty(tmp_path: Path) -> None:
 
 def test_closing_what_was_never_opened_is_no_error(tmp_path: Path) -> None:
     Follower(tmp_path / "stdout").close()
+
+
+def test_lines_come_whole_wherever_they_are_cut(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    for at in range(8):
+        path.write_bytes(b"")
+        lines, found = LineFollower(path), list[bytes]()
+        for piece in (b"one\ntwo\n"[:at], b"one\ntwo\n"[at:]):
+            with path.open("ab") as file:
+                file.write(piece)
+            found += lines.new()
+        assert found == [b"one", b"two"]
+        lines.close()
+
+
+def test_a_line_without_an_end_takes_no_more_memory_than_a_long_one(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"x" * (3 << 20) + b"\nnext\n")
+    lines = LineFollower(path)
+    long, after = lines.new(most=None)
+    assert len(long) < 2 << 20
+    assert after == b"next"
+    lines.close()

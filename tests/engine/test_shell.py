@@ -1,0 +1,138 @@
+"""A shell in the emulated network, from a pipe and on a terminal: programs on its nodes, and the run they make."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.engine.test_terminal import typed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from testbed.engine.kernel.cache import KernelInfo
+
+SCENARIO = [
+    "shell",
+    "2021-03-10",
+    "--set",
+    "recordings=[]",
+    "--set",
+    "lines=[{name: mobile, kind: mobile, tspu: true}]",
+]
+LINES = """\
+# what each line does is looked at below
+client ping -c 1 origin
+client curl -sS -o /tmp/object -w '%{http_code}\\n' https://twitter.com/383000.bin
+client stat -c '%s bytes' /tmp/object
+box log
+origin sh -c 'echo served >/run/output/from-origin; hostname'
+nonsense
+client sh -c 'kill -9 $$'
+client ip link set eth0 mtu 1499 && echo changed
+origin ip link set eth0 mtu 1499 || echo refused
+origin sleep 1000 &
+client sh -c 'echo to stderr >&2; exit 7'
+"""
+BUSY = 4  # a machine that was too busy for real time says so
+
+
+@pytest.fixture(scope="module")
+def piped(
+    tmp_path_factory: pytest.TempPathFactory, kernel: KernelInfo
+) -> tuple[subprocess.CompletedProcess[str], Path]:
+    assert kernel.path is not None
+    run = tmp_path_factory.mktemp("shell") / "run"
+    argv = [sys.executable, "-m", "testbed.cli", *SCENARIO, "-o", str(run)]
+    return subprocess.run(argv, input=LINES, capture_output=True, text=True, check=False), run
+
+
+def manifest_of(run: Path) -> Any:
+    return json.loads((run / "manifest.json").read_text())
+
+
+def test_each_line_is_carried_out_and_the_last_status_is_the_shell_s(
+    piped: tuple[subprocess.CompletedProcess[str], Path],
+) -> None:
+    result, _ = piped
+    for words in (
+        "1 received", "200", "383000 bytes", "throttling begins: token_bucket", "origin\n", "changed", "refused",
+    ):  # fmt: skip
+        assert words in result.stdout, result.stderr
+    assert "'nonsense' is no node" in result.stderr
+    assert "to stderr" in result.stderr
+    assert "ends with the shell: origin sleep 1000 &" in result.stderr
+    assert result.returncode == 7
+
+
+def test_commands_are_written_down_with_their_statuses(
+    piped: tuple[subprocess.CompletedProcess[str], Path],
+) -> None:
+    records = [json.loads(line) for line in (piped[1] / "shell.jsonl").read_text().splitlines()]
+    assert [each["status"] for each in records if not each["beside"]] == [0, 0, 0, 0, 137, 0, 0, 7]
+    assert [each["status"] for each in records if each["beside"]] == [137]
+
+
+def test_the_run_is_recorded_as_others_are(piped: tuple[subprocess.CompletedProcess[str], Path]) -> None:
+    _, run = piped
+    manifest = manifest_of(run)
+    assert manifest["state"] == "complete"
+    [flow] = manifest["transfers"]
+    assert (flow["sni"], flow["line"], flow["rule"]) == ("twitter.com", "mobile", "twitter.com")
+    assert flow["drops"] > 0
+    checks = {each["check"]: each for each in manifest["checks"]}
+    assert checks["drops"]["state"] == "passed"
+    assert "eth0" in checks["network"]["about"]  # the client's own network was changed, and that is said
+    assert (run / "output" / "from-origin").read_text() == "served\n"
+
+
+def test_an_interrupt_ends_the_command_and_not_the_shell(tmp_path: Path, kernel: KernelInfo) -> None:
+    assert kernel.path is not None
+    argv = [sys.executable, "-m", "testbed.cli", *SCENARIO, "-o", str(tmp_path / "run")]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b"client sh -c 'echo begun; sleep 1000'\nclient echo after\n")
+        process.stdin.close()
+        read = partial(process.stdout.readline)
+        assert read() == b"begun\n"
+        process.send_signal(signal.SIGINT)
+        assert read() == b"after\n"
+    assert process.returncode in {0, BUSY}
+    records = [json.loads(line) for line in (tmp_path / "run" / "shell.jsonl").read_text().splitlines()]
+    assert [each["status"] for each in records] == [130, 0]
+
+
+def test_a_prompt_completes_names_and_gives_programs_the_terminal(
+    tmp_path: Path, kernel: KernelInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert kernel.path is not None
+    monkeypatch.setenv("TERM", "dumb")  # no sequences of the terminal's between a line's end and the prompt
+    answers = [
+        (b"testbed> ", b"client sh -c 'tty; stty size; read a; echo got $a; sleep 1000'\r"),
+        (b"/dev/pts/", b"hel"),
+        (b"hel", b"lo\r"),
+        (b"got hello", b"\x03"),
+        (b"^C\r\ntestbed> ", b"orig\thostname\r"),
+        (b"\norigin\r\ntestbed> ", b"\x04"),
+    ]
+    output, status = typed([*SCENARIO, "-o", str(tmp_path / "run")], answers)
+    assert answers == []
+    assert b"origin hostname" in output
+    assert status in {0, BUSY}
+    records = [json.loads(line) for line in (tmp_path / "run" / "shell.jsonl").read_text().splitlines()]
+    assert [(each["node"], each["status"]) for each in records] == [("mobile", 130), ("origin", 0)]
+
+
+def test_an_ordinary_shell_on_one_node_reads_what_is_piped_in(tmp_path: Path, kernel: KernelInfo) -> None:
+    assert kernel.path is not None
+    argv = [sys.executable, "-m", "testbed.cli", *SCENARIO, "--node", "origin", "-o", str(tmp_path / "run")]
+    result = subprocess.run(argv, input="hostname\ncd /tmp\npwd\nexit 9\n", capture_output=True, text=True, check=False)
+    assert result.stdout == "origin\n/tmp\n"
+    assert result.returncode == 9
