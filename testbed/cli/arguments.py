@@ -18,6 +18,7 @@ from testbed.cli.judging_arguments import (
     add_validate,
     count,
 )
+from testbed.cli.lab_arguments import add_lab
 from testbed.cli.run_arguments import add_options_of_runs, add_shell, add_show, engines_with_terminal, one_seed
 from testbed.cli.version import Version
 from testbed.plain_text import choices
@@ -110,10 +111,9 @@ def make_parser() -> argparse.ArgumentParser:
     _add_inspect(adders)
     add_shell(adders)
     _add_demo(adders)
+    add_lab(adders)
     _add_kernel(adders)
-    doctor = adders.add_parser("doctor", help="what is there, what is missing, and the command that mends it")
-    doctor.add_argument("--json", action="store_true", help="print one JSON object")
-    doctor.set_defaults(command="machine:doctor_command")
+    _add_doctor(adders)
     for name, examples in EXAMPLES.items():  # here, so that no command can be added without examples
         command = adders.choices[name]
         command.epilog = "\n  ".join(["examples:", *examples])
@@ -266,7 +266,7 @@ def _add_list_and_show(adders: Adders) -> None:
     completion.add_argument("shell", choices=("bash", "zsh", "fish"))
     completion.set_defaults(command="showing:completion_command")
     schema = adders.add_parser("schema", help="print a JSON Schema, for editors that complete and check YAML")
-    schema.add_argument("kind", choices=("scenario", "profile"))
+    schema.add_argument("kind", choices=("scenario", "profile", "lab"))
     schema.set_defaults(command="showing:schema_command")
 
 
@@ -292,6 +292,13 @@ def _add_demo(adders: Adders) -> None:
         "time and without root. Ends with Ctrl-C.",
     )
     demo.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="recorded runs to show beside")
+    demo.add_argument(
+        "--from",
+        type=Path,
+        metavar="FILE",
+        dest="pack",
+        help="recorded runs from `testbed lab pack`: no guest is needed",
+    )
     demo.add_argument("--export", type=Path, metavar="FOLDER", help="write the page with these runs as files, and end")
     demo.add_argument("--guess", action="store_true", help="recorded runs hide box and truth until Reveal is pressed")
     demo.add_argument("--address", default="127.0.0.1", help="to listen on (default: 127.0.0.1, this machine alone)")
@@ -308,6 +315,24 @@ def _add_kernel(adders: Adders) -> None:
     kernel.add_argument("action", choices=("build", "info"))
     kernel.add_argument("--json", action="store_true", help="print one JSON object")
     kernel.set_defaults(command="machine:kernel_command")
+
+
+def _add_doctor(adders: Adders) -> None:
+    doctor = adders.add_parser("doctor", help="what is there, what is missing, and the command that mends it")
+    doctor.add_argument("--json", action="store_true", help="print one JSON object")
+    doctor.add_argument(
+        "--class", action="store_true", dest="for_class", help="one line: which labs work on this laptop"
+    )
+    doctor.add_argument("--csv", action="store_true", help="with --class: as a row of a table")
+    doctor.add_argument("--name", default="", help="with --class: what to call this laptop (default: its host name)")
+    doctor.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="with --class: add the line to this file, after those of others",
+    )
+    doctor.set_defaults(command="machine:doctor_command")
 
 
 def _instant(text: str) -> datetime:

@@ -42,6 +42,7 @@ EXAMPLES = {
         "testbed demo",
         "testbed demo --port 0 --no-browser",
         "testbed demo --address 192.168.1.20",
+        "testbed demo --from labs.zip",
         "testbed demo results/runs/2021-03-10-seed1-1 --export site",
     ),
     "shell": (
@@ -57,11 +58,19 @@ EXAMPLES = {
         "testbed show joint",
     ),
     "check": ("testbed check my-scenario.yaml my-censor.yaml", "testbed check my_topology.py", "testbed check kz-2022"),
-    "schema": ("testbed schema scenario >scenario.schema.json",),
+    "schema": ("testbed schema scenario >scenario.schema.json", "testbed schema lab"),
     "inspect": (
         "testbed inspect capture.pcapng --profile ru-tw-2021a",
         "testbed inspect capture.pcapng --profile my-censor.yaml --inside 192.168.0.0/16 --json",
     ),
     "kernel": ("testbed kernel build", "testbed kernel info --json"),
-    "doctor": ("testbed doctor", "testbed doctor --json"),
+    "doctor": ("testbed doctor", "testbed doctor --json", "testbed doctor --class --csv -o class.csv"),
+    "lab": (
+        "testbed lab list",
+        "testbed lab start 1 --student ann -o ann",
+        "testbed lab try lab-5 --evade tcp-split",
+        "testbed lab check 1 ann --junit ann.xml",
+        "testbed lab pack -o labs.zip",
+        "testbed lab start 1 --from labs.zip",
+    ),
 }

@@ -7,6 +7,7 @@ import os
 import selectors
 import signal
 import subprocess
+import tempfile
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -52,6 +53,8 @@ def run_bounded(arguments: Sequence[str], given: bytes, *, timeout_s: float, mos
         TimeoutError: It took longer.
         OutputTooLongError: It wrote more.
     """
+    if not hasattr(os, "pidfd_open"):
+        return _run_with_files(arguments, given, timeout_s=timeout_s, most_bytes=most_bytes, tail=tail)
     child = subprocess.Popen(
         # a session of its own, so that whatever it starts can be ended with it
         arguments,
@@ -70,6 +73,36 @@ def run_bounded(arguments: Sequence[str], given: bytes, *, timeout_s: float, mos
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
+
+
+def _run_with_files(arguments: Sequence[str], given: bytes, *, timeout_s: float, most_bytes: int, tail: int) -> Done:
+    """As `run_bounded`, where nothing tells of a process's end but waiting for it: on platforms other than Linux.
+
+    What the program writes goes into files, so that nobody holds a pipe open. How much that is, is known at its end.
+    """
+    with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        stdin.write(given)
+        stdin.seek(0)
+        child = subprocess.Popen(arguments, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True)
+        try:
+            status = child.wait(timeout_s)
+        except subprocess.TimeoutExpired as error:
+            raise TimeoutError from error
+        finally:
+            # Its children are ended with it where there are groups of processes.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                if hasattr(os, "killpg"):
+                    os.killpg(child.pid, signal.SIGKILL)
+                elif child.poll() is None:
+                    child.kill()
+            child.wait()
+        written = stdout.seek(0, os.SEEK_END)
+        if written > most_bytes:
+            raise OutputTooLongError
+        stdout.seek(0)
+        said = stderr.seek(0, os.SEEK_END)
+        stderr.seek(max(0, said - tail))
+        return Done(status, stdout.read(), stderr.read())
 
 
 @dataclass(slots=True)

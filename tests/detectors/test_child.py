@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import pytest
 
 from testbed.detectors.child import Done, OutputTooLongError, run_bounded
+
+
+@pytest.fixture(params=["as on Linux", "as elsewhere"], autouse=True)
+def platform(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "as elsewhere":
+        monkeypatch.delattr(os, "pidfd_open")
 
 
 def run(body: str, given: bytes = b"", *, timeout_s: float = 60.0, most_bytes: int = 1 << 20, tail: int = 20) -> Done:

@@ -9,6 +9,7 @@ import shtab
 
 from testbed.cli.arguments import make_parser
 from testbed.cli.progress import show
+from testbed.labs.lab import lab_schema
 from testbed.report.show import show as described
 from testbed.scenario.model import scenario_schema
 from testbed.scenario.profile_schema import profile_schema
@@ -27,8 +28,8 @@ def show_command(arguments: argparse.Namespace) -> int:
 
 def schema_command(arguments: argparse.Namespace) -> int:
     """Print a JSON Schema."""
-    schema = scenario_schema() if arguments.kind == "scenario" else profile_schema()
-    show(json.dumps(schema, indent=1))
+    schemas = {"scenario": scenario_schema, "profile": profile_schema, "lab": lab_schema}
+    show(json.dumps(schemas[arguments.kind](), indent=1))
     return 0
 
 

@@ -15,7 +15,7 @@ def test_doctor_ends_with_status_3_if_something_required_is_missing(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *, ok: bool, required: bool, expected: int
 ) -> None:
     check = Check("nft", ok=ok, found="not found", remedy="sudo apt-get install nftables", required=required)
-    monkeypatch.setattr("testbed.cli.commands.machine.diagnose", lambda: [check])
+    monkeypatch.setattr("testbed.doctor.diagnose", lambda: [check])
     assert status("doctor") == expected
     assert "nft" in capsys.readouterr().out
     assert status("doctor", "--json") == expected

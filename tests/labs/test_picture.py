@@ -1,0 +1,35 @@
+"""Drawings and tables of what was measured."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from xml.etree import ElementTree as ET
+
+import numpy as np
+
+from testbed.detectors.sources.observation_json import observation_to_json
+from testbed.labs.picture import draw_case, table_of
+from tests.validation.cells import observation
+
+DATA = observation_to_json(observation()).encode()
+
+
+def test_the_table_has_a_row_for_each_transfer() -> None:
+    head, target, control = table_of(DATA).splitlines()
+    assert head.startswith("transfer,name,role,bytes,seconds,kbit/s")
+    assert target == "1,,target,100000,8.000,100.0,complete"
+    assert control.startswith("2,,control,100000,0.200,4000.0")
+
+
+def test_a_drawing_is_an_svg_and_the_same_each_time() -> None:
+    drawn = draw_case(DATA, "case A")
+    assert ET.fromstring(drawn).tag.endswith("svg")
+    assert draw_case(DATA, "case A") == drawn
+
+
+def test_a_transfer_in_which_nothing_came_is_drawn_and_told() -> None:
+    whole = observation()
+    empty = replace(whole.transfers[0], times_s=np.array([]), bytes=np.array([], dtype=np.int64))
+    data = observation_to_json(replace(whole, transfers=(empty,))).encode()
+    assert table_of(data).splitlines()[1].startswith("1,,target,0,0.000,,")
+    assert draw_case(data, "$case$ A")
