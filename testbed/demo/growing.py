@@ -6,7 +6,10 @@ A file that was opened before is read on to its end; a finished run is read from
 
 from __future__ import annotations
 
+import contextlib
+import gzip
 import json
+import zlib
 from typing import TYPE_CHECKING
 
 from testbed.demo.feed import Feed
@@ -20,7 +23,7 @@ from testbed.records.run import RunDirectory
 from testbed.records.standing import MALFORMED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from testbed.demo.feed import PageRecord
@@ -96,6 +99,17 @@ def read_plan(folder: Path) -> PlanDocument:
     return plan
 
 
+def _kept_lines(path: Path, opened: contextlib.ExitStack) -> Iterable[bytes]:
+    """Return the lines of a file of a finished run, which may have been compressed; none of one that is not there."""
+    if path.exists():
+        return opened.enter_context(open_regular(path))
+    packed = path.with_name(f"{path.name}.gz")
+    if packed.exists():
+        return opened.enter_context(gzip.GzipFile(fileobj=opened.enter_context(open_regular(packed))))
+    # A run without boxes has no truth to tell of them.
+    return ()
+
+
 def recorded(path: Path) -> tuple[list[PageRecord], int]:
     """Return the page records of a finished run, by time, and how many lines were none.
 
@@ -116,6 +130,10 @@ def recorded(path: Path) -> tuple[list[PageRecord], int]:
         ("truth.jsonl", feed.truth), ("measurements.jsonl", feed.measurements),
     ]  # fmt: skip
     for name, read in readers:
-        with open_regular(path / name) as file:
-            records += [record for line in file for record in read(line)]
+        try:
+            with contextlib.ExitStack() as opened:
+                for line in _kept_lines(path / name, opened):
+                    records += read(line)
+        except (OSError, EOFError, zlib.error) as error:
+            raise RecordError(f"cannot read {path / name}: {error}; run it again") from error
     return sorted(records, key=lambda record: float(str(record[1]))), feed.unread

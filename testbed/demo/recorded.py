@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from testbed.demo.feed import PageRecord
+    from testbed.demo.scene import Choice
     from testbed.records.plan import PlanDocument
 
 __all__ = ["export", "run_messages", "site"]
@@ -31,12 +32,13 @@ __all__ = ["export", "run_messages", "site"]
 Message = dict[str, object]
 
 
-def run_messages(path: Path, *, is_guess: bool) -> list[Message]:
+def run_messages(path: Path, *, is_guess: bool, choice: Choice | None = None) -> list[Message]:
     """Return what a browser is told of a finished run.
 
     Args:
         path: The run directory. An invalid run is shown, too, and says that it is one.
         is_guess: Whether box and truth wait until somebody presses Reveal. They are in the page's script all the same.
+        choice: What was the matter, as the page offers it; None: it is not known.
 
     Raises:
         RecordError: No run directory, or a run that is not complete.
@@ -51,7 +53,7 @@ def run_messages(path: Path, *, is_guess: bool) -> list[Message]:
         told: list[Message] = [
             head(plan, is_hidden=False) | {"secret": True},
             {"kind": "records", "r": _drawn(plan, records)},
-            outcome(manifest, run.verdicts(), None, unread=unread) | {"secret": True},
+            outcome(manifest, run.verdicts(), choice, unread=unread) | {"secret": True},
         ]
     except MALFORMED as error:
         raise RecordError(f"{path}: its records contradict the run format: {error!r}; run it again") from error
@@ -69,8 +71,13 @@ def _drawn(plan: PlanDocument, records: list[PageRecord]) -> list[PageRecord]:
     return [record for record in records if record[0] != "p" or record[2] in flows]
 
 
-def site(paths: Sequence[Path], *, is_guess: bool) -> dict[str, bytes]:
+def site(paths: Sequence[Path], *, is_guess: bool, choices: Sequence[Choice] = ()) -> dict[str, bytes]:
     """Return the files of a site that shows recorded runs, by name.
+
+    Args:
+        paths: Run directories.
+        is_guess: See `run_messages`.
+        choices: What was the matter in each; empty: it is not known.
 
     Raises:
         RecordError: As `run_messages`.
@@ -79,7 +86,7 @@ def site(paths: Sequence[Path], *, is_guess: bool) -> dict[str, bytes]:
     files = {name: page_file(name).encode() for name in ("demo.css", "demo.js")}
     titles = []
     for nth, path in enumerate(paths, start=1):
-        messages = run_messages(path, is_guess=is_guess)
+        messages = run_messages(path, is_guess=is_guess, choice=choices[nth - 1] if choices else None)
         data = json.dumps(messages, separators=(",", ":"), allow_nan=False)
         files[f"run-{nth}.js"] = f"globalThis.recordedRun = {data};\n".encode()
         files[f"run-{nth}.html"] = page_html(RECORDED, scripts=(f"run-{nth}.js",)).encode()

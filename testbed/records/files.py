@@ -27,6 +27,9 @@ __all__ = ["compress", "open_regular", "read_regular", "replacing", "write_atomi
 
 _LARGEST_RECORD_BYTES = 1 << 31  # of a file that is read as a whole
 _BUFFER_BYTES = 1 << 20
+# Recorded runs are read on platforms that have not all of them. Windows alone has O_BINARY, and reads text without it.
+_FOLLOW_NONE = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_CLOEXEC", "O_BINARY"))
+_WAIT_FOR_NONE = sum(getattr(os, name, 0) for name in ("O_NONBLOCK", "O_NOCTTY"))
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -42,7 +45,7 @@ def open_regular(path: Path) -> BinaryIO:
 def _open(path: str, _flags: int) -> int:
     # O_NONBLOCK, for the opening of a FIFO waits for a writer; O_NOCTTY, for a terminal would become ours. What it
     # is gets asked of the open file: between a look at the name and its opening, another could take the place.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    descriptor = os.open(path, os.O_RDONLY | _FOLLOW_NONE | _WAIT_FOR_NONE)
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
         os.close(descriptor)
@@ -74,7 +77,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         OSError: The folder cannot be written.
     """
     partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FOLLOW_NONE, 0o644)
     try:
         with os.fdopen(descriptor, "wb", buffering=_BUFFER_BYTES) as file:
             yield file

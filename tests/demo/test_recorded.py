@@ -8,6 +8,7 @@ import pytest
 
 from testbed.demo.recorded import export, run_messages, site
 from testbed.errors import InputError, RecordError
+from testbed.records.run import RunDirectory
 from tests.demo.runs import hand_made_run
 
 if TYPE_CHECKING:
@@ -66,3 +67,26 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
         export([run], tmp_path, is_guess=False)
     with pytest.raises(InputError, match="name the runs"):
         export([], tmp_path / "site", is_guess=False)
+
+
+@pytest.mark.parametrize("kept", ["compressed", "without boxes"])
+def test_a_run_whose_records_were_compressed_or_that_has_no_box_is_played(tmp_path: Path, kept: str) -> None:
+    path = hand_made_run(tmp_path / "run")
+    before = run_messages(path, is_guess=False)
+    if kept == "compressed":
+        RunDirectory.open(path).compress_records()
+        assert run_messages(path, is_guess=False) == before
+    else:
+        (path / "truth.jsonl").unlink()
+        [records] = [each["r"] for each in run_messages(path, is_guess=False) if each["kind"] == "records"]
+        assert isinstance(records, list)
+        assert {each[0] for each in records} == {"b", "t"}
+
+
+def test_a_damaged_archive_of_records_is_told(tmp_path: Path) -> None:
+    path = hand_made_run(tmp_path / "run")
+    RunDirectory.open(path).compress_records()
+    packed = path / "truth.jsonl.gz"
+    packed.write_bytes(packed.read_bytes()[:-9])
+    with pytest.raises(RecordError, match=r"cannot read .*truth\.jsonl"):
+        run_messages(path, is_guess=False)

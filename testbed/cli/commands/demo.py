@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -13,6 +14,9 @@ from testbed.cli.progress import note, say, show
 from testbed.demo.recorded import export, site
 from testbed.demo.server import DemoServer, is_loopback
 from testbed.demo.session import Session
+from testbed.errors import InputError, MissingError
+from testbed.labs.laptop import guest_problem
+from testbed.labs.recording import Pack
 
 if TYPE_CHECKING:
     import argparse
@@ -22,23 +26,33 @@ __all__ = ["demo_command"]
 
 def demo_command(arguments: argparse.Namespace) -> int:
     """Serve the page until somebody presses Ctrl-C."""
+    recorded = _recorded(arguments)
     if arguments.export is not None:
         return _export(arguments)
-    recorded = site(arguments.runs, is_guess=arguments.guess) if arguments.runs else {}
+    problem = guest_problem()
+    if problem is not None and not recorded:
+        raise MissingError(
+            f"{problem}. The page plays recorded runs here: testbed demo --from labs.zip (made elsewhere with: "
+            "testbed lab pack -o labs.zip), or testbed demo RUN with the folder of a run"
+        )
     folder = arguments.output or Path("results/runs") / time.strftime("demo-%Y%m%dT%H%M%S")
     session = Session(folder)
     with DemoServer(session, address=arguments.address, port=arguments.port, recorded=recorded) as server:
-        say(f"the page, for whoever leads:  {server.url(server.teacher)}")
-        say(f"to look on and vote:          {server.url(server.pupil)}")
+        played = f"{server.url(server.pupil)}recorded/index.html"
+        if problem is None:
+            say(f"the page, for whoever leads:  {server.url(server.teacher)}")
+            say(f"to look on and vote:          {server.url(server.pupil)}")
+        else:
+            say(f"testbed: {problem}; recorded runs are played")
         if recorded:
-            say(f"recorded runs:                {server.url(server.pupil)}recorded/index.html")
+            say(f"recorded runs:                {played}")
         if not is_loopback(arguments.address):
             note(
                 f"--address {arguments.address}: every machine that reaches this one can ask for the page; "
                 "nothing is encrypted, and who sees the first address can start runs here"
             )
         if not arguments.no_browser:
-            _open_browser(server.url(server.teacher))
+            _open_browser(server.url(server.teacher) if problem is None else played)
         say("Ctrl-C ends the demonstration")
         try:
             server.serve_forever()
@@ -47,6 +61,16 @@ def demo_command(arguments: argparse.Namespace) -> int:
         finally:
             session.close()
     return 0
+
+
+def _recorded(arguments: argparse.Namespace) -> dict[str, bytes]:
+    """Return the files of recorded runs: those of a pack, or of run directories."""
+    if arguments.pack is None:
+        return site(arguments.runs, is_guess=arguments.guess) if arguments.runs else {}
+    if arguments.runs or arguments.export is not None:
+        raise InputError("--from: it brings runs of its own; leave RUN and --export out")
+    with contextlib.closing(Pack(arguments.pack)) as pack:
+        return pack.demo()
 
 
 def _export(arguments: argparse.Namespace) -> int:
