@@ -51,6 +51,7 @@ def attempt_evasion(lab: LabFile, seed: int, case: str, name: str, say: Callable
     if name not in EVASIONS:
         raise InputError(f"--evade {shown(name)}: no such evasion; there are: {', '.join(EVASIONS)}")
     pick, settings, run_seed = hidden_settings(lab, seed, case)
+    # In one run, one after the other, so that both meet the same line.
     target = {"evade": name, "role": "target", "sni": sni, "size": _SIZE, "timeout": _TIMEOUT}
     control = {"evade": "other-name", "role": "control", "size": _SIZE, "timeout": _TIMEOUT}
     changes = ["recordings=[]", f"measurements={json.dumps([target, control])}"]
@@ -96,6 +97,7 @@ def attempt_probe(
         raise InputError(
             "the probe saw no difference between a plain hello and a harmless one: nothing is held back here"
         )
+    # Each probe lists its conversations under a key of its own; its conclusion stands beside that, and stays here.
     listed = next(value for key, value in found.items() if key in {"tried", "names", "cases", "steps"})
     seen = [{key: value for key, value in each.items() if key in _NOT_CONCLUDED} for each in listed]
     return {"format": 1, "lab": lab.name, "case": case, "what": "probe", "name": probe, "seen": seen}

@@ -79,6 +79,7 @@ def grade(
     """
     if only is not None and only not in lab.lab.questions:
         raise InputError(f"--question {shown(only)}: no such question; there are: {', '.join(lab.lab.questions)}")
+    # What is practised on has no questions of its own.
     truths = {} if lab.lab.practice else {each.case: truth_of(lab, each).answers for each in student_picks(lab, seed)}
     graded = []
     for name, question in lab.lab.questions.items():
@@ -119,11 +120,13 @@ def _worth(question: Question, answer: object, truth: object, tried: Collection[
         return _number(question, answer, truth)
     if question.kind == "text":
         return (float(_word(answer) == _word(truth)), "")
+    # Both kinds that are left are lists.
     names = _names(answer)
     if names is None:
         return 0.0, f"expected a list of at most {_MOST_NAMES} names, got {shown(answer)}"
     if unknown := sorted(names - {*map(_word, question.choices)}) if question.choices else []:
         return 0.0, f"{shown(unknown[0])} is none of those that were asked about"
+    # An empty list may be right: nothing of what was asked about is so.
     right = {_word(each) for each in truth} if isinstance(truth, list) else set()
     return _all_of(names, right) if question.kind == "names" else _some_of(question, names, right, {*map(_word, tried)})
 

@@ -231,6 +231,7 @@ def _unfitting(
 
 
 def _holes(condition: Condition) -> set[str]:
+    # In settings and answers alike: a hole in either is a slip if nothing fills it.
     return {key for text in _texts([condition.set, condition.answers]) for key in _HOLE.findall(text)}
 
 

@@ -91,6 +91,7 @@ def _checks() -> tuple[list[str], str]:
 
 
 def _todo(problem: str | None, lacking: Sequence[str], kernel: str) -> str:
+    # One line to type, and the first that gets further.
     if problem:
         return "testbed lab start 1 --from labs.zip"
     if not lacking:

@@ -43,6 +43,7 @@ def scenario_of(lab: LabFile, condition: str) -> Path:
         ScenarioError: There is none.
     """
     named = lab.lab.conditions[condition].scenario or lab.lab.scenario
+    # A file beside the lab goes first, so that a packaged scenario of the same name never takes its place.
     own = lab.folder / named
     return own if own.is_file() else library.find("scenarios", named)
 

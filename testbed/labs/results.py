@@ -65,6 +65,7 @@ def _trouble(each: Graded) -> Trouble | None:
 def as_gradescope(lab: str, graded: Sequence[Graded], notes: Sequence[str]) -> str:
     """Return Gradescope's ``results.json``."""
     points, most = total(graded)
+    # Of each test no more than a student may see: all of it is shown at once.
     tests = [
         {
             "name": f"{each.name}: {one_line(each.ask)}", "number": str(number), "score": each.points,

@@ -59,6 +59,7 @@ def start_command(arguments: argparse.Namespace) -> int:
     """Make a student's folder."""
     lab = find_lab(arguments.lab)
     seed, is_keyed = _drawn_seed(arguments, lab)
+    # Short, and the same as what the sheets say.
     folder = arguments.output or Path(f"lab-{lab.name.rpartition('/')[2].split('-')[0]}")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder}: there is something already; name a new folder with -o")
@@ -76,6 +77,7 @@ def start_command(arguments: argparse.Namespace) -> int:
 
 def try_command(arguments: argparse.Namespace) -> int:
     """Run something against a hidden condition, and keep what the client saw."""
+    # The folder says which lab it is of, for students are in its midst and need not name it.
     desk = read_desk(arguments.folder)
     lab = find_lab(desk.lab)
     require_same_lab(desk, lab, arguments.folder)
@@ -105,6 +107,7 @@ def check_command(arguments: argparse.Namespace) -> int:
     lab, folder = find_lab(arguments.lab), arguments.folder
     desk = read_desk(folder)
     require_same_lab(desk, lab, folder)
+    # Asked before anything is graded: a grade for somebody else is worse than none.
     if arguments.student is not None and desk.student != arguments.student:
         raise InputError(f"{folder}: it was made for {shown(desk.student)}, not for {shown(arguments.student)}")
     seed = _seed_again(desk, lab, arguments.key)
