@@ -17,6 +17,7 @@ os.environ.setdefault("SETUPTOOLS_USE_DISTUTILS", "stdlib" if sys.version_info <
 
 from testbed.cli.arguments import make_parser
 from testbed.cli.progress import say
+from testbed.engine.host_machine import NO_GUEST_MODULES, require_host_machine
 from testbed.errors import TestbedError
 
 if TYPE_CHECKING:
@@ -69,9 +70,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _function(name: str) -> Callable[[argparse.Namespace], int]:
-    """Return the function ``module:function`` of `testbed.cli.commands`."""
+    """Return the function ``module:function`` of `testbed.cli.commands`.
+
+    Raises:
+        MissingError: It is of no use on this platform.
+    """
     module, _, attribute = name.partition(":")
-    function: Callable[[argparse.Namespace], int] = getattr(import_module(f"testbed.cli.commands.{module}"), attribute)
+    try:
+        loaded = import_module(f"testbed.cli.commands.{module}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in NO_GUEST_MODULES:
+            require_host_machine("this command")
+        raise
+    function: Callable[[argparse.Namespace], int] = getattr(loaded, attribute)
     return function
 
 

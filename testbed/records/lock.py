@@ -18,6 +18,8 @@ __all__ = ["locked"]
 def locked(folder: Path, *, when_busy: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Wait until no other process has the folder's lock, and have it for the time of the block.
 
+    Where the platform has no such locks (Windows), nothing is waited for: two processes can meet there.
+
     Args:
         folder: Any folder.
         when_busy: Called once if another process has it. What it raises ends the wait.
@@ -25,7 +27,11 @@ def locked(folder: Path, *, when_busy: Callable[[], None] = lambda: None) -> Ite
     Raises:
         OSError: The folder cannot be opened.
     """
-    fcntl = import_module("fcntl")  # not everywhere; without it, what is recorded can be read all the same
+    try:
+        fcntl = import_module("fcntl")
+    except ModuleNotFoundError:  # what is recorded can be judged all the same
+        yield
+        return
     # flock(2) belongs to the open file: the kernel gives it back when the process dies, whatever it dies of.
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -72,3 +72,10 @@ def test_who_waits_says_so_once_and_goes_on(tmp_path: Path) -> None:
         with locked(tmp_path, when_busy=release):
             pass
     assert waited == ["waiting"]
+
+
+def test_where_there_are_no_locks_work_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    with locked(tmp_path, when_busy=lambda: pytest.fail("nobody can be waited for")), locked(tmp_path):
+        (tmp_path / "done").touch()
+    assert (tmp_path / "done").exists()

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from testbed.cli.progress import say, show
+from testbed.engine.host_machine import require_host_machine
 from testbed.errors import InputError
 from testbed.labs.laptop import append_line, as_csv, as_text, this_laptop
 
@@ -21,6 +22,7 @@ def kernel_command(arguments: argparse.Namespace) -> int:
     """Build the guest's kernel, or say what is built."""
     engine = import_module("testbed.engine.kernel")
     if arguments.action == "build":
+        require_host_machine("a kernel")
         engine.ensure_kernel(progress=say)
     info = engine.kernel_info()
     facts = {

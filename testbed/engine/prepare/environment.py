@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from testbed.engine.host_machine import runs_guests
 from testbed.engine.prepare.guest_memory import LEAST_MIB
 from testbed.errors import MissingError
 
@@ -128,7 +129,7 @@ def require_environment(*, guest_mib: int = LEAST_MIB) -> None:
 
 def check_architecture(system: str, machine: str) -> Check:
     """Check the machine: the guest's kernel runs on x86-64 Linux only."""
-    ok = (system, machine) == ("Linux", "x86_64")
+    ok = runs_guests(system, machine)
     return Check("machine", ok, f"{system} {machine}" + ("" if ok else ", and our kernel runs on Linux x86_64 only"))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from testbed.engine.host_machine import require_host_machine
 from testbed.errors import MissingError
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class UmlEngine:
 
     def prepare(self, say: Callable[[str], None]) -> KernelInfo:
         """Build the kernel, if that has not been done."""
+        require_host_machine("a run")
         from testbed.engine.kernel import ensure_kernel, kernel_info  # noqa: PLC0415 - `testbed --help` reads the engines
 
         found = kernel_info()
