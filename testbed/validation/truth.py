@@ -5,26 +5,22 @@ A line is what a detector is asked about: its targets, with its controls beside 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from testbed.detectors.verdict import Mechanism
+from testbed.middlebox.meters import METERS
 from testbed.records.label import COUNTED, label, treatment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from testbed.middlebox.meters.meter import MeterSpec
     from testbed.records.label import Label, Treatment
     from testbed.records.manifest import TransferSummary
     from testbed.scenario.plan import Plan
     from testbed.validation.keeping.store import Limit
 
 __all__ = ["LineTruth", "limits", "line_label", "line_truth"]
-
-_MECHANISMS: Final = {
-    "token_bucket": Mechanism.POLICING, "coarse_refill": Mechanism.POLICING, "shaper": Mechanism.SHAPING,
-}  # fmt: skip
-"""What a box's meter is called in a verdict. Quotas and random losses limit no rate: a verdict has no word for them."""
-_BITS = 8
 
 
 class LineTruth(NamedTuple):
@@ -114,8 +110,9 @@ def limits(plan: Plan, transfers: Sequence[TransferSummary]) -> dict[str, Limit]
         ]
         if slowing:
             # Of several, which one a detector should name, and at which rate, nobody can say.
-            mechanisms = {_MECHANISMS.get(each["what"]) for each, _ in slowing}
-            rates = {_rate_bps(_meter(profile, each["what"])) for each, profile in slowing}
+            meters = [_meter(profile, each["what"]) for each, profile in slowing]
+            mechanisms = {_mechanism(meter) for meter in meters}
+            rates = {None if meter is None else meter.long_run_bps for meter in meters}
             mechanism = next(iter(mechanisms)) if len(mechanisms) == 1 else None
             found[transfer["id"]] = {
                 "mechanism": None if mechanism is None else str(mechanism),
@@ -125,18 +122,15 @@ def limits(plan: Plan, transfers: Sequence[TransferSummary]) -> dict[str, Limit]
     return found
 
 
-def _meter(profile: Mapping[str, object], kind: str) -> object:
-    """Return a meter of a profile; a delay has none."""
-    meter = profile.get("meter")
-    return meter.get(kind) if isinstance(meter, dict) else None
+def _meter(profile: Mapping[str, object], kind: str) -> MeterSpec | None:
+    """Return a meter of a profile; None: a delay, which is no meter."""
+    described = profile.get("meter")
+    plain = described.get(kind) if isinstance(described, dict) else None
+    return METERS[kind].from_dict(plain) if isinstance(plain, dict) else None
 
 
-def _rate_bps(meter: object) -> float | None:
-    """Return the rate of a meter as a profile describes it; None: it has none."""
-    if not isinstance(meter, dict):
+def _mechanism(meter: MeterSpec | None) -> Mechanism | None:
+    """Return what a meter is called in a verdict; None: it limits no rate, and a verdict has no word for it."""
+    if meter is None or meter.limits != "rate":
         return None
-    if "rate_bps" in meter:
-        return float(meter["rate_bps"])
-    if "quantum_bytes" in meter and "period_s" in meter:
-        return float(meter["quantum_bytes"] * _BITS / meter["period_s"])
-    return None
+    return Mechanism.SHAPING if meter.delays else Mechanism.POLICING

@@ -45,13 +45,23 @@ class Planned:
         self.data = {"boxes": {INFLUENCE["where"]: {"profile": None if meter is None else {"meter": meter}}}}
 
 
+REFILL = {"quantum_bytes": 17_500, "period_s": 1.0, "cap_bytes": 1, "phase_s": 0.0}
+SHAPER = {"rate_bps": 130_000, "burst_bytes": 1, "queue_bytes": 1}
+
+
 @pytest.mark.parametrize(
     ("what", "meter", "mechanism", "rate_bps"),
     [
-        ("token_bucket", {"token_bucket": {"rate_bps": 140_000}}, "policing", 140_000),
-        ("shaper", {"token_bucket": {"rate_bps": 1}, "shaper": {"rate_bps": 130_000}}, "shaping", 130_000),
-        ("coarse_refill", {"coarse_refill": {"quantum_bytes": 17_500, "period_s": 1.0}}, "policing", 140_000),
-        ("random_pass", {"random_pass": {"share": 0.5}}, None, None),
+        ("token_bucket", {"token_bucket": {"rate_bps": 140_000, "burst_bytes": 1}}, "policing", 140_000),
+        ("shaper", {"token_bucket": {"rate_bps": 1, "burst_bytes": 1}, "shaper": SHAPER}, "shaping", 130_000),
+        ("sliding_window", {"sliding_window": {"limit_bytes": 15_000, "window_s": 1.0}}, "policing", 120_000),
+        (
+            "coarse_refill",
+            {"coarse_refill": REFILL},
+            "policing",
+            140_000,
+        ),
+        ("random_pass", {"random_pass": {"pass_share": 0.5}}, None, None),
     ],
 )
 def test_the_limit_is_that_of_the_box_that_acted(
@@ -63,7 +73,7 @@ def test_the_limit_is_that_of_the_box_that_acted(
 
 
 def test_a_limit_that_touched_nothing_and_a_box_that_is_a_cable_limit_nothing() -> None:
-    meter = {"token_bucket": {"rate_bps": 140_000}}
+    meter = {"token_bucket": {"rate_bps": 140_000, "burst_bytes": 1}}
     idle = transfer(id="a", influences=[INFLUENCE | {"what": "token_bucket", "packets": 0}])
     assert limits(cast("Plan", Planned(meter)), [idle]) == {}
     assert limits(cast("Plan", Planned(None)), [transfer(id="a")]) == {}
@@ -104,6 +114,6 @@ def test_several_limits_have_no_one_rate_and_begin_with_the_first() -> None:
         INFLUENCE | {"what": "shaper", "from_s": 1.0, "packets": 3},
         INFLUENCE | {"what": "delay", "from_s": 0.5, "packets": 0},
     ]
-    plan = Planned({"token_bucket": {"rate_bps": 1_000_000}, "shaper": {"rate_bps": 500_000}})
+    plan = Planned({"token_bucket": {"rate_bps": 1_000_000, "burst_bytes": 1}, "shaper": SHAPER})
     found = limits(cast("Plan", plan), [transfer(id="a", start_s=0.25, influences=both)])
     assert found == {"a": {"mechanism": None, "rate_bps": None, "onset_s": 0.75}}

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["CoarseRefill", "CoarseRefillSpec"]
 
 _NS_PER_S = 1_000_000_000
+_BITS = 8
 
 
 class CoarseRefill(Policer):
@@ -72,6 +73,11 @@ class CoarseRefillSpec(MeterSpec):
         float,
         Written(_read_phase, {"type": ["string", "integer"], "description": "a duration, such as -95 ms; or 0"}),
     ]
+
+    @property
+    def long_run_bps(self) -> float:
+        """A quantum a period."""
+        return self.quantum_bytes * _BITS / self.period_s
 
     def start(self, beginning: Beginning) -> CoarseRefill:
         """Return a full bucket whose refills are counted from the opening of the flow."""

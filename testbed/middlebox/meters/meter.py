@@ -83,6 +83,11 @@ class MeterSpec(Described):
         """What it means for a flow."""
         return "slows"
 
+    @property
+    def long_run_bps(self) -> float | None:
+        """What passes in the long run of a sender that never stops, bits per second; None: it limits no rate."""
+        return None
+
     def start(self, beginning: Beginning) -> Meter:
         """Return a meter as it is when it begins."""
         raise NotImplementedError

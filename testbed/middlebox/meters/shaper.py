@@ -92,6 +92,11 @@ class ShaperSpec(MeterSpec):
     burst_bytes: Bytes
     queue_bytes: Bytes
 
+    @property
+    def long_run_bps(self) -> float:
+        """Its rate."""
+        return float(self.rate_bps)
+
     def start(self, beginning: Beginning | None = None) -> Shaper:
         """Return an empty shaper, whenever it begins."""
         del beginning

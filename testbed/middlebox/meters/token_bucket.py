@@ -73,6 +73,11 @@ class TokenBucketSpec(MeterSpec):
     burst_bytes: Bytes
     start_bytes: Annotated[int, size(0)] | None = None
 
+    @property
+    def long_run_bps(self) -> float:
+        """Its rate."""
+        return float(self.rate_bps)
+
     def start(self, beginning: Beginning) -> TokenBucket:
         """Return a bucket as it is when throttling begins."""
         return TokenBucket(self.rate_bps, self.burst_bytes, start_bytes=self.start_bytes, start_ns=beginning.matched_ns)
