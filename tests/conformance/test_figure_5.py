@@ -1,65 +1,20 @@
-"""The fate of each packet in Fig. 5 of X21 (Xue et al., IMC 2021, https://doi.org/10.1145/3487552.3487858).
-
-Digitised by eye from the figure, about 5 % in time and one packet in count. Times are seconds; a segment carries 1460
-bytes, counted as 1500 on the wire (12 kbit). The round trip is about 0.19 s.
-"""
+"""How many packets of Fig. 5 of X21 (`testbed.conformance.figure_5`) the meters of the profiles give their fate."""
 
 from __future__ import annotations
 
 from random import Random
-from typing import TYPE_CHECKING
 
 import pytest
 
+from testbed.conformance.figure_5 import PACKETS, mispredicted
 from testbed.middlebox.meters import Beginning
 from testbed.middlebox.meters.coarse_refill import CoarseRefill, CoarseRefillSpec
 from testbed.middlebox.meters.token_bucket import TokenBucket
 from tests.middlebox.build import NS_PER_S, profile
 
-if TYPE_CHECKING:
-    from testbed.middlebox.meters.meter import Policer
-
-# (send time, delivered, dropped). The first 120-130 kbit between 0.19 and 0.38 s all arrive: 11 packets.
-EVENTS = [
-    (0.19, 3, 0),
-    (0.28, 4, 0),
-    (0.38, 4, 0),
-    (0.565, 2, 16),
-    (0.60, 0, 2),
-    (0.75, 0, 4),
-    (1.07, 0, 1),
-    (1.585, 1, 0),
-    (1.96, 2, 0),
-    (2.15, 4, 0),
-    (2.34, 3, 5),
-    (2.53, 0, 6),
-    (3.03, 1, 0),
-    (3.22, 2, 0),
-    (3.41, 4, 0),
-    (3.60, 5, 4),
-    (3.79, 0, 5),
-    (4.26, 3, 0),
-    (4.45, 2, 0),
-    (4.64, 4, 0),
-    (4.84, 4, 0),
-    (5.03, 0, 4),
-    (5.21, 1, 0),
-]
-PACKETS = 96
-SEGMENT_BYTES = 1500
-
-
-def mispredicted(meter: Policer) -> int:
-    """How many packets the meter gives another fate. Within one send time the order of fates is not known."""
-    wrong = 0
-    for t, delivered, dropped in EVENTS:
-        passed = sum(meter.conforms(SEGMENT_BYTES, round(t * NS_PER_S)) for _ in range(delivered + dropped))
-        wrong += abs(passed - delivered)
-    return wrong
-
 
 def test_the_figure_has_96_packets() -> None:
-    assert sum(delivered + dropped for _, delivered, dropped in EVENTS) == PACKETS
+    assert PACKETS == 96
 
 
 def coarse_refill(opened_s: float = 0.0) -> CoarseRefill:
