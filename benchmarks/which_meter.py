@@ -58,6 +58,12 @@ AFTER_S, WINDOW_S = 3.0, 1.0  # X21 Fig. 4: windowed throughput after 3 s
 LONG_RTT = 3.4 - 0.05  # what figure 5's gaps last, as finely as they were read
 LINES_MS = {"paper": 190, "near": 54, "middle": 114, "far": 294}
 _BOTTLENECK_MS = 20
+HEAD = (
+    "# Meters beside what was published", "",
+    "Made by `python benchmarks/which_meter.py -o results/which-meter`; bold: agrees. What it means is in",
+    "[which meter?](../../docs/explanation/which-meter.md).", "",
+    "![Packets at a steady 200 kbit/s before each meter](which-meter.svg)", "",
+)  # fmt: skip
 _NS_PER_S = 1_000_000_000
 
 
@@ -231,7 +237,7 @@ def search(candidate: Candidate, draws: int, pool: ProcessPoolExecutor) -> list[
         for at in best
         for row in sampler.random(max(1, draws // 3))
     ]
-    return [(meter, found) for _, meter, found in [*tried, *_tried(candidate, near, pool)]]
+    return [(meter, found) for _, meter, found in [*tried, *_tried(candidate, np.array(near), pool)]]
 
 
 def _tried(
@@ -321,13 +327,13 @@ def tables(found: Mapping[str, tuple[Candidate, Meter, dict[str, float], str]]) 
         "| steady 200 kbit/s: longest run of losses | " + " | ".join(str(rows[kind][0]) for kind in kinds) + " |"
     )
     lines.append("| the same: longest run without a loss | " + " | ".join(str(rows[kind][1]) for kind in kinds) + " |")
-    return "\n".join(lines)
+    return "\n".join([*HEAD, *lines])
 
 
 def main() -> None:
     """Try every candidate; print, or write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--draws", type=int, default=24, help="settings of each kind at first (default: 24)")
+    parser.add_argument("--draws", type=int, default=20, help="settings of each kind at first (default: 20)")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="runs at once")
     parser.add_argument("-o", "--output", type=Path, metavar="FOLDER")
     arguments = parser.parse_args()
