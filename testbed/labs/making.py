@@ -15,6 +15,7 @@ from testbed.records.label import label
 from testbed.records.pcapng import write_pcapng
 from testbed.scenario import library
 from testbed.validation.cells import ENGINE, Cell, plan_cell
+from testbed.validation.corpus.part import cut_to_headers
 from testbed.validation.defaults import default_store
 from testbed.validation.keeping.aside import work_folder
 from testbed.validation.keeping.folders import find_folder, keep_folder
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Made", "scenario_of"]
 
-_VERSION = "1"  # of what is kept of a run
+_VERSION = "2"  # of what is kept of a run
 _CLIENT = "-client"
 
 
@@ -104,9 +105,10 @@ def _require(lab: LabFile, pick: Pick, problems: list[str], transfers: Iterable[
 
 
 def _keep_captures(captures: Path, kept: Path) -> None:
-    """Keep captures at clients, without any comment; those at boxes are ground truth."""
+    """Keep headers of captures at clients, without any comment; captures at boxes are ground truth."""
     for path in sorted(captures.glob("*.pcapng*")):
         name = path.name.partition(".pcapng")[0]
         if name.endswith(_CLIENT):
             with open_regular(path) as file:
-                write_pcapng(kept / f"{name}.pcapng", read_frames(file), interface=name, secrets=b"", comments={})
+                frames = cut_to_headers(read_frames(file))
+                write_pcapng(kept / f"{name}.pcapng", frames, interface=name, secrets=b"", comments={})

@@ -92,6 +92,10 @@ def _segments(axes: Axes, target: Transfer) -> None:
         first = int(np.min(flow.seq[data])) if first is None else first
         seconds = (flow.t_ns[data] - began_ns) / _NS_PER_S
         axes.plot(seconds, (flow.seq[data] - first) / 1000, mark, color=colour, ms=size, label=name)
+    if first is None:
+        # Of a connection that was never made there is nothing to be drawn, and no legend either.
+        axes.set_axis_off()
+        return
     axes.set_title(f"segments of {target.server_name or target.id}", fontsize=9, parse_math=False)
     axes.set_xlabel("seconds since the first segment was sent")
     axes.set_ylabel("sequence number, kB")

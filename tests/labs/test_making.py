@@ -12,6 +12,7 @@ from testbed.errors import RecordError, ScenarioError
 from testbed.labs.catalogue import find_lab, lab_names
 from testbed.labs.lot import Pick, truth_of
 from testbed.labs.making import Made, scenario_of
+from testbed.labs.recording import OBSERVATION
 from tests.labs.made import LAB, made_lab
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def test_every_condition_of_a_lab_can_be_recorded_and_is_what_the_lab_says(name:
     lab = find_lab(name)
     for condition in lab.lab.conditions:
         recording = made.get(lab, Pick("", condition, 1))
-        assert {"line.observation.json", "line-client.pcapng"} <= recording.keys()
+        kinds = {name.partition("." if OBSERVATION in name else "-")[2] for name in recording}
+        assert kinds == {OBSERVATION.removeprefix("."), "client.pcapng"}
         assert b"tspu" not in b"".join(recording.values())
 
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import numpy as np
 
+from testbed.detectors.observation import Observation
 from testbed.detectors.sources.observation_json import observation_to_json
 from testbed.labs.picture import draw_case, table_of
+from tests.detectors.build import bottleneck_flow, flow_transfer
 from tests.validation.cells import observation
+
+if TYPE_CHECKING:
+    from testbed.capture import Flow
 
 DATA = observation_to_json(observation()).encode()
 
@@ -33,3 +39,14 @@ def test_a_transfer_in_which_nothing_came_is_drawn_and_told() -> None:
     data = observation_to_json(replace(whole, transfers=(empty,))).encode()
     assert table_of(data).splitlines()[1].startswith("1,,target,0,0.000,,")
     assert draw_case(data, "$case$ A")
+
+
+def test_of_a_connection_without_data_no_segments_are_drawn() -> None:
+    whole, _ = bottleneck_flow(kind="shaper")
+
+    def drawn(flow: Flow) -> bytes:
+        target = replace(flow_transfer("t", whole), sender_flow=flow, receiver_flow=None)
+        return draw_case(observation_to_json(Observation(source="x", transfers=(target,))).encode(), "A")
+
+    assert b"segments of" in drawn(whole)
+    assert b"segments of" not in drawn(whole.take(np.flatnonzero(whole.payload == 0)))

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from testbed.validation.corpus.contents import Measured, Truth, World
     from testbed.validation.keeping.store import CellRecord, Store
 
-__all__ = ["make_part", "part_key", "world_of"]
+__all__ = ["cut_to_headers", "make_part", "part_key", "world_of"]
 
 _VERSION: Final = "1"  # of the testbed's own name in OONI and ndt7 files: a release must not change their bytes
 _ENDS: Final = ("-client", "-server")  # a measurer's captures; those at the box are ground truth
@@ -166,10 +166,11 @@ def _write_captures(part: Path, run: Path, *, is_whole: bool) -> None:
 
 def _frames(path: Path, is_whole: bool) -> Iterator[Frame]:  # noqa: FBT001 - of this file alone
     with open_regular(path) as file:
-        yield from read_frames(file) if is_whole else _cut(read_frames(file))
+        yield from read_frames(file) if is_whole else cut_to_headers(read_frames(file))
 
 
-def _cut(frames: Iterable[Frame]) -> Iterator[Frame]:
+def cut_to_headers(frames: Iterable[Frame]) -> Iterator[Frame]:
+    """Yield the frames of a capture with their headers alone, and what opens each connection."""
     # It remembers how connections opened, so there is one for each capture.
     headers = HeadersOnly()
     for frame in frames:
