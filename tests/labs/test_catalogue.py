@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import tomllib
+from pathlib import Path
 
 import pytest
 
+import testbed
 from testbed.errors import InputError
 from testbed.labs.catalogue import find_lab, lab_names
 from tests.labs.made import made_lab
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_the_six_labs_come_first_and_are_found_by_number() -> None:
@@ -37,3 +36,9 @@ def test_any_folder_will_do(tmp_path: Path) -> None:
 def test_a_lab_that_is_none_is_told_with_those_that_are(name: str) -> None:
     with pytest.raises(InputError, match=r"no lab .*1-slow-or-throttled"):
         find_lab(name)
+
+
+def test_the_wheel_has_the_labs_where_they_are_looked_for() -> None:
+    project = tomllib.loads((Path(testbed.__file__).parents[1] / "pyproject.toml").read_text())
+    included = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    assert included["labs"] == "testbed/labs/packaged"
