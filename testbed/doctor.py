@@ -43,7 +43,7 @@ def diagnose() -> list[Check]:
         *(check_program(name, dispensable=why_no_tools) for name in TOOL_PACKAGES),
         check_source(required=not why_no_tools),
         kernel,
-        *check_kernel_package(),
+        *check_kernel_package(required=not kernel.ok),
         *environment_checks(),
         check_landlock(landlock_version()),
     ]
@@ -128,10 +128,10 @@ def check_kernel() -> Check:
     return Check("kernel", kernel.path is not None, found or "not there", _unless(kernel.path, remedy))
 
 
-def check_kernel_package() -> list[Check]:
+def check_kernel_package(*, required: bool) -> list[Check]:
     """Check an installed package with a kernel, if there is one that is not used."""
     unused = kernel_info().unused_package
-    return [Check("kernel package", ok=False, found=f"not used: {unused}", required=False)] if unused else []
+    return [Check("kernel package", ok=False, found=f"not used: {unused}", required=required)] if unused else []
 
 
 def check_landlock(version: int) -> Check:

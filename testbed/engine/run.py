@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from testbed.engine.engine import ENGINES, GuestSetup, Operator
 from testbed.engine.prepare.command import UserCommand, open_files
 from testbed.engine.prepare.disk_room import require_room
+from testbed.engine.prepare.guest_code import require_cache
 from testbed.engine.prepare.guest_memory import guest_memory_mib
 from testbed.engine.prepare.openssl import openssl_configuration
 from testbed.engine.prepare.programs import require_programs
@@ -92,6 +93,7 @@ def run_plan(
         progress({"kind": "progress", "what": warning, "t": 0.0})
     plan = settle_programs(plan)
     require_programs(plan)
+    require_cache()
     for substitute in describe_substitutes(plan):
         progress({"kind": "progress", "what": substitute, "t": 0.0})
     openssl_configuration(plan.data["hello"])  # whether it can be had, before anything is made

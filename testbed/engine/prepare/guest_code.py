@@ -31,7 +31,7 @@ from testbed.engine.kernel.cache import cache_folder
 from testbed.engine.prepare.origin_key import origin_key
 from testbed.errors import MissingError
 
-__all__ = ["DISTUTILS", "guest_code", "guest_code_digest", "guest_python", "package_folder"]
+__all__ = ["DISTUTILS", "guest_code", "guest_code_digest", "guest_python", "package_folder", "require_cache"]
 
 _ROOMS = ("guest", "middlebox", "netlink", "records", "traffic")
 _MODULES = ("__init__.py", "errors.py", "quantities.py")
@@ -59,6 +59,21 @@ def guest_python() -> Path:
             "Python, such as /usr/bin/python3"
         )
     return program.relative_to(prefix)
+
+
+def require_cache() -> None:
+    """Check that the code is in the cache, or can be put there: before anything is made of a run.
+
+    Raises:
+        MissingError: It is not, and the cache cannot be written.
+    """
+    place = cache_folder().parent / "guest"
+    nearest = next(folder for folder in (place, *place.parents) if folder.is_dir())
+    if not os.access(nearest, os.W_OK) and not (place / guest_code_digest()).is_dir():
+        raise MissingError(
+            f"the guest's code cannot be kept in {place}: {nearest} cannot be written; "
+            "name a folder that can be with: export XDG_CACHE_HOME=FOLDER"
+        )
 
 
 def guest_code() -> Path:
