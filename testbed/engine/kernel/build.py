@@ -89,10 +89,10 @@ def _built(recipe: Recipe, source: KernelSource, progress: Callable[[str], None]
     kernel = CachedKernel(cache_folder() / recipe.hash_with(source.identity))
     if kernel.stored():
         return kernel
+    _make_folder(kernel.folder)
     if damage := kernel.damage():
         progress(f"building again: the kernel in {kernel.folder} is damaged, {damage}")
     _require_tools()
-    _make_folder(kernel.folder)
     waiting = "waiting for another process that builds the same kernel"
     with locked(kernel.folder, when_busy=lambda: progress(waiting)):
         if not kernel.stored():
@@ -157,6 +157,11 @@ def _make_folder(folder: Path) -> None:
             f"the kernel cannot be kept in {folder} ({error.strerror}); "
             "name a folder that can be written with: export XDG_CACHE_HOME=FOLDER"
         ) from error
+    if os.statvfs(folder).f_flag & os.ST_NOEXEC:
+        raise MissingError(
+            f"a kernel in {folder} could not be run: that file system is mounted noexec; "
+            "name a folder on another one with: export XDG_CACHE_HOME=FOLDER"
+        )
 
 
 def _build(kernel: CachedKernel, recipe: Recipe, source: KernelSource, progress: Callable[[str], None]) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -226,6 +228,22 @@ def test_a_cache_that_cannot_be_written_is_an_error_that_says_what_to_set(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     with pytest.raises(MissingError, match="export XDG_CACHE_HOME=FOLDER"):
         built()
+
+
+class Noexec(NamedTuple):
+    """What statvfs says of a file system on which nothing may be run."""
+
+    f_flag: int = os.ST_NOEXEC
+
+
+def test_a_cache_from_which_nothing_may_be_run_is_noticed_before_anything_is_built(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("os.statvfs", lambda _: Noexec())
+    said: list[str] = []
+    with pytest.raises(MissingError, match="mounted noexec; name a folder on another one"):
+        built(said)
+    assert not said
 
 
 @pytest.mark.parametrize("name", ["with space", "with:colon"])
