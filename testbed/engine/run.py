@@ -47,6 +47,9 @@ class LiveShell(Operator, Protocol):
     def move_in(self, spool: Spool, folder: Path) -> None:
         """Learn where the guest's folder and the run directory are, before the guest is started."""
 
+    def move_out(self) -> None:
+        """Give the user's terminal back: the guest has ended, in whatever way."""
+
     def hear(self, message: Message) -> None:
         """Take what the guest says, as ``progress`` of `run_plan` would."""
 
@@ -191,6 +194,9 @@ class _Attempt:
             with nullcontext() if keyboard is None else keyboard.raw():
                 return self._listen(setup)
         finally:
+            # First of all: what is told from here on is told on the user's terminal.
+            if self.shell is not None:
+                self.shell.move_out()
             manifest["left_behind"] = spool.take_over()
             spool.remove()
 

@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Terminal", "take_control"]
+__all__ = ["MOST_SHOWN_BYTES", "Terminal", "take_control"]
+
+MOST_SHOWN_BYTES = 1 << 28
+"""As of a file that a program writes itself (`testbed.engine.prepare.command`)."""
 
 _CHUNK = 65_536
 
@@ -23,9 +26,12 @@ class Terminal:
     Args:
         size: Rows and columns.
         path: The file that what is shown is appended to.
+        most_bytes: Of what is shown: a program that prints without end would fill the host's disk.
     """
 
-    def __init__(self, size: tuple[int, int], path: Path) -> None:
+    def __init__(self, size: tuple[int, int], path: Path, *, most_bytes: int = MOST_SHOWN_BYTES) -> None:
+        self._room = most_bytes
+        self._is_hung_up = False
         self._descriptor, self.inner = os.openpty()
         os.set_blocking(self._descriptor, False)
         self.resize(*size)
@@ -36,27 +42,44 @@ class Terminal:
         return self._descriptor
 
     def show(self) -> bool:
-        """Append what has been printed; return whether there may be more. Call it when poll says so, and at the end."""
+        """Append what has been printed; return whether there may be more. Call it when poll says so, and at the end.
+
+        A program that prints more than it may is hung up on, as if its user had gone.
+        """
+        if self._is_hung_up:
+            return False
         try:
             data = os.read(self._descriptor, _CHUNK)
         except OSError:  # EIO: the program has closed its side; EAGAIN: nothing more for now
             return False
         os.write(self._file, data)
-        return bool(data)
+        self._room -= len(data)
+        if self._room < 0:
+            os.write(self._file, b"\r\n[this program printed too much, and was hung up on]\r\n")
+            self._hang_up()
+        return bool(data) and not self._is_hung_up
 
     def resize(self, rows: int, columns: int) -> None:
         """The window has another size; the kernel tells the program (SIGWINCH)."""
-        fcntl.ioctl(self._descriptor, termios.TIOCSWINSZ, struct.pack("=4H", rows, columns, 0, 0))
+        if not self._is_hung_up:
+            fcntl.ioctl(self._descriptor, termios.TIOCSWINSZ, struct.pack("=4H", rows, columns, 0, 0))
 
     def close(self) -> None:
-        """Hang up."""
-        os.close(self._descriptor)
+        """Hang up, for good."""
+        self._hang_up()
         os.close(self._file)
+
+    def _hang_up(self) -> None:
+        # Once: the number of a closed descriptor may be another's by now.
+        if not self._is_hung_up:
+            self._is_hung_up = True
+            os.close(self._descriptor)
 
     def type(self, data: bytes) -> None:
         """What the user typed; a program that does not read loses what its terminal has no room for."""
-        with contextlib.suppress(OSError):
-            os.write(self._descriptor, data)
+        if not self._is_hung_up:
+            with contextlib.suppress(OSError):
+                os.write(self._descriptor, data)
 
 
 def take_control() -> None:

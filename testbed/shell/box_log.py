@@ -74,6 +74,7 @@ def log_lines(records: Iterable[Record], boxes: Collection[str], *, most: int | 
         boxes: Those that are asked for; what links did is told beside.
         most: How many lines; None: all.
     """
+    # A throttled download is hundreds of drops: told one by one they would hide what led to them.
     entries: list[_Entry] = []
     for record in records:
         if record.get("box") is not None and record["box"] not in boxes:

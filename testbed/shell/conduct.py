@@ -143,15 +143,17 @@ class Conduct:
         if message["kind"] == "output":
             self._is_mid_line = not message["data"].endswith(b"\n")
 
-    def close(self) -> None:
+    def move_out(self) -> None:
         """Let go of everything, whatever state the shell is in, and leave the terminal as it was."""
         self._shut()
         # Terminal modes in the reverse order of their changes: a program's, then the prompt's.
         self._raw.close()
         if self.reader is not None:
             self.reader.close()
+            self.reader = None
         if self._log is not None:
             self._log.close()
+            self._log = None
 
     # Beginning and end
 
@@ -255,6 +257,7 @@ class Conduct:
             self.tell(f"shell: nothing runs beside under number {number} (jobs lists what does)")
             return
         self.status = 0
+        # A program may have a reason to end in its own time; who asks twice does not want to wait for it.
         job.asked += 1
         end = signal.SIGTERM if job.asked == 1 else signal.SIGKILL
         yield {"kind": "signal", "number": number, "signal": end}

@@ -173,6 +173,7 @@ class Prompt:
 
 def _prompt(far: socket.socket, near: socket.socket, text: str, network: Network, ask: Callable[[str], str]) -> int:
     """The process of the prompt: ask for a line whenever it is told to, and send it; end where there are no more."""
+    # Held open here, the parent's end would never be seen to close.
     near.close()
     die_with_parent()
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):

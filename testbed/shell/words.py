@@ -102,6 +102,7 @@ def parse_line(line: str, network: Network) -> Request:
         return Problem("a line cannot have a character of number 0")
     if word == "box" and not network.boxes:
         return Problem("no box stands on any line of this scenario", status=1)
+    # Nodes go first: a scenario may call one as this shell calls a thing of its own.
     node = network.find(word)
     return _own(word, rest, network) if node is None else _on_node(node, word, rest, network)
 
@@ -113,6 +114,7 @@ def _on_node(node: Node, word: str, rest: str, network: Network) -> Request:
     if node.role == "box" and rest.split(maxsplit=1)[0] == "log":
         boxes = network.boxes if word == "box" else (node.name,)
         return _log(boxes, rest.split()[1:])
+    # As sh would take it: an & that belongs to && or is quoted ends no command.
     is_beside = rest.endswith("&") and not rest.endswith(("&&", "\\&"))
     text = rest[:-1].rstrip() if is_beside else rest
     return Start(node.name, ("/bin/sh", "-c", text), f"{word} {rest}", is_beside)

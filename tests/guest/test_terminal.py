@@ -50,3 +50,27 @@ def test_what_is_typed_reaches_the_program(terminal: Terminal) -> None:
 def test_a_program_that_does_not_read_holds_nobody_up(terminal: Terminal) -> None:
     for _ in range(100):
         terminal.type(b"x" * 4096)
+
+
+def test_a_program_that_prints_without_end_is_hung_up_on(tmp_path: Path) -> None:
+    terminal = Terminal((30, 100), tmp_path / "shown", most_bytes=1000)
+
+    def print_on() -> None:
+        for _ in range(30):
+            os.write(terminal.inner, b"x" * 100)
+            terminal.show()
+
+    with pytest.raises(OSError, match="Input/output error"):
+        print_on()
+    assert not terminal.show()
+    terminal.type(b"nobody is there")
+    terminal.resize(10, 10)
+    terminal.close()
+    os.close(terminal.inner)
+    assert b"printed too much" in (tmp_path / "shown").read_bytes()
+
+
+def test_a_window_may_get_another_size(terminal: Terminal) -> None:
+    terminal.resize(12, 34)
+    size = struct.unpack("=4H", fcntl.ioctl(terminal.inner, termios.TIOCGWINSZ, bytes(8)))
+    assert size[:2] == (12, 34)

@@ -101,7 +101,7 @@ def table(tmp_path: Path) -> Iterator[Callable[..., Table]]:
 
     yield make
     for each in made:
-        each.conduct.close()
+        each.conduct.move_out()
     assert signal.getsignal(signal.SIGINT) == before
 
 

@@ -68,7 +68,7 @@ def shell_command(arguments: argparse.Namespace) -> int:
             conduct.reader = Prompt("testbed> ", network) if keyboard is not None else Lines(sys.stdin.fileno())
         manifest = carry_out(plan, kernel, folder, arguments, progress, shell=conduct)
     finally:
-        conduct.close()
+        conduct.move_out()
     of_run = tell_run(manifest, folder, progress, conduct.status, as_json=arguments.json, is_command=True)
     # A command that failed is what a script asks about; one that succeeded is worth nothing in an invalid run.
     return conduct.status or of_run

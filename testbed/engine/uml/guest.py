@@ -232,6 +232,8 @@ class Guest:
         match message["kind"]:
             case "progress":
                 self._doing = f"{message['what']} at t = {message['t']:.1f} s"
+            case "open":
+                self._doing = f"running a shell since t = {message['t']:.1f} s"
             case "transfer":
                 self._doing = f"running {message['transfer']} at t = {message['t']:.1f} s"
 
