@@ -16,13 +16,20 @@ from testbed.records.influence import RULE_TRIGGERS, Span, planned_influence
 from testbed.records.measurements import instant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from testbed.records.box_plan import BoxPlan
     from testbed.records.influence import Influence, Trigger
     from testbed.records.measurements import ClientEvents, Connected, Download
     from testbed.records.plan import TransferPlan
-    from testbed.records.truth import Effect, HelloUnreadRecord, ThrottlingStartedRecord, TruthRecord, Way
+    from testbed.records.truth import (
+        Effect,
+        FlowOpenedRecord,
+        HelloUnreadRecord,
+        ThrottlingStartedRecord,
+        TruthRecord,
+        Way,
+    )
 
 __all__ = ["BoxFlows", "FlowTruth"]
 
@@ -117,6 +124,7 @@ class BoxFlows:
         self._boxes = boxes
         self._by_end: dict[tuple[str, int], list[FlowTruth]] = {}
         self._lines: dict[str, list[LineTruth]] = {}
+        self._opened: dict[str, list[FlowOpenedRecord]] = {}  # by line
         known: dict[tuple[str, int], FlowTruth] = {}  # boxes number their flows by themselves, each from 1
         for record in truth:
             if record["box"] is None:
@@ -129,6 +137,8 @@ class BoxFlows:
             if record["event"] == "flow_opened":
                 known[key] = FlowTruth(record["box"], record["t"], protocol=record.get("protocol", ""))
                 self._by_end.setdefault((record["inside"], record["inside_port"]), []).append(known[key])
+                if record["box"] in boxes:
+                    self._opened.setdefault(boxes[record["box"]]["line"], []).append(record)
             else:
                 known[key].note(record)
 
@@ -163,6 +173,28 @@ class BoxFlows:
             return None
         line = max(known, key=lambda each: each[:3])[3]
         return replace(line.doing, drops=sum(began <= t <= ended for t in line.drops))
+
+    def attempt(self, transfer: TransferPlan, servers: Collection[str], spent: Span) -> Connected | None:
+        """Return the connection that a transfer tried in vain to open, as a box on its line met it.
+
+        A client that never was connected has not noted its end of the connection; its line, the server and the time
+        say which it was. The first one is meant: the others are tried by others.
+
+        Args:
+            transfer: As planned.
+            servers: Addresses of its server.
+            spent: Its time.
+        """
+        for record in self._opened.get(transfer["line"], []):
+            is_meant = record["outside"] in servers and record["protocol"] == "tcp"
+            if is_meant and spent.from_s <= record["t"] <= spent.until_s:
+                found: Connected = {
+                    "event": "connected", "transfer": transfer["id"], "side": "client", "t": record["t"],
+                    "local": (record["inside"], record["inside_port"]),
+                    "remote": (record["outside"], record["outside_port"]),
+                }  # fmt: skip
+                return found
+        return None
 
     def find(self, connected: Connected, download: Download | None, ended: float) -> FlowTruth | None:
         """Return the flow of a connection, with the drops of all flows that the same box saw in it.

@@ -39,14 +39,26 @@ def summarise_transfers(
     has_others = bool(plan.get("background"))
     return [
         _summarise(
-            transfer, seen.get(transfer["id"]) or EndsSaw(), flows, shares_line=has_others or "group" in transfer
+            transfer,
+            seen.get(transfer["id"]) or EndsSaw(),
+            flows,
+            _servers(plan, transfer),
+            shares_line=has_others or "group" in transfer,
         )
         for transfer in planned_transfers(plan)
         if transfer["kind"] not in {"record", "probe"}
     ]
 
 
-def _summarise(transfer: TransferPlan, seen: EndsSaw, flows: BoxFlows, *, shares_line: bool) -> TransferSummary:
+def _servers(plan: PlanDocument, transfer: TransferPlan) -> list[str]:
+    """Return the addresses of the server that a transfer asks by its name."""
+    names = (plan.get("names", {}), plan.get("names6", {}))
+    return [addresses[transfer["sni"]] for addresses in names if transfer["sni"] in addresses]
+
+
+def _summarise(
+    transfer: TransferPlan, seen: EndsSaw, flows: BoxFlows, servers: list[str], *, shares_line: bool
+) -> TransferSummary:
     at = seen.client
     last = seen.last_bytes.get("client" if transfer["direction"] == "download" else "server")
     started = at["started"]["t"] if "started" in at else None
@@ -57,6 +69,8 @@ def _summarise(transfer: TransferPlan, seen: EndsSaw, flows: BoxFlows, *, shares
     ended = _ended(started, None if last is None else last[0], finished)
     spent = None if started is None or ended is None else Span(started, ended)
     until_s = math.inf if ended is None else ended
+    if connected is None and spent is not None and (tried := flows.attempt(transfer, servers, spent)) is not None:
+        connected = at["connected"] = tried
     flow = flows.find(connected, at.get("download"), until_s) if connected else None
     # A box that meters a whole line does so to every flow of it. That counts where nothing was done to this one:
     # what was done to the flow says more.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from testbed.records.transfers import summarise_transfers
-from tests.records.build import BOX, MEASUREMENTS, TRUTH, box, client, dropped, opened, transfer
+from tests.records.build import BOX, MEASUREMENTS, ORIGIN, TRUTH, box, client, dropped, opened, transfer
 
 if TYPE_CHECKING:
     from testbed.records.manifest import TransferSummary
@@ -20,10 +20,11 @@ def summarise(
     truth: list[Any],
     *,
     boxes: dict[str, Any] | None = None,
+    names: dict[str, str] | None = None,
     **planned: Any,
 ) -> TransferSummary:
     transfers = [PLANNED | planned, PLANNED | {"id": "r", "kind": "record"}]
-    plan: Any = {"boxes": boxes or {}, "phases": [{"lines": [{"transfers": transfers}]}]}
+    plan: Any = {"boxes": boxes or {}, "names": names or {}, "phases": [{"lines": [{"transfers": transfers}]}]}
     (summary,) = summarise_transfers(plan, measurements, truth)
     return summary
 
@@ -267,3 +268,27 @@ def test_each_of_two_meters_of_one_line_has_its_own_packets() -> None:
     summary = summarise(MEASUREMENTS, truth, boxes=boxes)
     assert {each["where"]: each["packets"] for each in summary["influences"]} == {"a": 2, "b": 0}
     assert (summary["rule"], summary["drops"], summary["throttled"]) == ("a", 2, True)
+
+
+NEVER_CONNECTED = [client("started", 1.0), client("finished", 9.0, ok=False, error="timed out while connecting")]
+
+
+@pytest.mark.parametrize(
+    ("server", "opened_s", "action"),
+    [(ORIGIN, 1.1, "drop"), ("203.0.113.9", 1.1, None), (ORIGIN, 0.5, None), (ORIGIN, 9.5, None)],
+    ids=["its own", "to another server", "before it", "after it"],
+)
+def test_a_connection_that_a_box_let_nobody_open_is_the_transfers_by_server_and_time(
+    server: str, opened_s: float, action: str | None
+) -> None:
+    truth = [
+        opened(opened_s),
+        box("rule_matched", opened_s, rule="address", sni=None),
+        box("blocking_started", opened_s, action="drop", effect="ends"),
+        *(box("packet_dropped", opened_s + wait_s) for wait_s in (0.0, 1.0)),
+    ]
+    profile = {"name": "p", "summary": "", "rules": [{"id": "address", "address": []}]}
+    boxes = {BOX: {"line": PLANNED["line"], "profile": profile, "seed": 1}}
+    summary = summarise(NEVER_CONNECTED, truth, boxes=boxes, names={PLANNED["sni"]: server})
+    assert (summary["action"], summary["drops"]) == (action, 2 if action else 0)
+    assert [each["on"] for each in summary["influences"]] == (["address"] if action else [])
