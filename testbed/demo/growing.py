@@ -130,6 +130,7 @@ def recorded(path: Path) -> tuple[list[PageRecord], int]:
         ("truth.jsonl", feed.truth), ("measurements.jsonl", feed.measurements),
     ]  # fmt: skip
     for name, read in readers:
+        # A stick that was pulled out too early cuts a compressed file.
         try:
             with contextlib.ExitStack() as opened:
                 for line in _kept_lines(path / name, opened):

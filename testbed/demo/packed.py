@@ -42,6 +42,7 @@ def recorded_site(say: Callable[[str], None]) -> dict[str, bytes]:
                 seed=None, engine=DEFAULT_ENGINE, command=None,
             )  # fmt: skip
             run_plan(plan, kernel, run, silence_s=_SILENCE_S, progress=lambda _: None)
+            # So that the page has something to put beside the class's own guess.
             keep_verdicts(run, detect([run], even_if_invalid=True))
             runs.append(run)
         return site(runs, is_guess=True, choices=[Choice(cause=cause) for cause in RECORDED_CAUSES])

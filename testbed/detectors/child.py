@@ -96,6 +96,7 @@ def _run_with_files(arguments: Sequence[str], given: bytes, *, timeout_s: float,
                 elif child.poll() is None:
                     child.kill()
             child.wait()
+        # Looked at before it is read: it need not fit into memory.
         written = stdout.seek(0, os.SEEK_END)
         if written > most_bytes:
             raise OutputTooLongError

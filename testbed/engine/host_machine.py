@@ -16,9 +16,9 @@ NO_GUEST_MODULES = frozenset({"fcntl", "grp", "mininet", "pty", "pwd", "resource
 """Modules that what runs a guest imports, and that are not on every platform."""
 
 _WAYS = (
-    "Here runs and captures can be judged and looked at: detect, inspect, report, table, diff, corpus, and demo with "
-    "recorded runs. To make runs take an x86-64 Linux machine, or a container or a virtual machine on one (vagrant up, "
-    "in the testbed's repository, makes one)"
+    "Here runs and captures can be judged and looked at: detect, inspect, report, table, diff, corpus, and with "
+    "recorded runs demo and four of the labs. To make runs take an x86-64 Linux machine, or a container or a virtual "
+    "machine on one (vagrant up, in the testbed's repository, makes one)"
 )
 
 

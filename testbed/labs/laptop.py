@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from testbed.engine.host_machine import runs_guests
 from testbed.errors import InputError
 from testbed.labs.catalogue import find_lab, lab_names
 from testbed.plain_text import one_line
@@ -49,7 +50,7 @@ class Laptop:
 def guest_problem() -> str | None:
     """Return why no guest can run on this platform; None: one can, or could once something is installed."""
     system, machine = platform.system(), platform.machine()
-    if (system, machine) == ("Linux", "x86_64"):
+    if runs_guests(system, machine):
         return None
     return f"no guest runs on {system} {machine}, but on Linux x86_64 alone"
 
@@ -82,6 +83,7 @@ def _checks() -> tuple[list[str], str]:
     """Return what a guest lacks here, and whether its kernel is built."""
     # What it looks at is of Linux alone, and cannot even be loaded elsewhere.
     checks = import_module("testbed.doctor").diagnose()
+    # Told apart from the rest, for one command mends it, and it takes minutes.
     kernel = next(each for each in checks if each.name == "kernel")
     lacking = [
         f"{each.name}: {each.found}" for each in checks if each.required and not each.ok and each.name != "kernel"

@@ -98,3 +98,54 @@ def test_a_port_that_is_taken_is_refused_with_a_remedy(server: DemoServer) -> No
 )
 def test_only_loopback_is_private(*, address: str, private: bool) -> None:
     assert is_loopback(address) is private
+
+
+def listening(server: DemoServer) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port)
+    connection.request("GET", f"/{server.pupil}/events")
+    return connection, connection.getresponse()
+
+
+def votes_told(answer: http.client.HTTPResponse, count: int) -> bool:
+    """Read on until a state says that so many have voted."""
+    while line := answer.readline():
+        if line.startswith(b"data: "):
+            message = json.loads(line.removeprefix(b"data: "))
+            if sum(number for _, number in message.get("votes", [])) == count:
+                return True
+    return False
+
+
+def test_thirty_browsers_are_told_the_same_and_one_that_reads_nothing_holds_nobody_up(server: DemoServer) -> None:
+    opened = [listening(server) for _ in range(31)]
+    _asleep, *awake = opened
+    for number in range(30):
+        body = json.dumps({"voter": f"browser {number}", "vote": "throttled"})
+        assert ask(server, "POST", f"/{server.pupil}/vote", body, **origin(server))[0] == 200
+    assert all(votes_told(answer, 30) for _, answer in awake)
+    assert server.listeners == 31
+    for connection, answer in opened:
+        answer.close()
+        connection.close()
+
+
+def test_a_browser_that_was_asleep_is_told_everything_when_it_asks_again(server: DemoServer) -> None:
+    """A closed laptop cuts the stream; what happened meanwhile is in what it is told first."""
+    connection, answer = listening(server)
+    answer.close()
+    connection.close()
+    ask(server, "POST", f"/{server.pupil}/vote", '{"voter": "a", "vote": "blocked"}', **origin(server))
+    connection, answer = listening(server)
+    assert votes_told(answer, 1)
+    answer.close()
+    connection.close()
+
+
+def test_a_second_demonstration_on_another_port_has_addresses_of_its_own(server: DemoServer) -> None:
+    with DemoServer(server.session, address="127.0.0.1", port=0) as second:
+        assert {second.teacher, second.pupil}.isdisjoint({server.teacher, server.pupil})
+        assert second.shown != server.shown
+        assert ask(server, "GET", f"/{second.teacher}/")[0] == 404
+        # Its pages are foreign to this one, as any other's.
+        headers = {"Origin": f"http://{second.shown}"}
+        assert ask(server, "POST", f"/{server.teacher}/reveal", **headers)[0] == 403

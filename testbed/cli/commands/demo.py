@@ -29,6 +29,7 @@ def demo_command(arguments: argparse.Namespace) -> int:
     recorded = _recorded(arguments)
     if arguments.export is not None:
         return _export(arguments)
+    # Before a port is taken: a page whose only button cannot work is none.
     problem = guest_problem()
     if problem is not None and not recorded:
         raise MissingError(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from testbed.cli.progress import say, show
 from testbed.engine.host_machine import require_host_machine
 from testbed.errors import InputError
-from testbed.labs.laptop import append_line, as_csv, as_text, this_laptop
+from testbed.labs.laptop import append_line, as_csv, as_text, guest_problem, this_laptop
 
 if TYPE_CHECKING:
     import argparse
@@ -49,7 +49,10 @@ def doctor_command(arguments: argparse.Namespace) -> int:
         return _class_line(arguments)
     if arguments.csv or arguments.name or arguments.output:
         raise InputError("doctor: --csv, --name and -o go with --class")
-    # It looks at what is of Linux alone, and cannot be loaded elsewhere.
+    # It looks at what is of Linux alone, and cannot be loaded elsewhere: there is one thing to say, and what works.
+    if guest_problem() is not None:
+        say(as_text(this_laptop("")))
+        require_host_machine("a run")
     doctor = import_module("testbed.doctor")
     checks = doctor.diagnose()
     if arguments.json:
@@ -69,6 +72,7 @@ def doctor_command(arguments: argparse.Namespace) -> int:
 def _class_line(arguments: argparse.Namespace) -> int:
     if arguments.csv and arguments.json:
         raise InputError("doctor --class: --csv or --json, not both")
+    # Shown as well as kept, so that whoever sits there sees what to type.
     laptop = this_laptop(arguments.name)
     form = "csv" if arguments.csv else "json" if arguments.json else "text"
     if arguments.output is not None:

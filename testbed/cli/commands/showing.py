@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import shtab
 
 from testbed.cli.arguments import make_parser
 from testbed.cli.progress import show
-from testbed.labs.lab import lab_schema
-from testbed.report.show import show as described
-from testbed.scenario.model import scenario_schema
-from testbed.scenario.profile_schema import profile_schema
 
 if TYPE_CHECKING:
     import argparse
 
 __all__ = ["completion_command", "schema_command", "show_command"]
 
+_SCHEMAS = {
+    "scenario": "testbed.scenario.model:scenario_schema",
+    "profile": "testbed.scenario.profile_schema:profile_schema",
+    "lab": "testbed.labs.lab:lab_schema",
+}
+
 
 def show_command(arguments: argparse.Namespace) -> int:
     """Show one thing by name or path."""
+    described = import_module("testbed.report.show").show
     show(described(arguments.name, date=arguments.date, as_json=arguments.json))
     return 0
 
 
 def schema_command(arguments: argparse.Namespace) -> int:
     """Print a JSON Schema."""
-    schemas = {"scenario": scenario_schema, "profile": profile_schema, "lab": lab_schema}
-    show(json.dumps(schemas[arguments.kind](), indent=1))
+    # That of labs can be had on any platform; the others know the guest's topologies.
+    module, _, function = _SCHEMAS[arguments.kind].partition(":")
+    show(json.dumps(getattr(import_module(module), function)(), indent=1))
     return 0
 
 
