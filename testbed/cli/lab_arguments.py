@@ -62,6 +62,7 @@ def _add_try(commands: Adders) -> None:
         "the folder. Needs a guest.",
     )
     attempt.add_argument("folder", type=Path, metavar="FOLDER", help="a folder that `testbed lab start` made")
+    attempt.add_argument("--lab", metavar="N", help="the folder of a lab that is not packaged")
     attempt.add_argument("--case", default="A", help="(default: A)")
     what = attempt.add_mutually_exclusive_group(required=True)
     what.add_argument("--evade", metavar="NAME", help="bring a hello past the box in this way (testbed list evasions)")

@@ -21,6 +21,8 @@ __all__ = ["draw_case", "table_of"]
 
 _STROKES: Final = ("-", "--", ":", "-.")
 _COLOURS: Final = {Role.TARGET: "#d55e00", Role.CONTROL: "#0072b2", Role.UNKNOWN: "#555555"}
+# Okabe and Ito's, told apart by everybody; their yellow is too pale for a thin line.
+_OF_MANY: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
 _MOST_CURVES: Final = 12
 _SENT, _ARRIVED = "#d55e00", "#0072b2"
 _NS_PER_S: Final = 1e9
@@ -64,15 +66,19 @@ def draw_case(observation: bytes, title: str) -> bytes:
 
 
 def _curves(axes: Axes, transfers: tuple[Transfer, ...]) -> None:
-    # More than these nobody tells apart.
-    for nth, each in enumerate(transfers[:_MOST_CURVES]):
+    shown = transfers[:_MOST_CURVES]  # more of them nobody tells apart
+    names = list(dict.fromkeys(each.server_name or each.id for each in shown))
+    for nth, each in enumerate(shown):
+        # Of two names the role is told by the colour; of many each has its own, and its dashes.
+        own = _OF_MANY[names.index(each.server_name or each.id) % len(_OF_MANY)]
+        colour = _COLOURS[each.role] if len(names) <= len(_COLOURS) else own
         axes.plot(
-            each.times_s, each.bytes / 1000, _STROKES[nth % len(_STROKES)], color=_COLOURS[each.role], linewidth=1.3,
+            each.times_s, each.bytes / 1000, _STROKES[nth % len(_STROKES)], color=colour, linewidth=1.3,
             label=f"{each.server_name or each.id} ({each.role.value})",
         )  # fmt: skip
     axes.set_xlabel("seconds since the transfer began")
     axes.set_ylabel("kB that arrived")
-    axes.legend(fontsize=7, frameon=False)
+    axes.legend(fontsize=6 if len(names) > len(_COLOURS) else 7, frameon=False)
 
 
 def _segments(axes: Axes, target: Transfer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
@@ -31,6 +32,14 @@ def test_a_drawing_is_an_svg_and_the_same_each_time() -> None:
     drawn = draw_case(DATA, "case A")
     assert ET.fromstring(drawn).tag.endswith("svg")
     assert draw_case(DATA, "case A") == drawn
+
+
+def test_of_many_names_each_has_a_colour_of_its_own() -> None:
+    whole = observation()
+    many = tuple(replace(whole.transfers[0], id=f"line/{nth}", server_name=f"name{nth}.example") for nth in range(6))
+    drawn = draw_case(observation_to_json(replace(whole, transfers=many)).encode(), "A").decode()
+    assert len(set(re.findall(r"stroke: (#(?:0072b2|d55e00|009e73|cc79a7|56b4e9|e69f00))", drawn))) == 6
+    assert "name5.example" in drawn  # as text, which browsers find and screen readers read
 
 
 def test_a_transfer_in_which_nothing_came_is_drawn_and_told() -> None:

@@ -79,7 +79,10 @@ def try_command(arguments: argparse.Namespace) -> int:
     """Run something against a hidden condition, and keep what the client saw."""
     # The folder says which lab it is of, for students are in its midst and need not name it.
     desk = read_desk(arguments.folder)
-    lab = find_lab(desk.lab)
+    # What it says is never taken for a path: a lab's scenario may name a topology, which is a program.
+    if arguments.lab is None and desk.lab not in lab_names():
+        raise InputError(f"{arguments.folder}: {shown(desk.lab)} is no packaged lab; name its folder with --lab FOLDER")
+    lab = find_lab(arguments.lab or desk.lab)
     require_same_lab(desk, lab, arguments.folder)
     seed = _seed_again(desk, lab, arguments.key)
     _require_guest(lab)

@@ -19,7 +19,7 @@ from testbed.labs.desk import read_desk
 from testbed.labs.lot import all_picks, seed_of, student_picks, truth_of
 from testbed.labs.recording import write_pack
 from tests.cli.program import status
-from tests.labs.made import Drawn
+from tests.labs.made import Drawn, made_lab
 
 if TYPE_CHECKING:
     from testbed.labs.lab import LabFile
@@ -165,6 +165,21 @@ def test_recordings_that_were_changed_are_told_and_count_for_nothing(
     (folder / "A" / "line.csv").write_text("faster\n")
     assert status("lab", "check", "1", str(folder)) == 0
     assert "A/line.csv is not as it was given; the grade does not depend on it" in capsys.readouterr().err
+
+
+def test_a_lab_that_is_not_packaged_is_named_and_never_looked_for_where_a_folder_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_lab(tmp_path / "evil")
+    write_pack(
+        tmp_path / "own.zip", [find_lab(str(tmp_path / "evil"))], picks=all_picks, recordings=Drawn(), version="1"
+    )
+    folder = tmp_path / "ann"
+    assert status("lab", "start", str(tmp_path / "evil"), "--from", str(tmp_path / "own.zip"), "-o", str(folder)) == 0
+    assert status("lab", "try", str(folder), "--evade", "plain") == 2
+    assert "'evil' is no packaged lab; name its folder with --lab" in capsys.readouterr().err
+    monkeypatch.setattr(platform, "system", lambda: "Windows")
+    assert status("lab", "try", str(folder), "--lab", str(tmp_path / "evil"), "--evade", "plain") == 3
 
 
 def test_one_question_has_a_status_of_its_own(pack: Path, tmp_path: Path) -> None:
