@@ -136,12 +136,15 @@ class Shell:
             self.status = program.status()
         except GuestError as error:
             self.status, problem = _CANNOT_BE_RUN, str(error)
+        unread, taken = b"", 0
         if program.terminal is not None:
+            unread, taken = program.terminal.unread(), program.terminal.taken
             self._forget(program.terminal.fileno())
             program.terminal.close()
         self._console.send({
             "kind": "ended", "number": number, "status": self.status, "problem": problem,
             "began_s": self._began.pop(number), "t": self._stage.now_s(),
+            "unread": unread.hex(), "taken": taken,
         })  # fmt: skip
 
     def _leave(self) -> None:

@@ -18,10 +18,14 @@ MOST_SHOWN_BYTES = 1 << 28
 """As of a file that a program writes itself (`testbed.engine.prepare.command`)."""
 
 _CHUNK = 65_536
+_LOCAL_MODES, _CHARACTERS = 3, 6  # in what tcgetattr returns
 
 
 class Terminal:
     """A pseudo-terminal, seen from the side that shows it.
+
+    Attributes:
+        taken: How many bytes were typed.
 
     Args:
         size: Rows and columns.
@@ -33,6 +37,8 @@ class Terminal:
         self._room = most_bytes
         self._is_hung_up = False
         self._descriptor, self.inner = os.openpty()
+        self._kept = os.dup(self.inner)  # what was typed lasts as long as somebody has the terminal open
+        self.taken = 0
         os.set_blocking(self._descriptor, False)
         self.resize(*size)
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
@@ -59,6 +65,18 @@ class Terminal:
             self._hang_up()
         return bool(data) and not self._is_hung_up
 
+    def unread(self) -> bytes:
+        """Return what was typed and no program has read; it may be the next one's, or the prompt's."""
+        # Line by line, the kernel gives a line only once it is complete; key by key, it gives all that there is.
+        modes = termios.tcgetattr(self._kept)
+        modes[_LOCAL_MODES] &= ~termios.ICANON
+        modes[_CHARACTERS][termios.VMIN] = modes[_CHARACTERS][termios.VTIME] = 0
+        termios.tcsetattr(self._kept, termios.TCSANOW, modes)
+        found = b""
+        while data := os.read(self._kept, _CHUNK):
+            found += data
+        return found
+
     def resize(self, rows: int, columns: int) -> None:
         """The window has another size; the kernel tells the program (SIGWINCH)."""
         if not self._is_hung_up:
@@ -67,6 +85,7 @@ class Terminal:
     def close(self) -> None:
         """Hang up, for good."""
         self._hang_up()
+        os.close(self._kept)
         os.close(self._file)
 
     def _hang_up(self) -> None:
@@ -77,6 +96,7 @@ class Terminal:
 
     def type(self, data: bytes) -> None:
         """What the user typed; a program that does not read loses what its terminal has no room for."""
+        self.taken += len(data)
         if not self._is_hung_up:
             with contextlib.suppress(OSError):
                 os.write(self._descriptor, data)

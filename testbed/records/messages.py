@@ -52,12 +52,20 @@ class OpenMessage(TypedDict):
 
 
 class EndedMessage(TypedDict):
-    """From the guest: a program of a shell has ended. ``problem``: why it could not be started; empty if it was."""
+    """From the guest: a program of a shell has ended.
+
+    Keys:
+        problem: Why it could not be started; empty if it was.
+        taken: How many typed bytes its terminal was given.
+        unread: Those of them that it has not read, in hexadecimal digits.
+    """
 
     kind: Literal["ended"]
     number: int
     status: int
     problem: str
+    unread: str
+    taken: int
     began_s: float
     t: float
 

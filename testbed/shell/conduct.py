@@ -77,6 +77,7 @@ class Conduct:
     _front: int | None = None  # the program that the next line waits for
     _is_open: bool = False
     _interrupts: int = 0
+    _typed: bytes = b""  # for the program that runs
     _is_mid_line: bool = False  # what programs have printed does not end with a line
     _raw: ExitStack = field(default_factory=ExitStack)
     _previous: Callable[[int, FrameType | None], object] | int | None = None
@@ -245,7 +246,7 @@ class Conduct:
             self.status = 0
             self.tell(f"[{self._number}] runs beside")
         else:
-            self._front, self._interrupts = self._number, 0
+            self._front, self._interrupts, self._typed = self._number, 0, b""
             if keyboard is not None:
                 self._raw.enter_context(keyboard.raw())
         yield {"kind": "start", "number": self._number, "node": start.node}
@@ -274,6 +275,9 @@ class Conduct:
             if self.keyboard is not None and self._is_mid_line:  # the prompt begins on a line of its own
                 self.show("")
             self._is_mid_line = False
+            if self.reader is not None and self.keyboard is not None:
+                # What the program has not read, and what never got to it.
+                self.reader.type_ahead(bytes.fromhex(message["unread"]) + self._typed[message["taken"] :])
             self.status = message["status"]
         elif self._is_open:
             self._ended.append(f"[{message['number']}] ended with status {message['status']}: {job.start.text}")
@@ -296,7 +300,10 @@ class Conduct:
         if self.keyboard is None or self._front is None:
             return
         try:
-            yield from self.keyboard.orders(ready)
+            for order in self.keyboard.orders(ready):
+                if order["kind"] == "typed":
+                    self._typed += bytes.fromhex(order["data"])
+                yield order
         except KeyboardInterrupt:  # the key that leaves: here it leaves the program, and not the shell
             yield {"kind": "signal", "number": self._front, "signal": signal.SIGKILL}
 

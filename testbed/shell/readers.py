@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -25,11 +26,11 @@ if TYPE_CHECKING:
 
     from testbed.shell.network import Network
 
-__all__ = ["Lines", "Prompt", "Reader"]
+__all__ = ["Lines", "Prompt", "Reader", "typed_lines"]
 
 _CHUNK = 65_536
 _MOST_LINE_BYTES = 1 << 20
-_ASK = b"?"
+_SEQUENCE = re.compile(r"\x1b(\[[0-9;?]*.|O.|.)?")  # of a key that is no character, such as an arrow
 _DELIMITERS = " \t\n=@/:'\"|&;<>"  # not the hyphen and the point of names
 
 
@@ -48,6 +49,9 @@ class Reader(Protocol):
 
     def pop(self) -> str | None:
         """Return the next line, without its end; None: there is none yet, and it has been asked for."""
+
+    def type_ahead(self, data: bytes) -> None:
+        """Take what was typed while no line was asked for."""
 
     def close(self) -> None:
         """Let go of everything, and leave the terminal as it was."""
@@ -108,6 +112,9 @@ class Lines:
         line = self._received.pop()
         return None if line is None else line.decode("utf-8", "surrogateescape")
 
+    def type_ahead(self, data: bytes) -> None:
+        """Nobody types into a pipe."""
+
     def close(self) -> None:
         """Leave the descriptor as it is: it is the caller's."""
 
@@ -131,6 +138,8 @@ class Prompt:
         self._received = _Received()
         self._pasted: deque[str] = deque()
         self._is_asked = False
+        self._begun = ""
+        self._text = text
         self.is_over = False
 
     def sources(self) -> list[int]:
@@ -157,8 +166,18 @@ class Prompt:
         if not self._is_asked and not self.is_over:
             self._is_asked = True
             with contextlib.suppress(OSError):  # it has ended: that is read next
-                self._near.sendall(_ASK)
+                self._near.sendall(json.dumps(self._begun).encode() + b"\n")
+                self._begun = ""
         return None
+
+    def type_ahead(self, data: bytes) -> None:
+        """Take what was typed while a program ran: whole lines are carried out, the rest stands at the prompt."""
+        lines, self._begun, is_over = typed_lines(self._begun.encode() + data)
+        for line in lines:
+            self._pasted.append(line)
+            sys.stdout.write(f"{self._text}{line}\n")
+        sys.stdout.flush()
+        self.is_over = self.is_over or is_over
 
     def close(self) -> None:
         """End the process of the prompt, which may be in the middle of a line."""
@@ -180,11 +199,13 @@ def _prompt(far: socket.socket, near: socket.socket, text: str, network: Network
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     _complete(network)
+    orders = far.makefile("rb")
     while True:
         try:
-            if not far.recv(1):
+            order = orders.readline()
+            if not order:
                 return 0
-            line = _ask(text, ask)
+            line = _ask(text, ask, json.loads(order))
             if line is None:
                 return 0
             far.sendall(json.dumps(line).encode() + b"\n")
@@ -192,9 +213,17 @@ def _prompt(far: socket.socket, near: socket.socket, text: str, network: Network
             continue
 
 
-def _ask(text: str, ask: Callable[[str], str]) -> str | None:
-    """Return a line; None: Ctrl-D. Ctrl-C throws what was typed away."""
+def _ask(text: str, ask: Callable[[str], str], begun: str) -> str | None:
+    """Return a line; None: Ctrl-D. Ctrl-C throws what was typed away.
+
+    Args:
+        text: The prompt.
+        ask: Asks for a line.
+        begun: Stands there already.
+    """
     while True:
+        _begin_with(begun)
+        begun = ""
         try:
             return ask(text)
         except KeyboardInterrupt:
@@ -202,6 +231,34 @@ def _ask(text: str, ask: Callable[[str], str]) -> str | None:
         except EOFError:
             sys.stdout.write("\n")
             return None
+
+
+def typed_lines(data: bytes) -> tuple[list[str], str, bool]:
+    """Return whole lines among keys, what was begun of the next one, and whether Ctrl-D ends them."""
+    text = _SEQUENCE.sub("", data.decode("utf-8", "ignore"))
+    # Ctrl-C throws away what was typed before it, as the terminal would.
+    text = text[text.rfind("\x03") + 1 :]
+    lines, begun = list[str](), ""
+    for key in text:
+        if key in "\r\n":
+            lines.append(begun)
+            begun = ""
+        elif key in "\x08\x7f":
+            begun = begun[:-1]
+        elif key in "\x04\0" and not begun:  # a terminal that reads line by line keeps a Ctrl-D as a zero
+            return lines, "", True
+        elif key.isprintable():
+            begun += key
+    return lines, begun, False
+
+
+def _begin_with(begun: str) -> None:
+    """Let the next line begin with what was typed already."""
+    try:
+        import readline  # noqa: PLC0415 - as below
+    except ImportError:
+        return
+    readline.set_startup_hook(lambda: readline.insert_text(begun))
 
 
 def _complete(network: Network) -> None:

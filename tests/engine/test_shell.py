@@ -120,14 +120,18 @@ def test_a_prompt_completes_names_and_gives_programs_the_terminal(
         (b"hel", b"lo\r"),
         (b"got hello", b"\x03"),
         (b"^C\r\ntestbed> ", b"orig\thostname\r"),
-        (b"\norigin\r\ntestbed> ", b"\x04"),
+        # All at once: what the first command does not read is for the prompt.
+        (b"\norigin\r\ntestbed> ", b"client sleep 1\rclient echo a''head\r\x04"),
     ]
     output, status = typed([*SCENARIO, "-o", str(tmp_path / "run")], answers)
     assert answers == []
     assert b"origin hostname" in output
+    assert b"\nahead\r\n" in output
     assert status in {0, BUSY}
     records = [json.loads(line) for line in (tmp_path / "run" / "shell.jsonl").read_text().splitlines()]
-    assert [(each["node"], each["status"]) for each in records] == [("mobile", 130), ("origin", 0)]
+    assert [(each["node"], each["status"]) for each in records] == [
+        ("mobile", 130), ("origin", 0), ("mobile", 0), ("mobile", 0),
+    ]  # fmt: skip
 
 
 def test_an_ordinary_shell_on_one_node_reads_what_is_piped_in(tmp_path: Path, kernel: KernelInfo) -> None:

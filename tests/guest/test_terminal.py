@@ -6,6 +6,7 @@ import fcntl
 import os
 import struct
 import termios
+import tty
 from typing import TYPE_CHECKING
 
 import pytest
@@ -74,3 +75,15 @@ def test_a_window_may_get_another_size(terminal: Terminal) -> None:
     terminal.resize(12, 34)
     size = struct.unpack("=4H", fcntl.ioctl(terminal.inner, termios.TIOCGWINSZ, bytes(8)))
     assert size[:2] == (12, 34)
+
+
+@pytest.mark.parametrize("is_raw", [False, True])
+def test_what_no_program_has_read_is_still_there(terminal: Terminal, *, is_raw: bool) -> None:
+    if is_raw:
+        tty.setraw(terminal.inner)
+    terminal.type(b"read\nnext line\nhalf")
+    assert os.read(terminal.inner, 5) == b"read\n"
+    os.close(terminal.inner)  # the program has ended
+    assert terminal.unread() == b"next line\nhalf"
+    assert terminal.taken == 19
+    assert terminal.unread() == b""

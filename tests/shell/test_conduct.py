@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -45,6 +46,9 @@ class Typed:
     def pop(self) -> str | None:
         return self._lines.popleft() if self._lines else None
 
+    def type_ahead(self, data: bytes) -> None:
+        self.ahead = data
+
     def close(self) -> None:
         pass
 
@@ -84,9 +88,10 @@ class Table:
     def orders(self) -> list[HostMessage]:
         return list(self.conduct.orders([]))
 
-    def ends(self, number: int, status: int, problem: str = "") -> None:
+    def ends(self, number: int, status: int, problem: str = "", *, unread: bytes = b"", taken: int = 0) -> None:
         self.conduct.hear({
             "kind": "ended", "number": number, "status": status, "problem": problem, "began_s": 1.0, "t": 2.0,
+            "unread": unread.hex(), "taken": taken,
         })  # fmt: skip
 
 
@@ -247,3 +252,33 @@ def test_files_that_stand_on_the_line_may_be_read_by_the_program(table: Maker, t
     shell = table(f"client cat '{tmp_path}/urls.txt'").opened()
     shell.orders()
     assert f"{tmp_path}/urls.txt" in shell.folder.orders[0]["visible"]
+
+
+class Keys:
+    """A keyboard on which a few keys were pressed."""
+
+    size = (24, 80)
+    has_terminal = True
+
+    def __init__(self, *typed: bytes) -> None:
+        self._typed = list(typed)
+
+    def sources(self) -> list[int]:
+        return []
+
+    def orders(self, _: Collection[int]) -> Iterator[HostMessage]:
+        if self._typed:
+            yield {"kind": "typed", "data": self._typed.pop(0).hex()}
+
+    @contextlib.contextmanager
+    def raw(self) -> Iterator[None]:
+        yield
+
+
+def test_what_a_program_did_not_read_is_the_prompts(table: Maker) -> None:
+    reader = Typed("client sleep 1")
+    shell = table(reader=reader, keyboard=Keys(b"for it ", b"nodes\r", b"exit\r")).opened()
+    for _ in range(4):
+        shell.orders()
+    shell.ends(1, 0, unread=b"nodes\r", taken=len(b"for it nodes\r"))
+    assert reader.ahead == b"nodes\rexit\r"

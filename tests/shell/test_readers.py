@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from testbed.shell.readers import Lines, Prompt
+from testbed.shell.readers import Lines, Prompt, typed_lines
 from tests.shell.network import NETWORK
 
 if TYPE_CHECKING:
@@ -108,3 +108,36 @@ def test_a_prompt_that_is_closed_in_the_middle_of_a_line_leaves_no_process() -> 
     prompt.close()
     with pytest.raises(ChildProcessError):
         os.waitpid(prompt._pid, 0)
+
+
+@pytest.mark.parametrize(
+    ("keys", "lines", "begun", "is_over"),
+    [
+        (b"nodes\rlin", ["nodes"], "lin", False),
+        (b"nodez\x7fs\n\x04", ["nodes"], "", True),
+        (b"a\0", [], "a", False),  # a Ctrl-D in the middle of a line ends nothing
+        (b"\0rest", [], "", True),
+        (b"thrown away\x03kept", [], "kept", False),
+        (b"\x1b[A\x1bOBup\r", ["up"], "", False),
+        (b"", [], "", False),
+    ],
+)
+def test_keys_that_were_typed_ahead_are_lines(keys: bytes, lines: list[str], begun: str, *, is_over: bool) -> None:
+    assert typed_lines(keys) == (lines, begun, is_over)
+
+
+@given(st.binary())
+def test_any_keys_are_lines_that_can_be_shown(keys: bytes) -> None:
+    lines, begun, _ = typed_lines(keys)
+    assert all(line.isprintable() for line in [*lines, begun])
+
+
+def test_lines_that_were_typed_ahead_come_before_any_is_asked_for(capfd: pytest.CaptureFixture[str]) -> None:
+    prompt = Prompt("> ", NETWORK, ask=lambda _: "asked")
+    prompt.type_ahead(b"one\rtwo\r")
+    assert (prompt.pop(), prompt.pop()) == ("one", "two")
+    assert capfd.readouterr().out == "> one\n> two\n"
+    assert prompt.pop() is None
+    prompt.read(select.select(prompt.sources(), [], [], 60)[0])
+    assert prompt.pop() == "asked"
+    prompt.close()

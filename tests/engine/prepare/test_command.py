@@ -272,6 +272,26 @@ def test_the_runs_authority_is_trusted_by(run_scenario: Runner, program: str, ar
     assert run.manifest["certificate"]["command_status"] == 0, (run.path / "command.stderr").read_text()
 
 
+WAITS_FOR_A_FILE = (
+    "import os, time\nprint('begun')\nwhile 'heard' not in os.listdir('.'):\n    time.sleep(60)\nprint('ended')"
+)
+
+
+def test_output_comes_while_the_program_runs(run_scenario: Runner, tmp_path: Path) -> None:
+    """It ends only once somebody has read its first line: if that came at the end, neither would."""
+    assert callable(run_scenario)  # skips where there is no kernel
+    argv = [sys.executable, "-m", "testbed.cli", "run", "2021-03-10", "--set", SMALL[0], "-o", str(tmp_path / "run")]
+    (tmp_path / "folder").mkdir()
+    with subprocess.Popen(
+        [*argv, "--", "python3", "-uc", WAITS_FOR_A_FILE], stdout=subprocess.PIPE, cwd=tmp_path / "folder"
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"begun\n"
+        (tmp_path / "folder" / "heard").touch()
+        assert process.stdout.readline() == b"ended\n"
+    assert process.returncode == 0
+
+
 def test_input_and_line_are_the_callers_choice(run_scenario: Runner, tmp_path: Path) -> None:
     assert callable(run_scenario)  # skips where there is no kernel
     result = subprocess.run(
