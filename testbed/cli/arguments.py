@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from testbed.cli.commands.listing import KINDS
 from testbed.cli.corpus_arguments import add_corpus
+from testbed.cli.evading_arguments import add_evade
 from testbed.cli.examples import EXAMPLES
 from testbed.cli.judging_arguments import (
     add_detect,
@@ -99,6 +100,7 @@ def make_parser() -> argparse.ArgumentParser:
     adders = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_run(adders)
     _add_probe(adders)
+    add_evade(adders)
     _add_report(adders)
     _add_table(adders)
     _add_diff(adders)

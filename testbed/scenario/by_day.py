@@ -83,6 +83,7 @@ def day_of(plan: Plan, day: date) -> Plan:
             continue
         without.pop(box["line"], None)
         boxes[node] = of_day
+    # Not the plan's own seed: each day would have the same ports, keys and lots as every other.
     drawn: DrawPlan = {"key": "seed", "written": f"from seed {whole['seed']} and the day {day}", "value": seed}
     data: PlanDocument = {
         **whole,

@@ -34,6 +34,7 @@ class PacketWindow(Policer):
 
     def conforms(self, length: int, now_ns: int) -> bool:
         """Return whether a packet of ``length`` bytes may pass now; it is counted only if so."""
+        # Not on a clock: what comes late opens a window that lasts as long as any other.
         if self._ends_ns is None or now_ns >= self._ends_ns:
             self._ends_ns = now_ns + self._window_ns
             self._left = self._limit

@@ -32,6 +32,7 @@ class TwoBuckets(Policer):
 
     def conforms(self, length: int, now_ns: int) -> bool:
         """Return whether a packet of ``length`` bytes may pass now."""
+        # The first is asked, and charged, whatever the second will say: it cannot know.
         return self._first.conforms(length, now_ns) and self._second.conforms(length, now_ns)
 
 

@@ -10,7 +10,7 @@ from testbed.traffic.conversation import Passage, Take
 from testbed.traffic.hello import client_hello
 from testbed.traffic.options import SERVER_NAME, choice, option
 
-__all__ = ["EncryptedHello", "Inverted", "NoName", "OtherName", "Plain", "TrailingDot", "in_one_packet"]
+__all__ = ["EncryptedHello", "Inverted", "MixedCase", "NoName", "OtherName", "Plain", "TrailingDot", "in_one_packet"]
 
 _INNOCUOUS = "example.org"
 
@@ -69,6 +69,16 @@ class TrailingDot:
     def passage(self, name: str) -> Passage:
         """Send the hello for the name with a dot behind it."""
         return in_one_packet(client_hello(name + "."))
+
+
+@dataclass(frozen=True, slots=True)
+class MixedCase:
+    """The same name with every other letter large: DNS names have no case (RFC 4343), and a box's pattern may."""
+
+    def passage(self, name: str) -> Passage:
+        """Send the hello for the name in mixed case."""
+        mixed = "".join(each.upper() if at % 2 else each.lower() for at, each in enumerate(name))
+        return in_one_packet(client_hello(mixed))
 
 
 @dataclass(frozen=True, slots=True)

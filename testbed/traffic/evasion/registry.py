@@ -32,6 +32,7 @@ EVASIONS: Mapping[str, type[Evasion]] = Listed(
         "no-name": "names:NoName",
         "other-name": "names:OtherName",
         "trailing-dot": "names:TrailingDot",
+        "mixed-case": "names:MixedCase",
         "encrypted-hello": "names:EncryptedHello",
         "tcp-split": "tcp_split:TcpSplit",
         "tcp-reverse": "tcp_reverse:TcpReverse",

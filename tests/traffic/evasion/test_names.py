@@ -4,10 +4,10 @@ import pytest
 
 from testbed.middlebox.recognise import Hello, Outcome
 from testbed.middlebox.recognise.tls import recognise
-from testbed.traffic.evasion.names import EncryptedHello, Inverted, NoName, OtherName, Plain, TrailingDot
+from testbed.traffic.evasion.names import EncryptedHello, Inverted, MixedCase, NoName, OtherName, Plain, TrailingDot
 from tests.traffic.evasion.talk import played
 
-Evasion = Plain | Inverted | NoName | OtherName | TrailingDot | EncryptedHello
+Evasion = Plain | Inverted | MixedCase | NoName | OtherName | TrailingDot | EncryptedHello
 
 
 def payload(evasion: Evasion) -> bytes:
@@ -20,6 +20,7 @@ def payload(evasion: Evasion) -> bytes:
     [
         (Plain(), "twitter.com"),
         (TrailingDot(), "twitter.com."),
+        (MixedCase(), "tWiTtEr.cOm"),
         (NoName(), None),
         (OtherName(other="example.net"), "example.net"),
         (EncryptedHello(outer="example.net"), "example.net"),
