@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import signal
 import subprocess
 import sys
+import termios
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -140,3 +143,34 @@ def test_an_ordinary_shell_on_one_node_reads_what_is_piped_in(tmp_path: Path, ke
     result = subprocess.run(argv, input="hostname\ncd /tmp\npwd\nexit 9\n", capture_output=True, text=True, check=False)
     assert result.stdout == "origin\n/tmp\n"
     assert result.returncode == 9
+
+
+def test_a_reader_that_has_enough_does_not_end_the_run(tmp_path: Path, kernel: KernelInfo) -> None:
+    """Both streams lead to `head`; what is done after it has ended is done all the same."""
+    assert kernel.path is not None
+    argv = shlex.join([sys.executable, "-m", "testbed.cli", *SCENARIO, "-o", str(tmp_path / "run")])
+    lines = ["nodes", *["client seq 1 50000"] * 2, "nonsense", "client sh -c 'exit 5'"]
+    subprocess.run(["sh", "-c", f"{argv} 2>&1 | head -n 1"], input="\n".join(lines), text=True, check=True)
+    assert manifest_of(tmp_path / "run")["state"] == "complete"
+    records = [json.loads(line) for line in (tmp_path / "run" / "shell.jsonl").read_text().splitlines()]
+    assert [each["status"] for each in records] == [0, 0, 5]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_shell_that_is_ended_keeps_what_it_has_and_gives_the_terminal_back(
+    number: signal.Signals, tmp_path: Path, kernel: KernelInfo
+) -> None:
+    assert kernel.path is not None
+    outer, inner = os.openpty()
+    before = termios.tcgetattr(inner)
+    argv = [sys.executable, "-m", "testbed.cli", *SCENARIO, "-o", str(tmp_path / "run")]
+    with subprocess.Popen(argv, stdin=inner, stdout=inner, stderr=inner, start_new_session=True) as process:
+        output = b""
+        while b"testbed> " not in output:
+            output += os.read(outer, 4096)
+        process.send_signal(number)
+    assert process.returncode == 128 + number
+    assert termios.tcgetattr(inner) == before
+    assert manifest_of(tmp_path / "run")["state"] == "incomplete"
+    os.close(outer)
+    os.close(inner)

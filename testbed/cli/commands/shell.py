@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from testbed.cli.commands.making import carry_out, new_run_folder
 from testbed.cli.commands.runs import on_terminal, piped_input, tell_run
-from testbed.cli.progress import Progress, say, show
+from testbed.cli.progress import Progress, say
 from testbed.engine.engine import ENGINES
 from testbed.engine.uml.keyboard import Keyboard
 from testbed.errors import InputError
@@ -44,18 +45,21 @@ def shell_command(arguments: argparse.Namespace) -> int:
     kernel = ENGINES[arguments.engine].prepare(say)
     folder = arguments.output or new_run_folder(f"{plan.name}-shell", plan.data["seed"])
     # What programs print on stdout is theirs; with --json it is not to be taken for the answer.
-    output = sys.stderr if arguments.json else sys.stdout
-    progress = Progress(0, output=output)
+    progress = Progress(0, output=sys.stderr if arguments.json else sys.stdout)
     keyboard = Keyboard(0) if on_terminal() else None
 
     def tell(text: str) -> None:
         progress.clear()
-        say(text)
+        with contextlib.suppress(OSError):  # nobody listens any more: the commands go on, and are recorded
+            say(text)
+
+    def show(text: str) -> None:
+        progress.show({"kind": "output", "stream": "stdout", "data": f"{text}\n".encode("utf-8", "backslashreplace")})
 
     conduct = Conduct(
         network=network,
         tell=tell,
-        show=lambda text: show(text, file=output),
+        show=show,
         pass_on=progress.show,
         first=first,
         keyboard=keyboard,
