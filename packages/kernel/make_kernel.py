@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _PACKAGE = "throttling_testbed_kernel"
 _LICENCES = ("COPYING", "LICENSES/preferred/GPL-2.0", "LICENSES/exceptions/Linux-syscall-note")
+_FILES_A_LINE = 50
 _LIBC = re.compile(rb"GLIBC_(\d+)\.(\d+)\0")
 _NOTICE = Template("""\
 This is Linux $version for the architecture "um" (User-Mode Linux), a program that runs as an ordinary process.
@@ -74,7 +75,7 @@ class Contents(BuildHookInterface[Any]):
         if self.target_name != "wheel" or version == "editable":
             build_data["force_include"][str(HERE / "licences")] = "licences"
             return
-        kernel = build_kernel(progress=lambda text: print(f"kernel: {text}", file=sys.stderr))
+        kernel = build_kernel(progress=_say)
         info = kernel.stored()
         if info is None:
             raise RuntimeError(f"the kernel in {kernel.folder} was changed by somebody")
@@ -92,6 +93,13 @@ class Contents(BuildHookInterface[Any]):
         }
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{_platform(kernel)}"
+
+
+def _say(text: str) -> None:
+    """Pass on what the build says, of the hundreds of files every fiftieth."""
+    counted = re.match(r"compiling (\d+)/", text)
+    if counted is None or int(counted[1]) % _FILES_A_LINE == 0:
+        print(f"kernel: {text}", file=sys.stderr)
 
 
 def _kernel_version(source: KernelSource) -> str:
