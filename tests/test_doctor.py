@@ -84,7 +84,7 @@ def test_where_nobody_can_compile_no_compiler_is_asked_for(monkeypatch: pytest.M
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr("testbed.engine.kernel.source.SOURCE_FOLDER", tmp_path)
     monkeypatch.setattr("testbed.engine.kernel.build.find_source", lambda: None)
-    monkeypatch.setattr("testbed.engine.kernel.build.packaged_kernel", lambda _: None)
+    monkeypatch.setattr("testbed.engine.kernel.build.packaged_kernel", lambda _, **__: None)
     checks = {check.name: check for check in diagnose()}
     assert not checks["gcc"].required
     assert not checks["linux source"].required

@@ -12,7 +12,7 @@ import tempfile
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 from testbed.engine.kernel.cache import (
     CachedKernel,
@@ -67,10 +67,11 @@ def ensure_kernel(*, progress: Callable[[str], None]) -> Path:
     """
     recipe = load_recipe()
     source = find_source()
-    if finished := _finished(recipe, source):
-        return finished.program
-    if (packaged := packaged_kernel(recipe.hash)) is not None:
-        progress(f"not used: {packaged.problem}")
+    found = _look(recipe, source)
+    if found.stored is not None:
+        return found.kernel.program
+    if found.unused_package:
+        progress(f"not used: {found.unused_package}")
     return _built(recipe, source or require_source(), progress).program
 
 
@@ -104,10 +105,8 @@ def kernel_info() -> KernelInfo:
     """Say what is known of the kernel that `ensure_kernel` would return, without building it."""
     recipe = load_recipe()
     source = find_source()
-    wanted = CachedKernel(cache_folder() / recipe.hash_with(source.identity if source else ""))
-    kernel = _finished(recipe, source) or wanted
-    packaged = packaged_kernel(recipe.hash)
-    stored = kernel.stored()
+    found = _look(recipe, source)
+    kernel, stored = found.kernel, found.stored
     return KernelInfo(
         path=kernel.program if stored else None,
         hash=kernel.folder.name,
@@ -117,23 +116,33 @@ def kernel_info() -> KernelInfo:
         size_bytes=stored["size_bytes"] if stored else 0,
         built=stored["built"] if stored else "",
         damage="" if stored else kernel.damage(),
-        unused_package="" if packaged is None else packaged.problem,
+        unused_package=found.unused_package,
     )
 
 
-def _finished(recipe: Recipe, source: KernelSource | None) -> CachedKernel | None:
-    """Return a kernel of this recipe that need not be built; None: there is none.
+class _Found(NamedTuple):
+    """The kernel to run, what is said of it (None: it is not there yet), and why a package's is not the one."""
+
+    kernel: CachedKernel
+    stored: StoredInfo | None
+    unused_package: str
+
+
+def _look(recipe: Recipe, source: KernelSource | None) -> _Found:
+    """Look for a kernel of this recipe that need not be built; each is read once, for its checksum takes a while.
 
     A package's may be of another Linux source than the one that is installed here: its own hash says so in every run.
     """
-    if source is not None:
-        kernel = CachedKernel(cache_folder() / recipe.hash_with(source.identity))
-        if kernel.stored():
-            return kernel
-    elif earlier := cached_kernels(recipe.hash):
-        return earlier[-1]
-    packaged = packaged_kernel(recipe.hash)
-    return packaged.kernel if packaged is not None and not packaged.problem else None
+    kernel = CachedKernel(cache_folder() / recipe.hash_with(source.identity if source else ""))
+    if source is None and (earlier := cached_kernels(recipe.hash)):
+        kernel = earlier[-1]
+        stored = kernel.described()  # its checksum has just been looked at
+    else:
+        stored = kernel.stored()
+    packaged = packaged_kernel(recipe.hash, in_full=stored is None)
+    if packaged is None or packaged.problem or packaged.kernel is None:
+        return _Found(kernel, stored, "" if packaged is None else packaged.problem)
+    return _Found(kernel, stored, "") if stored else _Found(packaged.kernel, packaged.kernel.described(), "")
 
 
 def missing_tools() -> list[str]:

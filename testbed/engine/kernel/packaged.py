@@ -38,11 +38,12 @@ class PackagedKernel:
     problem: str
 
 
-def packaged_kernel(recipe_hash: str) -> PackagedKernel | None:
+def packaged_kernel(recipe_hash: str, *, in_full: bool = True) -> PackagedKernel | None:
     """Return the installed package; None: there is none.
 
     Args:
         recipe_hash: Of the recipe that its kernel has to be made by.
+        in_full: Whether its checksum is looked at: that takes a while, and is of no use where another kernel is run.
     """
     folder = _package_folder()
     if folder is None:
@@ -50,7 +51,9 @@ def packaged_kernel(recipe_hash: str) -> PackagedKernel | None:
     kernels = [CachedKernel(info.parent) for info in sorted(folder.glob("*/info.json"))]
     if not kernels:
         return PackagedKernel(None, f"the package in {folder} holds no kernel; mend it with: {_AGAIN}")
-    return PackagedKernel(kernels[0], _problem(kernels[0], recipe_hash))
+    # Of several, which an installation that was cut short may leave, the first that can be used.
+    found = [PackagedKernel(each, _problem(each, recipe_hash, in_full=in_full)) for each in kernels]
+    return next((each for each in found if not each.problem), found[0])
 
 
 def architecture_of(program: Path) -> str:
@@ -75,7 +78,7 @@ def _package_folder() -> Path | None:
     return None if spec is None or spec.origin is None else Path(spec.origin).parent
 
 
-def _problem(kernel: CachedKernel, recipe_hash: str) -> str:
+def _problem(kernel: CachedKernel, recipe_hash: str, *, in_full: bool) -> str:
     """Say why a package's kernel cannot be used; what is wrong with the choice comes before what is wrong with it."""
     info = kernel.described()
     if info is None:
@@ -92,5 +95,5 @@ def _problem(kernel: CachedKernel, recipe_hash: str) -> str:
     if architecture != platform.machine():
         what = f"for {architecture}" if architecture else "no program"
         return f"the kernel in {kernel.folder} is {what}, this machine is {platform.machine()}; mend it with: {_AGAIN}"
-    damage = kernel.damage()
+    damage = kernel.damage() if in_full else ""
     return f"the kernel in {kernel.folder} is of no use: {damage}; mend it with: {_AGAIN}" if damage else ""

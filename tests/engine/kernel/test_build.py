@@ -143,7 +143,7 @@ def packaged(monkeypatch: pytest.MonkeyPatch, folder: Path, *, problem: str = ""
         files=1, size_bytes=8, sha256=hashlib.sha256(b"packaged").hexdigest(), built="2021-03-10T00:00:00+00:00",
     )  # fmt: skip
     kernel.store(kernel.folder / "draft", info)
-    monkeypatch.setattr(build, "packaged_kernel", lambda _: PackagedKernel(kernel, problem))
+    monkeypatch.setattr(build, "packaged_kernel", lambda _, **__: PackagedKernel(kernel, problem))
     return kernel
 
 

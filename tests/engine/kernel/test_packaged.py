@@ -92,6 +92,26 @@ def test_one_that_was_changed_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert "pip install --force-reinstall" in found().problem
 
 
+def test_its_checksum_is_looked_at_only_where_it_would_be_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (install(monkeypatch, tmp_path) / "linux").write_bytes(X86_64 + b"\0")
+    package = packaged_kernel(RECIPE, in_full=False)
+    assert package is not None
+    assert not package.problem
+
+
+def test_of_two_that_an_installation_left_the_one_that_fits_is_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = install(monkeypatch, tmp_path)
+    older = folder.with_name("0000000000000000")
+    older.mkdir()
+    (older / "info.json").write_text("{")
+    package = found()
+    assert package.kernel is not None
+    assert package.kernel.folder == folder
+    assert not package.problem
+
+
 def test_one_that_may_not_be_run_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (install(monkeypatch, tmp_path) / "linux").chmod(0o644)
     assert "it is not executable" in found().problem
