@@ -87,7 +87,7 @@ def begin(
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder}: there is something already; name a new folder with -o")
-    files: Recording = {"task.md": lab.sheet("student.md").encode()} | lab.given()
+    files: Recording = {"task.md": _task(lab).encode()} | lab.given()
     picks = student_picks(lab, seed)
     # All are there before the folder is made: half a folder would look like a whole one.
     if recordings is not None:
@@ -117,6 +117,14 @@ def begin(
             path.write_bytes(data)
     except OSError as error:
         raise InputError(f"cannot write to {folder}: {error.strerror}; choose another folder with -o") from error
+
+
+def _task(lab: LabFile) -> str:
+    """Return the student's sheet, with what the lab needs and was tested on: whoever it fails for can tell why."""
+    needs = (
+        "a guest (x86-64 Linux), or a pack of recordings" if lab.lab.needs == "recordings" else "a guest (x86-64 Linux)"
+    )
+    return f"{lab.sheet('student.md')}\n---\n\nNeeds {needs}. Tested on: {'; '.join(lab.lab.tested_on)}.\n"
 
 
 def _case_files(pick: Pick, recording: Recording) -> Recording:

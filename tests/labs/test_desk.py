@@ -36,6 +36,9 @@ def test_a_folder_has_the_task_the_recordings_and_a_sheet(tmp_path: Path) -> Non
         "task.md", "answers.yaml", "lab.json",
         *(f"{case}/line{end}" for case in "AB" for end in (".observation.json", "-client.pcapng", ".csv", ".svg")),
     }  # fmt: skip
+    task = (folder / "task.md").read_text()
+    assert task.startswith("# student.md\n")
+    assert task.endswith("Needs a guest (x86-64 Linux), or a pack of recordings. Tested on: here.\n")
     desk = read_desk(folder)
     assert (desk.lab, desk.student, desk.seed) == ("small", "ann", 7)
     assert changed_files(desk, folder) == []

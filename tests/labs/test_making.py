@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from testbed.detectors.sources.observation_json import observation_from_json
 from testbed.errors import RecordError, ScenarioError
 from testbed.labs.catalogue import find_lab, lab_names
+from testbed.labs.contest import contest
 from testbed.labs.lot import Pick, truth_of
 from testbed.labs.making import Made, scenario_of
 from testbed.labs.recording import OBSERVATION
@@ -109,3 +111,17 @@ def test_a_scenario_lies_beside_the_lab_or_is_packaged(tmp_path: Path) -> None:
     assert scenario_of(own, "slow") == lab.folder / "own.yaml"
     with pytest.raises(ScenarioError):
         scenario_of(made_lab(tmp_path / "lab", LAB.replace("classroom/two-phones", "lost")), "slow")
+
+
+def test_in_lab_6_the_teachers_solution_earns_all_points_and_what_students_begin_with_does_not(
+    made: Made, tmp_path: Path
+) -> None:
+    lab = find_lab("6")
+    (solution,) = re.findall(r"```python\n(.*?)```", lab.sheet("teacher.md"), re.DOTALL)
+    (tmp_path / "solution.py").write_text(solution)
+    (tmp_path / "detector.py").write_bytes(lab.given()["detector.py"])
+    question = lab.lab.questions["detector"]
+    worth, says = contest(lab, 5, tmp_path, "solution.py", question=question, recordings=made)
+    assert worth == 1.0, says
+    worth, says = contest(lab, 5, tmp_path, "detector.py", question=question, recordings=made)
+    assert 0.0 < worth < 1.0, says
