@@ -75,6 +75,12 @@ class Surroundings:
         leaves = {name for name in (*addresses, node.name) if topology.role(name) in {"client", "server"}}
         if node.name in leaves:
             addresses[node.name] = stage.address_of(node.name)
-        if not stage.has_ipv6:
-            return addresses, {}
-        return addresses, {name: stage.address_of(name, IPV6) for name in sorted(leaves)}
+        addresses6 = {name: stage.address_of(name, IPV6) for name in sorted(leaves)} if stage.has_ipv6 else {}
+        for known in (addresses, addresses6) if self.has_nodes else ():
+            known |= {short: known[name] for short, name in self._also().items() if name in known}
+        return addresses, addresses6
+
+    def _also(self) -> dict[str, str]:
+        """Return the short names of nodes that a shell has."""
+        commands = (phase["command"] for phase in self.stage.plan["phases"])
+        return next((each["also"] for each in commands if each is not None and "also" in each), {})

@@ -213,11 +213,13 @@ class CommandPlan(TypedDict):
     Keys:
         is_shell: There is none yet: programs are named one by one while the run goes on, each with its node. Missing:
             false.
+        also: Of a shell: short names of nodes, which resolve beside their own.
     """
 
     node: str
     argv: list[str]
     is_shell: NotRequired[bool]
+    also: NotRequired[dict[str, str]]
 
 
 class Phase(TypedDict):

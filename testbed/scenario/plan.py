@@ -24,7 +24,7 @@ from testbed.scenario.transfers import Transfers
 from testbed.scenario.variation import natural_links, vary_origins, vary_starts
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Mapping
     from pathlib import Path
 
     from testbed.guest.network.topology import RoutedTopo
@@ -77,15 +77,18 @@ class Plan:
         address = self.topology.address_of(leaf)
         return [address, ipv6_of(address)] if "names6" in self.data else [address]
 
-    def as_shell(self) -> Plan:
+    def as_shell(self, also: Mapping[str, str]) -> Plan:
         """Return the plan with a shell in the place of its command: programs are named while the run goes on.
 
         Recordings are left out: nothing replays them.
+
+        Args:
+            also: Short names of nodes, which resolve beside their own.
         """
         last = self.data["phases"][-1]
         if last["command"] is None:
             raise ValueError("a shell takes the place of a command, and this plan has none")
-        shell: Phase = {"lines": [], "command": {**last["command"], "is_shell": True}}
+        shell: Phase = {"lines": [], "command": {**last["command"], "is_shell": True, "also": {**also}}}
         return replace(self, data={**self.data, "phases": [shell]})
 
     def without_boxes(self) -> Plan:

@@ -33,7 +33,8 @@ class Named:
 @cache
 def plan(ip: int) -> Plan:
     path = library.find("scenarios", "2021-03-10")
-    return make_plan(path, [f"ip={ip}", "recordings=[]"], seed=None, engine="realtime", command=["true"])
+    made = make_plan(path, [f"ip={ip}", "recordings=[]"], seed=None, engine="realtime", command=["true"])
+    return made.as_shell({"client": "mobile", "box": "mobile-tspu"})
 
 
 @pytest.fixture
@@ -76,6 +77,12 @@ def test_in_a_shell_every_node_with_an_address_is_known(tmp_path: Path, authorit
     assert found["origin"] == ["198.51.100.6"]
     assert found["mobile-r1"] == ["100.64.0.2"]
     assert "mobile-tspu" not in found  # a bridge has no address
+
+
+def test_in_a_shell_short_names_resolve_too(tmp_path: Path, authority: Path) -> None:
+    found = hosts(etc(tmp_path, authority, "origin", ip=6, has_nodes=True))
+    assert found["client"] == found["mobile"]
+    assert "box" not in found
 
 
 def test_a_box_may_run_programs_though_it_has_no_address(tmp_path: Path, authority: Path) -> None:

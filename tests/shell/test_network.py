@@ -16,7 +16,7 @@ def network(*settings: str) -> Network:
     plan = make_plan(
         library.find("scenarios", "2021-03-10"), list(settings), seed=None, engine="realtime", command=["shell"]
     )
-    return network_of(plan.as_shell())
+    return network_of(plan)
 
 
 @pytest.mark.parametrize(

@@ -36,8 +36,9 @@ def shell_command(arguments: argparse.Namespace) -> int:
     path = library.find("scenarios", arguments.scenario)
     plan = make_plan(
         path, arguments.settings, seed=arguments.seed, engine=arguments.engine, command=["testbed", "shell"]
-    ).as_shell()
+    )
     network = network_of(plan)
+    plan = plan.as_shell(network.aliases)
     first = None if arguments.node is None else _shell_on(arguments.node, network)
     for folder in arguments.show:
         if not folder.exists():
