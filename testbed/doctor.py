@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from testbed.engine.kernel import kernel_info
 from testbed.engine.kernel.build import TOOL_PACKAGES
+from testbed.engine.kernel.packaged import DISTRIBUTION
 from testbed.engine.kernel.source import find_source
 from testbed.engine.prepare.distribution import installation, this_distribution
 from testbed.engine.prepare.environment import Check, environment_checks
@@ -94,7 +95,9 @@ def check_package(name: str) -> Check:
     try:
         version = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        return Check(name, ok=False, found="not installed", remedy=f"pip install {name}")
+        # Not by its name, which is on no index yet: whatever somebody else puts there is not ours.
+        remedy = _WHEEL if name == DISTRIBUTION else f"pip install {name}"
+        return Check(name, ok=False, found="not installed", remedy=remedy)
     return Check(name, ok=True, found=version)
 
 

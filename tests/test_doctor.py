@@ -96,6 +96,11 @@ def test_a_missing_python_package_names_the_command() -> None:
     assert doctor.check_package("no-such-package").remedy == "pip install no-such-package"
 
 
+def test_the_kernels_package_is_asked_for_as_a_file() -> None:
+    """As long as it is on no index, somebody else could put something there under its name."""
+    assert "pip install WHEEL" in doctor.check_package("throttling-testbed-kernel").remedy
+
+
 def test_the_packages_are_those_of_the_project() -> None:
     names = {check.name for check in doctor.check_packages()}
     assert "mininet" in names

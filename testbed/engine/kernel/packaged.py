@@ -18,7 +18,7 @@ __all__ = ["DISTRIBUTION", "PackagedKernel", "architecture_of", "packaged_kernel
 
 DISTRIBUTION = "throttling-testbed-kernel"
 _PACKAGE = "throttling_testbed_kernel"
-_AGAIN = f"pip install --force-reinstall --no-deps {DISTRIBUTION}"
+_AGAIN = f"pip install --force-reinstall --no-deps WHEEL, with the {DISTRIBUTION} of this release"
 # The machines that packages of binaries are made for, by their number in an ELF header (elf.h, EM_*).
 _MACHINES = {3: "i686", 22: "s390x", 21: "ppc64le", 40: "armv7l", 62: "x86_64", 183: "aarch64", 243: "riscv64"}
 _MAGIC = b"\x7fELF"
@@ -86,7 +86,7 @@ def _problem(kernel: CachedKernel, recipe_hash: str, *, in_full: bool) -> str:
     if info["recipe"] != recipe_hash:
         return (
             f"the package in {kernel.folder.parent} is of recipe {info['recipe']}, this testbed's is {recipe_hash}; "
-            f"install the one of the same release: pip install --upgrade throttling-testbed {DISTRIBUTION}"
+            "install the wheels of one release together: pip install TESTBED.whl KERNEL.whl"
         )
     try:
         architecture = architecture_of(kernel.program)

@@ -67,7 +67,7 @@ def test_one_of_another_recipe_is_named_with_both_and_what_to_type(
     install(monkeypatch, tmp_path, recipe="1111111111111111")
     problem = found().problem
     assert "is of recipe 1111111111111111, this testbed's is 0123456789abcdef" in problem
-    assert "pip install --upgrade throttling-testbed throttling-testbed-kernel" in problem
+    assert "install the wheels of one release together: pip install" in problem
 
 
 @pytest.mark.parametrize(
