@@ -257,9 +257,9 @@ def _add_list_and_show(adders: Adders) -> None:
     show.set_defaults(command="showing:show_command")
     check = adders.add_parser(
         "check",
-        help="check scenarios, profiles and topologies without running anything",
-        description="Check files of scenarios, censor profiles and topologies, or packaged ones by name. Prints one "
-        "line for each that is right, and all errors of one that is not. Exit status 2: one is not.",
+        help="check scenarios, profiles, topologies and suites without running anything",
+        description="Check files of scenarios, censor profiles, topologies and suites, or packaged ones by name: "
+        "a line for each that is right, all errors of one that is not. Exit status 2: one is not.",
     )
     check.add_argument("files", nargs="+", metavar="FILE", help="a YAML file, a topology's .py, or a packaged name")
     check.add_argument("--json", action="store_true", help="print one JSON list")

@@ -52,3 +52,23 @@ def test_as_json_each_file_has_an_object(capsys: pytest.CaptureFixture[str]) -> 
     right, wrong = json.loads(capsys.readouterr().out)
     assert (right["ok"], right["kind"], right["problems"]) == (True, "profile", [])
     assert (wrong["ok"], len(wrong["problems"])) == (False, 1)
+
+
+def test_suites_are_checked_condition_by_condition(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert status("check", "smoke") == 0
+    assert capsys.readouterr().out.startswith("smoke: suite smoke: conditions: ")
+    suite = tmp_path / "mine.yaml"
+    suite.write_text(
+        "format: 1\ntitle: t\nabout: a\n"
+        "development:\n  one: {scenario: throttling/policed, draws: 1, settings: {measurements.0.sise: 60 kB}}\n"
+        "held_out:\n  two: {scenario: confounders/clean, draws: 1, settings: {lines.0.down: '5'}}\n"
+        "  three: {scenario: confounders/clean, draws: 1}\n"
+    )
+    assert status("check", str(suite)) == 2
+    told = capsys.readouterr().err
+    assert f"{suite}: one: --set measurements.0.sise=60 kB: measurements.0.sise: unknown key" in told
+    assert f"{suite}: two: --set lines.0.down=5: lines.0.down: expected a rate" in told
+    assert "three" not in told
+    suite.write_text(suite.read_text().replace("confounders/clean", "confounders/cleen"))
+    assert status("check", str(suite)) == 2
+    assert "no scenario 'confounders/cleen'; did you mean confounders/clean? There are" in capsys.readouterr().err
