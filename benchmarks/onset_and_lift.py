@@ -40,6 +40,9 @@ FIRST = datetime(2021, 2, 20, tzinfo=UTC)
 CHANGES = (10, 16)  # the day of a change is one of these and those between
 RATE = "uniform(600 kbit/s, 8 Mbit/s)"
 DAY_S = 86_400.0
+KINDS = {
+    "onset": "Onset", "half": "Onset for half of all flows", "lift": "Lift", "none": "No change, watched for an onset",
+}  # fmt: skip
 HEAD = (
     "# Onset and lift in daily speeds", "",
     "Made by `python benchmarks/onset_and_lift.py --crowd FOLDER -o results/onset`.",
@@ -61,9 +64,9 @@ def scenario(kind: str, seed: int) -> tuple[dict[str, Any], int | None]:
     change = None if kind == "none" else int(np.random.default_rng(seed).integers(*CHANGES, endpoint=True))
     events = []
     if change is not None:
-        censor = "ru-tw-2021b" if kind == "onset" else "none"
         at = FIRST + timedelta(days=change)
-        events = [{"censor": {"at": f"{at:%Y-%m-%dT%H:%M}Z", "censor": censor, "forgets": True}}]
+        event: dict[str, Any] = {"at": f"{at:%Y-%m-%dT%H:%M}Z", "censor": "none" if kind == "lift" else "ru-tw-2021b"}
+        events = [{"censor": {**event, **({"share": "50 %"} if kind == "half" else {})}}]
     until = FIRST + timedelta(days=DAYS) - timedelta(hours=1)
     return {
         "format": 1, "title": "Days", "about": "Three lines.", "date": f"{FIRST:%Y-%m-%dT%H:%M}Z",
@@ -120,7 +123,7 @@ def row(method: str, found: Sequence[tuple[Series, int | None]]) -> str:
 
 def tables(pool: ProcessPoolExecutor) -> Iterator[str]:
     """Onset, lift, and neither."""
-    for kind, what in (("onset", "Onset"), ("lift", "Lift"), ("none", "No change, watched for an onset")):
+    for kind, what in KINDS.items():
         series = list(pool.map(emulated, [(kind, seed) for seed in range(1, SEEDS + 1)]))
         yield from (
             f"\n## {what}: {SEEDS} emulated series\n",
