@@ -26,7 +26,7 @@ say = printf '[%4d s] %s\n' $$(( $$(date +%s) - $(SETUP_STARTED) )) $(1) >&2
 
 .DEFAULT_GOAL = help
 .DELETE_ON_ERROR:
-.PHONY: help run demo screenshots test lint bench figures results gate scoreboard setup setup-dev clean wheel reproduce release-check release-tag release packages dev-packages kernel-packages kernel
+.PHONY: help run demo screenshots docs test lint bench figures results gate scoreboard setup setup-dev clean wheel reproduce release-check release-tag release packages dev-packages kernel-packages kernel
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand --tabs=12
@@ -59,6 +59,10 @@ NEED_INPUT = benchmarks/figures.py benchmarks/screenshots.py benchmarks/lab_accu
 bench:  ## run the benchmarks
 	@$(MAKE) --no-print-directory --jobs=2 setup-dev
 	@for benchmark in $(filter-out $(NEED_INPUT),$(wildcard benchmarks/*.py)); do $(BIN)/python "$$benchmark" || exit; done
+
+docs:  ## make the site and the man page of the pages in docs/, in build/site/
+	@$(MAKE) --no-print-directory --jobs=2 setup-dev
+	@$(BIN)/python -m docs.site build/site
 
 screenshots:  ## take the pictures of the classroom page again
 	@$(MAKE) --no-print-directory --jobs=2 setup-dev
@@ -124,6 +128,7 @@ KERNEL_WHEEL = $$(basename $(DIST)/throttling_testbed_kernel-*.whl | cut -d- -f2
 
 wheel: $(VENV)/dev.stamp kernel  ## build the wheels of the testbed and of its kernel, and their source distributions, in dist/
 	@rm -rf $(DIST)/throttling_testbed*
+	@SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(BIN)/python -m docs.site build/site
 	@cd packages/kernel && $(PACKAGE) $(abspath $(DIST))
 	@TESTBED_KERNEL_VERSION=$(KERNEL_WHEEL) $(PACKAGE) $(abspath $(DIST))
 
