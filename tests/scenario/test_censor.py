@@ -74,7 +74,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     (
         {"meter__kind": "leaky_bucket"},
         "meter.kind",
-        "expected 'byte_quota', 'coarse_refill', 'packet_quota', 'random_pass'",
+        "expected 'byte_quota', 'coarse_refill', 'debt_bucket', 'packet_quota'",
     ),
     ({"meter__kind": "shaper"}, "meter.kind", "shaper is not described here; expected one of coarse_refill, token_"),
     ({"meter": {"kind": "shaper", "counts": "payload"}}, "meter.shaper", "missing: the meter that is used has to be"),
