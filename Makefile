@@ -7,6 +7,7 @@ SCENARIO ?= scenarios/history/2021-03-10.yaml
 NAME = $(notdir $(basename $(SCENARIO)))
 RUN ?= results/runs/$(NAME)-$(shell date +%Y%m%dT%H%M%S)
 ARGS ?=
+PROCESSES ?= auto
 
 KERNEL_PACKAGES = bc binutils bison flex gcc libc6-dev linux-source-6.12 make patch python3 xz-utils
 PACKAGES = ca-certificates curl ethtool iproute2 iputils-ping mininet nginx-light openssl \
@@ -42,10 +43,10 @@ demo:  ## set everything up, and serve the page for a class (ARGS=options)
 	@$(MAKE) --no-print-directory --jobs=2 setup
 	@$(BIN)/testbed demo $(ARGS)
 
-test:  ## set everything up, lint, run the tests (ARGS=options of pytest)
+test:  ## set everything up, lint, run the tests (ARGS=options of pytest, PROCESSES=as many at once)
 	@$(MAKE) --no-print-directory --jobs=2 setup-dev
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile $(ARGS)
 
 lint: $(VENV)/dev.stamp  ## check style, types and the direction of imports
 	$(BIN)/ruff check .
