@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from testbed.cli.judging_arguments import count
-from testbed.quantities import parse_size
-from testbed.scenario.instant import parse_instant
+from testbed.cli.arguments.values import count, instant
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    import argparse
 
     Adders = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse has no public name for it
 
@@ -34,7 +31,7 @@ def add_evade(adders: Adders) -> None:
         help="a profile, or a family with --date; repeatable (default: ten)",
     )
     evade.add_argument(
-        "--date", action="append", type=_instant, metavar="DATE", help="a family's profile of that date; repeatable"
+        "--date", action="append", type=instant, metavar="DATE", help="a family's profile of that date; repeatable"
     )
     evade.add_argument(
         "--evasion", action="append", metavar="NAME", help="of `testbed list evasions`; repeatable (default: all)"
@@ -42,7 +39,7 @@ def add_evade(adders: Adders) -> None:
     evade.add_argument(
         "--sni", metavar="NAME", help="the name in the hello (default: one that the profile's rules hit)"
     )
-    evade.add_argument("--size", type=_size, default="100 kB", help="what is downloaded each time (default: 100 kB)")
+    evade.add_argument("--size", default="100 kB", metavar="SIZE", help="of each download (default: 100 kB)")
     evade.add_argument("--seed", type=count, metavar="N", help="same seed, same packets (default: 1)")
     evade.add_argument("--jobs", type=count, metavar="N", help="censors at once (default: one a processor)")
     evade.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="keep the run directories there")
@@ -50,18 +47,3 @@ def add_evade(adders: Adders) -> None:
     form.add_argument("--json", action="store_true", help="print one JSON list")
     form.add_argument("--csv", action="store_true", help="print a table with a row for each way and censor")
     evade.set_defaults(command="evading:evade_command")
-
-
-def _instant(text: str) -> datetime:
-    try:
-        return parse_instant(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _size(text: str) -> str:
-    try:
-        parse_size(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    return text

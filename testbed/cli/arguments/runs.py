@@ -6,16 +6,15 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from testbed.cli.judging_arguments import seconds
+from testbed.cli.arguments.values import seconds, seed, size
 from testbed.engine.engine import DEFAULT_ENGINE, ENGINES
-from testbed.quantities import parse_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     Adders = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse has no public name for it
 
-__all__ = ["add_options_of_runs", "add_shell", "add_show", "engines_with_terminal", "one_seed"]
+__all__ = ["add_options_of_runs", "add_shell", "add_show", "engines_with_terminal"]
 
 # Below the first the guest does not boot; the second is more than any machine that runs it has.
 _LEAST_MEMORY_MIB, _MOST_MEMORY_MIB = 128, 1 << 18
@@ -33,7 +32,7 @@ def add_shell(adders: Adders) -> None:
     engines = [name for name, engine in ENGINES.items() if engine.has_terminal]
     add_options_of_runs(shell, engines)
     add_show(shell)
-    shell.add_argument("--seed", type=one_seed, help="of what the network draws by lot (default: the scenario's)")
+    shell.add_argument("--seed", type=seed, help="of what the network draws by lot (default: the scenario's)")
     shell.add_argument("--node", metavar="NODE", help="an ordinary shell on this node, in place of the prompt")
     shell.set_defaults(command="shell:shell_command", twin=False)
 
@@ -82,20 +81,8 @@ def engines_with_terminal() -> str:
     return " or ".join(name for name, engine in ENGINES.items() if engine.has_terminal)
 
 
-def one_seed(text: str) -> int:
-    """Return a seed. Raises argparse.ArgumentTypeError: the text is none."""
-    if (
-        not (text.isascii() and text.isdecimal()) or not 1 <= int(text) < 1 << 63
-    ):  # 0 would be "the scenario's own" further on
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1 to 2**63 - 1, got {text!r}")
-    return int(text)
-
-
 def _memory_mib(text: str) -> int:
-    try:
-        size_bytes = parse_size(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+    size_bytes = size(text)
     if not _LEAST_MEMORY_MIB <= size_bytes >> 20 <= _MOST_MEMORY_MIB:
         raise argparse.ArgumentTypeError(f"expected {_LEAST_MEMORY_MIB} MiB to {_MOST_MEMORY_MIB} MiB, got {text!r}")
     return size_bytes >> 20

@@ -1,4 +1,4 @@
-"""Options of commands that make runs: what is no seed, no size and no engine is refused with the value."""
+"""Options of commands that make runs: what is no size and no engine is refused with the value."""
 
 from __future__ import annotations
 
@@ -6,14 +6,8 @@ import argparse
 
 import pytest
 
-from testbed.cli.run_arguments import add_options_of_runs, add_shell, engines_with_terminal, one_seed
+from testbed.cli.arguments.runs import add_options_of_runs, add_shell, engines_with_terminal
 from testbed.engine.engine import DEFAULT_ENGINE, ENGINES
-
-
-@pytest.mark.parametrize("text", ["0", "-1", "1-30", str(1 << 63), "one", "\u0661"])
-def test_what_is_no_single_seed_is_refused(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match="expected a whole number from 1"):
-        one_seed(text)
 
 
 def test_a_prompt_is_offered_only_by_engines_whose_clock_runs() -> None:

@@ -7,28 +7,18 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from testbed.cli.arguments.corpora import add_corpus
+from testbed.cli.arguments.evading import add_evade
+from testbed.cli.arguments.judging import add_detect, add_even_if_invalid, add_shrink, add_store, add_validate
+from testbed.cli.arguments.labs import add_lab
+from testbed.cli.arguments.runs import add_options_of_runs, add_shell, add_show, engines_with_terminal
+from testbed.cli.arguments.values import count, instant, seed, seeds
 from testbed.cli.commands.listing import KINDS
-from testbed.cli.corpus_arguments import add_corpus
-from testbed.cli.evading_arguments import add_evade
 from testbed.cli.examples import EXAMPLES
-from testbed.cli.judging_arguments import (
-    add_detect,
-    add_even_if_invalid,
-    add_shrink,
-    add_store,
-    add_validate,
-    count,
-)
-from testbed.cli.lab_arguments import add_lab
-from testbed.cli.run_arguments import add_options_of_runs, add_shell, add_show, engines_with_terminal, one_seed
 from testbed.cli.version import Version
 from testbed.plain_text import choices
-from testbed.scenario.instant import parse_instant
-from testbed.scenario.sweep import parse_seeds
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     Adders = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse has no public name for it
 
 __all__ = ["PROBE_NAMES", "make_parser"]
@@ -138,7 +128,7 @@ def _add_run(adders: Adders) -> None:
     add_show(run)
     run.add_argument(
         "--seed",
-        type=_seeds,
+        type=seeds,
         help="same seed, same captures, byte for byte (default: the scenario's); several, such as 1-30: a run for each",
     )
     run.add_argument(
@@ -181,9 +171,7 @@ def _add_probe(adders: Adders) -> None:
     )
     probe.add_argument("probe", choices=PROBE_NAMES, metavar="PROBE")
     add_options_of_runs(probe)
-    probe.add_argument(
-        "--seed", type=one_seed, help="same seed, same captures, byte for byte (default: the scenario's)"
-    )
+    probe.add_argument("--seed", type=seed, help="same seed, same captures, byte for byte (default: the scenario's)")
     probe.add_argument("--line", help="the line to probe (default: the scenario's first)")
     probe.add_argument(
         "--sni", default="twitter.com", metavar="NAME", help="a name that is acted on (default: twitter.com)"
@@ -252,7 +240,7 @@ def _add_list_and_show(adders: Adders) -> None:
     show.add_argument(
         "name", help="of any of these, or of a family of profiles; or the path of a scenario or a profile"
     )
-    show.add_argument("--date", type=_instant, help="of a family: the profile that is valid then, such as 2021-03-11")
+    show.add_argument("--date", type=instant, help="of a family: the profile that is valid then, such as 2021-03-11")
     show.add_argument("--json", action="store_true", help="print one JSON object")
     show.set_defaults(command="showing:show_command")
     check = adders.add_parser(
@@ -279,7 +267,7 @@ def _add_inspect(adders: Adders) -> None:
     inspect.add_argument(
         "--inside", action="append", default=[], metavar="PREFIX", help="the subscriber's side; repeatable"
     )
-    inspect.add_argument("--seed", type=one_seed, default=1, help="of what the box draws by lot (default: 1)")
+    inspect.add_argument("--seed", type=seed, default=1, help="of what the box draws by lot (default: 1)")
     inspect.add_argument("--json", action="store_true", help="print one JSON object a line")
     inspect.set_defaults(
         command="captures:inspect_command", stopped="stopped; the capture has not been read to its end"
@@ -335,20 +323,6 @@ def _add_doctor(adders: Adders) -> None:
         help="with --class: add the line to this file, after those of others",
     )
     doctor.set_defaults(command="machine:doctor_command")
-
-
-def _instant(text: str) -> datetime:
-    try:
-        return parse_instant(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _seeds(text: str) -> list[int]:
-    try:
-        return parse_seeds(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _port(text: str) -> int:

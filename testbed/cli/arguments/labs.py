@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from testbed.cli.arguments.values import seed
+
 if TYPE_CHECKING:
+    import argparse
+
     Adders = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse has no public name for it
 
 __all__ = ["add_lab"]
 
 _PROBES = ("ttl", "domains", "timeout", "symmetry", "budget")
-_MOST_SEED = 1 << 63
 
 
 def add_lab(adders: Adders) -> None:
@@ -40,7 +42,7 @@ def _add_start(commands: Adders) -> None:
     start.add_argument(
         "--student", default="", metavar="NAME", help="whose folder it is; the conditions are drawn from it"
     )
-    start.add_argument("--seed", type=_seed, help="draw the conditions from this (default: from the name, or by lot)")
+    start.add_argument("--seed", type=seed, help="draw the conditions from this (default: from the name, or by lot)")
     start.set_defaults(command="lab:start_command", stopped="stopped; remove the folder and begin again")
 
 
@@ -106,9 +108,3 @@ def _add_pack(commands: Adders) -> None:
     pack.set_defaults(
         command="lab:pack_command", stopped="stopped; what was recorded is kept, the same command goes on"
     )
-
-
-def _seed(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) < _MOST_SEED:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1 to 2**63 - 1, got {text!r}")
-    return int(text)

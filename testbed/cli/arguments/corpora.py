@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from testbed.cli.judging_arguments import count, seconds
+from testbed.cli.arguments.values import count, seconds
 from testbed.validation.corpus.contents import CAPTURES
 
 if TYPE_CHECKING:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from testbed.cli.arguments.values import count, days, seconds
+
 if TYPE_CHECKING:
+    import argparse
+
     Adders = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse has no public name for it
 
-__all__ = ["add_detect", "add_even_if_invalid", "add_shrink", "add_store", "add_validate", "count", "seconds"]
+__all__ = ["add_detect", "add_even_if_invalid", "add_shrink", "add_store", "add_validate"]
 
 
 def add_detect(adders: Adders) -> None:
@@ -161,7 +163,7 @@ def add_store(adders: Adders) -> None:
     store.add_argument("what", choices=("du", "gc", "verify"), help="du: sizes; gc: remove what is not used; verify")
     store.add_argument("--store", type=Path, metavar="DIR", help="the folder (default: a cache)")
     store.add_argument(
-        "--unused-days", type=_days, default=30.0, metavar="DAYS", help="gc: what nobody has read so long (default: 30)"
+        "--unused-days", type=days, default=30.0, metavar="DAYS", help="gc: what nobody has read so long (default: 30)"
     )
     store.add_argument("--dry-run", action="store_true", help="gc: count, and remove nothing")
     store.set_defaults(command="store:store_command")
@@ -174,29 +176,3 @@ def add_even_if_invalid(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="look at a run that is invalid, not complete or changed, and say so",
     )
-
-
-def count(text: str) -> int:
-    """Read a whole number from 1 on."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, got {text!r}")
-    return int(text)
-
-
-def seconds(text: str) -> float:
-    """Read a number of seconds above zero."""
-    return _above_zero(text, "seconds")
-
-
-def _days(text: str) -> float:
-    return 0.0 if text == "0" else _above_zero(text, "days")
-
-
-def _above_zero(text: str, unit: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not 0 < number < math.inf:
-        raise argparse.ArgumentTypeError(f"expected a number of {unit}, got {text!r}")
-    return number
