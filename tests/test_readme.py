@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 import re
-import shlex
-import subprocess
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
-
-if TYPE_CHECKING:
-    from tests.conftest import Runner
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -24,19 +17,6 @@ def test_the_table_is_output_of_the_published_run() -> None:
     lines = [line for line in shown.splitlines() if line not in {"", "…"}]
     assert len(lines) > 20
     assert [line for line in lines if line not in published] == []
-
-
-def test_the_example_with_a_program_of_ones_own_runs(run_scenario: Runner, tmp_path: Path) -> None:
-    assert callable(run_scenario)  # skips where there is no kernel
-    (example,) = re.findall(r"^    testbed (run .* -- .*?)(?:  +#.*)?$", README, re.MULTILINE)
-    words = shlex.split(example)
-    at = words.index("--")
-    words[at:at] = ["-o", str(tmp_path / "run")]
-    result = subprocess.run(
-        [sys.executable, "-m", "testbed.cli", *words], capture_output=True, text=True, check=False, cwd=ROOT
-    )
-    assert result.returncode == 0, result.stderr
-    assert "THROTTLED by twitter.com" in result.stderr
 
 
 FOLDERS = {path.name for root in (ROOT, ROOT / "testbed") for path in root.iterdir() if path.is_dir()} - {".venv"}
