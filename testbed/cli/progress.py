@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sys
 import time
 from typing import TYPE_CHECKING, TextIO
 
+from testbed.cli.fitting import fitted
 from testbed.plain_text import one_line, printable, printable_bytes
 from testbed.records.byte_stream import watching
 
@@ -32,8 +34,10 @@ def note(sentence: str) -> None:
 
 
 def show(result: object, *, file: TextIO | None = None) -> None:
-    """A result on stdout, or on another stream; control characters in it are escaped."""
-    print(printable(str(result)), file=file)
+    """A result on stdout, or on another stream; control characters in it are escaped, tables fit a terminal."""
+    text = printable(str(result))
+    stream = sys.stdout if file is None else file
+    print(fitted(text, shutil.get_terminal_size().columns) if stream.isatty() else text, file=stream)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,91 @@
+"""Tables made to fit a terminal: cells of wide columns go on in lines below. Files and pipes get tables as they are.
+
+A table is known by the rule under its head, whose strokes say where columns begin. All other text is the terminal's.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from itertools import pairwise, zip_longest
+
+__all__ = ["fitted"]
+
+_RULE = re.compile(r" *─+(?: +─+)*")
+_GAP = 2  # blanks between columns
+_NARROWEST = 8  # where a column is still worth reading; a terminal too small for that breaks lines itself
+
+
+def fitted(text: str, width: int) -> str:
+    """Return a text whose tables are no wider than a terminal, if they can be."""
+    lines = text.split("\n")
+    shown: list[str] = []
+    at = 0
+    while at < len(lines):
+        end = at
+        if at + 1 < len(lines) and _RULE.fullmatch(lines[at + 1]):
+            end = next((index for index in range(at, len(lines)) if not lines[index].strip()), len(lines))
+            shown += _fitted_table(lines[at:end], width)
+        else:
+            shown.append(lines[at])
+        at = max(end, at + 1)
+    return "\n".join(shown)
+
+
+def _fitted_table(lines: list[str], width: int) -> list[str]:
+    if max(map(len, lines)) <= width:
+        return lines
+    starts = [stroke.start() for stroke in re.finditer("─+", lines[1])]
+    rows = [None if _RULE.fullmatch(line) else _cells(line, starts) for line in lines]
+    wide = [max((len(row[column]) for row in rows if row), default=0) for column in range(len(starts))]
+    room = width - starts[0] - _GAP * (len(starts) - 1)
+    words = [max((len(word) for row in rows if row for word in row[at].split()), default=0) for at in range(len(wide))]
+    narrow = _narrowed(_narrowed(wide, words, room), [_NARROWEST] * len(wide), room)  # words are broken last of all
+    if sum(narrow) > room:
+        return lines
+    right = [_is_right(column, lines[1:], starts) for column in range(len(starts))]
+    shown: list[str] = []
+    for line, row in zip(lines, rows, strict=True):
+        cells = ["─" * each for each in narrow] if _RULE.fullmatch(line) else row
+        shown += _row(cells, narrow, right, starts[0]) if cells else [line]
+    return shown
+
+
+def _cells(line: str, starts: list[int]) -> list[str] | None:
+    """Return a line's cells; None: it is no row, since text stands between two columns."""
+    if any(line[start - _GAP : start].strip() for start in starts[1:]):
+        return None
+    return [line[start:end].strip() for start, end in pairwise([*starts, len(line) + starts[-1] + 1])]
+
+
+def _narrowed(wide: list[int], least: list[int], room: int) -> list[int]:
+    """Return widths that fit, if that takes no column below its least: the widest gives way first."""
+    narrow = list(wide)
+    while sum(narrow) > room:
+        yielding = [at for at, width in enumerate(narrow) if width > least[at]]
+        if not yielding:
+            break
+        narrow[max(yielding, key=narrow.__getitem__)] -= 1
+    return narrow
+
+
+def _is_right(column: int, lines: list[str], starts: list[int]) -> bool:
+    """Return whether a column stands to the right: in some row its text begins later than the column."""
+    if column == len(starts) - 1:
+        return False  # nothing tells where the last one ends
+    cells = [line[starts[column] : starts[column + 1] - _GAP] for line in lines]
+    return any(cell.strip() and cell.startswith(" ") for cell in cells)
+
+
+def _row(cells: list[str], widths: list[int], right: list[bool], indent: int) -> list[str]:
+    folded = [
+        textwrap.wrap(cell, width, break_on_hyphens=False) or [""] for cell, width in zip(cells, widths, strict=True)
+    ]
+    shown = []
+    for parts in zip_longest(*folded, fillvalue=""):
+        placed = [
+            part.rjust(width) if is_right else part.ljust(width)
+            for part, width, is_right in zip(parts, widths, right, strict=True)
+        ]
+        shown.append((" " * indent + (" " * _GAP).join(placed)).rstrip())
+    return shown
