@@ -6,6 +6,7 @@ Not for: mending anything, or stopping a command that lacks something: each part
 from __future__ import annotations
 
 import importlib.metadata
+import platform
 import re
 import shutil
 import sys
@@ -47,6 +48,7 @@ def diagnose() -> list[Check]:
         *check_kernel_package(required=not kernel.ok),
         *environment_checks(),
         check_landlock(landlock_version()),
+        *check_native(),
     ]
 
 
@@ -141,6 +143,17 @@ def check_landlock(version: int) -> Check:
     """Check whether the machine's own kernel can keep the guest from writing outside the run directory."""
     found = f"version {version}" if version else "not in this machine's kernel"
     return Check("landlock", version > 0, found, required=False)
+
+
+def check_native() -> list[Check]:
+    """Check whether the engine on this machine's own kernel could run: it is never needed where another can."""
+    if platform.system() != "Linux":
+        return []
+    from testbed.engine.native.probe import native_checks  # noqa: PLC0415 - what it tries is of Linux alone
+
+    problem = next((check for check in native_checks() if not check.ok), None)
+    found = "this machine's kernel has what it needs" if problem is None else f"{problem.name}: {problem.found}"
+    return [Check("engine native", problem is None, found, problem.remedy if problem else "", required=False)]
 
 
 def _is_like_debian() -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self
 
+from testbed.engine.native import engine as native
 from testbed.engine.uml import engines as uml
 
 if TYPE_CHECKING:
@@ -115,6 +116,10 @@ class Engine(Protocol):
         """Whether somebody can sit before a command: time has to pass while they think."""
 
     @property
+    def runs_commands(self) -> bool:
+        """Whether a user's program can be kept from the machine there, and so be run."""
+
+    @property
     def why_unequal(self) -> str | None:
         """Why two runs with one seed differ all the same; None: they are equal, byte for byte."""
 
@@ -148,6 +153,7 @@ ENGINES: dict[str, Engine] = {
     for each in (
         uml.VIRTUAL,
         uml.REALTIME,
+        native.NATIVE,
     )
 }
 """By name. The first one is used where nobody chooses."""

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,7 +20,7 @@ from testbed.engine.prepare.openssl import openssl_configuration
 from testbed.engine.prepare.programs import require_programs
 from testbed.engine.prepare.substitutes import describe_substitutes, programs_used, settle_programs
 from testbed.engine.uml.spool import Spool
-from testbed.errors import CertificateError, GuestError, RecordError, TestbedError
+from testbed.errors import CertificateError, GuestError, InputError, RecordError, TestbedError
 from testbed.records.run import FORMAT, RunDirectory, process_start
 
 if TYPE_CHECKING:
@@ -90,6 +90,10 @@ def run_plan(
     began = time.monotonic()
     engine = ENGINES[plan.data["engine"]]
     memory_mib = guest_memory_mib(plan) if memory_mib is None else memory_mib
+    if plan.command is not None and not engine.runs_commands:
+        raise InputError(
+            f"--engine {engine.name}: a command cannot be kept from this machine there; use another engine"
+        )
     engine.require(kernel, memory_mib)
     warning = require_room(plan, folder.absolute())
     if warning is not None:
@@ -102,6 +106,7 @@ def run_plan(
     openssl_configuration(plan.data["hello"])  # whether it can be had, before anything is made
     if plan.command is not None:
         command = _found(command, plan.command, shell)
+    plan = _dated(plan, engine)
     # Whatever can be refused has been by now: from here on there is a folder, and what happens is written down in it.
     run = RunDirectory.create(folder)
     manifest = _manifest(plan, kernel)
@@ -139,6 +144,25 @@ def run_plan(
     manifest["guest_wall_s"] = guest_s
     run.write_manifest(manifest)
     return manifest
+
+
+def _refuse_command(plan: Plan, engine: Engine) -> None:
+    if plan.command is not None and not engine.runs_commands:
+        raise InputError(
+            f"--engine {engine.name}: a program of yours cannot be kept from this machine there; leave the command "
+            "out, or use another engine"
+        )
+
+
+def _dated(plan: Plan, engine: Engine) -> Plan:
+    """Return the plan as it is to be run: where the clock is the machine's own, t = 0 is an instant of it.
+
+    The censors stay those of the scenario's date.
+    """
+    clock = engine.clock
+    if not clock.get("is_machines"):
+        return plan
+    return replace(plan, data={**plan.data, "start_ns": time.time_ns() + round(clock["settle_s"] * 1e9)})
 
 
 def _found(command: UserCommand | None, argv: list[str], shell: LiveShell | None) -> UserCommand | None:

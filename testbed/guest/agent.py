@@ -33,6 +33,8 @@ from testbed.guest.stage import Stage
 from testbed.records.plan import planned_transfers
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from testbed.guest.child import Service
     from testbed.records.certificate import GuestCertificate, Lateness, NetworkFound
     from testbed.records.messages import FinishedMessage
@@ -124,7 +126,7 @@ class Agent:
     def _set_clock(self) -> None:
         """Set the calendar to a while before t = 0, where the kernel has not been started so already."""
         clock = self._plan["clock"]
-        if not clock["is_virtual"]:
+        if not clock["is_virtual"] and not clock.get("is_machines", False):
             set_clock(self._plan["start_ns"] - round(clock["settle_s"] * _NS_PER_S))
 
     def _wait_for_the_start(self) -> None:
@@ -239,6 +241,11 @@ def main() -> None:
         GuestError: This is no guest of ours; nothing has been done.
     """
     require_guest()
+    serve(power_off)
+
+
+def serve(end: Callable[[], None]) -> None:
+    """Run the plan that the host has put into the guest's folder, tell the host how it went, and end."""
     gc.disable()  # a collection touches every page, and every page that a forked child touches is copied
     console = Console(_DEVICE)
     Path(_DEVICE).chmod(0o600)  # a user's program is not to speak in our name
@@ -254,7 +261,7 @@ def main() -> None:
         console.send({"kind": "failed", "error": type(error).__name__, "message": str(error)})
     finally:
         sys.stderr.flush()
-        power_off()
+        end()
 
 
 if __name__ == "__main__":

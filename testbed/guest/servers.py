@@ -127,6 +127,8 @@ class Origins:
             folder, has_ipv6=self._stage.has_ipv6, has_http2="http/2" in origin.get("protocols", [])
         )
         argv = ["nginx", "-p", str(folder), "-e", "stderr", "-c", str(configuration)]
+        if self._stage.plan["clock"].get("is_machines"):
+            argv += ["-g", "user root;"]  # in the guest's user namespace there is nobody else
         process = node.spawn(argv)
         return Nginx(f"nginx on {name}", process, os.pidfd_open(process.pid))
 

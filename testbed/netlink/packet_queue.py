@@ -88,14 +88,22 @@ class PacketQueue:
         maximum = attribute(_CONFIG_LENGTH, struct.pack(">I", length))
         self._kernel = NetlinkSocket(NETLINK_NETFILTER)
         self._socket = self._kernel.raw
-        self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, buffer_bytes)
-        actual = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
-        if actual < buffer_bytes:
-            raise CertificateError(f"the packet queue was to have room for {buffer_bytes} bytes, it has {actual}")
+        self._make_room(buffer_bytes)
         # In one message: a packet that came in between would be taken for an answer, and be lost.
         what = f"set up packet queue {number}"
         self._kernel.send([Request(_CONFIG, self._head + command + parameters + maximum, what=what)])
         self._socket.settimeout(0)  # does not block
+
+    def _make_room(self, buffer_bytes: int) -> None:
+        try:
+            self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, buffer_bytes)
+        except PermissionError:
+            # Only the machine's own root may have more than everybody. What does not fit into that is counted as lost.
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
+            return
+        actual = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+        if actual < buffer_bytes:
+            raise CertificateError(f"the packet queue was to have room for {buffer_bytes} bytes, it has {actual}")
 
     @property
     def _head(self) -> bytes:

@@ -310,11 +310,13 @@ class Clock(TypedDict):
             shows the scenario's date from boot on. False: it is a wall clock; the guest sets it, and may be late.
         settle_s: How long before t = 0 the guest's work begins.
         late_s: A timer that fires so late counts as late; None: timers are not watched.
+        is_machines: It is the machine's own clock, and stays as it is: the plan's t = 0 is an instant of it.
     """
 
     is_virtual: bool
     settle_s: float
     late_s: float | None
+    is_machines: NotRequired[Literal[True]]
 
 
 class DrawPlan(TypedDict):

@@ -32,12 +32,12 @@ from testbed.engine.uml.engines import REALTIME
 PATIENT = replace(REALTIME, name="patient", summary="for slow machines", late_s=1.0, has_terminal=False)
 '''
 COMPARED = re.compile(
-    r"""(==|!=|\bin\b|\bcase\b)\s*[\[({]?["'](virtual|realtime)["']|["'](virtual|realtime)["']\s*(==|!=|in\b)"""
+    r"""(==|!=|\bin\b|\bcase\b)\s*[\[({]?["'](virtual|realtime|native)["']|["'](virtual|realtime|native)["']\s*(==|!=|in\b)"""
 )
 
 
 def test_the_first_engine_is_the_default_and_runs_in_virtual_time() -> None:
-    assert list(ENGINES) == ["virtual", "realtime"]
+    assert list(ENGINES) == ["virtual", "realtime", "native"]
     assert DEFAULT_ENGINE == "virtual"
     assert ENGINES[DEFAULT_ENGINE].clock["is_virtual"]
 
@@ -49,7 +49,8 @@ def test_an_engine_is_found_by_its_own_name() -> None:
 @pytest.mark.parametrize("name", ENGINES)
 def test_only_a_clock_that_stands_still_makes_equal_runs_and_only_one_that_runs_on_has_a_terminal(name: str) -> None:
     engine = ENGINES[name]
-    assert engine.clock["is_virtual"] == (engine.why_unequal is None) == (not engine.has_terminal)
+    assert engine.clock["is_virtual"] == (engine.why_unequal is None)
+    assert engine.has_terminal == (engine.runs_commands and not engine.clock["is_virtual"])
     assert (engine.clock["late_s"] is None) == engine.clock["is_virtual"]
 
 
@@ -83,7 +84,7 @@ def called(code: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_another_engine_is_listed_and_offered(plugged: Path) -> None:
-    assert called(plugged, "list", "engines").stdout.split() == ["virtual", "realtime", "patient"]
+    assert called(plugged, "list", "engines").stdout.split() == ["virtual", "realtime", "patient", "native"]
     assert "patient: for slow machines" in " ".join(called(plugged, "run", "--help").stdout.split())
     refused = called(plugged, "run", "2021-03-10", "--engine", "hasty")
     assert refused.returncode == 2

@@ -8,6 +8,7 @@ patch). Nothing is mounted on the host, and the fences of `confine` stand around
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -93,6 +94,14 @@ class Guest:
         self._spool = spool
         self._next_look = 0.0
         self._doing = "booting"
+        self._processor = contextlib.ExitStack()
+        self._process = self._boot(setup, settle_s)
+        self._stall_watch = StallWatch(self._process.pid)
+        self._stall_said = _FIRST_STALL_S
+
+    def _boot(self, setup: GuestSetup, settle_s: float | None) -> subprocess.Popen[bytes]:
+        """Start what the guest runs on, and open the line to its agent, both ways."""
+        spool = self._spool
         arguments = _arguments(setup, settle_s)
         to_guest_read, self._to_guest = os.pipe()
         self._from_guest, from_guest_write = os.pipe()
@@ -103,7 +112,6 @@ class Guest:
         writable = [spool.kernel, spool.output]
         # Only where the clock stands still meanwhile: at the pace of the wall clock, to wait for one processor of
         # several would be to be late.
-        self._processor = contextlib.ExitStack()
         processor = None if settle_s is None else self._processor.enter_context(own_processor())
 
         # The order matters: limits while they may still be raised; the signal of the parent's death after the change of
@@ -119,7 +127,7 @@ class Guest:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
 
         with setup.log.open("wb") as printed, postponed_signals():
-            self._process = subprocess.Popen(
+            process = subprocess.Popen(
                 [str(setup.kernel.path), *line, *arguments],
                 cwd=spool.folder,
                 stdin=subprocess.DEVNULL,
@@ -133,8 +141,7 @@ class Guest:
         # A pipe ends when its last writer has closed it: with ours open, the end of a guest would not be heard.
         os.close(to_guest_read)
         os.close(from_guest_write)
-        self._stall_watch = StallWatch(self._process.pid)
-        self._stall_said = _FIRST_STALL_S
+        return process
 
     def messages(self) -> Iterator[Message]:
         """Yield what the agent says, until it has finished.
@@ -157,7 +164,7 @@ class Guest:
             ready = self._wait(remaining)
             if self._from_guest not in ready:
                 continue
-            data = os.read(self._from_guest, 65_536)
+            data = self._heard()
             if not data:
                 raise GuestError(
                     f"the guest ended with status {self._process.wait()} while it was {self._doing}{self._log_tail()}"
@@ -177,6 +184,15 @@ class Guest:
                 if message["kind"] == "ended":  # what a program printed is told before its end
                     yield from self._output(to_the_end=True)
                 yield message
+
+    def _heard(self) -> bytes:
+        """Return what has come from the guest; nothing: it has ended."""
+        try:
+            return os.read(self._from_guest, 65_536)
+        except OSError as error:
+            if error.errno == errno.EIO:  # so a terminal says that nobody is at its other end
+                return b""
+            raise
 
     def _wait(self, most_s: float) -> list[int]:
         """Wait until somebody says something, or for a little while; pass on what is said to the guest.

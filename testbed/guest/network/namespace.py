@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 CLONE_VM, CLONE_NEWUSER, CLONE_NEWNET = 0x100, 0x10000000, 0x40000000
 _STACK_BYTES = 1 << 14
 _EVERYBODY = "0 0 4294967295\n"  # a map in which every user and group is itself (user_namespaces(7))
+_ROOT = "0 0 1\n"
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -109,7 +110,10 @@ def _fenced() -> tuple[int, int]:
     _check(min(pid, 0), "cannot make a user and a network namespace")
     try:
         for name in ("uid_map", "gid_map"):
-            Path(f"/proc/{pid}", name).write_text(_EVERYBODY)
+            try:
+                Path(f"/proc/{pid}", name).write_text(_EVERYBODY)
+            except PermissionError:  # we are in a user namespace ourselves, which knows root alone
+                Path(f"/proc/{pid}", name).write_text(_ROOT)
         user, net = (os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in ("user", "net"))
     finally:
         os.kill(pid, signal.SIGKILL)

@@ -70,7 +70,10 @@ def _socket(name: str, protocol: int) -> socket.socket:
     """Return a raw socket on a link. With protocol 0 it hears nothing."""
     wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     # No IP layer stands between here and the wire: what a link delays still counts as unsent.
-    wire.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, _SEND_BYTES)
+    try:
+        wire.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, _SEND_BYTES)
+    except PermissionError:  # the machine's own root alone may have more than everybody
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BYTES)
     wire.bind((name, protocol))
     wire.settimeout(0)  # does not block
     return wire
