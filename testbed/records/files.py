@@ -61,10 +61,20 @@ def read_regular(path: Path, *, most_bytes: int = _LARGEST_RECORD_BYTES) -> byte
         RecordError: As `open_regular`; or it has more than ``most_bytes``.
     """
     with open_regular(path) as file:
-        data = file.read(most_bytes + 1)  # its size is not asked for: a file may grow, and some have none (proc)
+        data = _read(file, most_bytes + 1)
     if len(data) > most_bytes:
         raise RecordError(f"{path} has more than {most_bytes} bytes, too many for a file of its kind")
     return data
+
+
+def _read(file: BinaryIO, most_bytes: int) -> bytes:
+    """Return so many bytes at most. The size is not asked for: a file may grow, and some have none (proc)."""
+    # Piece by piece: Python asks for the memory of a whole read first, and a small machine has none to promise.
+    pieces: list[bytes] = []
+    while most_bytes > 0 and (piece := file.read(min(_BUFFER_BYTES, most_bytes))):
+        pieces.append(piece)
+        most_bytes -= len(piece)
+    return b"".join(pieces)
 
 
 @contextlib.contextmanager

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,6 +52,30 @@ def test_a_file_that_is_too_large_is_refused_and_not_read_to_its_end(tmp_path: P
         file.truncate(1 << 40)
     with pytest.raises(RecordError, match="more than 1000 bytes"):
         read_regular(path, most_bytes=1000)
+
+
+def test_a_small_file_asks_for_little_memory(tmp_path: Path) -> None:
+    """A machine of 2 GiB cannot promise as much as the largest record that is read."""
+    path = tmp_path / "small"
+    path.write_bytes(b"few")
+    program = (
+        "import resource, sys; from pathlib import Path; from testbed.records.files import read_regular;"
+        "resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30));"
+        "sys.stdout.buffer.write(read_regular(Path(sys.argv[1])))"
+    )
+    assert subprocess.run([sys.executable, "-c", program, path], capture_output=True, check=True).stdout == b"few"
+
+
+@pytest.mark.parametrize("extra", [-1, 0, 1])
+def test_the_limit_is_exact_across_pieces(tmp_path: Path, extra: int) -> None:
+    path = tmp_path / "record"
+    most_bytes = (1 << 20) + 5  # more than one piece
+    path.write_bytes(bytes(most_bytes + extra))
+    if extra > 0:
+        with pytest.raises(RecordError, match=f"more than {most_bytes} bytes"):
+            read_regular(path, most_bytes=most_bytes)
+    else:
+        assert len(read_regular(path, most_bytes=most_bytes)) == most_bytes + extra
 
 
 def test_a_link_in_the_place_of_a_file_is_replaced_and_not_followed(tmp_path: Path) -> None:
