@@ -1,4 +1,4 @@
-"""Tables made to fit a terminal: cells of wide columns go on in lines below. Files and pipes get tables as they are.
+"""Tables made to fit a terminal: long cells go on in the lines below. Files and pipes get tables as they are.
 
 A table is known by the rule under its head, whose strokes say where columns begin. All other text is the terminal's.
 """
@@ -13,6 +13,8 @@ __all__ = ["fitted"]
 
 _RULE = re.compile(r" *─+(?: +─+)*")
 _GAP = 2  # blanks between columns
+_LEAST_PROSE = 20  # of a last column, which says why or about; narrower than that, it stands below its row
+_BELOW = 4  # blanks before it
 _NARROWEST = 8  # where a column is still worth reading; a terminal too small for that breaks lines itself
 
 
@@ -37,18 +39,40 @@ def _fitted_table(lines: list[str], width: int) -> list[str]:
         return lines
     starts = [stroke.start() for stroke in re.finditer("─+", lines[1])]
     rows = [None if _RULE.fullmatch(line) else _cells(line, starts) for line in lines]
-    wide = [max((len(row[column]) for row in rows if row), default=0) for column in range(len(starts))]
-    room = width - starts[0] - _GAP * (len(starts) - 1)
-    words = [max((len(word) for row in rows if row for word in row[at].split()), default=0) for at in range(len(wide))]
-    narrow = _narrowed(_narrowed(wide, words, room), [_NARROWEST] * len(wide), room)  # words are broken last of all
-    if sum(narrow) > room:
+    cells = [row for row in rows if row]
+    if not cells:
         return lines
-    right = [_is_right(column, lines[1:], starts) for column in range(len(starts))]
+    narrow = _widths(cells, width - starts[0])
+    is_below = len(starts) > 1 and narrow[-1] < min(_LEAST_PROSE, max(len(row[-1]) for row in cells))
+    if is_below:
+        narrow = _widths([row[:-1] for row in cells], width - starts[0])
+    if _taken(narrow) > width - starts[0]:
+        return lines
+    right = [_is_right(column, lines[1:], starts) for column in range(len(narrow))]
+    # Where a first column names a group once, what stands below a row stands a bit to the right of the second.
+    is_grouped = any(not row[0] for row in cells) and narrow[0] < width // 3
+    below = " " * (starts[0] + narrow[0] + 2 * _GAP if is_grouped else _BELOW)
     shown: list[str] = []
     for line, row in zip(lines, rows, strict=True):
-        cells = ["─" * each for each in narrow] if _RULE.fullmatch(line) else row
-        shown += _row(cells, narrow, right, starts[0]) if cells else [line]
+        parts = ["─" * each for each in narrow] if _RULE.fullmatch(line) else row
+        shown += _row(parts[: len(narrow)], narrow, right, starts[0]) if parts else [line]
+        if row and is_below:
+            shown += textwrap.wrap(row[-1], width, initial_indent=below, subsequent_indent=below)
     return shown
+
+
+def _widths(rows: list[list[str]], room: int) -> list[int]:
+    """Return a width for each column, so that all fit if they can; words are broken last of all."""
+    columns = list(zip(*rows, strict=True))
+    wide = [max(map(len, column)) for column in columns]
+    words = [max((len(word) for cell in column for word in cell.split()), default=0) for column in columns]
+    for least in (words, [_NARROWEST] * len(columns)):
+        wide = _narrowed(wide, least, room)
+    return wide
+
+
+def _taken(widths: list[int]) -> int:
+    return sum(widths) + _GAP * (len(widths) - 1)
 
 
 def _cells(line: str, starts: list[int]) -> list[str] | None:
@@ -61,7 +85,7 @@ def _cells(line: str, starts: list[int]) -> list[str] | None:
 def _narrowed(wide: list[int], least: list[int], room: int) -> list[int]:
     """Return widths that fit, if that takes no column below its least: the widest gives way first."""
     narrow = list(wide)
-    while sum(narrow) > room:
+    while _taken(narrow) > room:
         yielding = [at for at, width in enumerate(narrow) if width > least[at]]
         if not yielding:
             break

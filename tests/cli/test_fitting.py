@@ -47,6 +47,30 @@ def test_a_line_across_the_columns_stays_as_it_is() -> None:
     assert across in fitted(f"{table(_ROWS)}\n{across}", 40).splitlines()
 
 
+def test_a_last_column_without_room_stands_below_its_row() -> None:
+    assert fitted(table(_ROWS), 36).splitlines() == [
+        "key         value",
+        "    source",
+        "─────  ──────────",
+        "rate   140 kbit/s",
+        "    stated in the paper, and seen by",
+        "    others on the same day",
+        "burst        1 kB",
+        "    ours",
+    ]
+
+
+def test_where_rows_are_in_groups_it_stands_right_of_the_group() -> None:
+    grouped = [("mobile", "1 s", "THROTTLED by twitter.com"), ("", "2 s", "THROTTLED by t.co")]
+    assert fitted(table(grouped), 32).splitlines()[3:] == [
+        "mobile    1 s",
+        "          THROTTLED by",
+        "          twitter.com",
+        "          2 s",
+        "          THROTTLED by t.co",
+    ]
+
+
 def test_a_terminal_too_small_for_columns_breaks_lines_itself() -> None:
     assert fitted(table(_ROWS), 12) == table(_ROWS)
 

@@ -38,6 +38,7 @@ def format_table(rows: Sequence[DetectionRow], *, everything: bool = False, why_
             for name, cell, width in zip(head, shown, widths, strict=True)
         ]
         lines.append("  ".join(padded).rstrip())
+    lines.insert(1, "  ".join("─" * width for width in widths))
     if idle:
         lines += ["", "inconclusive on everything:"]
         lines += [
