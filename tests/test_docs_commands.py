@@ -50,7 +50,21 @@ _REAL_TIME = "in real time, where a busy machine makes a run invalid: tests/engi
 _RELEASED = "installs wheels: make release-check"
 _CONTAINER = "needs an image from a registry"
 _MACHINE = "starts a virtual machine"
+_OWN_KERNEL = (
+    "needs modules of the machine's own kernel: tests/engine/native and tests/test_mininet.py run where they are"
+)
+_THE_SAME = "the same as another command here, in other words"
 NOT_RUN = {
+    "testbed run 2021-03-10 --engine native": _OWN_KERNEL,
+    'sudo .venv/bin/python "$(command -v mn)" --custom topologies/russia2021.py --topo russia2021 --link tc '
+    "--controller none": _OWN_KERNEL,
+    'sudo .venv/bin/python "$(command -v mn)" --custom examples/mininet/censored.py '
+    "--topo censored-chain,censor=ru-tw-2021a,log=/tmp/box.jsonl --link tc --controller none": _OWN_KERNEL,
+    "testbed run 2021-matrix": _THE_SAME,
+    "testbed probe timeout 2021-03-10": _THE_SAME,
+    "testbed probe ttl 2021-03-10 --set network.parameters.box_after_hop=2": _THE_SAME,
+    "testbed validate smoke --detector run:examples/checker/speedcheck.yaml": _THE_SAME,
+    "testbed corpus verify core.zip": "makes runs again: tests/cli/commands/test_corpus_making.py does so",
     "make run": _SET_UP,
     "make demo": _SERVES,
     "testbed demo": _SERVES,
@@ -90,7 +104,7 @@ SAYS = {
 """What some of them are to say."""
 
 _COMMAND = re.compile(
-    r"(?:testbed|make|python3|printf|wireshark|podman|docker|vagrant|(?:venv|testbed)/bin/\w+)(?: |$)"
+    r"(?:testbed|make|sudo|python3|printf|wireshark|podman|docker|vagrant|(?:venv|testbed)/bin/\w+)(?: |$)"
 )
 
 
@@ -98,7 +112,8 @@ def blocks(document: Path) -> list[list[str]]:
     """The indented blocks of a document, line by line, but for those in fences and in lists, and for scripts."""
     text = re.sub(r"^```.*?^```$", "", document.read_text(), flags=re.DOTALL | re.MULTILINE)
     found = re.findall(r"(?:(?<=\n\n)|\A)((?: {4}.*\n)+)", text)
-    return [[line[4:] for line in block.splitlines()] for block in found if not block.startswith("    #!")]
+    joined = [re.sub(r"\\\n +", "", block) for block in found if not block.startswith("    #!")]
+    return [[line[4:] for line in block.splitlines()] for block in joined]
 
 
 def commands(document: Path) -> list[str]:
