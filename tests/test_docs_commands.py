@@ -61,6 +61,8 @@ NOT_RUN = {
     'sudo .venv/bin/python "$(command -v mn)" --custom examples/mininet/censored.py '
     "--topo censored-chain,censor=ru-tw-2021a,log=/tmp/box.jsonl --link tc --controller none": _OWN_KERNEL,
     "testbed run 2021-matrix": _THE_SAME,
+    r"testbed run 2021-03-10 -- curl --curves X25519 -sSo /dev/null -w '%{speed_download}\n' "
+    "https://twitter.com/383000.bin": _THE_SAME,
     "testbed probe timeout 2021-03-10": _THE_SAME,
     "testbed probe ttl 2021-03-10 --set network.parameters.box_after_hop=2": _THE_SAME,
     "testbed validate smoke --detector run:examples/checker/speedcheck.yaml": _THE_SAME,
