@@ -124,8 +124,8 @@ def what_a_user_saw() -> Iterator[str]:
     yield "| what | with Twitter's name | another name |"
     yield "|---|---|---|"
     for what, parts in (
-        ("text and scripts: 6 connections, 3 objects of 20 kB each", (3, "60 kB")),
-        ("a timeline with pictures: 6 connections, 5 objects of 50 kB each", (5, "250 kB")),
+        ("text and scripts, 360 kB: 6 connections, 3 objects of 20 kB each", (3, "20 kB")),
+        ("a timeline with pictures, 6 MB: 6 connections, 10 objects of 100 kB each", (10, "100 kB")),
     ):
         for result in made("page", scenario(measurements=[*page("twitter.com", *parts), *page("example.com", *parts)])):
             slow, fast = (

@@ -13,7 +13,7 @@ EXAMPLES = {
     ),
     "evade": (
         "testbed evade matrix",
-        "testbed evade matrix --censor ru-tw-2021 --date 2021-03-10 --date 2021-04-03",
+        "testbed evade matrix --censor ru-tw-2021 --date 2021-03-10T09:00Z --date 2021-04-03",
         "testbed evade matrix --censor my-censor.yaml --evasion tcp-split --evasion tls-split --csv",
     ),
     "diff": ("testbed diff results/runs/2021-03-10-seed1-1 results/runs/2021-03-10-seed1-2",),

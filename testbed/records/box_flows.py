@@ -271,7 +271,7 @@ class BoxFlows:
         return {
             **planned_influence("censor", flow.box, flow.action or "", acts, spent),
             "effect": flow.effect, "on": self._trigger(flow, acts.from_s), "rule": flow.rule, "packets": len(touched),
-            "only_handshake": bool(touched) and handshake_s is not None and max(touched) <= handshake_s,
+            "only_handshake": bool(touched) and _is_over(touched, flow.action, handshake_s),
         }  # fmt: skip
 
     def _trigger(self, flow: FlowTruth, t: float) -> Trigger:
@@ -283,6 +283,14 @@ class BoxFlows:
                 # A name tainted the address before, in another flow: this one was acted on for its address.
                 return "address" if trigger == "name" and not flow.named else trigger
         return "everything"
+
+
+def _is_over(touched: list[float], action: str | None, handshake_s: float | None) -> bool:
+    """Return whether all that was touched came before the end of the handshake."""
+    # A rate that starves a handshake would have starved what follows, too; a delay may be meant for handshakes alone.
+    if handshake_s == math.inf and action != "delay":
+        return False
+    return handshake_s is not None and max(touched) <= handshake_s
 
 
 def _handshake_ends(transfer: TransferPlan, at: ClientEvents) -> float | None:

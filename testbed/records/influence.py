@@ -37,7 +37,8 @@ class Influence(TypedDict):
         rule: Of the box's profile; None: there was none.
         from_s, until_s: Since the start of the run, cut to the time of the transfer.
         time_share: Share of the transfer's time, from the client's SYN to its end, in which it acted.
-        only_handshake: Whether all packets that it touched came before the end of the TLS handshake, or it never ended.
+        only_handshake: Whether all packets that it touched came before the end of the TLS handshake; of a delay, also
+            where that never ended.
         packets: How many packets of the transfer it dropped, delayed, rewrote, held or injected; None: not counted, as
             of links and ends, and where a meter of the whole line touched some while other flows had the line, too.
     """

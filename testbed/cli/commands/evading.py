@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import sys
@@ -13,10 +14,10 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from testbed import run
 from testbed.api import plan_of
 from testbed.cli.progress import say, show
-from testbed.errors import InputError
+from testbed.errors import InputError, InvalidRunError, ScenarioError
 from testbed.plain_text import choices
 from testbed.report.table import format_table
-from testbed.scenario.profiles import load_profile, profile_for
+from testbed.scenario.profiles import load_family, load_profile, profile_for
 from testbed.traffic.evasion import EVASIONS
 from testbed.validation.running.carriers import processors
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from testbed.api import Transfer
     from testbed.middlebox.profile import Profile
+    from testbed.scenario.profiles import CensorProfile
 
 __all__ = ["evade_command"]
 
@@ -84,7 +86,7 @@ class _Task(NamedTuple):
 
 def evade_command(arguments: argparse.Namespace) -> int:
     """Try every way before every censor, and print a table."""
-    ways = arguments.evasion or list(EVASIONS)
+    ways = list(dict.fromkeys(arguments.evasion or EVASIONS))
     for way in ways:
         if way not in EVASIONS:
             raise InputError(f"--evasion {way}: no such evasion; {choices(way, EVASIONS)}")
@@ -92,17 +94,21 @@ def evade_command(arguments: argparse.Namespace) -> int:
         folder = arguments.output or Path(temporary)
         tasks = [
             _task(censor, date, ways, arguments, folder)
-            for censor in arguments.censor or _CENSORS
-            for date in arguments.date or [None]
+            for censor in dict.fromkeys(arguments.censor or _CENSORS)
+            for date in dict.fromkeys(arguments.date or [None])
         ]
         # All plans first: a mistake in the last censor is told before the first has run.
         for task in tasks:
-            plan_of(task.document, seed=task.seed)
+            _require_box(task)
         cells: list[Cell] = []
+        invalid: list[str] = []
         with ProcessPoolExecutor(min(len(tasks), arguments.jobs or processors())) as pool:
-            for done, found in enumerate(pool.map(_tried, tasks), start=1):
-                cells += found
-                say(f"testbed: {done} of {len(tasks)} censors tried: {found[0].censor}")
+            for done, (task, found) in enumerate(zip(tasks, pool.map(_tried, tasks), strict=True), start=1):
+                if isinstance(found, str):
+                    invalid.append(f"{task.censor}: {found}")
+                else:
+                    cells += found
+                say(f"testbed: {done} of {len(tasks)} censors tried: {task.censor}")
     if arguments.json:
         show(json.dumps([cell._asdict() for cell in cells], indent=1))
     elif arguments.csv:
@@ -110,16 +116,33 @@ def evade_command(arguments: argparse.Namespace) -> int:
         writer.writerow(Cell._fields)
         writer.writerows(cells)
     else:
-        show(_table(ways, [task.censor for task in tasks], cells))
-    return 0
+        show(_table(ways, list(dict.fromkeys(cell.censor for cell in cells)), cells))
+    for why in invalid:
+        say(f"invalid run: {why}")
+    return 4 if invalid else 0
+
+
+def _require_box(task: _Task) -> None:
+    """Refuse a censor that does nothing then: every way would pass a cable.
+
+    Raises:
+        InputError: It does nothing.
+        ScenarioError: The scenario cannot be used.
+    """
+    plan = plan_of(task.document, seed=task.seed).data
+    if not any(box["profile"] is not None for box in plan["boxes"].values()):
+        why = plan["without_box"].get("boxed", "it has no profile then")
+        raise InputError(f"--censor {task.censor}: no box would act on a landline: {why}; choose another --date")
 
 
 def _task(
     censor: str, date: datetime | None, ways: Sequence[str], arguments: argparse.Namespace, folder: Path
 ) -> _Task:
     name = censor if date is None else f"{censor} {date:%Y-%m-%d}"
-    found = load_profile(censor) if date is None else profile_for(censor, date, "landline")
-    sni = arguments.sni or (_NAME if found is None else _hit_name(found.profile))
+    found = _profile(censor) if date is None else profile_for(censor, date, "landline")
+    sni = arguments.sni
+    if sni is None:
+        sni = _NAME if found is None else _hit_name(found.profile)
     # Beside each other in one run: a way that a server does not take fails on the free line, too.
     lines = [
         {"name": line, "kind": "landline", "tspu": True, "censor": who}
@@ -138,6 +161,17 @@ def _task(
     return _Task(name, sni, document, folder / name.replace("/", "_").replace(" ", "_"), arguments.seed)
 
 
+def _profile(censor: str) -> CensorProfile:
+    try:
+        return load_profile(censor)
+    except ScenarioError as error:
+        with contextlib.suppress(ScenarioError):
+            members = ", ".join(each.profile.name for each in load_family(censor))
+            if members:
+                raise InputError(f"--censor {censor}: this is a family ({members}); say which with --date") from error
+        raise
+
+
 def _date_of(censor: str) -> str:
     """Return a date on which the profile is valid, as the scenario has to have one."""
     since = load_profile(censor).profile.valid_from
@@ -154,9 +188,12 @@ def _hit_name(profile: Profile) -> str:
     return _NAME
 
 
-def _tried(task: _Task) -> list[Cell]:
-    """Run all ways before one censor, and beside it without one."""
-    result = run(task.document, seed=task.seed, output=task.folder)
+def _tried(task: _Task) -> list[Cell] | str:
+    """Run all ways before one censor, and beside it without one; return why the run must not be used, if so."""
+    try:
+        result = run(task.document, seed=task.seed, output=task.folder)
+    except InvalidRunError as error:
+        return str(error)
     by_line = {line: [each for each in result.transfers if each.line == line] for line in ("boxed", "free")}
     return [
         Cell(_way(boxed), task.censor, task.sni, _outcome(boxed, free), _speed(boxed), _speed(free), boxed.error)

@@ -239,6 +239,8 @@ def _make(
         show(f"runs: {folder}; table of all transfers: {folder / SWEEP_TABLE}")
     for name, why in problems.items():
         say(f"invalid run: {name}: {why}")
+    if problems:
+        say(f"testbed: to make one again, remove its folder in {folder} and give the command again")
     return 4 if problems else 0
 
 
@@ -286,8 +288,11 @@ def _is_complete(planned: _Planned, *, twin: bool) -> bool:
         raise InputError(f"{planned.folder}: a file, where a run should be; choose another folder with -o")
     if not any(planned.folder.iterdir()):
         return False
-    run = RunDirectory.open(planned.folder)
-    manifest = run.manifest()
+    try:
+        run = RunDirectory.open(planned.folder)
+        manifest = run.manifest()
+    except RecordError as error:
+        raise RecordError(f"{error}; remove {planned.folder} to make this run again, or choose another -o") from error
     if run.is_running():
         raise InputError(f"{planned.folder}: this run is being made at this moment; wait for it, or choose another -o")
     if manifest.get("state") != "complete":
@@ -329,7 +334,7 @@ def _invalid(planned: Sequence[_Planned]) -> dict[str, str]:
     for each in planned:
         manifest = _manifest(each)
         if manifest is not None and manifest.get("valid") is False:
-            found[each.variant.name] = "; ".join(manifest.get("problems", [])) or "it is not complete"
+            found[each.variant.name] = "; ".join(manifest.get("problems", [])) or "its manifest says so, and not why"
     return found
 
 

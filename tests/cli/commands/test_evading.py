@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from testbed.cli.commands import evading
 from testbed.cli.commands.evading import Cell
 from tests.cli.program import status
 
@@ -65,9 +67,29 @@ def test_what_stands_in_the_table(cell: tuple[str, float | None, float | None, s
     (["--size", "60 lkB"], "the unit 'lkB' is unknown"),
     (["--date", "tomorrow"], "expected"),
     (["--sni", "-"], "expected a DNS name"),
+    (["--sni", ""], "expected a DNS name"),
+    (["--censor", "ru-tw-2021"], "this is a family (ru-tw-2021a, "),
+    (["--censor", "ru-tw-2021", "--date", "2021-03-10"], "no box would act on a landline: no profile of family"),
+    (["--censor", "ru-tw-2021a", "--date", "2031-01-01"], "ended at 2021-03-11"),
 ])  # fmt: skip
 def test_what_cannot_be_tried_is_refused(
     arguments: list[str], problem: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert status("evade", "matrix", *arguments) == 2
     assert problem in capsys.readouterr().err
+
+
+def test_a_run_that_must_not_be_used_is_told_and_the_others_are_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def tried(task: Any) -> list[Cell] | str:
+        if task.censor == "ru-2022-I":
+            return "a packet left late"
+        return [Cell(way, task.censor, task.sni, "passes", 2e6, 2e6, None) for way in ("plain", "tcp-split")]
+
+    monkeypatch.setattr(evading, "_tried", tried)
+    monkeypatch.setattr(evading, "ProcessPoolExecutor", ThreadPoolExecutor)
+    assert status(*FEW, "--censor", "ru-2022-I", "--censor", "ru-tw-2021c", "--censor", "ru-tw-2021c") == 4
+    said = capsys.readouterr()
+    assert "invalid run: ru-2022-I: a packet left late" in said.err
+    assert said.out.splitlines()[0].split() == ["way", "ru-tw-2021c"]

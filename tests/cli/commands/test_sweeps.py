@@ -214,3 +214,17 @@ def test_what_a_sweep_cannot_do_is_refused(
 ) -> None:
     assert status(*arguments) == 2
     assert problem in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", [None, "{", "[]"])
+def test_a_run_that_cannot_be_read_is_refused_with_what_to_do(
+    made: list[tuple[str, int]], capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str | None
+) -> None:
+    folder = write_run(tmp_path / "sweep" / "seed=1").path
+    if text is None:
+        (folder / "manifest.json").unlink()
+    else:
+        (folder / "manifest.json").write_text(text)
+    assert status("run", "2021-03-10", "--seed", "1-2", "-o", str(tmp_path / "sweep")) == 2
+    assert f"remove {folder} to make this run again" in capsys.readouterr().err
+    assert made == []
