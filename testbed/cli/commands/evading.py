@@ -115,7 +115,7 @@ def evade_command(arguments: argparse.Namespace) -> int:
         writer = csv.writer(sys.stdout)
         writer.writerow(Cell._fields)
         writer.writerows(cells)
-    else:
+    elif cells:
         show(_table(ways, list(dict.fromkeys(cell.censor for cell in cells)), cells))
     for why in invalid:
         say(f"invalid run: {why}")
