@@ -75,7 +75,7 @@ def test_what_the_guest_said_in_between_is_forgotten() -> None:
     assert watch.describe() is None
 
 
-@pytest.mark.parametrize("pid", [os.getpid(), 2**22 + 1, -1])
+@pytest.mark.parametrize("pid", [os.getpid(), 2**22 + 1, -1], ids=["this one", "none", "no number of one"])
 def test_a_process_that_is_no_guest_is_not_described(pid: int) -> None:
     assert read_activity(pid) is None
     assert describe_stall(pid, over_s=0.0) is None
