@@ -53,6 +53,8 @@ class Guest:
         errors, report = os.pipe()
         pid = os.fork()
         if pid == 0:
+            # Whoever has called the command line before has handlers of its own, which a program would not have.
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             os.setpgid(0, 0)
             os.write(report, order.get("problem", "").encode())
             os.close(report)

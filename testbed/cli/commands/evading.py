@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import json
+import multiprocessing
 import sys
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
@@ -102,7 +103,9 @@ def evade_command(arguments: argparse.Namespace) -> int:
             _require_box(task)
         cells: list[Cell] = []
         invalid: list[str] = []
-        with ProcessPoolExecutor(min(len(tasks), arguments.jobs or processors())) as pool:
+        # By a server that forks: to fork this process would copy what its threads hold.
+        context = multiprocessing.get_context("forkserver")
+        with ProcessPoolExecutor(min(len(tasks), arguments.jobs or processors()), mp_context=context) as pool:
             for done, (task, found) in enumerate(zip(tasks, pool.map(_tried, tasks), strict=True), start=1):
                 if isinstance(found, str):
                     invalid.append(f"{task.censor}: {found}")

@@ -88,7 +88,7 @@ def test_a_run_that_must_not_be_used_is_told_and_the_others_are_shown(
         return [Cell(way, task.censor, task.sni, "passes", 2e6, 2e6, None) for way in ("plain", "tcp-split")]
 
     monkeypatch.setattr(evading, "_tried", tried)
-    monkeypatch.setattr(evading, "ProcessPoolExecutor", ThreadPoolExecutor)
+    monkeypatch.setattr(evading, "ProcessPoolExecutor", lambda jobs, **_: ThreadPoolExecutor(jobs))
     assert status(*FEW, "--censor", "ru-2022-I", "--censor", "ru-tw-2021c", "--censor", "ru-tw-2021c") == 4
     said = capsys.readouterr()
     assert "invalid run: ru-2022-I: a packet left late" in said.err
