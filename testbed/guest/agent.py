@@ -45,7 +45,7 @@ WORK = Path("/run/testbed")
 _ETC = ("passwd", "group", "nsswitch.conf", "hosts")
 _DEVICE = "/dev/ttyS0"
 _NS_PER_S = 1e9
-_SELDOM_MS = 60_000  # in runs of days
+_SELDOM_MS = 60_000  # in runs of hours
 
 
 class Agent:

@@ -35,9 +35,9 @@ __all__ = ["Phases", "is_long"]
 
 _HEARTBEAT_MS = 1000  # of the guest's time
 # In virtual time idle hours pass in no time but that of the heartbeats, so these get rarer where nothing happens for
-# long, in runs that are planned for a day or more. Not in others: every waking up takes some of the guest's time, and
-# is a part of the bytes that a shorter run has always had.
-_LONG_RUN_S = 86_400
+# long, in runs that are planned for six hours or more: a day of a calendar is one. Not in others: every waking up takes
+# some of the guest's time, and is a part of the bytes that a shorter run has always had.
+_LONG_RUN_S = 21_600
 _WATCHED_S = 0.1  # byte counts, while somebody may watch
 _STEADY_BEATS = 30
 _LONGEST_MS = 3_600_000
@@ -53,7 +53,7 @@ class Pipe(NamedTuple):
 
 
 def is_long(plan: PlanDocument) -> bool:
-    """Whether a run is planned for a day or more, in virtual time or not."""
+    """Whether a run is planned for six hours or more, in virtual time or not."""
     lines = (line for phase in plan["phases"] for line in phase["lines"])
     return any(each["at_s"] >= _LONG_RUN_S for line in lines for each in line["transfers"])
 

@@ -6,11 +6,10 @@ Source: draft-ietf-opsawg-pcapng; the Decryption Secrets Block makes Wireshark d
 from __future__ import annotations
 
 import contextlib
-import gzip
 import struct
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from testbed.records.files import replacing
+from testbed.records.files import packing, replacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,11 +59,10 @@ def write_pcapng(
 
 
 def _packed(file: BinaryIO, path: Path) -> contextlib.AbstractContextManager[BinaryIO]:
-    """Compress what is written to a file whose name says so; without name and time: the same bytes every time."""
+    """Compress what is written to a file whose name says so."""
     if path.suffix != ".gz":
         return contextlib.nullcontext(file)
-    packed = gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0)
-    return cast("contextlib.AbstractContextManager[BinaryIO]", packed)
+    return cast("contextlib.AbstractContextManager[BinaryIO]", packing(file))
 
 
 def _write_head(file: BinaryIO, interface: str, secrets: bytes) -> None:
