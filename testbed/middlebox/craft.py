@@ -23,6 +23,7 @@ CHANGE_CIPHER_SPEC = bytes.fromhex("140303000101")
 _INVERT = bytes(255 - value for value in range(256))
 _IPV4 = 4
 _IPV4_HEADER = 20
+_TCP_HEADER = 20  # without options
 _DONT_FRAGMENT, _MORE_FRAGMENTS = 0x4000, 0x2000
 _OFFSET_UNIT = 8  # bytes (RFC 791, section 3.1)
 _IPV6_HEADER, _IPV6_NEXT = 40, 6  # bytes; where it says what follows (RFC 8200, section 3)
@@ -41,9 +42,11 @@ def tcp_segment(
     window: int = 65535,
     ttl: int = 64,
     ip_id: int = 0,
+    options: bytes = b"",
 ) -> bytes:
-    """Return one TCP segment in an IP datagram; addresses are packed, v4 or v6."""
-    header = pack("!HHIIBBHHH", sport, dport, seq, ack, 5 << 4, flags, window, 0, 0)
+    """Return one TCP segment in an IP datagram; addresses are packed, v4 or v6, ``options`` fill 32-bit words."""
+    words = (_TCP_HEADER + len(options)) // 4
+    header = pack("!HHIIBBHHH", sport, dport, seq, ack, words << 4, flags, window, 0, 0) + options
     checksum = _checksum(_pseudo_header(src, dst, TCP, len(header) + len(payload)) + header + payload)
     segment = header[:16] + pack("!H", checksum) + header[18:] + payload
     return _datagram(src, dst, TCP, segment, ttl=ttl, ip_id=ip_id)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from testbed.traffic.log import TransferLog
 
-__all__ = ["Connection", "TransferError", "accept", "connect", "family_of"]
+__all__ = ["Connection", "TransferError", "accept", "connect", "family_of", "set_ttl"]
 
 TCP_INFO = 11
 # linux/tcp.h
@@ -156,10 +156,7 @@ class Connection:
 
     def set_ttl(self, ttl: int) -> None:
         """Time-to-live, or hop limit, of the segments that are sent, and sent again, from now on."""
-        if self._socket.family == socket.AF_INET6:
-            self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, ttl)
-        else:
-            self._socket.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
+        set_ttl(self._socket, ttl)
 
     def sequence_numbers(self) -> tuple[int, int]:
         """Return those of the next byte to send and the next to receive, as a sniffer would learn them from the wire.
@@ -208,6 +205,14 @@ def _wait(poll: select.poll, remaining_s: float, doing: str) -> None:
 def family_of(address: str) -> socket.AddressFamily:
     """Return the family of sockets that an address is for."""
     return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def set_ttl(of: socket.socket, ttl: int) -> None:
+    """Give a socket the time-to-live, or hop limit, of what it sends from now on."""
+    if of.family == socket.AF_INET6:
+        of.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, ttl)
+    else:
+        of.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
 
 
 def connect(

@@ -87,7 +87,9 @@ class Talk(Protocol):
     def send_to_die(self, payload: bytes) -> None:
         """Send with time-to-live 1. The kernel believes it on its way, and sends it again if nobody answers."""
 
-    def segment(self, payload: bytes = b"", *, flags: int = ..., ttl: int = ..., shift: int = 0) -> bytes:
+    def segment(
+        self, payload: bytes = b"", *, flags: int = ..., ttl: int = ..., shift: int = 0, options: bytes = b""
+    ) -> bytes:
         """Craft the connection's next segment, ``shift`` bytes off in sequence. The kernel knows nothing of it."""
 
     def emit(self, *datagrams: bytes) -> None:
@@ -128,9 +130,17 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class DatagramPassage:
-    """How a hello is brought past a box in UDP datagrams, which the far end takes before it sends the object."""
+    """How a hello is brought past a box in UDP datagrams, which the far end takes before it sends the object.
+
+    Attributes:
+        datagrams: What the far end waits for, in order.
+        decoys: What goes before them with a short life, so that it never arrives.
+        decoy_ttl: Time-to-live of the decoys.
+    """
 
     datagrams: tuple[bytes, ...]
+    decoys: tuple[bytes, ...] = ()
+    decoy_ttl: int = 1
 
     def order(self, *, transfer: str, size: int, timeout_s: float) -> Order:
         """Return what the far end is told, as plain JSON."""

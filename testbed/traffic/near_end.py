@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from testbed.middlebox.craft import tcp_segment
 from testbed.middlebox.packet import ACK, PSH
-from testbed.traffic.connection import Connection, TransferError, accept, connect, family_of
+from testbed.traffic.connection import Connection, TransferError, accept, connect, family_of, set_ttl
 from testbed.traffic.conversation import HTTPS, DatagramPassage, Passage, Talk
 
 if TYPE_CHECKING:
@@ -96,6 +96,11 @@ class NearEnd:
             datagrams.connect((self.far, HTTPS))
             log.event("started", remote=[self.far, HTTPS])
             log.event("connected", local=[self.address, port], remote=[self.far, HTTPS])
+            if passage.decoys:
+                set_ttl(datagrams, passage.decoy_ttl)
+                for decoy in passage.decoys:
+                    datagrams.send(decoy)
+                set_ttl(datagrams, _DEFAULT_TTL)
             for datagram in passage.datagrams:
                 datagrams.send(datagram)
             began = ended = log.now()
@@ -149,15 +154,16 @@ class StreamTalk(Talk):
         self._connection.set_ttl(_DEFAULT_TTL)
 
     def segment(
-        self, payload: bytes = b"", *, flags: int = PSH | ACK, ttl: int = _DEFAULT_TTL, shift: int = 0
-    ) -> bytes:
+        self, payload: bytes = b"", *, flags: int = PSH | ACK, ttl: int = _DEFAULT_TTL, shift: int = 0,
+        options: bytes = b"",
+    ) -> bytes:  # fmt: skip
         """Craft the segment that the kernel would send next, ``shift`` bytes off in sequence."""
         (near, near_port), (far, far_port) = self._connection.local, self._connection.remote
         sequence, acknowledged = self._connection.sequence_numbers()
         return tcp_segment(
             src=socket.inet_pton(family_of(near), near), dst=socket.inet_pton(family_of(far), far),
             sport=near_port, dport=far_port,
-            seq=(sequence + shift) % 2**32, ack=acknowledged, flags=flags, payload=payload, ttl=ttl,
+            seq=(sequence + shift) % 2**32, ack=acknowledged, flags=flags, payload=payload, ttl=ttl, options=options,
         )  # fmt: skip
 
     def emit(self, *datagrams: bytes) -> None:

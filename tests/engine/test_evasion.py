@@ -9,7 +9,7 @@ import pytest
 
 from testbed.cli import main
 from testbed.errors import ScenarioError
-from testbed.middlebox.packet import RST, TCP, Direction, Packet
+from testbed.middlebox.packet import RST, SYN, TCP, UDP, Direction, Packet
 from testbed.records.capture_file import read_frames
 from testbed.report.page import write_report
 from testbed.report.table import transfer_table
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tests.conftest import FinishedRun, Runner
 
 MATRIX, MATRIX_2022 = "2021-matrix", "2022-tspu"
+ICMP = 1
 
 
 def evades(scenario: str) -> list[Evade]:
@@ -95,7 +96,9 @@ def test_the_client_sees_what_the_ground_truth_says(matrix: FinishedRun) -> None
         assert each["bytes"] == 100_000
 
 
-@pytest.mark.parametrize("evasion", ["tls-split", "tcp-reverse", "wrong-checksum", "wrong-sequence", "ip-fragments"])
+@pytest.mark.parametrize(
+    "evasion", ["tls-split", "tcp-reverse", "wrong-checksum", "wrong-sequence", "md5-option", "ip-fragments"]
+)
 def test_what_hides_the_hello_from_a_box_that_reassembles_nothing_evades(matrix: FinishedRun, evasion: str) -> None:
     assert not transfer(matrix, evasion)["throttled"]
 
@@ -133,12 +136,57 @@ def test_the_box_is_passed_by_the_packets_that_were_meant(
 
 
 def client_packets(run: FinishedRun, of: dict[str, Any]) -> list[Packet]:
+    port = client_port(run, of)
+    return [packet for packet in packets_at_the_box(run) if packet.protocol == TCP and packet.sport == port]
+
+
+def client_port(run: FinishedRun, of: dict[str, Any]) -> int:
     seen = [each for each in run.records.measurements() if each["transfer"] == of["id"]]
-    port = next(each["local"][1] for each in seen if each["event"] == "connected")
+    port: int = next(each["local"][1] for each in seen if each["event"] == "connected")
+    return port
+
+
+def packets_at_the_box(run: FinishedRun) -> list[Packet]:
     with (run.path / "captures" / "mobile-tspu-inside.pcapng").open("rb") as file:
         data = [frame.data[14:] for frame in read_frames(file) if frame.data[12:14] == b"\x08\x00"]
-    packets = [Packet.parse(each, Direction.UP) for each in data]
-    return [packet for packet in packets if packet.protocol == TCP and packet.sport == port]
+    return [Packet.parse(each, Direction.UP) for each in data]
+
+
+def acknowledged(run: FinishedRun, of: dict[str, Any]) -> list[int]:
+    """What the far end said that it has of the client's bytes, in the order of their number."""
+    port = client_port(run, of)
+    packets = packets_at_the_box(run)
+    first = next(each.seq for each in packets if each.sport == port and each.flags & SYN) + 1
+    return sorted({(each.ack - first) % 2**32 for each in packets if each.protocol == TCP and each.dport == port})
+
+
+@pytest.mark.parametrize("evasion", ["fake-random", "wrong-checksum", "wrong-sequence", "md5-option"])
+def test_the_far_end_takes_nothing_of_a_fake(matrix: FinishedRun, evasion: str) -> None:
+    assert acknowledged(matrix, transfer(matrix, evasion))[:2] == [0, 517]
+
+
+def test_a_fake_that_arrives_is_taken_for_data(run_scenario: Runner) -> None:
+    run = run_scenario("measurements=[{evade: fake-random, role: target, options: {ttl: 64}}]", scenario=MATRIX)
+    assert acknowledged(run, run.manifest["transfers"][0])[:2] == [0, 150]
+
+
+def test_a_fake_before_quic_dies_between_box_and_far_end(run_scenario: Runner) -> None:
+    name = "rr1.googlevideo.com"
+    ways = ("quic", "fake-quic", "fake-quic, options: {fake: hello}")
+    rows = [f"{{evade: {way}, role: target, sni: {name}}}" for way in ways]
+    run = run_scenario(
+        f"measurements=[{', '.join(rows)}]", "lines=[{name: mobile, kind: landline, tspu: true}]", "date=2024-09-01",
+        "censors={tspu: ru-yt-2024-quic}", scenario=MATRIX,
+    )  # fmt: skip
+    assert run.manifest["problems"] == []
+    up = [each for each in packets_at_the_box(run) if each.protocol == UDP and each.dport == 443]
+    by_port = [[each for each in up if each.sport == client_port(run, of)] for of in run.manifest["transfers"]]
+    # Three routers stand before the box.
+    assert [[(len(each.payload), each.ttl) for each in packets] for packets in by_port] == [
+        [(1200, 61)], [(150, 3), (1200, 61)], [(1200, 3), (1200, 61)],
+    ]  # fmt: skip
+    errors = [each for each in packets_at_the_box(run) if each.protocol == ICMP]
+    assert len(errors) == 2  # time exceeded, one a fake
 
 
 def test_the_same_seed_gives_the_same_bytes(matrix: FinishedRun, run_scenario: Runner) -> None:

@@ -43,6 +43,20 @@ def test_a_tcp_segment_is_what_scapy_builds(version: int, payload: bytes, seq: i
 
 
 @pytest.mark.parametrize("version", [4, 6])
+@given(payload=st.binary(max_size=40), words=st.integers(0, 10))
+def test_options_of_a_segment_are_where_scapy_has_them(version: int, payload: bytes, words: int) -> None:
+    src, dst = packed(version)
+    one, other = ADDRESSES[version]
+    options = b"\1" * 4 * words
+    ours = tcp_segment(src=src, dst=dst, sport=1, dport=2, flags=ACK, payload=payload, options=options)
+    network = IP(flags="DF", id=0, src=one, dst=other) if version == 4 else IPv6(hlim=64, src=one, dst=other)
+    theirs = TCP(sport=1, dport=2, flags="A", window=65535, options=[("NOP", None)] * 4 * words)
+    assert ours == bytes(network / theirs / payload)
+    packet = Packet.parse(ours, Direction.UP)
+    assert (packet.payload, packet.malformed) == (payload, None)
+
+
+@pytest.mark.parametrize("version", [4, 6])
 @given(payload=st.binary(max_size=40))
 def test_a_udp_datagram_is_what_scapy_builds(version: int, payload: bytes) -> None:
     src, dst = packed(version)

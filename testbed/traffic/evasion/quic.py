@@ -13,7 +13,7 @@ from testbed.traffic.conversation import DatagramPassage
 from testbed.traffic.hello import handshake_message, reproducible
 from testbed.traffic.options import option, whole
 
-__all__ = ["Quic", "initial_packet"]
+__all__ = ["Quic", "first_flight", "initial_packet"]
 
 _DATAGRAM_BYTES = 1200  # the least for a client's Initial: RFC 9000, section 14.1
 _TAG_BYTES = 16
@@ -34,18 +34,21 @@ class Quic:
 
     def passage(self, name: str) -> DatagramPassage:
         """Send the hello in QUIC Initial packets."""
-        random = reproducible(self.version)
-        source, destination = random.randbytes(8), random.randbytes(8)
-        parameter = bytes([_CONNECTION_ID_PARAMETER, len(source)]) + source
-        message = handshake_message(name, transport_parameters=parameter)
-        size = -(-len(message) // self.datagrams)
-        pieces = [(at, message[at : at + size]) for at in range(0, len(message), size)]
-        return DatagramPassage(
-            tuple(
-                initial_packet(self.version, destination, source, number, frame(at, piece))
-                for number, (at, piece) in enumerate(pieces)
-            )
-        )
+        return DatagramPassage(first_flight(name, version=self.version, datagrams=self.datagrams, seed=self.version))
+
+
+def first_flight(name: str, *, version: int, datagrams: int, seed: int) -> tuple[bytes, ...]:
+    """Return the datagrams of a hello; its connection IDs follow from the seed."""
+    random = reproducible(seed)
+    source, destination = random.randbytes(8), random.randbytes(8)
+    parameter = bytes([_CONNECTION_ID_PARAMETER, len(source)]) + source
+    message = handshake_message(name, transport_parameters=parameter)
+    size = -(-len(message) // datagrams)
+    pieces = [(at, message[at : at + size]) for at in range(0, len(message), size)]
+    return tuple(
+        initial_packet(version, destination, source, number, frame(at, piece))
+        for number, (at, piece) in enumerate(pieces)
+    )
 
 
 def frame(offset: int, data: bytes) -> bytes:

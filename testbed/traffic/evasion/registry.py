@@ -44,6 +44,7 @@ EVASIONS: Mapping[str, type[Evasion]] = Listed(
         "fake-random": "fake:FakeRandom",
         "wrong-checksum": "fake:WrongChecksum",
         "wrong-sequence": "fake:WrongSequence",
+        "md5-option": "fake:Md5Option",
         "idle": "idle:Idle",
         "injected-rst": "injected:InjectedReset",
         "injected-fin": "injected:InjectedFin",
@@ -54,5 +55,6 @@ EVASIONS: Mapping[str, type[Evasion]] = Listed(
         "ip-fragments": "ip_fragments:IpFragments",
         "split-handshake": "split_handshake:SplitHandshake",
         "quic": "quic:Quic",
+        "fake-quic": "fake_quic:FakeQuic",
     },
 )

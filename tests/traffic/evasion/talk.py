@@ -24,8 +24,11 @@ class RecordedTalk(Talk):
     def send_to_die(self, payload: bytes) -> None:
         self.done.append(("send to die", payload))
 
-    def segment(self, payload: bytes = b"", *, flags: int = PSH | ACK, ttl: int = 64, shift: int = 0) -> bytes:
-        return tcp_segment(**ENDS, seq=SEQUENCE + shift, ack=7, flags=flags, payload=payload, ttl=ttl)  # type: ignore[arg-type]
+    def segment(
+        self, payload: bytes = b"", *, flags: int = PSH | ACK, ttl: int = 64, shift: int = 0, options: bytes = b""
+    ) -> bytes:
+        numbers = {"seq": SEQUENCE + shift, "ack": 7, "flags": flags, "ttl": ttl}
+        return tcp_segment(**ENDS, **numbers, payload=payload, options=options)  # type: ignore[arg-type]
 
     def emit(self, *datagrams: bytes) -> None:
         self.done += [("emit", Packet.parse(datagram, Direction.UP)) for datagram in datagrams]
