@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import math
 from collections import defaultdict
 from pathlib import Path
 from statistics import median
@@ -48,13 +49,18 @@ class Period(NamedTuple):
     share: float
 
 
+DIPS: Mapping[str, tuple[Day, tuple[float, ...]]] = {
+    "beeline": (Day(2021, 4, 11), (0.96, 0.93, 0.90, 0.88, 0.74, 0.80, 0.75, 0.85, 0.80, 0.86)),
+    "tele2": (Day(2021, 4, 23), (0.95, 0.60, 0.49, 0.57, 0.58, 0.51, 0.35)),
+}
+"""Days on which figure 7 has another share each, from the first on."""
 FIGURE_7 = (
     Period("beeline", FIRST, Day(2021, 4, 10), 1.0),
-    Period("beeline", Day(2021, 4, 11), Day(2021, 4, 20), 0.847),  # 0.96 0.93 0.90 0.88 0.74 0.80 0.75 0.85 0.80 0.86
+    Period("beeline", Day(2021, 4, 11), Day(2021, 4, 20), float(np.mean(DIPS["beeline"][1]))),
     Period("beeline", Day(2021, 4, 21), LAST, 1.0),
     Period("mts", FIRST, LAST, 1.0),
     Period("tele2", FIRST, Day(2021, 4, 22), 1.0),
-    Period("tele2", Day(2021, 4, 23), Day(2021, 4, 29), 0.579),  # 0.95 0.60 0.49 0.57 0.58 0.51 0.35
+    Period("tele2", Day(2021, 4, 23), Day(2021, 4, 29), float(np.mean(DIPS["tele2"][1]))),
     Period("tele2", Day(2021, 4, 30), LAST, 0.0),
     Period("megafon", FIRST, LAST, 1.0),
     Period("obit", Day(2021, 3, 20), Day(2021, 3, 20), 0.0),
@@ -94,6 +100,26 @@ def daily(results: Sequence[Result]) -> dict[str, dict[Day, list[bool]]]:
     return found
 
 
+def published(line: str) -> dict[Day, float]:
+    """The share of a line's requests that was throttled according to figure 7, by day."""
+    found = {
+        first + dt.timedelta(days=number): share_
+        for of, first, last, share_ in FIGURE_7
+        for number in range((last - first).days + 1)
+        if of == line
+    }
+    if line in DIPS:
+        first, shares = DIPS[line]
+        found |= {first + dt.timedelta(days=number): share_ for number, share_ in enumerate(shares)}
+    return found
+
+
+def by_chance(share_: float, count: int) -> str:
+    """How far a share of so many draws is from the true one in 95 of 100 cases (normal approximation), in words."""
+    points = 1.96 * math.sqrt(share_ * (1 - share_) / count) * 100
+    return f" (by chance: up to {points:.0f})" if points else ""
+
+
 def share(days: Mapping[Day, Sequence[bool]], first: Day, last: Day) -> tuple[int, int]:
     """How many requests were throttled in a period, of how many."""
     requests = [each for day, of_day in days.items() if first <= day <= last for each in of_day]
@@ -109,23 +135,23 @@ def tables(results: Sequence[Result]) -> str:
         hits, count = share(days[line], FIRST, FIRST)
         lines.append(f"| {line} | {'yes' if is_throttled else 'no'} | {hits} of {count} requests |")
     lines += ["", "| line | days | throttled: figure 7 | ours | differs by |", "|---|---|---|---|---|"]
-    for line, first, last, published in FIGURE_7:
+    for line, first, last, published_share in FIGURE_7:
         hits, count = share(days[line], first, last)
         if not count:
-            lines.append(f"| {line} | {first} to {last} | {published:.0%} | the run has no such days | |")
+            lines.append(f"| {line} | {first} to {last} | {published_share:.0%} | the run has no such days | |")
             continue
-        difference = f"{(hits / count - published) * 100:+.0f} points"
-        lines.append(
-            f"| {line} | {first} to {last} | {published:.0%} | {hits / count:.0%} ({hits} of {count}) | {difference} |"
-        )
-    lines += ["", "| Beeline, 383 kB | figure 4 | ours (median) |", "|---|---|---|"]
+        ours = f"{hits / count:.0%} ({hits} of {count})"
+        difference = f"{(hits / count - published_share) * 100:+.0f} points{by_chance(published_share, count)}"
+        lines.append(f"| {line} | {first} to {last} | {published_share:.0%} | {ours} | {difference} |")
+    lines += ["", "| Beeline, 383 kB | figure 4 | ours (median) | differs by |", "|---|---|---|---|"]
     for role, published_s in FIGURE_4_S.items():
         times = [
             each.duration_s
             for each in transfers
             if each.line == "beeline" and each.role == role and each.duration_s and each.throttled == (role == "target")
         ]
-        lines.append(f"| {role} | {published_s:.1f} s | {median(times):.1f} s |")
+        ours_s = round(median(times), 1)
+        lines.append(f"| {role} | {published_s:.1f} s | {ours_s:.1f} s | {ours_s - published_s:+.1f} s |")
     lines += ["", "| state sites from one line, by the clock of Moscow | published | ours |", "|---|---|---|"]
     lines += state_sites(results)
     emulated_s = sum(float(result.manifest["emulated_s"]) for result in results)
@@ -157,14 +183,12 @@ def drawn(results: Sequence[Result]) -> Figure:
     for axes, line in zip(rows, TABLE_1, strict=True):
         dates = sorted(found[line])
         shares = [float(np.mean(found[line][day])) for day in dates]
-        axes.step([np.datetime64(day) for day in dates], shares, where="mid", color="#0072B2")
-        for period in FIGURE_7:
-            if period.line == line:
-                ends = [np.datetime64(period.first), np.datetime64(period.last)]
-                axes.plot(ends, [period.share] * 2, color="#D55E00", linewidth=3, alpha=0.5)
+        read_off = published(line)
+        axes.plot([np.datetime64(day) for day in read_off], list(read_off.values()), "o", color="#D55E00", markersize=4)
+        axes.step([np.datetime64(day) for day in dates], shares, where="mid", color="#0072B2", linewidth=1.2)
         axes.set(ylim=(-0.1, 1.1), yticks=(0, 1))
         axes.set_ylabel(line, rotation=0, ha="right", va="center")
-    rows[0].set_title("Share of requests that was throttled, by day (orange: read off figure 7)")
+    rows[0].set_title("Share of requests that was throttled, by day (line: ours; dots: read off figure 7)")
     rows[-1].tick_params(axis="x", rotation=30)
     return figure
 
