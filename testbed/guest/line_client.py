@@ -169,10 +169,10 @@ class LineClient:
     def _key_log(self) -> Path:
         return self.output / "tls-secrets.txt"
 
-    def _request(self, transfer: FetchTransfer | RecordTransfer | UploadTransfer) -> Request:
+    def _request(self, transfer: FetchTransfer | RecordTransfer | UploadTransfer, *, at: str | None = None) -> Request:
         return Request(
             host=transfer["sni"],
-            address=(self._resolve(transfer["sni"], transfer), HTTPS),
+            address=(self._resolve(at or transfer["sni"], transfer), HTTPS),
             path=transfer["path"],
             ca=self.ca,
             key_log=self._key_log,
@@ -181,7 +181,7 @@ class LineClient:
 
     def _fetch(self, transfer: FetchTransfer, log: TransferLog) -> None:
         request = replace(
-            self._request(transfer),
+            self._request(transfer, at=transfer.get("address_of")),
             receive_buffer=transfer.get("receive_buffer"),
             reading_bps=transfer.get("reading_bps"),
             objects=transfer.get("objects", 1),

@@ -43,6 +43,7 @@ __all__ = [
     "TopologyPlan",
     "TransferPlan",
     "UploadTransfer",
+    "asked_name",
     "hosts_lines",
     "planned_transfers",
 ]  # fmt: skip
@@ -93,6 +94,7 @@ class FetchTransfer(_Transfer):
     """An HTTPS download by the measuring client.
 
     Keys:
+        address_of: Name whose server is asked, whatever ``sni`` says; missing: that one.
         receive_buffer: Of the client's socket, bytes; missing: the kernel's.
         reading_bps: How fast the client reads; missing: as it comes.
         objects: How many objects follow each other on the connection; missing: one.
@@ -106,6 +108,7 @@ class FetchTransfer(_Transfer):
     sni: str
     path: str
     size: int
+    address_of: NotRequired[str]
     receive_buffer: NotRequired[int]
     reading_bps: NotRequired[int]
     objects: NotRequired[int]
@@ -382,6 +385,11 @@ def planned_transfers(plan: PlanDocument) -> Iterator[TransferPlan]:
     for phase in plan["phases"]:
         for line in phase["lines"]:
             yield from line["transfers"]
+
+
+def asked_name(transfer: TransferPlan) -> str | None:
+    """Return the name whose server a transfer asks; None: it asks none by name."""
+    return transfer.get("address_of", transfer["sni"]) if transfer["kind"] == "fetch" else transfer["sni"]
 
 
 def hosts_lines(plan: PlanDocument) -> str:

@@ -9,7 +9,7 @@ from testbed.records.box_flows import BoxFlows, FlowTruth
 from testbed.records.influence import Span
 from testbed.records.label import treatment
 from testbed.records.measurements import EndsSaw, instant, what_ends_saw
-from testbed.records.plan import planned_transfers
+from testbed.records.plan import asked_name, planned_transfers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,9 +51,9 @@ def summarise_transfers(
 
 
 def _servers(plan: PlanDocument, transfer: TransferPlan) -> list[str]:
-    """Return the addresses of the server that a transfer asks by its name."""
-    names = (plan.get("names", {}), plan.get("names6", {}))
-    return [addresses[transfer["sni"]] for addresses in names if transfer["sni"] in addresses]
+    """Return the addresses of the server that a transfer asks by a name."""
+    asked = asked_name(transfer)
+    return [addresses[asked] for addresses in (plan.get("names", {}), plan.get("names6", {})) if asked in addresses]
 
 
 def _summarise(

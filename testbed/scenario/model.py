@@ -217,6 +217,7 @@ class Fetch(_Measurement):
     fetch: Name
     client: Literal["measure", "curl"] = "measure"
     protocol: Protocol = "http/1.1"
+    address_of: Name | None = None
     size: Bytes = parse_size(PUBLISHED_OBJECT)
     receive_buffer: Buffer | None = None
     reading: BodyRate | None = None

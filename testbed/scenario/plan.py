@@ -11,7 +11,7 @@ from testbed.guest.events import event_plan, planned_event
 from testbed.guest.network.dual_stack import ipv6_of
 from testbed.guest.network.impairment import impair
 from testbed.guest.timed_event import EventError, RunSpan
-from testbed.records.plan import LAST_SEED, planned_transfers
+from testbed.records.plan import LAST_SEED, asked_name, planned_transfers
 from testbed.scenario.access import line_values
 from testbed.scenario.background import plan_background
 from testbed.scenario.boxes import Boxes
@@ -104,7 +104,7 @@ class Plan:
         """Return the nodes that a transfer's packets pass, from its client to its server."""
         server = self.data["replay_server"]
         if transfer["kind"] in {"fetch", "curl", "upload", "record"}:
-            address = self.data["names"][str(transfer["sni"])]
+            address = self.data["names"][str(asked_name(transfer))]
             server = next(
                 node for node in self.topology.with_role("server") if self.topology.address_of(node) == address
             )

@@ -44,7 +44,7 @@ def check_origin(node: str, origin: Origin, places: Places, *, takes_uploads: bo
 def check_fetch(index: int, measurement: Fetch, origins: Mapping[str, Origin], places: Places) -> None:
     """Refuse a protocol that the origin does not speak, and what cannot be honoured with it. Raises ScenarioError."""
     key = ("measurements", index)
-    _require_spoken(index, measurement.fetch, measurement.protocol, origins, places)
+    _require_spoken(index, measurement.address_of or measurement.fetch, measurement.protocol, origins, places)
     if measurement.protocol != "http/3":
         return
     _require_room(index, measurement.size, "server", places)

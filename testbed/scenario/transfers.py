@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Transfers"]
 
-_MEASURING_CLIENT = ("receive_buffer", "reading", "objects", "parallel")  # keys of a fetch that curl has no option for
+# Keys of a fetch that curl has no option for, or is not given one.
+_MEASURING_CLIENT = ("address_of", "receive_buffer", "reading", "objects", "parallel")
 _MOST_PARALLEL_MIB = 512  # what connections of one measurement may take of the guest's memory
 _WHO_CAN = "the client 'measure', which is the default, can"
 _RECORDING_TIMEOUT_S = 120.0  # a recording is made on an unthrottled line: only a broken one takes longer
@@ -59,6 +60,7 @@ class _Spoken(TypedDict, total=False):
 
 
 class _Connection(TypedDict, total=False):
+    address_of: str
     receive_buffer: int
     reading_bps: int
     objects: int
@@ -208,7 +210,8 @@ class Transfers:
             timing["ip"] = IPV6
         head = _head(line, index)
         if isinstance(measurement, Fetch):
-            self._check_name(("measurements", index, "fetch"), measurement.fetch)
+            asked = "fetch" if measurement.address_of is None else "address_of"
+            self._check_name(("measurements", index, asked), measurement.address_of or measurement.fetch)
             check_fetch(index, measurement, self._scenario.origins, self._places)
             return self._fetched(head, index, measurement, timing)
         if isinstance(measurement, Upload):
@@ -312,8 +315,10 @@ def _object(head: str, measurement: Fetch) -> _Object:
 
 
 def _name(name: str, measurement: Fetch | Upload) -> str:
-    """Return what a transfer is called in tables: by its protocol, too, where that is not the usual one."""
+    """Return what a transfer is called in tables: by server and protocol, too, where these are not the usual ones."""
     usual = measurement.protocol == "http/1.1"
+    if isinstance(measurement, Fetch) and measurement.address_of is not None:
+        name = f"{name} at {measurement.address_of}"
     return name if usual else f"{name}, {measurement.protocol.upper()}"
 
 
@@ -339,7 +344,7 @@ def _uploaded(head: str, measurement: Upload, timing: _Timing) -> UploadTransfer
 
 
 def _reader(measurement: Fetch) -> _Connection:
-    reader: _Connection = {}
+    reader: _Connection = {} if measurement.address_of is None else {"address_of": measurement.address_of}
     if measurement.receive_buffer is not None:
         reader["receive_buffer"] = measurement.receive_buffer
     if measurement.reading is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from testbed.errors import ScenarioError
+from testbed.records.plan import asked_name
 from tests.scenario.plans import first_day
 
 
@@ -68,11 +69,35 @@ def test_a_slow_reader_reaches_its_transfer_and_no_other() -> None:
     assert not {"reading_bps", "receive_buffer"} & set(plain)
 
 
-@pytest.mark.parametrize("key", ["reading: 200 kbit/s", "receive_buffer: 16 kB", "objects: 3"])
+@pytest.mark.parametrize("key", ["reading: 200 kbit/s", "receive_buffer: 16 kB", "objects: 3", "address_of: t.co"])
 def test_what_curl_cannot_do_is_refused(key: str) -> None:
     name = key.partition(":")[0]
     with pytest.raises(ScenarioError, match=rf"measurements\.0\.{name}: curl cannot do this; remove it, or"):
         first_day(f"measurements=[{{fetch: t.co, role: target, client: curl, {key}}}]")
+
+
+def test_a_name_may_be_asked_of_the_server_of_another() -> None:
+    fetch = "{fetch: nobody.example, address_of: kremlin.ru, role: target, lines: [landline]}"
+    plan = first_day(f"measurements=[{fetch}]", "recordings=[]")
+    (transfer,) = plan.transfers
+    assert (transfer["sni"], asked_name(transfer)) == ("nobody.example", "kremlin.ru")
+    assert transfer["name"] == "nobody.example at kremlin.ru"
+    assert plan.path_of(transfer)[-1] == "state"
+
+
+@pytest.mark.parametrize(
+    ("fetch", "problem"),
+    [
+        ("fetch: nobody.example", r"fetch: no origin serves nobody\.example; add it to an origin's 'serves'"),
+        ("fetch: t.co, address_of: nobody.example", r"address_of: no origin serves nobody\.example"),
+        ("fetch: t.co, address_of: 7", r"address_of: "),
+        ("upload: t.co, address_of: kremlin.ru", r"address_of: unknown key"),
+        ("fetch: t.co, address_of: kremlin.ru, protocol: http/2", r"protocol: the origin state, .* kremlin\.ru"),
+    ],
+)
+def test_a_server_that_there_is_not_is_refused(fetch: str, problem: str) -> None:
+    with pytest.raises(ScenarioError, match=rf"measurements\.0\.{problem}"):
+        first_day(f"measurements=[{{{fetch}, role: target}}]")
 
 
 def test_an_upload_is_expected_by_the_origin_of_its_name_alone() -> None:
