@@ -115,7 +115,7 @@ def test_quic_is_throttled_over_ipv6_as_over_ipv4(run_scenario: Runner, tmp_path
     fetch = "fetch: r1.googlevideo.com, role: target, size: 600 kB, protocol: http/3"
     run = measured(
         run_scenario, tmp_path, YOUTUBE, "captures=[client, server, box]",
-        f"measurements=[{{{fetch}}}, {{{fetch}, ip: 6}}, {{fetch: example.com, role: control, size: 150 kB, "
+        f"measurements=[{{{fetch}}}, {{{fetch}, ip: 6}}, {{fetch: example.com, role: control, size: 600 kB, "
         "protocol: http/3, ip: 6}]",
     )  # fmt: skip
     over_ipv4, over_ipv6, control = run.manifest["transfers"]

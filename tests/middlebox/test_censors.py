@@ -50,7 +50,7 @@ def test_youtube_over_quic_is_held_to_512_kbps() -> None:
     box = Box(profile("ru-yt-2024-quic"))
     box.send(*(datagram(each) for each in initials(protocols=14)))
     assert reasons(box) == ["matched"]
-    packets = [datagram(bytes(1250), DOWN)] * 3000
+    packets = [datagram(bytes(1250), DOWN)] * 12_000
     assert wire_rate_bps(box, packets, 5_000_000) == pytest.approx(512_000, rel=0.02)
 
 

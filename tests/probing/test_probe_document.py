@@ -39,6 +39,6 @@ def test_the_document_has_output_to_compare() -> None:
 
 def test_the_reference_lists_every_evasion_with_its_options() -> None:
     evasions = (DOCS / "reference/scenario.md").read_text().partition("| options (default) |\n")[2]
-    rows = re.findall(r"^\| `([a-z-]+)` \| [^|]+ \|([^|]*)\|$", evasions, re.MULTILINE)
+    rows = re.findall(r"^\| `([a-z0-9-]+)` \| [^|]+ \|([^|]*)\|$", evasions, re.MULTILINE)
     listed = {name: set(re.findall(r"`(\w+)`", options)) for name, options in rows}
     assert listed == {name: set(cls.__dataclass_fields__) for name, cls in EVASIONS.items()}
