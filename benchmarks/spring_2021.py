@@ -157,7 +157,16 @@ def tables(results: Sequence[Result]) -> str:
     emulated_s = sum(float(result.manifest["emulated_s"]) for result in results)
     size = sum(path.stat().st_size for result in results for path in result.path.rglob("*") if path.is_file())
     run = f"{len(transfers)} transfers on {len(results)} days, {emulated_s / 86_400:.0f} days of emulated time"
-    return "\n".join([*HEAD, *lines, "", f"{run}, {size / 1e6:.0f} MB."])
+    return "\n".join([*HEAD, *lines, "", f"{run}, {size / 1e6:.0f} MB. {speed(results, emulated_s)}"])
+
+
+def speed(results: Sequence[Result], emulated_s: float) -> str:
+    """How long the days took on the machine that ran them."""
+    took_s = [float(result.manifest["wall_s"]) for result in results]
+    return (
+        f"On one of two processors a day took {median(took_s):.1f} s ({min(took_s):.1f} to {max(took_s):.1f}), all of "
+        f"them {sum(took_s):.0f} s: {emulated_s / sum(took_s):.0f} emulated seconds a second; on both, twice as many."
+    )
 
 
 def state_sites(results: Sequence[Result]) -> list[str]:
