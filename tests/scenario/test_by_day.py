@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from testbed.errors import ScenarioError
+from testbed.guest.phases import is_long
 from testbed.records.box_plan import profile_at
 from testbed.scenario import library
 from testbed.scenario.by_day import day_of, days_of
@@ -50,6 +51,11 @@ def test_a_box_follows_on_its_day_what_it_follows_then(day: date, at_s: float) -
         there = part.data["boxes"].get(node)
         found = None if there is None else profile_at(there, at_s)
         assert found == profile_at(box, before_s + at_s)
+
+
+def test_each_day_idles_as_a_long_run_does_and_the_first_day_alone_does_not() -> None:
+    assert all(is_long(day_of(SPRING, day).data) for day in days_of(SPRING))
+    assert not is_long(first_day().data)
 
 
 def test_each_day_has_a_seed_of_its_own_and_so_has_each_box() -> None:
