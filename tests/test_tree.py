@@ -54,7 +54,6 @@ WITHOUT_A_TEST_FILE: dict[str, str] = {
     "guest/file_view.py": _GUEST,
     "guest/phases.py": _GUEST,
     "guest/servers.py": _GUEST,
-    "guest/user_program.py": "runs a hostile program in a guest: tests/engine/test_attacks.py brings many",
     "middlebox/adapters/dataplane.py": _LIVE,
     "middlebox/adapters/wires.py": _LIVE,
     "middlebox/recognise/result.py": _TYPES,

@@ -17,6 +17,7 @@ import fcntl
 import json
 import os
 import resource
+import select
 import signal
 import socket
 import struct
@@ -80,7 +81,12 @@ class Program:
         return self._descriptor
 
     def send(self, number: int) -> None:
-        """Send a signal to a program that was started with ``is_signalled``; SIGKILL ends all that it started, too."""
+        """Send a signal to a program that was started with ``is_signalled``; SIGKILL ends all that it started, too.
+
+        Other signals wait until it runs: those who start it ignore them, and a signal would be lost.
+        """
+        if number != signal.SIGKILL:
+            select.select([self.errors], [], [])  # open until the program is executed, or told that it cannot be
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, number)
 
