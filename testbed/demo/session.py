@@ -39,6 +39,7 @@ _BEAT_S = 1.0  # a browser that hears nothing for longer is gone, or its line is
 _MOST_RECORDS = 100_000  # of one run: a box under a program's control could write without end
 _MOST_VOTERS = 1000
 _WITHOUT_A_GUEST = ". Recorded runs need none of it: end this, and call `testbed demo RUN` with the folder of one."
+_ENDED = frozenset({"over", "failed"})
 _OF_THE_BOX = frozenset("exp")  # kinds of records that tell where the box is, or that there is one
 
 
@@ -86,7 +87,7 @@ class Session:
             InputError: Another one goes on.
         """
         with self._changed:
-            if self._player is not None and self._player.is_alive():
+            if self._goes_on():
                 raise InputError("a run goes on; stop it first, or wait for its end")
             # Who looks on begins anew with the new epoch, so nothing of the run before may be left to tell.
             self._choice, self._is_hidden = choice, choice.is_guess
@@ -101,6 +102,15 @@ class Session:
                 target=self._play, args=(choice, self._folder / f"run-{self._runs}"), daemon=True
             )
             self._player.start()
+
+    def _goes_on(self) -> bool:
+        """Return whether there is a run that has not told its end."""
+        if self._player is None or not self._player.is_alive():
+            return False
+        if self._state["phase"] not in _ENDED:
+            return True
+        self._player.join()  # who was told of the end may press Start before the thread that told it is gone
+        return False
 
     def stop(self) -> None:
         """End the run that goes on, if any; its records stay, marked incomplete."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import struct
+import sys
 from typing import TYPE_CHECKING
 
+from testbed.demo.session import Session
 from testbed.scenario import library
 from testbed.scenario.plan import make_plan
 
@@ -15,6 +17,24 @@ if TYPE_CHECKING:
     from testbed.records.plan import PlanDocument
 
 START_NS = 1_615_539_600_000_000_000
+# Writes what `testbed run` would, and ends when it is told to.
+PROGRAM = """
+import json, pathlib, sys
+if sys.argv[1] == "detect":
+    sys.exit()
+run = pathlib.Path(sys.argv[sys.argv.index("-o") + 1])
+(run / ".guest/output").mkdir(parents=True)
+(run / "plan.json").write_text(pathlib.Path(__file__).with_name("the-plan.json").read_text())
+output = run / ".guest/output"
+(output / "measurements.jsonl").write_text(json.dumps(
+    {"t": 1, "transfer": "phone/01-twitter.com", "event": "bytes", "times": [1], "totals": [5]}) + "\\n")
+(output / "truth.jsonl").write_text(json.dumps(
+    {"t": 1, "box": "phone-tspu", "flow": 1, "event": "hello_seen", "sni": "x"}) + "\\n")
+state = "complete" if "censors.tspu=ru-tw-2021" in sys.argv else "incomplete"
+(run / "manifest.json").write_text(json.dumps(
+    {"format": 1, "state": state, "title": "t", "transfers": [], "valid": True, "problems": []}))
+print("testbed: a word about <script> on the way", file=sys.stderr)
+"""
 ETHERNET = b"\x02\0\0\0\0\x01\x02\0\0\0\0\x02\x08\x00"
 
 
@@ -77,3 +97,17 @@ def hand_made_run(path: Path, *, state: str = "complete", sni: str = "twitter.co
     for name, lines in (("truth.jsonl", truth), ("measurements.jsonl", measured)):
         (path / name).write_text("".join(json.dumps(line) + "\n" for line in lines))
     return path
+
+
+def long_told(count: int) -> str:
+    """`PROGRAM`, whose transfer has so many steps."""
+    told = '"times": [1], "totals": [5]'
+    assert told in PROGRAM
+    return PROGRAM.replace(told, f'"times": [*range(1, {count} + 1)], "totals": [*range(1, {count} + 1)]')
+
+
+def telling_session(folder: Path, program: str = PROGRAM) -> Session:
+    """A demonstration whose runs are told by a program and not emulated."""
+    (folder / "program.py").write_text(program)
+    (folder / "the-plan.json").write_text(json.dumps(demo_plan()))
+    return Session(folder / "runs", [sys.executable, str(folder / "program.py")])

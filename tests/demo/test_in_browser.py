@@ -14,7 +14,8 @@ import pytest
 from testbed.demo.recorded import export
 from testbed.demo.session import Session
 from testbed.report.page import write_report
-from tests.demo.runs import hand_made_run
+from tests.demo.conftest import serving
+from tests.demo.runs import hand_made_run, long_told, telling_session
 from tests.records.build import write_run
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="no Playwright; run: pip install '.[dev]'")
@@ -186,6 +187,35 @@ def test_the_keyboard_alone_chooses_and_starts(page: Page, server: DemoServer) -
     page.locator("#start").focus()
     page.keyboard.press("Enter")
     page.get_by_text("No such file").wait_for()  # the program of this session is none: the page says so and lives on
+
+
+def test_an_afternoon_of_runs_leaves_nothing_behind_in_the_browser(page: Page, tmp_path: Path) -> None:
+    """What a browser has of a run goes with the run: its records, and what was drawn of them."""
+    count = 2000
+    held = []
+    with serving(telling_session(tmp_path, long_told(count))) as server:
+        page.goto(server.url(server.teacher))
+        for number in range(1, 6):
+            page.get_by_role("button", name="Start").click()
+            page.get_by_text(f"its records are in {tmp_path / 'runs' / f'run-{number}'}").wait_for()
+            held.append({kind: alive(page, kind) for kind in ("Array", "Object", "Node", "EventSource")})
+    assert held[-1]["EventSource"] == 1
+    # A single run that stayed would be an array for each record; a drawing has some sixty nodes, and there are three of
+    # them five times a second.
+    assert held[-1]["Array"] - held[1]["Array"] < count / 2
+    assert held[-1]["Object"] - held[1]["Object"] < count / 2
+    assert held[-1]["Node"] < 500
+
+
+def alive(page: Page, kind: str) -> int:
+    """How many objects of a kind the page has once its garbage has been collected."""
+    devtools = page.context.new_cdp_session(page)
+    kinds = devtools.send("Runtime.evaluate", {"expression": f"{kind}.prototype"})["result"]["objectId"]
+    found = devtools.send("Runtime.queryObjects", {"prototypeObjectId": kinds})["objects"]["objectId"]
+    length = {"objectId": found, "functionDeclaration": "function() { return this.length; }", "returnByValue": True}
+    count = int(devtools.send("Runtime.callFunctionOn", length)["result"]["value"])
+    devtools.detach()
+    return count
 
 
 def test_a_line_that_is_cut_comes_back(page: Page, server: DemoServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import gc
 import json
+import os
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,37 +12,16 @@ import pytest
 from testbed.demo.scene import Choice
 from testbed.demo.session import Session
 from testbed.errors import InputError
-from tests.demo.runs import demo_plan
+from tests.demo.runs import PROGRAM, long_told, telling_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# Writes what `testbed run` would, and ends when it is told to.
-PROGRAM = """
-import json, pathlib, sys
-if sys.argv[1] == "detect":
-    sys.exit()
-run = pathlib.Path(sys.argv[sys.argv.index("-o") + 1])
-(run / ".guest/output").mkdir(parents=True)
-(run / "plan.json").write_text(pathlib.Path(__file__).with_name("the-plan.json").read_text())
-output = run / ".guest/output"
-(output / "measurements.jsonl").write_text(json.dumps(
-    {"t": 1, "transfer": "phone/01-twitter.com", "event": "bytes", "times": [1], "totals": [5]}) + "\\n")
-(output / "truth.jsonl").write_text(json.dumps(
-    {"t": 1, "box": "phone-tspu", "flow": 1, "event": "hello_seen", "sni": "x"}) + "\\n")
-state = "complete" if "censors.tspu=ru-tw-2021" in sys.argv else "incomplete"
-(run / "manifest.json").write_text(json.dumps(
-    {"format": 1, "state": state, "title": "t", "transfers": [], "valid": True, "problems": []}))
-print("testbed: a word about <script> on the way", file=sys.stderr)
-"""
-
 
 @pytest.fixture
 def session(tmp_path: Path) -> Iterator[Session]:
-    (tmp_path / "program.py").write_text(PROGRAM)
-    (tmp_path / "the-plan.json").write_text(json.dumps(demo_plan()))
-    session = Session(tmp_path / "runs", [sys.executable, str(tmp_path / "program.py")])
+    session = telling_session(tmp_path)
     yield session
     session.close()
 
@@ -95,6 +77,52 @@ def test_a_second_run_begins_with_an_empty_page(session: Session) -> None:
     until(messages, "over")
     session.start(Choice())
     assert kinds(until(messages, "over")) == ["reset", "head", "head", "records", "records", "outcome"]
+
+
+def test_start_is_heard_as_soon_as_a_run_has_told_its_end(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that told the end may not be gone by then."""
+    conclude, released = Session._conclude, threading.Event()
+
+    def linger(own: Session, folder: Path, last: str) -> None:
+        conclude(own, folder, last)
+        thread = threading.current_thread()
+        join = thread.join
+
+        def awaited() -> None:
+            released.set()
+            join()
+
+        monkeypatch.setattr(thread, "join", awaited)
+        lingers.set()
+        released.wait(60)
+
+    lingers = threading.Event()
+    monkeypatch.setattr(Session, "_conclude", linger)
+    messages = session.messages()
+    session.start(Choice())
+    until(messages, "over")
+    assert lingers.wait(60)
+    session.start(Choice())
+    assert released.is_set()
+    until(messages, "over")
+
+
+def test_runs_leave_nothing_behind_in_memory(tmp_path: Path) -> None:
+    """A class watches for hours: records, files and threads of a run that is over are given back."""
+    count, threads = 2000, threading.active_count()
+    session = telling_session(tmp_path, long_told(count))
+    messages = session.messages()
+    held = []
+    for _ in range(6):
+        session.start(Choice())
+        assert sum(len(each["r"]) for each in until(messages, "over") if each["kind"] == "records") == count + 1
+        gc.collect()
+        held.append((sys.getallocatedblocks(), len(os.listdir("/proc/self/fd"))))  # noqa: PTH208
+    session.close()
+    # What is made once is made by the third run. A single run that stayed would be several blocks for each record.
+    assert held[-1][0] - held[2][0] < count
+    assert held[-1][1] == held[2][1]
+    assert threading.active_count() <= threads  # a thread of another test may have ended meanwhile
 
 
 def test_a_browser_that_comes_late_is_told_the_same(session: Session) -> None:
