@@ -10,7 +10,7 @@ import platform
 
 from testbed.errors import MissingError
 
-__all__ = ["NO_GUEST_MODULES", "require_host_machine", "runs_guests"]
+__all__ = ["NO_GUEST_MODULES", "guest_problem", "require_host_machine", "runs_guests"]
 
 NO_GUEST_MODULES = frozenset({"fcntl", "grp", "mininet", "pty", "pwd", "resource", "termios", "tty"})
 """Modules that what runs a guest imports, and that are not on every platform."""
@@ -27,6 +27,14 @@ def runs_guests(system: str, machine: str) -> bool:
     return (system, machine) == ("Linux", "x86_64")
 
 
+def guest_problem() -> str | None:
+    """Return why no guest can run on this platform; None: one can, or could once something is installed."""
+    system, machine = platform.system(), platform.machine()
+    if runs_guests(system, machine):
+        return None
+    return f"no guest runs on {system} {machine}, but on Linux x86_64 alone"
+
+
 def require_host_machine(what: str = "this") -> None:
     """Refuse at once what needs a guest, where none can run.
 
@@ -36,8 +44,8 @@ def require_host_machine(what: str = "this") -> None:
     Raises:
         MissingError: With the ways that there are.
     """
-    system, machine = platform.system(), platform.machine()
-    if not runs_guests(system, machine):
+    if guest_problem() is not None:
         raise MissingError(
-            f"{what} needs parts of the guest, which is for x86-64 Linux, and here is {system} {machine}. {_WAYS}"
+            f"{what} needs parts of the guest, which is for x86-64 Linux, and here is "
+            f"{platform.system()} {platform.machine()}. {_WAYS}"
         )

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from testbed.engine.host_machine import runs_guests
+from testbed.engine.host_machine import guest_problem
 from testbed.errors import InputError
 from testbed.labs.catalogue import find_lab, lab_names
 from testbed.plain_text import one_line
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["Laptop", "append_line", "as_csv", "as_text", "guest_problem", "this_laptop"]
+__all__ = ["Laptop", "append_line", "as_csv", "as_text", "this_laptop"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +45,6 @@ class Laptop:
     labs: str
     labs_with_pack: str
     todo: str
-
-
-def guest_problem() -> str | None:
-    """Return why no guest can run on this platform; None: one can, or could once something is installed."""
-    system, machine = platform.system(), platform.machine()
-    if runs_guests(system, machine):
-        return None
-    return f"no guest runs on {system} {machine}, but on Linux x86_64 alone"
 
 
 def this_laptop(name: str) -> Laptop:

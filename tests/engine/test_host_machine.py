@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testbed.engine.host_machine import require_host_machine, runs_guests
+from testbed.engine.host_machine import guest_problem, require_host_machine, runs_guests
 from testbed.errors import MissingError
 
 if TYPE_CHECKING:
@@ -66,6 +66,15 @@ def test_runs_that_somebody_made_are_judged_and_looked_at(first_day: FinishedRun
 )
 def test_only_one_kind_of_machine_runs_guests(system: str, machine: str, *, can: bool) -> None:
     assert runs_guests(system, machine) is can
+
+
+def test_the_problem_is_named_where_no_guest_runs_and_there_is_none_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.system", lambda: "Darwin")
+    monkeypatch.setattr("platform.machine", lambda: "arm64")
+    assert guest_problem() == "no guest runs on Darwin arm64, but on Linux x86_64 alone"
+    monkeypatch.setattr("platform.system", lambda: "Linux")
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    assert guest_problem() is None
 
 
 def test_the_message_names_what_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

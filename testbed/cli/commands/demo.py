@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
 import sys
 import time
 import webbrowser
@@ -16,7 +15,7 @@ from testbed.cli.progress import note, say, show
 from testbed.demo.recorded import export, site
 from testbed.demo.server import DemoServer, is_loopback
 from testbed.demo.session import Session
-from testbed.engine.host_machine import runs_guests
+from testbed.engine.host_machine import guest_problem
 from testbed.errors import InputError, MissingError
 
 if TYPE_CHECKING:
@@ -31,10 +30,7 @@ def demo_command(arguments: argparse.Namespace) -> int:
     if arguments.export is not None:
         return _export(arguments)
     # Before a port is taken: a page whose only button cannot work is none.
-    system, machine = platform.system(), platform.machine()
-    problem = (
-        None if runs_guests(system, machine) else f"no guest runs on {system} {machine}, but on Linux x86_64 alone"
-    )
+    problem = guest_problem()
     if problem is not None and not recorded:
         raise MissingError(
             f"{problem}. The page plays recorded runs here: testbed demo --from labs.zip (made elsewhere with: "

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from testbed.cli.progress import note, say, show
+from testbed.engine.host_machine import guest_problem
 from testbed.errors import InputError, MissingError
 from testbed.labs.catalogue import find_lab, lab_names
 from testbed.labs.contest import contest
 from testbed.labs.desk import begin, changed_files, read_desk, require_same_lab
 from testbed.labs.grading import grade
-from testbed.labs.laptop import guest_problem
 from testbed.labs.lot import all_picks, seed_of
 from testbed.labs.recording import Pack, write_pack
 from testbed.labs.results import as_gradescope, as_json, as_junit, as_table, total

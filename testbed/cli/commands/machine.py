@@ -8,9 +8,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from testbed.cli.progress import say, show
-from testbed.engine.host_machine import require_host_machine
+from testbed.engine.host_machine import guest_problem, require_host_machine
 from testbed.errors import InputError
-from testbed.labs.laptop import append_line, as_csv, as_text, guest_problem, this_laptop
+from testbed.labs.laptop import append_line, as_csv, as_text, this_laptop
 
 if TYPE_CHECKING:
     import argparse
