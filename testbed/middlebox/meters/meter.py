@@ -6,10 +6,11 @@ packet. Times must not run backwards. Not for: deciding which packets are metere
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Protocol
 
 from testbed.middlebox.described import Described
+from testbed.middlebox.written import Bytes, Seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from testbed.middlebox.profile.metering import MeterChoice
     from testbed.records.truth import Effect
 
-__all__ = ["AmountSpec", "Beginning", "Meter", "MeterSpec", "Policer"]
+__all__ = ["AmountSpec", "Beginning", "Meter", "MeterSpec", "Policer", "WindowSpec"]
+
+_BITS = 8
 
 
 class Beginning(NamedTuple):
@@ -122,3 +125,18 @@ class AmountSpec(MeterSpec):
         """Refuse a rate beside it: which of the two was meant would be anybody's guess."""
         if any(each.limits == "rate" for each in choice.described.values()):
             yield self.kind, "a quota and a rate exclude each other; describe one of them"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowSpec(MeterSpec):
+    """Base of meters that let so much pass in a window of time; when a window begins is for each to say."""
+
+    limits = "rate"
+
+    limit_bytes: Bytes
+    window_s: Seconds
+
+    @property
+    def long_run_bps(self) -> float:
+        """The limit a window."""
+        return self.limit_bytes * _BITS / self.window_s

@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from testbed.middlebox.meters.meter import MeterSpec, Policer
-from testbed.middlebox.written import Bytes, Seconds
+from testbed.middlebox.meters.meter import Policer, WindowSpec
 
 if TYPE_CHECKING:
     from testbed.middlebox.meters.meter import Beginning
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 __all__ = ["PacketWindow", "PacketWindowSpec"]
 
 _NS_PER_S = 1_000_000_000
-_BITS = 8
 
 
 class PacketWindow(Policer):
@@ -45,19 +43,10 @@ class PacketWindow(Policer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PacketWindowSpec(MeterSpec):
+class PacketWindowSpec(WindowSpec):
     """A window that packets open, as a profile describes it."""
 
     kind = "packet_window"
-    limits = "rate"
-
-    limit_bytes: Bytes
-    window_s: Seconds
-
-    @property
-    def long_run_bps(self) -> float:
-        """The limit a window."""
-        return self.limit_bytes * _BITS / self.window_s
 
     def start(self, beginning: Beginning) -> PacketWindow:
         """Return one that the first packet opens."""

@@ -6,8 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from testbed.middlebox.meters.meter import MeterSpec, Policer
-from testbed.middlebox.written import Bytes, Seconds
+from testbed.middlebox.meters.meter import Policer, WindowSpec
 
 if TYPE_CHECKING:
     from testbed.middlebox.meters.meter import Beginning
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
 __all__ = ["SlidingWindow", "SlidingWindowSpec"]
 
 _NS_PER_S = 1_000_000_000
-_BITS = 8
 
 
 class SlidingWindow(Policer):
@@ -41,19 +39,10 @@ class SlidingWindow(Policer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SlidingWindowSpec(MeterSpec):
+class SlidingWindowSpec(WindowSpec):
     """A sliding window as a profile describes it."""
 
     kind = "sliding_window"
-    limits = "rate"
-
-    limit_bytes: Bytes
-    window_s: Seconds
-
-    @property
-    def long_run_bps(self) -> float:
-        """The limit a window."""
-        return self.limit_bytes * _BITS / self.window_s
 
     def start(self, beginning: Beginning) -> SlidingWindow:
         """Return a window in which nothing has passed."""
