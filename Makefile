@@ -54,8 +54,8 @@ lint: $(VENV)/dev.stamp  ## check style, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# What writes figures, and what looks at runs or captures that have to be there.
-NEED_INPUT = benchmarks/figures.py benchmarks/screenshots.py benchmarks/lab_accuracy.py $(wildcard benchmarks/joint_*.py)
+# What writes figures, and what needs runs, captures or a kernel that have to be there.
+NEED_INPUT = benchmarks/native_engine.py benchmarks/figures.py benchmarks/screenshots.py benchmarks/lab_accuracy.py $(wildcard benchmarks/joint_*.py)
 
 bench:  ## run the benchmarks
 	@$(MAKE) --no-print-directory --jobs=2 setup-dev

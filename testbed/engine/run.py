@@ -92,7 +92,8 @@ def run_plan(
     memory_mib = guest_memory_mib(plan) if memory_mib is None else memory_mib
     if plan.command is not None and not engine.runs_commands:
         raise InputError(
-            f"--engine {engine.name}: a command cannot be kept from this machine there; use another engine"
+            f"--engine {engine.name}: a program of yours cannot be kept from this machine there; leave the command "
+            "out, or use --engine virtual"
         )
     engine.require(kernel, memory_mib)
     warning = require_room(plan, folder.absolute())
@@ -144,14 +145,6 @@ def run_plan(
     manifest["guest_wall_s"] = guest_s
     run.write_manifest(manifest)
     return manifest
-
-
-def _refuse_command(plan: Plan, engine: Engine) -> None:
-    if plan.command is not None and not engine.runs_commands:
-        raise InputError(
-            f"--engine {engine.name}: a program of yours cannot be kept from this machine there; leave the command "
-            "out, or use another engine"
-        )
 
 
 def _dated(plan: Plan, engine: Engine) -> Plan:
