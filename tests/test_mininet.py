@@ -15,13 +15,18 @@ from testbed.guest.network.build import topology_class
 if TYPE_CHECKING:
     from tests.conftest import Runner
 
-FILE = Path(__file__).resolve().parents[1] / "examples" / "mininet" / "censored.py"
+ROOT = Path(__file__).resolve().parents[1]
+FILE = ROOT / "examples" / "mininet" / "censored.py"
 
-# Mininet tidies /tmp up after a failure.
+# Mininet tidies /tmp up after a failure, so it gets one of its own; this tree is shown there if it lies in it.
 # A server, and two downloads of the same size. The log of the box lies where the run keeps what its command writes.
 SESSION = f"""
 set -e
+mkdir /run/tree
+mount --bind '{ROOT}' /run/tree
 mount -t tmpfs tmpfs /tmp
+mkdir -p '{ROOT}'
+mount --bind /run/tree '{ROOT}'
 cd "$(mktemp -d /run/tmp/XXXXXX)"
 unset OPENSSL_CONF
 openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=test -keyout key.pem -out cert.pem
@@ -34,7 +39,7 @@ home sh fetch https://t.co/object
 home sh fetch https://example.com/object
 origin kill %1
 END
-exec {sys.executable} "$(command -v mn)" --custom {FILE} \\
+exec '{sys.executable}' "$(command -v mn)" --custom '{FILE}' \\
     --topo censored-chain,hops=2,box_after_hop=1,log=/run/output/output/box.jsonl \\
     --link tc --controller none --pre typed --test none
 """
