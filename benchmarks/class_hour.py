@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import gc
-import http.client
 import json
 import os
 import shutil
@@ -23,8 +22,8 @@ import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
+from classroom_page import listen
 from playwright.sync_api import sync_playwright
 
 from testbed.demo.growing import watched_boxes
@@ -157,15 +156,6 @@ def resident_bytes() -> int:
 
 
 # --- watching --------------------------------------------------------------------------------------------------------
-def listen(url: str, counts: list[int], number: int) -> None:
-    """Take what a browser would be told, and count it."""
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.netloc, timeout=60)
-    connection.request("GET", f"{parts.path}events")
-    for line in connection.getresponse():
-        counts[number] += line.startswith(b"data: ")
-
-
 def watch(folder: Path, arguments: argparse.Namespace) -> None:
     """Watch runs until the time is over; print what grew."""
     again = [sys.executable, __file__, "--serve", str(folder), "--pace", str(arguments.pace)]

@@ -1,4 +1,4 @@
-"""How the classroom page does: time to two curves, updates a second, memory of browser and server, many at once.
+"""How the classroom page does: time to two curves, and updates a second, many at once. For memory: class_hour.py.
 
 Needs the guest's kernel and chromium. One browser draws; the others only listen, as those of a class would.
 """
@@ -13,16 +13,9 @@ import sys
 import tempfile
 import threading
 import time
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from playwright.sync_api import sync_playwright
-
-
-def resident_kb(pid: int) -> int:
-    """Memory of a process, by /proc."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
 
 
 def listen(url: str, counts: list[int], number: int) -> None:
@@ -51,14 +44,14 @@ def main() -> None:
         for number in range(arguments.listeners):
             threading.Thread(target=listen, args=(pupil, counts, number), daemon=True).start()
         try:
-            watch(server.pid, teacher, arguments.runs)
+            watch(teacher, arguments.runs)
         finally:
             server.terminate()
             server.wait()
         print(f"{arguments.listeners} more listeners were told {min(counts)} to {max(counts)} messages each")
 
 
-def watch(pid: int, url: str, runs: int) -> None:
+def watch(url: str, runs: int) -> None:
     """Watch runs in a browser."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
@@ -78,11 +71,9 @@ def watch(pid: int, url: str, runs: int) -> None:
             page.wait_for_function("['over', 'failed'].includes(phase)", timeout=180_000)
             times = page.evaluate("updates")
             span_s = (times[-1] - times[0]) / 1000
-            heap = page.evaluate("performance.memory.usedJSHeapSize") / 1e6
             print(
                 f"run {number}: two curves after {curves_s:.1f} s; "
-                f"{len(times) / span_s:.1f} updates/s in {span_s:.0f} s; "
-                f"browser heap {heap:.1f} MB, server {resident_kb(pid) / 1000:.0f} MB; {page.inner_text('#state')}"
+                f"{len(times) / span_s:.1f} updates/s in {span_s:.0f} s; {page.inner_text('#state')}"
             )
         browser.close()
 
