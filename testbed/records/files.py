@@ -105,7 +105,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 def packing(file: BinaryIO) -> gzip.GzipFile:
     """Return a file that compresses into another; without name and time: the same bytes every time."""
-    # Level 9, Python's default, takes several times as long for captures, and saves one byte in a hundred.
+    # Python's default, 9, takes several times as long for captures, and hardly saves a byte.
     return gzip.GzipFile(filename="", mode="wb", compresslevel=_LEVEL, fileobj=file, mtime=0)
 
 
