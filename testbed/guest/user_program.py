@@ -54,6 +54,7 @@ _CANNOT_BE_RUN = 127  # what a shell says of a program that is not there
 _RNDRESEEDCRNG = 0x5207  # random(4)
 _BEGIN_NS = 20_000_000  # a program begins at a multiple of this; all before it takes a hundredth of it
 _MOST_PROCESSES = 1024  # of the program, threads counted: each is one of the host's, too
+_PROCESS_KIB = 1024  # memory for each of them: a forked interpreter takes 0.75 MB
 _FIRST_FOR_MEMORY = "1000"  # proc_pid_oom_score_adj(5): whatever lacks memory, it is the program that has to end
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -233,7 +234,7 @@ def _become_program(start: _Start) -> int:
         resource.setrlimit(resource.RLIMIT_NOFILE, (order["open_files"],) * 2)
         if not order["privileged"]:
             resource.setrlimit(resource.RLIMIT_FSIZE, (order["most_bytes"],) * 2)
-            resource.setrlimit(resource.RLIMIT_NPROC, (_MOST_PROCESSES,) * 2)
+            resource.setrlimit(resource.RLIMIT_NPROC, (_most_processes(),) * 2)
             Path("/proc/self/oom_score_adj").write_text(_FIRST_FOR_MEMORY)
             start.node.namespace.become_confined()
             kept = _KEPT if start.node.is_fenced else _KEPT_IN_THE_OPEN
@@ -243,6 +244,15 @@ def _become_program(start: _Start) -> int:
     except OSError as error:
         start.tell(f"the command {argv[0]!r} cannot be run: {error.strerror}: {error.filename or order['program']}")
     return _CANNOT_BE_RUN
+
+
+def _most_processes() -> int:
+    """Return how many processes the program may have: as many as memory is there for.
+
+    A guest whose memory is full of processes ends one, and then reads pages of programs again and again.
+    """
+    [available] = (line for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemAvailable:"))
+    return min(_MOST_PROCESSES, int(available.split()[1]) // _PROCESS_KIB)
 
 
 def _become_user(uid: int, gid: int, *, kept: Collection[int]) -> None:

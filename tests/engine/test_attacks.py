@@ -267,16 +267,17 @@ for number in range(1000):
 
 BOMB = """
 import os, time
+[available] = (line.split()[1] for line in open("/proc/meminfo") if line.startswith("MemAvailable:"))
 number = 0
 try:
     while True:
         if not os.fork(): time.sleep(1000)
         number += 1
-except OSError as error: print(error.errno, 900 < number < 1024)
+except OSError as error: print(error.errno, 0.9 < number / (int(available) >> 10) < 1.1)
 """
 
 
-def test_a_program_has_a_bounded_number_of_processes(run_scenario: Runner, tmp_path: Path) -> None:
+def test_a_program_has_as_many_processes_as_there_is_memory_for(run_scenario: Runner, tmp_path: Path) -> None:
     run = attack(run_scenario, tmp_path, BOMB)
     assert (run.path / "command.stdout").read_text() == "11 True\n"
     assert run.manifest["valid"] is True
