@@ -55,7 +55,6 @@ WITHOUT_A_TEST_FILE: dict[str, str] = {
     "guest/phases.py": _GUEST,
     "guest/servers.py": _GUEST,
     "middlebox/adapters/dataplane.py": _LIVE,
-    "middlebox/adapters/wires.py": _LIVE,
     "middlebox/recognise/result.py": _TYPES,
     "probing/check.py": "compares what a probe found: tests/probing/test_probe.py runs each probe",
     "records/certificate.py": _TYPES,
