@@ -116,10 +116,6 @@ class Engine(Protocol):
         """Whether somebody can sit before a command: time has to pass while they think."""
 
     @property
-    def runs_commands(self) -> bool:
-        """Whether a user's program can be kept from the machine there, and so be run."""
-
-    @property
     def why_unequal(self) -> str | None:
         """Why two runs with one seed differ all the same; None: they are equal, byte for byte."""
 

@@ -20,7 +20,7 @@ from testbed.engine.prepare.openssl import openssl_configuration
 from testbed.engine.prepare.programs import require_programs
 from testbed.engine.prepare.substitutes import describe_substitutes, programs_used, settle_programs
 from testbed.engine.uml.spool import Spool
-from testbed.errors import CertificateError, GuestError, InputError, RecordError, TestbedError
+from testbed.errors import CertificateError, GuestError, RecordError, TestbedError
 from testbed.records.run import FORMAT, RunDirectory, process_start
 
 if TYPE_CHECKING:
@@ -90,11 +90,6 @@ def run_plan(
     began = time.monotonic()
     engine = ENGINES[plan.data["engine"]]
     memory_mib = guest_memory_mib(plan) if memory_mib is None else memory_mib
-    if plan.command is not None and not engine.runs_commands:
-        raise InputError(
-            f"--engine {engine.name}: a program of yours cannot be kept from this machine there; leave the command "
-            "out, or use --engine virtual"
-        )
     engine.require(kernel, memory_mib)
     warning = require_room(plan, folder.absolute())
     if warning is not None:

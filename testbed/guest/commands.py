@@ -54,7 +54,10 @@ class UserCommands:
         # Before it is started: what its client captured earlier is not its own (recordings are made on the same line).
         self.began_s = self._stage.now_s()
         order = read_order(self._stage.output / "command.json")
-        self._program = start_program(order, node, self._stage.output, surroundings.etc(node, self._stage.work / "etc"))
+        self._program = start_program(
+            order, node, self._stage.output, surroundings.etc(node, self._stage.work / "etc"),
+            is_contained=self._stage.is_contained,
+        )  # fmt: skip
         self.type(b"")
 
     @property

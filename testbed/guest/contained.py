@@ -5,13 +5,16 @@ Not for: our own kernel, where `testbed.guest.agent` is the first program.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+import sys
 from pathlib import Path
 
 from testbed.errors import GuestError
 from testbed.guest.agent import serve
 
-__all__ = ["main", "require_namespaces"]
+__all__ = ["begin", "main", "require_namespaces"]
 
 _EVERYBODY = 4_294_967_295
 
@@ -36,13 +39,26 @@ def require_namespaces(proc: Path = Path("/proc")) -> None:
         raise GuestError(f"here is no guest of the testbed's ({'; '.join(missing)}): nothing was done; use testbed run")
 
 
+def begin() -> None:
+    """Check where we are, and let no program that is started from here have a descriptor of ours: one is the host's.
+
+    Raises:
+        GuestError: This is no guest of ours; nothing has been done.
+    """
+    require_namespaces()
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - numbers, not paths
+        with contextlib.suppress(OSError):  # of the folder itself, which is closed by now
+            if int(name) > sys.stderr.fileno():
+                fcntl.fcntl(int(name), fcntl.F_SETFD, fcntl.FD_CLOEXEC)
+
+
 def main() -> None:
     """Run the plan that the host has put into the guest's folder, then end.
 
     Raises:
         GuestError: This is no guest of ours; nothing has been done.
     """
-    require_namespaces()
+    begin()
     serve(lambda: os._exit(0))
 
 

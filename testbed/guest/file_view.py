@@ -32,6 +32,8 @@ _BUNDLES = (
 )  # fmt: skip
 # Of the guest's memory. Files that filled it would leave nothing to run with, and files cannot be taken back.
 _SCRATCH_SIZE, _SHARED_SIZE = "size=40%", "size=20%"
+# On the machine's own kernel it would be of the machine's memory.
+_CONTAINED_SCRATCH_SIZE, _CONTAINED_SHARED_SIZE = "size=512m", "size=256m"
 _SCRATCH = Path("/run/testbed/scratch")
 _SHARED = "/dev/shm"  # noqa: S108 - a file system of the program's own is mounted there
 _CERTIFICATES = "/etc/ssl/certs"
@@ -59,6 +61,7 @@ class FileView:
         visible: Files and folders that it finds where they are, though a folder around them is hidden.
         sealed: Folders and files that are hidden even where a visible one holds them: the run's own, and keys.
         uid, gid: Of the program.
+        is_contained: The kernel is the machine's own: what its root alone may make is taken from what there is.
     """
 
     hidden: list[str]
@@ -66,6 +69,7 @@ class FileView:
     sealed: list[str]
     uid: int
     gid: int
+    is_contained: bool = False
 
     def set_up(self, *, output: Path, etc: Path) -> None:
         """Arrange the caller's mount namespace.
@@ -80,7 +84,7 @@ class FileView:
         _mount("", "/", flags=_MS_REC | _MS_PRIVATE)
         # A device of the host's, as in the folder of a container, is another here, such as the console to the host.
         _mount("", "/", flags=_MS_REMOUNT | _MS_BIND | _MS_RDONLY | _MS_NOSUID | _MS_NODEV)
-        kept = [(path, os.open(path, os.O_PATH | os.O_CLOEXEC)) for path in self.visible]
+        kept = [(path, os.open(path, os.O_PATH | os.O_CLOEXEC)) for path in self._reachable()]
         terminals = Path("/dev/pts")
         places = [(str(path), os.open(path, os.O_PATH)) for path in (output, etc, etc / "ca.pem", terminals)]
         # Everything is opened by now: once folders are hidden, the paths to what lies in them lead nowhere.
@@ -98,17 +102,18 @@ class FileView:
             _seal(place)
         self._make_run(places[0][1])
         _bind(places[2][1], "/run/ca.pem")
-        _make_devices(places[3][1])
+        self._make_devices(places[3][1])
         # Last, and made anew: the old one has the processes of the whole guest.
-        _mount("proc", "/proc", "proc", _MS_NOSUID | _MS_NODEV)
-        _mount("sysfs", "/sys", "sysfs", _MS_NOSUID | _MS_NODEV | _MS_RDONLY)
+        read_only = _MS_RDONLY if self.is_contained else 0  # as the one by which the kernel allows it (native/boot.py)
+        _mount("proc", "/proc", "proc", _MS_NOSUID | _MS_NODEV | read_only)
+        self._make_sys()
         for descriptor in (*(each for _, each in kept), *(each for _, each in places)):
             os.close(descriptor)
 
     def _make_scratch(self) -> Path:
         """One file system for all that the program writes to scratch folders: together they leave the guest memory."""
         if not _SCRATCH.is_mount():
-            share_scratch()  # with nobody: the mount namespace is this program's own
+            share_scratch(is_contained=self.is_contained)  # with nobody: the mount namespace is this program's own
         return _SCRATCH
 
     def _empty(self, folder: str, place: Path) -> None:
@@ -117,6 +122,36 @@ class FileView:
         os.chown(place, self.uid, self.gid)
         place.chmod(0o1777)
         _mount(str(place), folder, flags=_MS_BIND)
+
+    def _reachable(self) -> list[str]:
+        """What stays visible, without what is closed to who we are outside: there a caller who is root is nobody."""
+        return [path for path in self.visible if not self.is_contained or os.access(path, os.F_OK)]
+
+    def _make_sys(self) -> None:
+        try:
+            _mount("sysfs", "/sys", "sysfs", _MS_NOSUID | _MS_NODEV | _MS_RDONLY)
+        except PermissionError:
+            # In a container that covers parts of it a new one would show those: then there is none.
+            if not self.is_contained:
+                raise
+            _seal("/sys")
+
+    def _make_devices(self, terminals: int) -> None:
+        """A /dev without the console to the host, with shared memory of its own; terminals are those of the guest."""
+        machines = _open_devices() if self.is_contained else []
+        _mount("tmpfs", "/dev", "tmpfs", _MS_NOSUID, "mode=755")
+        for name, descriptor in machines:
+            _bind(descriptor, f"/dev/{name}")
+            os.close(descriptor)
+        if not self.is_contained:
+            _make_device_nodes()
+        for name, target in _DEVICE_LINKS.items():
+            Path("/dev", name).symlink_to(target)
+        Path(_SHARED).mkdir()
+        size = _CONTAINED_SHARED_SIZE if self.is_contained else _SHARED_SIZE
+        _mount("tmpfs", _SHARED, "tmpfs", _MS_NOSUID, f"mode=1777,{size}")
+        Path("/dev/pts").mkdir()
+        _bind(terminals, "/dev/pts")
 
     def _make_run(self, output: int) -> None:
         _mount("tmpfs", "/run", "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=755")
@@ -135,14 +170,18 @@ class FileView:
                 mount_over(etc / "ca.pem", bundle)
 
 
-def share_scratch() -> None:
+def share_scratch(*, is_contained: bool = False) -> None:
     """Make the file system of scratch folders; all programs of this mount namespace and those below have it in common.
+
+    Args:
+        is_contained: The kernel, and so its memory, is the machine's own.
 
     Raises:
         OSError: The kernel refused it.
     """
     _SCRATCH.mkdir()
-    _mount("tmpfs", str(_SCRATCH), "tmpfs", _MS_NOSUID | _MS_NODEV, _SCRATCH_SIZE)
+    size = _CONTAINED_SCRATCH_SIZE if is_contained else _SCRATCH_SIZE
+    _mount("tmpfs", str(_SCRATCH), "tmpfs", _MS_NOSUID | _MS_NODEV, size)
 
 
 def _seal(place: str) -> None:
@@ -172,18 +211,15 @@ def _bind(descriptor: int, path: str) -> None:
     _mount(f"/proc/self/fd/{descriptor}", path, flags=_MS_BIND | _MS_REC)
 
 
-def _make_devices(terminals: int) -> None:
-    """A /dev without the console to the host, and with shared memory of its own; terminals are those of the guest."""
-    _mount("tmpfs", "/dev", "tmpfs", _MS_NOSUID, "mode=755")
+def _open_devices() -> list[tuple[str, int]]:
+    """The devices that are there, to be shown: only a kernel's own root may make some."""
+    return [(name, os.open(f"/dev/{name}", os.O_PATH)) for name in _DEVICES if Path("/dev", name).exists()]
+
+
+def _make_device_nodes() -> None:
     previous = os.umask(0)
     for name, (major, minor) in _DEVICES.items():
         path = Path("/dev", name)
         path.parent.mkdir(mode=0o755, exist_ok=True)
         os.mknod(path, 0o666 | stat.S_IFCHR, os.makedev(major, minor))
     os.umask(previous)
-    for name, target in _DEVICE_LINKS.items():
-        Path("/dev", name).symlink_to(target)
-    Path(_SHARED).mkdir()
-    _mount("tmpfs", _SHARED, "tmpfs", _MS_NOSUID, f"mode=1777,{_SHARED_SIZE}")
-    Path("/dev/pts").mkdir()
-    _bind(terminals, "/dev/pts")

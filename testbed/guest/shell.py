@@ -63,7 +63,7 @@ class Shell:
             watch: Told of the programs.
         """
         # What one command leaves in /tmp is there for the next, which it would not be in a mount of its own.
-        share_scratch()
+        share_scratch(is_contained=self._stage.is_contained)
         self._watch = watch
         self.began_s = self._stage.now_s()
         self._console.send({"kind": "open", "t": self.began_s})
@@ -104,7 +104,7 @@ class Shell:
             self._etc[node.name] = self._surroundings.etc(node, stage.work / "etc" / node.name)
         program = start_program(
             read_order(stage.output / "orders" / f"{number}.json"), node, stage.output, self._etc[node.name],
-            is_signalled=True,
+            is_signalled=True, is_contained=stage.is_contained,
         )  # fmt: skip
         self._programs[number], self._began[number] = program, stage.now_s()
         # The terminal comes first: what it shows last is shown before the program's end is told.

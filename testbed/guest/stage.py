@@ -46,6 +46,11 @@ class Stage:
         return self.plan["start_ns"]
 
     @property
+    def is_contained(self) -> bool:
+        """Whether the kernel is the machine's own, and this a guest in namespaces of it."""
+        return "is_machines" in self.plan["clock"]
+
+    @property
     def has_ipv6(self) -> bool:
         """Whether the network has IPv6 beside IPv4."""
         return "names6" in self.plan

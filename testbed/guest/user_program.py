@@ -5,6 +5,9 @@ sees its own processes, its own folder to write to, and nothing of the plan, the
 send any packet and change its own node's network, since measurement and evasion programs do, and has no other
 privilege.
 
+On the machine's own kernel (`testbed.guest.contained`) the namespace knows one user alone, root, who is nobody but the
+caller outside. There a program is that user, with the same few capabilities over its node's network and no others.
+
 Three processes: one that the agent waits for, the first process of the new process namespace (when it ends, the
 kernel ends all that the program left behind), and the program.
 """
@@ -119,6 +122,7 @@ class _Start:
         etc: Its files of /etc.
         report: A pipe to the agent, for the reason why the program cannot be started.
         is_signalled: Signals to its process group are for the program: those around it wait for its end.
+        is_contained: The kernel is the machine's own.
     """
 
     order: CommandOrder
@@ -127,6 +131,7 @@ class _Start:
     etc: Path
     report: int
     is_signalled: bool
+    is_contained: bool
 
     def tell(self, problem: str) -> None:
         """Tell the agent why the program cannot be started; it may be gone."""
@@ -135,7 +140,13 @@ class _Start:
 
 
 def start_program(
-    order: CommandOrder, node: NamespaceNode, output: Path, etc: Path, *, is_signalled: bool = False
+    order: CommandOrder,
+    node: NamespaceNode,
+    output: Path,
+    etc: Path,
+    *,
+    is_signalled: bool = False,
+    is_contained: bool = False,
 ) -> Program:
     """Start the program.
 
@@ -145,14 +156,17 @@ def start_program(
         output: The guest's folder.
         etc: A folder in memory with the files that it finds in place of the host's (`FileView.set_up`).
         is_signalled: It gets a process group of its own, and signals to that (`Program.send`).
+        is_contained: The kernel is the machine's own, and we are root of a user namespace that knows nobody else.
     """
+    if is_contained:
+        order = {**order, "uid": 0, "gid": 0, "reads_all": False}
     errors, report = os.pipe()
     size = order["terminal"]
     terminal = None if size is None else Terminal((size[0], size[1]), output / "command.stdout")
     if terminal is not None:
         os.fchown(terminal.inner, order["uid"], order["gid"])
     streams = _open_streams(output) if terminal is None else (terminal.inner,) * 3
-    start = _Start(order, node, output, etc, report, is_signalled)
+    start = _Start(order, node, output, etc, report, is_signalled, is_contained)
     pid = fork(
         lambda: _wait_outside(start, streams),
         failed=lambda _: start.tell("the command could not be started; command.stderr says why"),
@@ -183,6 +197,8 @@ def _wait_outside(start: _Start, streams: tuple[int, int, int]) -> int:
         os.dup2(descriptor, number)
     if start.order["privileged"]:
         return _become_program(start)
+    if start.is_contained:
+        _be_first_for_memory()  # now: the program's own /proc is read-only
     _check(_libc.unshare(_CLONE_NEWNS | _CLONE_NEWUTS | _CLONE_NEWIPC | _CLONE_NEWPID), "make namespaces")
     first = fork(
         lambda: _be_first_process(start),
@@ -197,9 +213,12 @@ def _be_first_process(start: _Start) -> int:
     """Arrange what the program sees, start it, and wait for it; whatever else it started ends with us."""
     order = start.order
     socket.sethostname(start.node.name)
-    view = FileView(order["hidden"], order["visible"], order["sealed"], order["uid"], order["gid"])
+    view = FileView(
+        order["hidden"], order["visible"], order["sealed"], order["uid"], order["gid"], is_contained=start.is_contained
+    )
     view.set_up(output=start.output / COMMAND_FOLDER, etc=start.etc)
-    _begin_as_ever()
+    if not start.is_contained:  # where no two runs are equal, and the generator is the machine's
+        _begin_as_ever()
     program = fork(lambda: _become_program(start))
     os.close(start.report)
     ended = None
@@ -235,7 +254,8 @@ def _become_program(start: _Start) -> int:
         if not order["privileged"]:
             resource.setrlimit(resource.RLIMIT_FSIZE, (order["most_bytes"],) * 2)
             resource.setrlimit(resource.RLIMIT_NPROC, (_most_processes(),) * 2)
-            Path("/proc/self/oom_score_adj").write_text(_FIRST_FOR_MEMORY)
+            if not start.is_contained:
+                _be_first_for_memory()
             start.node.namespace.become_confined()
             kept = _KEPT if start.node.is_fenced else _KEPT_IN_THE_OPEN
             _become_user(order["uid"], order["gid"], kept=(*kept, _CAP_DAC_READ_SEARCH) if order["reads_all"] else kept)
@@ -255,6 +275,10 @@ def _most_processes() -> int:
     return min(_MOST_PROCESSES, int(available.split()[1]) // _PROCESS_KIB)
 
 
+def _be_first_for_memory() -> None:
+    Path("/proc/self/oom_score_adj").write_text(_FIRST_FOR_MEMORY)
+
+
 def _become_user(uid: int, gid: int, *, kept: Collection[int]) -> None:
     """An ordinary user who has a few capabilities, and can never have more.
 
@@ -266,9 +290,10 @@ def _become_user(uid: int, gid: int, *, kept: Collection[int]) -> None:
             # No error is one: what this kernel does not know cannot be had either.
             _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
     _check(_libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0), "keep capabilities")
-    os.setgroups([])
-    os.setresgid(gid, gid, gid)
-    os.setresuid(uid, uid, uid)
+    if uid != os.geteuid():  # or the namespace knows nobody else, and lets no groups be set
+        os.setgroups([])
+        os.setresgid(gid, gid, gid)
+        os.setresuid(uid, uid, uid)
     mask = sum(1 << capability for capability in kept)
     header = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0)
     _check(_libc.capset(header, struct.pack("=6I", mask, mask, mask, 0, 0, 0)), "set capabilities")

@@ -36,11 +36,11 @@ class Guest:
     def __init__(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.said: list[dict[str, Any]] = []
         nodes = {"mobile": Fake(name="mobile")}
-        stage = Fake(network=nodes, output=tmp_path, work=tmp_path, now_s=lambda: 1.5)
+        stage = Fake(network=nodes, output=tmp_path, work=tmp_path, now_s=lambda: 1.5, is_contained=False)
         (tmp_path / "orders").mkdir()
         self._orders = tmp_path / "orders"
         self._end, _ = os.pipe()
-        monkeypatch.setattr(module, "share_scratch", lambda: None)
+        monkeypatch.setattr(module, "share_scratch", lambda **_: None)
         monkeypatch.setattr(module, "start_program", self._start_program)
         monkeypatch.setattr(Surroundings, "resolver", lambda *_: Fake(fileno=lambda: self._end))
         monkeypatch.setattr(Surroundings, "etc", lambda *_: tmp_path)
@@ -48,8 +48,9 @@ class Guest:
         self.watch = Watch()
         self.end = self.shell.open(self.watch)
 
-    def _start_program(self, order: Any, *_: Any, is_signalled: bool) -> Program:
+    def _start_program(self, order: Any, *_: Any, is_signalled: bool, is_contained: bool) -> Program:
         assert is_signalled
+        assert not is_contained
         errors, report = os.pipe()
         pid = os.fork()
         if pid == 0:

@@ -6,6 +6,8 @@
       user namespace  once more: whoever is root here cannot undo what was made read-only before (mount_namespaces(7))
         network       nothing of the machine's
 
+What these leave open is closed by fence.py.
+
 A program: ``python -m testbed.engine.native.boot DESCRIPTOR MODULE``, in the guest's folder; the descriptor is the
 terminal that the agent, which the module is, speaks to the host by.
 """
@@ -19,6 +21,7 @@ import struct
 import sys
 from pathlib import Path
 
+from testbed.engine.native.fence import cover_sockets, refuse_system_calls
 from testbed.engine.prepare.guest_code import DISTUTILS
 
 __all__ = ["enter_user_namespace", "main", "unshare"]
@@ -26,10 +29,12 @@ __all__ = ["enter_user_namespace", "main", "unshare"]
 NEW_MOUNTS, NEW_UTS, NEW_IPC, NEW_USER, NEW_PIDS, NEW_NET = (
     0x0002_0000, 0x0400_0000, 0x0800_0000, 0x1000_0000, 0x2000_0000, 0x4000_0000,
 )  # fmt: skip
-_MS_BIND, _MS_MOVE, _MS_REC, _MS_PRIVATE = 0x1000, 0x2000, 0x4000, 0x4_0000
+_MS_RDONLY, _MS_BIND, _MS_MOVE, _MS_REC, _MS_PRIVATE = 0x1, 0x1000, 0x2000, 0x4000, 0x4_0000
 _PR_SET_PDEATHSIG = 1
 _MOUNT_SETATTR, _AT_FDCWD, _AT_RECURSIVE, _READ_ONLY = 442, -100, 0x8000, 0x1
+_NO_SUID, _NO_DEVICES = 0x2, 0x4
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+_DEVICES_OF_SOME = ("net/tun",)  # of machines that have the module
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -64,6 +69,7 @@ def main() -> None:
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     _mount_all(terminal)
     enter_user_namespace(NEW_MOUNTS | NEW_NET)
+    refuse_system_calls()
     environment = {
         "PATH": _PATH, "HOME": "/run/tmp", "TMPDIR": "/run/tmp", "LC_ALL": "C.UTF-8", "TZ": "UTC",
         "OPENSSL_CONF": "/run/output/etc/openssl.cnf", "PYTHONHASHSEED": "0", "PYTHONPATH": os.environ["PYTHONPATH"],
@@ -76,19 +82,24 @@ def main() -> None:
 def _mount_all(terminal: str) -> None:
     """Show the machine's files read-only, and the folders of the guest's own in their places."""
     _mount("none", "/", "", _MS_REC | _MS_PRIVATE)
-    _set_read_only("/", yes=True, below=True)
+    # No devices: those of the guest are /dev. No set-user-ID: a program that has it loses what a node's are given.
+    _restrict("/", _READ_ONLY | _NO_SUID | _NO_DEVICES, below=True)
     # Made in the guest's folder and moved last: what is bound may lie in the machine's /run, which is hidden then.
     _mount("tmpfs", "kernel", "tmpfs", 0, "mode=755")
     new = Path("kernel")
     for name in ("tmp", "lock", "output", "dev", "testbed"):
         (new / name).mkdir()
     _mount("output", "kernel/output", "", _MS_BIND)
-    _set_read_only("kernel/output", yes=False)
+    _allow("kernel/output", _READ_ONLY)
     (new / "testbed" / "code").mkdir()
     _mount("output/code", "kernel/testbed/code", "", _MS_BIND)
+    # One with nothing over any part of it: the kernel lets a program of the user's have a new one only beside that.
+    (new / "proc").mkdir()
+    _mount("proc", "kernel/proc", "proc", _MS_RDONLY)
     _make_devices(new / "dev", terminal)
     _mount("kernel/dev", "/dev", "", _MS_MOVE)
     _mount("kernel", "/run", "", _MS_MOVE)
+    cover_sockets(lambda path: _mount("/dev/null", path, "", _MS_BIND))
     _make_proc()
     os.chdir("/run/tmp")
 
@@ -97,20 +108,22 @@ def _make_proc() -> None:
     """Show the guest's processes, and of the kernel's parameters those of its networks alone as writable."""
     _mount("proc", "/proc", "proc", 0)
     _mount("/proc/sys", "/proc/sys", "", _MS_BIND)
-    _set_read_only("/proc/sys", yes=True)
+    _restrict("/proc/sys", _READ_ONLY)
     _mount("/proc/sys/net", "/proc/sys/net", "", _MS_BIND)
-    _set_read_only("/proc/sys/net", yes=False)
+    _allow("/proc/sys/net", _READ_ONLY)
     if Path("/proc/sysrq-trigger").exists():
         _mount("/dev/null", "/proc/sysrq-trigger", "", _MS_BIND)
 
 
 def _make_devices(folder: Path, terminal: str) -> None:
     _mount("tmpfs", str(folder), "tmpfs", 0, "mode=755")
-    for name, source in {**{name: f"/dev/{name}" for name in _DEVICES}, "ttyS0": terminal}.items():
+    names = [*_DEVICES, *(name for name in _DEVICES_OF_SOME if Path("/dev", name).exists())]
+    for name, source in {**{name: f"/dev/{name}" for name in names}, "ttyS0": terminal}.items():
         place = folder / name
+        place.parent.mkdir(exist_ok=True)
         place.touch()
         _mount(source, str(place), "", _MS_BIND)
-        _set_read_only(str(place), yes=False)
+        _allow(str(place), _READ_ONLY | _NO_DEVICES)
     for name, target in {"fd": "/proc/self/fd", "ptmx": "pts/ptmx"}.items():
         (folder / name).symlink_to(target)
     for name in ("pts", "shm"):
@@ -120,16 +133,24 @@ def _make_devices(folder: Path, terminal: str) -> None:
 
 
 def _mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:
-    if _libc.mount(source.encode(), target.encode(), kind.encode(), flags, options.encode()):
+    if _libc.mount(os.fsencode(source), os.fsencode(target), kind.encode(), flags, options.encode()):
         _fail(f"{source} cannot be mounted at {target}")
 
 
-def _set_read_only(place: str, *, yes: bool, below: bool = False) -> None:
+def _restrict(place: str, attributes: int, *, below: bool = False) -> None:
+    """Take from a mount what the attributes name, and, if asked to, from every one below it."""
+    _set_attributes(place, attributes, 0, _AT_RECURSIVE if below else 0)
+
+
+def _allow(place: str, attributes: int) -> None:
+    _set_attributes(place, 0, attributes, 0)
+
+
+def _set_attributes(place: str, added: int, removed: int, flags: int) -> None:
     # mount_setattr(2), since Linux 5.12: one call for a mount and all below it, whatever other flags each has.
-    attributes = struct.pack("=QQQQ", _READ_ONLY if yes else 0, 0 if yes else _READ_ONLY, 0, 0)
-    flags = _AT_RECURSIVE if below else 0
+    attributes = struct.pack("=QQQQ", added, removed, 0, 0)
     if _libc.syscall(_MOUNT_SETATTR, _AT_FDCWD, place.encode(), flags, attributes, len(attributes)):
-        _fail(f"{place} cannot be made {'read-only' if yes else 'writable'}")
+        _fail(f"the attributes of the mount at {place} cannot be set")
 
 
 def _fail(what: str) -> None:

@@ -32,8 +32,7 @@ class NativeEngine:
     name: str = "native"
     summary: str = "this machine's own kernel and clock, in namespaces; for machines that our kernel is not for"
     late_s: float = 0.02  # as `realtime`
-    has_terminal: bool = False
-    runs_commands: bool = False
+    has_terminal: bool = True
     why_unequal: str | None = "no two runs in real time are equal"
 
     @property

@@ -21,6 +21,8 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from testbed.engine.uml import seccomp
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -39,8 +41,8 @@ GUEST_UID = 65_534  # nobody, on every distribution: the guest of a testbed that
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # system calls, the same on every architecture
 _CREATE_RULESET_VERSION = 1
 _RULE_PATH_BENEATH = 1
-_PR_SET_PDEATHSIG, _PR_SET_KEEPCAPS, _PR_SET_SECCOMP, _PR_SET_SECUREBITS, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = (
-    1, 8, 22, 28, 38, 47,
+_PR_SET_PDEATHSIG, _PR_SET_KEEPCAPS, _PR_SET_SECUREBITS, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = (
+    1, 8, 28, 38, 47,
 )  # fmt: skip
 _NO_SETUID_FIXUP = (
     1 << 2
@@ -54,14 +56,9 @@ _CAPABILITY_VERSION_3 = 0x20080522
 _CAP_DAC_READ_SEARCH = 2
 _TO_BECOME_NOBODY = (0, 6, 7)  # CAP_CHOWN, CAP_SETGID, CAP_SETUID
 
-# seccomp: classic BPF over struct seccomp_data (number, architecture, instruction pointer, six arguments).
-_SECCOMP_MODE_FILTER = 2
-_ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
-_LOAD_WORD, _JUMP_EQUAL, _JUMP_AT_LEAST, _AND, _RETURN = 0x20, 0x15, 0x35, 0x54, 0x06
-_NUMBER_AT, _ARCHITECTURE_AT, _ARGUMENTS_AT = 0, 4, 16
 _AUDIT_ARCH_X86_64 = 0xC000003E
-_X32_BIT = 0x40000000
-_EPERM, _NO_ERROR = 1, 0
+_AND = 0x54
+_NO_ERROR = 0
 _TYPE_OF_FILE, _CHARACTER_DEVICE, _BLOCK_DEVICE = 0o170000, 0o020000, 0o060000
 _AF_UNIX = 1
 _MKNOD, _MKNODAT, _SOCKET = 133, 259, 41
@@ -130,44 +127,28 @@ def refuse_system_calls() -> None:
     """
     if platform.machine() != "x86_64":
         return  # nothing of ours runs there, and the numbers differ
-    program = _filter()
-    code = ctypes.create_string_buffer(program, len(program))
-    header = struct.pack("=H6xQ", len(program) // 8, ctypes.addressof(code))
-    libc = ctypes.CDLL(None, use_errno=True)
-    _prctl(libc, _PR_SET_NO_NEW_PRIVS, 1)
-    if libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, header, 0, 0):
-        raise OSError(ctypes.get_errno(), "the kernel takes no seccomp filter")
+    seccomp.install(_filter())
 
 
-def _filter() -> bytes:
-    """The BPF program. Every jump is over the one instruction after it, so that no distance has to be counted."""
-    refuse = _instruction(_RETURN, _ERRNO | _EPERM)
-    program = [_load(_ARCHITECTURE_AT), _instruction(_JUMP_EQUAL, _AUDIT_ARCH_X86_64, 1, 0), refuse]
-    program += [_load(_NUMBER_AT), _instruction(_JUMP_AT_LEAST, _X32_BIT, 0, 1), refuse]
+def _filter() -> list[bytes]:
+    """The BPF program."""
+    jump, refuse = seccomp.JUMP_EQUAL, seccomp.return_error(seccomp.EPERM)
+    program = seccomp.beginning(_AUDIT_ARCH_X86_64)
     for number in _REFUSED.values():
-        program += [_instruction(_JUMP_EQUAL, number, 0, 1), refuse]
+        program += [seccomp.instruction(jump, number, 0, 1), refuse]
     for number in _WITHOUT_EFFECT.values():
-        program += [_instruction(_JUMP_EQUAL, number, 0, 1), _instruction(_RETURN, _ERRNO | _NO_ERROR)]
+        program += [seccomp.instruction(jump, number, 0, 1), seccomp.return_error(_NO_ERROR)]
     for number, mode_argument in ((_MKNOD, 1), (_MKNODAT, 2)):
         devices = [
-            _load(_ARGUMENTS_AT + 8 * mode_argument),
-            _instruction(_AND, _TYPE_OF_FILE),
-            _instruction(_JUMP_EQUAL, _CHARACTER_DEVICE, 0, 1), refuse,
-            _instruction(_JUMP_EQUAL, _BLOCK_DEVICE, 0, 1), refuse,
-            _instruction(_RETURN, _ALLOW),
+            seccomp.load(seccomp.ARGUMENTS_AT + 8 * mode_argument),
+            seccomp.instruction(_AND, _TYPE_OF_FILE),
+            seccomp.instruction(jump, _CHARACTER_DEVICE, 0, 1), refuse,
+            seccomp.instruction(jump, _BLOCK_DEVICE, 0, 1), refuse,
+            seccomp.ending(),
         ]  # fmt: skip
-        program += [_instruction(_JUMP_EQUAL, number, 0, len(devices)), *devices]
-    program += [_instruction(_JUMP_EQUAL, _SOCKET, 0, 3), _load(_ARGUMENTS_AT)]
-    program += [_instruction(_JUMP_EQUAL, _AF_UNIX, 1, 0), refuse, _instruction(_RETURN, _ALLOW)]
-    return b"".join(program)
-
-
-def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
-    return struct.pack("=HBBI", code, if_true, if_false, value)
-
-
-def _load(offset: int) -> bytes:
-    return _instruction(_LOAD_WORD, offset)
+        program += [seccomp.instruction(jump, number, 0, len(devices)), *devices]
+    program += [seccomp.instruction(jump, _SOCKET, 0, 3), seccomp.load(seccomp.ARGUMENTS_AT)]
+    return [*program, seccomp.instruction(jump, _AF_UNIX, 1, 0), refuse, seccomp.ending()]
 
 
 def guest_identity() -> tuple[int, int]:

@@ -39,7 +39,6 @@ class UmlEngine:
     late_s: float
     watches_timers: bool
     has_terminal: bool
-    runs_commands: bool = True
     why_unequal: str | None
 
     @property
