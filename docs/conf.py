@@ -24,7 +24,8 @@ html_theme = "furo"
 html_title = project
 html_show_copyright = False
 html_show_sphinx = False
-html_static_path: list[str] = []
+html_static_path = ["site/static"]
+html_css_files = ["wide.css"]
 
 man_pages: list[tuple[str, str, str, list[str], int]] = [
     ("docs/reference/generated/commands", "testbed", "replays throttling with real Linux TCP in virtual time", [], 1)

@@ -94,7 +94,7 @@ def _with_title(name: str, text: str) -> str:
 def _listed(folder: str) -> dict[str, bytes]:
     """Return the page of a folder, and the pictures that it shows."""
     files = sorted(path for path in (ROOT / folder).iterdir() if path.is_file() and not path.name.startswith("."))
-    lines = [f"# {folder}", "", f"The files in `{folder}/` of the repository."]
+    lines = [f"# Files in {folder}", "", f"What the folder `{folder}/` of the repository has."]
     shown: dict[str, bytes] = {}
     for path in files:
         lines += ["", f"## {path.name}", ""]
