@@ -33,7 +33,7 @@ ENTRY_POINTS: Final = "testbed.detectors"
 PROGRAM_PREFIX: Final = "exec:"
 # In the order of the literature, which is that of `testbed list detectors`. The names are all there is to register:
 # `wehe-server` is the class `WeheServerDetector` in methods/wehe_server.py. A module is imported only when it is asked
-# for, because scipy and ruptures take long to load.
+# for, because scipy takes long to load.
 BUILT_IN: Final = (
     "pd",
     "shaperprobe",

@@ -1,7 +1,6 @@
 """PELT on daily speeds: the exact segmentation with the least penalised cost.
 
-Source: Killick, Fearnhead & Eckley, "Optimal Detection of Changepoints with a Linear Computational Cost", JASA 2012;
-the library ruptures does the work.
+Source: Killick, Fearnhead & Eckley, "Optimal Detection of Changepoints with a Linear Computational Cost", JASA 2012.
 """
 
 from __future__ import annotations
@@ -11,9 +10,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import ruptures
 
 from testbed.detectors.tools.daily import FALL, LEAST_SIGMA, judge_log_speeds, robust_sigma
+from testbed.detectors.tools.segmentation import around_mean, changes
 from testbed.detectors.verdict import Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -41,8 +40,7 @@ def change_points(values: NDArray[np.float64], *, strictness: float = STRICTNESS
     # a step is the difference of two values: its variance is twice theirs
     sigma = max(robust_sigma(steps, float(np.median(steps))) / np.sqrt(2), LEAST_SIGMA)
     penalty = strictness * sigma**2 * np.log(len(values))
-    found = ruptures.Pelt(model="l2", min_size=MIN_SEGMENT, jump=1).fit(values).predict(pen=penalty)
-    return [int(index) for index in found[:-1]]
+    return changes(len(values), around_mean(values), penalty=penalty, min_size=MIN_SEGMENT)
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class PeltDetector:
     """Segment the logarithm of daily medians; a level that falls by half is a slowdown."""
 
     name: str = "pelt"
-    summary: str = "PELT change points of daily speeds (Killick et al. 2012, ruptures)"
+    summary: str = "PELT change points of daily speeds (Killick et al. 2012)"
 
     def detect(self, observation: Observation) -> Verdict:
         """Judge a table of speeds by its deepest fall from one level to the next."""

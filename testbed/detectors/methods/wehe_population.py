@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import ruptures
 from scipy import signal, stats
 
 from testbed.detectors.tools.ks import SIGNIFICANCE, ks_test, resampling_ratio
 from testbed.detectors.tools.samples import slice_speeds
+from testbed.detectors.tools.segmentation import around_kernel_mean, changes
 from testbed.detectors.tools.subjects import pairs
 from testbed.detectors.tools.wehe_family import RATIO, SHORTEST_S, SLICES
 from testbed.detectors.verdict import Outcome, Verdict, inconclusive
@@ -42,6 +42,8 @@ BANDWIDTHS_A_UNIT: Final = 10  # a narrow grid is widened by this on either side
 DIGITS: Final = 2  # to which rates and densities are rounded, in units (Mbit/s where the bandwidth is 0.1 Mbit/s)
 MAX_DELAY_SAMPLES: Final = 500
 DELAY_PENALTY: Final = 20
+MIN_SEGMENT: Final = 2  # this and the next are what ruptures, the library of the released code, has by default
+JUMP: Final = 5
 _SEED: Final = 20190819
 
 
@@ -90,12 +92,13 @@ def find_delay(samples: NDArray[np.float64]) -> float | None:
     least = 4
     if len(samples) < 2 * least:
         return None
-    changes = ruptures.Pelt(model="rbf").fit(samples).predict(pen=DELAY_PENALTY)[:-1]
-    if len(changes) != 1:
+    kernel = around_kernel_mean(samples)
+    found = changes(len(samples), kernel, penalty=DELAY_PENALTY, min_size=MIN_SEGMENT, jump=JUMP)
+    if len(found) != 1:
         return None
-    before, after = samples[: changes[0]], samples[changes[0] :]
+    before, after = samples[: found[0]], samples[found[0] :]
     fell = after.mean() < before.mean() and ks_test(before, after)[0] < SIGNIFICANCE
-    return float(changes[0] / len(samples)) if fell else None
+    return float(found[0] / len(samples)) if fell else None
 
 
 def rate_peaks(means: NDArray[np.float64], *, bandwidth_bps: float = BANDWIDTH_BPS) -> list[Peak]:
