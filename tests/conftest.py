@@ -14,7 +14,7 @@ from hypothesis import settings
 
 from testbed.engine.kernel import kernel_info
 from testbed.engine.prepare.command import UserCommand
-from testbed.engine.run import run_plan
+from testbed.engine.run import Progress, run_plan
 from testbed.records.run import RunDirectory
 from testbed.scenario import library
 from testbed.scenario.plan import make_plan
@@ -64,8 +64,9 @@ def run_scenario(tmp_path_factory: pytest.TempPathFactory, kernel: KernelInfo) -
     def run(
         *settings: str, scenario: str = "2021-03-10", seed: int | None = None, command: list[str] | None = None,
         silence_s: float = 120.0, privileged: bool = False, user_command: UserCommand | None = None,
+        progress: Progress = lambda _: None, path: Path | None = None,
     ) -> FinishedRun:  # fmt: skip
-        path = tmp_path_factory.mktemp("run") / "run"
+        path = path or tmp_path_factory.mktemp("run") / "run"
         if command is not None:
             user_command = UserCommand(command, privileged=privileged)
         argv = None if user_command is None else list(user_command.argv)
@@ -75,7 +76,7 @@ def run_scenario(tmp_path_factory: pytest.TempPathFactory, kernel: KernelInfo) -
             kernel,
             path,
             silence_s=silence_s,
-            progress=lambda _: None,
+            progress=progress,
             command=user_command,
         )
         return FinishedRun(path, manifest)

@@ -13,11 +13,12 @@ import zlib
 from typing import TYPE_CHECKING
 
 from testbed.demo.feed import Feed
-from testbed.demo.segments import GrowingPcap, Segments
-from testbed.engine.uml.follow import Follower, LineFollower
-from testbed.errors import RecordError
+from testbed.demo.segments import Segments
+from testbed.errors import CaptureError, RecordError
 from testbed.records.capture_file import read_frames
 from testbed.records.files import open_regular, read_regular
+from testbed.records.follow import Follower, LineFollower
+from testbed.records.growing import GrowingPcap
 from testbed.records.plan import planned_transfers
 from testbed.records.run import RunDirectory
 from testbed.records.standing import MALFORMED
@@ -56,9 +57,8 @@ class GrowingRun:
         self._measurements = LineFollower(output / "measurements.jsonl")
         self._truth = LineFollower(output / "truth.jsonl")
         # where packets leave a box towards the subscriber: what it dropped is in the truth
-        self._captures = [
-            (Follower(output / "captures" / f"{box}-inside.pcap"), GrowingPcap()) for box in watched_boxes(plan)
-        ]
+        captures = [output / "captures" / f"{box}-inside.pcap" for box in watched_boxes(plan)]
+        self._captures = [(Follower(path), GrowingPcap(str(path))) for path in captures]
 
     def new(self) -> list[PageRecord]:
         """Return what has happened since, box by box and client by client."""
@@ -66,7 +66,10 @@ class GrowingRun:
         # Captures first: where a flow begins has to be known before a drop in the truth can be given its place.
         for follower, pcap in self._captures:
             for data in follower.new():
-                records += [record for frame in pcap.feed(data) for record in self._segments.read(frame)]
+                # What is no capture, or no longer one, shows nothing; the run's own comparison will say so.
+                with contextlib.suppress(CaptureError):
+                    for frame in pcap.feed(data):
+                        records += self._segments.read(frame)
         records += [record for line in self._truth.new() for record in self._feed.truth(line)]
         records += [record for line in self._measurements.new() for record in self._feed.measurements(line)]
         return records

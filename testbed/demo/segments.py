@@ -18,53 +18,12 @@ if TYPE_CHECKING:
 
     from testbed.demo.feed import PageRecord
 
-__all__ = ["GrowingPcap", "Segments"]
+__all__ = ["Segments"]
 
-_FILE_HEADER = struct.Struct("<IHHiIII")
-_RECORD_HEADER = struct.Struct("<IIII")
-_MAGIC_NS = 0xA1B23C4D
-_LARGEST_FRAME = 1 << 18
 _TCP_HEADER = struct.Struct("!HHIIBB")
 _SYN_ACK, _SYN = 0x12, 0x02
 _MOST_FLOWS = 4096
 _OTHER_WAY = 1024  # ports below are servers': a segment from one goes to a subscriber
-
-
-class GrowingPcap:
-    """Takes the bytes of a pcap file as they come and gives whole frames.
-
-    The testbed's own recorder writes little-endian files; anything else ends the reading, which `is_readable` tells.
-    """
-
-    def __init__(self) -> None:
-        self._rest = b""
-        self._link_type: int | None = None
-        self._unit_ns = 1000
-        self._number = 0
-        self.is_readable = True
-
-    def feed(self, data: bytes) -> Iterator[Frame]:
-        """Yield the frames that are complete by now."""
-        self._rest += data
-        at = 0
-        if self._link_type is None:
-            if len(self._rest) < _FILE_HEADER.size:
-                return
-            magic, *_, self._link_type = _FILE_HEADER.unpack_from(self._rest)
-            self._unit_ns = 1 if magic == _MAGIC_NS else 1000
-            self.is_readable = magic in {_MAGIC_NS, 0xA1B2C3D4}
-            at = _FILE_HEADER.size
-        while self.is_readable and len(self._rest) >= at + _RECORD_HEADER.size:
-            seconds, fraction, kept, length = _RECORD_HEADER.unpack_from(self._rest, at)
-            self.is_readable = kept <= _LARGEST_FRAME
-            end = at + _RECORD_HEADER.size + kept
-            if not self.is_readable or end > len(self._rest):
-                break
-            self._number += 1
-            t_ns = seconds * 1_000_000_000 + fraction * self._unit_ns
-            yield Frame(self._number, t_ns, self._link_type, self._rest[at + _RECORD_HEADER.size : end], length)
-            at = end
-        self._rest = self._rest[at:] if self.is_readable else b""
 
 
 class Segments:

@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
@@ -21,14 +21,14 @@ from testbed.engine.prepare.programs import require_programs
 from testbed.engine.prepare.substitutes import describe_substitutes, programs_used, settle_programs
 from testbed.engine.uml.spool import Spool
 from testbed.errors import CertificateError, GuestError, RecordError, TestbedError
-from testbed.records.run import FORMAT, RunDirectory, process_start
+from testbed.records.run import FORMAT, SPOOL, RunDirectory, process_start
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from testbed.engine.engine import Engine
+    from testbed.engine.engine import Engine, RunningGuest
+    from testbed.engine.judge.comparisons import Comparisons
     from testbed.engine.kernel import KernelInfo
-    from testbed.records.certificate import GuestCertificate
     from testbed.records.manifest import Manifest
     from testbed.records.messages import FailedMessage, FinishedMessage, Message
     from testbed.scenario.plan import Plan
@@ -38,6 +38,7 @@ __all__ = ["LiveShell", "run_plan"]
 _FULL_DISK_BYTES = 1 << 20
 # Loaded while the guest boots: neither the guest nor its user need wait for them.
 _FINGERPRINT, _JUDGE = "testbed.engine.judge.fingerprint", "testbed.engine.judge.judge"
+_COMPARISONS = "testbed.engine.judge.comparisons"
 Progress = Callable[["Message"], None]
 
 
@@ -106,27 +107,21 @@ def run_plan(
     # Whatever can be refused has been by now: from here on there is a folder, and what happens is written down in it.
     run = RunDirectory.create(folder)
     manifest = _manifest(plan, kernel)
-
-    def meanwhile() -> None:
-        influences: Callable[[Plan, KernelInfo, int], Manifest] = import_module(_FINGERPRINT).describe_influences
-        manifest.update(influences(plan, kernel, memory_mib))
-        run.write_manifest(manifest)
-        import_module(_JUDGE)
-
-    attempt = _Attempt(engine, run, command, shell, progress, meanwhile)
+    attempt = _Attempt(engine, run, command, shell, progress)
     try:
         run.write_manifest(manifest)
         (folder / "plan.json").write_text(json.dumps(plan.data, indent=1))
-        report = attempt.record(plan, kernel, manifest, memory_mib=memory_mib, silence_s=silence_s)
+        report, comparisons = attempt.record(plan, kernel, manifest, memory_mib=memory_mib, silence_s=silence_s)
         guest_s = time.monotonic() - began
         progress({"kind": "progress", "what": "checking the records", "t": report["emulated_s"]})
         # Comparing captures takes a while; who looks meanwhile finds a run that has ended, not one that hangs.
         manifest["state"] = "checking"
         manifest["emulated_s"] = report["emulated_s"]
         run.write_manifest(manifest)
-        judge: Callable[[RunDirectory, Plan, GuestCertificate, Manifest], None] = import_module(_JUDGE).judge
-        judge(run, plan, report["certificate"], manifest)
+        judge: Callable[..., None] = import_module(_JUDGE).judge
+        judge(run, plan, report["certificate"], manifest, comparisons)
     except BaseException as error:  # a KeyboardInterrupt too: what was recorded by then is kept, and marked
+        attempt.discard()
         problem = _explain(error, folder)
         manifest |= {"state": "incomplete", "valid": False, "problems": [problem]}
         _write_down_what_is_there(run, manifest)
@@ -163,7 +158,7 @@ def _found(command: UserCommand | None, argv: list[str], shell: LiveShell | None
     return command
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Attempt:
     """One guest, from its folder to what is taken over of it.
 
@@ -173,7 +168,7 @@ class _Attempt:
         command: The user's program, if the plan has one.
         shell: Of the plan, if it has one.
         progress: Told of each message.
-        meanwhile: Called once the guest has been started. What is done there takes no time: the guest boots beside it.
+        comparisons: Of the guest's records, once it has been started.
     """
 
     engine: Engine
@@ -181,12 +176,16 @@ class _Attempt:
     command: UserCommand | None
     shell: LiveShell | None
     progress: Progress
-    meanwhile: Callable[[], None]
+    comparisons: Comparisons | None = None
 
     def record(
         self, plan: Plan, kernel: KernelInfo, manifest: Manifest, *, memory_mib: int, silence_s: float
-    ) -> FinishedMessage:
-        """Let the guest run the plan, and take over what it recorded, whatever happens; return its report."""
+    ) -> tuple[FinishedMessage, Comparisons]:
+        """Let the guest run the plan, and take over what it recorded, whatever happens.
+
+        Returns:
+            The guest's report, and what has compared a part of its records by then.
+        """
         spool = Spool(self.run.path)
         keyboard = None if self.command is None else self.command.keyboard
         try:
@@ -204,7 +203,7 @@ class _Attempt:
                 operator=self.shell or keyboard,
             )
             with nullcontext() if keyboard is None else keyboard.raw():
-                return self._listen(setup)
+                return self._listen(setup, lambda: self._meanwhile(plan, kernel, manifest, memory_mib))
         finally:
             # First of all: what is told from here on is told on the user's terminal.
             if self.shell is not None:
@@ -220,20 +219,40 @@ class _Attempt:
                 self.progress({"kind": "progress", "what": "reading the command's input", "t": 0.0})
             spool.put_command(self.command.order(self.run.path), self.command.stdin)
 
-    def _listen(self, setup: GuestSetup) -> FinishedMessage:
+    def discard(self) -> None:
+        """After a failure: remove what has been compared in part and cannot be read any more."""
+        if self.comparisons is not None:
+            with suppress(OSError):  # the folder is gone, or cannot be written: that is told already
+                self.comparisons.discard(self.run.path)
+
+    def _meanwhile(self, plan: Plan, kernel: KernelInfo, manifest: Manifest, memory_mib: int) -> Comparisons:
+        """Do what takes no time, since the guest boots beside it; return what compares its records while it runs."""
+        influences: Callable[[Plan, KernelInfo, int], Manifest] = import_module(_FINGERPRINT).describe_influences
+        manifest.update(influences(plan, kernel, memory_mib))
+        self.run.write_manifest(manifest)
+        import_module(_JUDGE)
+        comparisons: Callable[[Plan, Path], Comparisons] = import_module(_COMPARISONS).Comparisons
+        return comparisons(plan, self.run.path.resolve() / SPOOL)
+
+    def _listen(self, setup: GuestSetup, meanwhile: Callable[[], Comparisons]) -> tuple[FinishedMessage, Comparisons]:
         """Start the guest and listen to it until it has finished; return its last message."""
         with self.engine.start(setup) as guest:
             try:
-                self.meanwhile()
-                for message in guest.messages():
-                    self.progress(message)
-                    if message["kind"] == "failed":
-                        raise _failure(message)
-                    if message["kind"] == "finished":
-                        return message
+                self.comparisons = comparisons = meanwhile()
+                with comparisons.meanwhile():
+                    return self._hear_all(guest, comparisons), comparisons
             except KeyboardInterrupt:
                 guest.stop()
                 raise
+
+    def _hear_all(self, guest: RunningGuest, comparisons: Comparisons) -> FinishedMessage:
+        for message in guest.messages():
+            comparisons.hear(message)
+            self.progress(message)
+            if message["kind"] == "failed":
+                raise _failure(message)
+            if message["kind"] == "finished":
+                return message
         raise GuestError("the guest ended without a report")
 
 

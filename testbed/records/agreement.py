@@ -15,7 +15,8 @@ of them, a retransmission has the sequence number and the length of the packet b
 packets that are alike in everything else.
 
 Both sides and the log are gone through side by side, in the order of time, and what is settled is forgotten: the memory
-that a comparison takes does not grow with the run.
+that a comparison takes does not grow with the run. So it may go on while the captures and the log are still written
+(`Comparison.follow`), and takes the same steps then as when all is there at once (`compare`).
 
 The box's end is the end of the comparison: what came later, or waited then, is left out. What is left out is
 counted and named in the result: a comparison tells what it looked at.
@@ -23,27 +24,25 @@ counted and named in the result: a comparison tells what it looked at.
 
 from __future__ import annotations
 
-from bisect import insort
-from collections import Counter, deque
+from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NamedTuple
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Final
 
-from testbed.records.crossings import BoxCaptures, Crossing, Identity, crossing, read_box_captures
-from testbed.records.packet_log import PacketLog
+from testbed.records.crossings import BothSides, BoxCaptures, Crossing, Identity, crossing, read_box_captures
+from testbed.records.packet_log import DISORDER_NS, PacketLog
+from testbed.records.unsettled import EARLY_NS, Candidates, Entry, Exit, Exits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from testbed.records.packet_log import LoggedPacket
     from testbed.records.truth import TruthRecord
 
-__all__ = ["Agreement", "BoxCaptures", "Identity", "compare", "read_box_captures"]
+__all__ = ["Agreement", "BoxCaptures", "Comparison", "Identity", "compare", "read_box_captures"]
 
 _NS_PER_S: Final = 1_000_000_000
 _FOREVER_NS: Final = 1 << 63
-# The kernel tells a queue when a packet arrived in whole microseconds (nfqnl_msg_packet_timestamp); captures have
-# nanoseconds. So a record may stand up to a microsecond before its packet.
-_EARLY_NS: Final = 1000
 # How long a packet is remembered that entered: by then its record has come. A box writes down the instant of a packet's
 # arrival, so that the two lie a microsecond apart; a later record is one without a packet.
 _SETTLED_NS: Final = _NS_PER_S
@@ -63,7 +62,7 @@ class Agreement:
         unexplained: Packets that left the box without having entered it, while no record says why.
         mistimed: Packets that left at another time than that of their arrival or, if delayed, of their departure.
         worst_s: The largest distance from that time, seconds.
-        entry_frames: Where each dropped packet entered: (side, frame number).
+        entry_frames: Where each dropped packet entered: (side, frame number), where that was asked for.
     """
 
     compared: int = 0
@@ -87,22 +86,6 @@ class Agreement:
         return not (self.only_captures or self.only_log or self.unexplained or self.mistimed)
 
 
-@dataclass(slots=True)
-class _Entry:
-    """A packet that entered the box, and the record of what became of it; None: it passed."""
-
-    crossing: Crossing
-    record: LoggedPacket | None = None
-
-
-class _Exit(NamedTuple):
-    """A packet that has to leave the box. ``entry`` is None for one of the box's own making."""
-
-    t_ns: int
-    identity: Identity
-    entry: _Entry | None
-
-
 def compare(
     captures: BoxCaptures,
     truth: Iterable[TruthRecord],
@@ -123,61 +106,71 @@ def compare(
     Raises:
         CaptureError: A capture cannot be read.
     """
-    log = PacketLog(truth, start_ns=start_ns, until_ns=until_ns)
-    comparison = _Comparison(log, until_ns=until_ns, late_ns=round(late_s * _NS_PER_S), made_as=captures.kept_of)
-    advanced_ns = 0
-    for each in captures:
-        # In steps, for what is settled is settled together; before the packet is taken, which may come much later.
-        if each.t_ns >= advanced_ns + _SETTLED_NS:
-            advanced_ns = each.t_ns
-            comparison.advance(advanced_ns - 1)
-        comparison.take(each)
-    return comparison.end(captures.left_out)
+    return Comparison(captures.both_sides(), truth, start_ns=start_ns, late_s=late_s).end(until_ns)
 
 
-class _Comparison:
-    """What is not settled yet, of packets and records that come in the order of time."""
+class Comparison:
+    """One box's log and captures, and what is not settled yet of their packets and records.
 
-    def __init__(self, log: PacketLog, *, until_ns: int, late_ns: int, made_as: Callable[[bytes], bytes]) -> None:
-        self._log = log
-        self._until_ns, self._late_ns = until_ns, late_ns
-        self._made_as = made_as
+    Args:
+        sides: The captures of both sides.
+        truth: The box's records of truth.jsonl, in order; None among them: there is no more for now.
+        start_ns: The instant that is their ``t`` = 0, nanoseconds since 1970.
+        late_s: How late a packet may leave; a box in real time needs some.
+        names_frames: Whether the frames of dropped packets are asked for: a long run has more than there is memory for.
+    """
+
+    def __init__(
+        self,
+        sides: BothSides,
+        truth: Iterable[TruthRecord | None],
+        *,
+        start_ns: int = 0,
+        late_s: float = 0.02,
+        names_frames: bool = True,
+    ) -> None:
+        self._sides = sides
+        self._log = PacketLog(truth, start_ns=start_ns)
+        self._until_ns, self._late_ns = _FOREVER_NS, round(late_s * _NS_PER_S)
+        self._names_frames = names_frames
         self._result = Agreement()
-        self._candidates = _Candidates()
+        self._candidates = Candidates()
         self._held: set[tuple[bool, int]] = set()
-        self._entries: deque[_Entry] = deque()
-        self._exits = _Exits()
+        self._entries: deque[Entry] = deque()
+        self._exits = Exits()
         self._left: deque[Crossing] = deque()
-        self._dropped: deque[_Entry] = deque()
-        self._entered = self._waiting = self._late = 0
+        self._dropped: deque[Entry] = deque()
+        self._departures: list[int] = []  # of delayed packets, those to come; a heap
+        self._advanced_ns = 0
+        self._entered = self._late = 0
 
-    def take(self, packet: Crossing) -> None:
-        """Take the next packet, of either side."""
-        is_late = packet.t_ns >= self._until_ns
-        self._late += is_late
-        if not packet.entered:
-            self._left.append(packet)
-        elif not is_late:
-            entry = _Entry(packet)
-            self._entered += 1
-            self._entries.append(entry)
-            self._candidates.add(entry)
+    def follow(self, known_ns: int) -> None:
+        """Compare what is known by now, while the box still works.
 
-    def advance(self, now_ns: int) -> None:
-        """Settle what can be: all packets up to ``now_ns`` have been taken.
+        Args:
+            known_ns: An instant, nanoseconds since 1970, that the box has lived to see: whatever it wrote into its log
+                by then is there.
 
-        The order of the steps matters, and so do the distances: exits follow from the joined records, and which drops
-        both witnesses have shows only once it is known what came out.
+        Raises:
+            CaptureError: A capture cannot be read.
+            RecordError: The log cannot be read.
         """
-        for record in self._log.until(now_ns - _EARLY_NS):
-            self._join(record)
-        self._release(now_ns - _SETTLED_NS)
-        self._match(now_ns - 2 * _SETTLED_NS)
-        self._count_dropped(now_ns - 4 * _SETTLED_NS)
+        # The log is in the order of time but for so much; a later record may be about an earlier packet.
+        self._take_until(known_ns - DISORDER_NS)
 
-    def end(self, left_out: Counter[str]) -> Agreement:
-        """Settle the rest, and return what was found. ``left_out``: what the captures hold besides packets."""
-        self.advance(_FOREVER_NS + 4 * _SETTLED_NS)
+    def end(self, until_ns: int) -> Agreement:
+        """Compare the rest, and return what was found: captures and log are whole now.
+
+        Args:
+            until_ns: When the box ended, nanoseconds since 1970.
+
+        Raises:
+            CaptureError: A capture cannot be read.
+            RecordError: The log cannot be read.
+        """
+        self._until_ns = self._log.until_ns = until_ns
+        self._take_until(_FOREVER_NS)
+        self._advance(_FOREVER_NS + 4 * _SETTLED_NS)
         result = self._result
         for exit_ in self._exits.rest():
             self._miss(exit_)
@@ -185,12 +178,48 @@ class _Comparison:
         result.only_log.sort()
         result.unexplained.sort()
         # A delayed packet that was still in the box when it ended is neither dropped nor passed: nobody can say.
+        waiting = len(self._departures)
         others = {
-            "packets after the box had ended": self._late, "packets that waited when the box ended": self._waiting,
+            "packets after the box had ended": self._late, "packets that waited when the box ended": waiting,
         }  # fmt: skip
-        result.compared = self._entered - self._waiting
-        result.not_compared = {name: count for name, count in {**left_out, **others}.items() if count}
+        result.compared = self._entered - waiting
+        result.not_compared = {name: count for name, count in {**self._sides.left_out, **others}.items() if count}
         return result
+
+    def _take_until(self, t_ns: int) -> None:
+        for each in self._sides.until(t_ns):
+            # In steps, for what is settled is settled together; before the packet is taken, which may come much later.
+            if each.t_ns >= self._advanced_ns + _SETTLED_NS:
+                self._advanced_ns = each.t_ns
+                self._advance(self._advanced_ns - 1)
+            self._take(each)
+
+    def _take(self, packet: Crossing) -> None:
+        """Take the next packet, of either side."""
+        is_late = packet.t_ns >= self._until_ns
+        self._late += is_late
+        if not packet.entered:
+            self._left.append(packet)
+        elif not is_late:
+            entry = Entry(packet)
+            self._entered += 1
+            self._entries.append(entry)
+            self._candidates.add(entry)
+
+    def _advance(self, now_ns: int) -> None:
+        """Settle what can be: all packets up to ``now_ns`` have been taken.
+
+        The order of the steps matters, and so do the distances: exits follow from the joined records, and which drops
+        both witnesses have shows only once it is known what came out.
+        """
+        for record in self._log.until(now_ns - EARLY_NS):
+            self._join(record)
+        self._release(now_ns - _SETTLED_NS)
+        self._match(now_ns - 2 * _SETTLED_NS)
+        self._count_dropped(now_ns - 4 * _SETTLED_NS)
+        # The box may have ended at any instant from now on: what was to leave before that does not wait in it.
+        while self._departures and self._departures[0] <= min(now_ns, self._until_ns - 1):
+            heappop(self._departures)
 
     def _join(self, record: LoggedPacket) -> None:
         """Give a record the packet that it is about: of several alike, the last that came before it."""
@@ -202,7 +231,7 @@ class _Comparison:
         result.injected += record.event == "packet_injected"
         if record.makes_a_packet:
             identity = crossing(record.data, record.t_ns, upwards=record.upwards).identity
-            self._exits.add(self._made_as(record.data), _Exit(record.t_ns, identity, None))
+            self._exits.add(self._sides.kept_of(record.data), Exit(record.t_ns, identity, None))
         if not record.is_fate:
             return
         entry = self._candidates.take(record)
@@ -229,11 +258,11 @@ class _Comparison:
             packet, record = entry.crossing, entry.record
             if record is None:  # it passed: the box has nothing to say of most packets
                 self._candidates.forget(entry)
-                self._exits.add(packet.data, _Exit(packet.t_ns, packet.identity, entry))
+                self._exits.add(packet.data, Exit(packet.t_ns, packet.identity, entry))
             elif record.event == "packet_delayed":
                 due_ns = record.t_ns + record.delay_ns
-                self._waiting += due_ns >= self._until_ns
-                self._exits.add(packet.data, _Exit(due_ns, packet.identity, entry))
+                heappush(self._departures, due_ns)
+                self._exits.add(packet.data, Exit(due_ns, packet.identity, entry))
             elif record.event == "packet_dropped":
                 self._dropped.append(entry)
 
@@ -248,12 +277,12 @@ class _Comparison:
             due = self._exits.take(packet)
             if due is not None:
                 distance_ns = packet.t_ns - due.t_ns
-                result.mistimed += not -_EARLY_NS <= distance_ns <= self._late_ns
+                result.mistimed += not -EARLY_NS <= distance_ns <= self._late_ns
                 result.worst_s = max(result.worst_s, abs(distance_ns) / _NS_PER_S)
             elif packet.t_ns < self._until_ns:
                 result.unexplained.append(packet.identity)
 
-    def _miss(self, exit_: _Exit) -> None:
+    def _miss(self, exit_: Exit) -> None:
         """Note what never left: dropped without a record, or announced and not sent.
 
         Only packets due before the box's end can be missing, for a delayed one may still wait in it.
@@ -283,81 +312,7 @@ class _Comparison:
             else:
                 self._note_drop(entry)
 
-    def _note_drop(self, entry: _Entry) -> None:
+    def _note_drop(self, entry: Entry) -> None:
         self._result.dropped += 1
-        self._result.entry_frames.append((entry.crossing.side, entry.crossing.number))
-
-
-class _Candidates:
-    """Packets that entered and have no record yet, alike ones together, in the order in which they came.
-
-    They are alike in direction, IP identification and length: what every record has.
-    """
-
-    def __init__(self) -> None:
-        self._alike: dict[tuple[bool, int, int], deque[_Entry]] = {}
-
-    def add(self, entry: _Entry) -> None:
-        """Offer a packet."""
-        identity = entry.crossing.identity
-        self._alike.setdefault((identity.upwards, identity.ip_id, identity.length), deque()).append(entry)
-
-    def forget(self, entry: _Entry) -> None:
-        """Offer a packet no more: it is older than all that are left of those alike."""
-        identity = entry.crossing.identity
-        key = (identity.upwards, identity.ip_id, identity.length)
-        alike = self._alike[key]
-        alike.popleft()
-        if not alike:
-            del self._alike[key]
-
-    def take(self, record: LoggedPacket) -> _Entry | None:
-        """Return the packet of a record, and offer it no more."""
-        key = (record.upwards, record.ip_id, record.length)
-        alike = self._alike.get(key)
-        if alike is None:
-            return None
-        # From the latest back: a box decides on a packet before the next one reaches it, so the packet meant is the
-        # one that came last. Older ones alike have passed, and have no record.
-        for index in range(len(alike) - 1, -1, -1):
-            entry = alike[index]
-            if entry.crossing.t_ns <= record.t_ns + _EARLY_NS and _is_about(record, entry.crossing.identity):
-                del alike[index]
-                if not alike:
-                    del self._alike[key]
-                return entry
-        return None
-
-
-class _Exits:
-    """Packets that have to leave the box, those of the same direction and bytes together, in the order of time."""
-
-    def __init__(self) -> None:
-        self._alike: dict[tuple[bool, bytes], list[_Exit]] = {}
-
-    def add(self, data: bytes, exit_: _Exit) -> None:
-        """Add one whose bytes are ``data``."""
-        alike = self._alike.setdefault((exit_.identity.upwards, data), [])
-        insort(alike, exit_, key=lambda each: each.t_ns)
-
-    def take(self, packet: Crossing) -> _Exit | None:
-        """Return the exit of a packet that left, which is over then."""
-        # By all of its bytes, not by its identity: a packet that the box changed without saying so is another packet.
-        key = (packet.identity.upwards, packet.data)
-        due = self._alike.get(key)
-        if due is None:
-            return None
-        # Of packets with the same bytes, the first due is the first to leave: the box keeps their order.
-        first = due.pop(0)
-        if not due:
-            del self._alike[key]
-        return first
-
-    def rest(self) -> Iterable[_Exit]:
-        """Return what never left."""
-        return [exit_ for alike in self._alike.values() for exit_ in alike]
-
-
-def _is_about(record: LoggedPacket, identity: Identity) -> bool:
-    """Whether a record agrees with a packet in what it has; what it has not (flow, sequence number) cannot disagree."""
-    return record.ends in {None, identity.ends} and record.seq in {None, identity.seq}
+        if self._names_frames:
+            self._result.entry_frames.append((entry.crossing.side, entry.crossing.number))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
 
-__all__ = ["CaptureNotes", "Frame", "RecordChunk", "datagram", "read_chunks", "read_frames"]
+__all__ = ["CaptureNotes", "Frame", "RecordChunk", "datagram", "frames_of", "read_chunks", "read_frames"]
 
 CHUNK_BYTES: Final = 8 << 20
 _FRAMES_CHUNK_BYTES: Final = 1 << 20
@@ -81,14 +81,19 @@ def read_frames(source: BinaryIO | ByteStream, *, notes: CaptureNotes | None = N
     # its end is missing, and so it may not be.
     kept = CaptureNotes() if notes is None else notes
     for chunk in read_chunks(stream, notes=kept, chunk_bytes=_FRAMES_CHUNK_BYTES):
-        data, number = chunk.data, chunk.first_index
-        for at, captured, length, t_ns, link_type in zip(
-            chunk.offset, chunk.captured, chunk.length, chunk.t_ns, chunk.link_type, strict=True
-        ):
-            number += 1
-            yield Frame(number, t_ns, link_type, data[at : at + captured], length if length > captured else 0)
+        yield from frames_of(chunk)
     if notes is None and kept.remarks:
         raise CaptureError(f"{stream.name}: {kept.remarks[0]}")
+
+
+def frames_of(chunk: RecordChunk) -> Iterator[Frame]:
+    """Yield the frames of a chunk."""
+    data, number = chunk.data, chunk.first_index
+    for at, captured, length, t_ns, link_type in zip(
+        chunk.offset, chunk.captured, chunk.length, chunk.t_ns, chunk.link_type, strict=True
+    ):
+        number += 1
+        yield Frame(number, t_ns, link_type, data[at : at + captured], length if length > captured else 0)
 
 
 def datagram(frame: Frame) -> bytes | None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import heapq
 import struct
-from collections import Counter
+from collections import Counter, deque
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from testbed.records.ip_header import IpHeader
 
-__all__ = ["BoxCaptures", "Crossing", "Identity", "crossing", "read_box_captures"]
+__all__ = [
+    "BothSides", "BoxCaptures", "Crossing", "Identity", "crossing", "packed_addresses", "read_box_captures",
+]  # fmt: skip
 
 Side = Literal["inside", "outside", ""]
 """Of a box; none for a packet that it made."""
@@ -29,6 +31,7 @@ _TCP_HEADER: Final = 20
 _UDP_HEADER: Final = 8
 _ETHERNET_ADDRESS: Final = 6
 _SHOWN_BYTES: Final = 20
+_FOREVER_NS: Final = 1 << 63
 
 
 class Identity(NamedTuple):
@@ -64,11 +67,11 @@ class Crossing(NamedTuple):
         return self.identity.upwards == (self.side == "inside")
 
 
-class BoxCaptures:
-    """The IP packets on both sides of a box, fragments among them. They are read anew each time, a few at once.
+class BothSides:
+    """The IP packets on both sides of a box, fragments among them, from captures that may still grow.
 
     Args:
-        inside, outside: The capture files.
+        inside, outside: The frames of each side in the order of time; None among them: there is no more for now.
         subscriber: Addresses of the line that the box stands on, packed.
         headers_only: Whether only headers are compared, because the captures have only these of most packets.
 
@@ -78,13 +81,148 @@ class BoxCaptures:
     """
 
     def __init__(
-        self, inside: Path, outside: Path, subscriber: frozenset[bytes], *, headers_only: bool = False
+        self,
+        inside: Iterable[Frame | None],
+        outside: Iterable[Frame | None],
+        subscriber: frozenset[bytes],
+        *,
+        headers_only: bool = False,
     ) -> None:
-        self._paths: dict[Side, Path] = {"inside": inside, "outside": outside}
+        self._sides = (_Side("inside", iter(inside)), _Side("outside", iter(outside)))
         self._subscriber = subscriber
         self._headers_only = headers_only
-        self._known_neighbours: set[bytes] | None = None
+        self._inner: set[bytes] = set()
+        self._outer: set[bytes] = set()
         self.left_out: Counter[str] = Counter()
+
+    def until(self, t_ns: int) -> Iterator[Crossing]:
+        """Yield the next packets in the order of time, up to an instant (nanoseconds since 1970).
+
+        It stops before that where nobody can say which packet is the next, since the other side may still have an
+        earlier one.
+
+        Raises:
+            CaptureError: A capture cannot be read.
+        """
+        inside, outside = self._sides
+        while True:
+            ours, theirs = self._head(inside), self._head(outside)
+            if (ours is None and not inside.has_ended) or (theirs is None and not outside.has_ended):
+                return
+            if ours is not None and (theirs is None or ours.t_ns <= theirs.t_ns):
+                side, head = inside, ours
+            elif theirs is not None:
+                side, head = outside, theirs
+            else:
+                return
+            if head.t_ns > t_ns:
+                return
+            side.head = None
+            yield head
+
+    def kept_of(self, packet: bytes) -> bytes:
+        """Return the bytes of a packet that are compared."""
+        return packet[: headers_end(packet)] if self._headers_only else packet
+
+    def _head(self, side: _Side) -> Crossing | None:
+        """Return the next packet of a side; None: there is none, or none yet."""
+        while side.head is None and (side.ahead or self._read(side)):
+            frame, packet, header = side.ahead[0]
+            if packet is None or header is None:
+                has_version = packet is not None and ip_version(packet)
+                self.left_out["IP headers cut short" if has_version else "frames without IP"] += 1
+                side.ahead.popleft()
+                continue
+            upwards = self._is_upwards(frame, header)
+            if upwards is None:
+                return None
+            side.ahead.popleft()
+            side.head = self._crossing(frame, packet, header, side=side.name, upwards=upwards)
+        return side.head
+
+    def _crossing(self, frame: Frame, packet: bytes, header: IpHeader, *, side: Side, upwards: bool) -> Crossing:
+        found = _crossing(packet, header, frame.t_ns, upwards=upwards, side=side, number=frame.number)
+        if self._headers_only:
+            # Its header has been read: that of every packet is too much to be read twice.
+            cut = found.data[: headers_end(found.data, header)]
+            self.left_out[_PAYLOADS] += found.identity.length > len(cut)
+            return found._replace(data=cut)
+        if found.identity.length > len(packet):
+            # compared all the same, up to the snap length: both sides were cut alike
+            self.left_out["the rest of packets that are longer than their frames"] += 1
+        return found
+
+    def _read(self, side: _Side) -> bool:
+        """Read one frame more of a side, and learn from it who its neighbours are; return whether there was one."""
+        if side.has_ended:
+            return False
+        try:
+            frame = next(side.frames)
+        except StopIteration:
+            side.has_ended = True
+            return False
+        if frame is None:
+            return False
+        packet = datagram(frame)
+        header = None if packet is None else read_ip_header(packet)
+        if header is not None:
+            if header.source in self._subscriber:
+                self._inner.add(_sender(frame))
+            elif header.destination in self._subscriber:
+                self._outer.add(_sender(frame))
+        side.ahead.append((frame, packet, header))
+        return True
+
+    def _is_upwards(self, frame: Frame, header: IpHeader) -> bool | None:
+        """Tell the direction by the packet's addresses, or else by the frame's; None: nobody can say yet.
+
+        The subscriber's address need not be among a packet's: a router's own packets (ICMP errors, say) have the
+        router's. But every frame comes from the neighbour on the subscriber's side, or from the one on the other, and
+        the subscriber's own packets tell which is which. A router's may stand before them in the capture: then it is
+        kept, with all behind it, until one of them has been read.
+        """
+        if header.source in self._subscriber or header.destination in self._subscriber:
+            return header.source in self._subscriber
+        sender = _sender(frame)
+        while not self._inner and sender not in self._outer:
+            # Of both sides alike: to read one to its end, for a look at the other, would be to hold all of it.
+            read = [self._read(side) for side in self._sides]
+            if not any(read):
+                return False if all(side.has_ended for side in self._sides) else None
+        return sender in self._inner
+
+
+@dataclass(slots=True)
+class _Side:
+    """One side while it is read: frames that have been read ahead, and the packet that comes next."""
+
+    name: Side
+    frames: Iterator[Frame | None]
+    ahead: deque[tuple[Frame, bytes | None, IpHeader | None]] = field(default_factory=deque)
+    head: Crossing | None = None
+    has_ended: bool = False
+
+
+class BoxCaptures:
+    """The captures on both sides of a box as two files. They are read anew each time, a few packets at once.
+
+    Args:
+        inside, outside: The capture files.
+        subscriber, headers_only: As of `BothSides`.
+    """
+
+    def __init__(
+        self, inside: Path, outside: Path, subscriber: frozenset[bytes], *, headers_only: bool = False
+    ) -> None:
+        self._inside, self._outside = inside, outside
+        self._subscriber = subscriber
+        self._headers_only = headers_only
+
+    def both_sides(self) -> BothSides:
+        """Return the packets of both, read from the beginning on."""
+        return BothSides(
+            _frames(self._inside), _frames(self._outside), self._subscriber, headers_only=self._headers_only
+        )
 
     def __iter__(self) -> Iterator[Crossing]:
         """Yield the packets of both sides, in the order of time.
@@ -92,8 +230,7 @@ class BoxCaptures:
         Raises:
             CaptureError: A file cannot be read.
         """
-        self.left_out.clear()
-        return heapq.merge(*(self._side(side) for side in self._paths), key=lambda each: each.t_ns)
+        return self.both_sides().until(_FOREVER_NS)
 
     @property
     def entered(self) -> list[Crossing]:
@@ -105,68 +242,22 @@ class BoxCaptures:
         """Those that left it."""
         return [each for each in self if not each.entered]
 
-    def kept_of(self, packet: bytes) -> bytes:
-        """Return the bytes of a packet that are compared."""
-        return packet[: headers_end(packet)] if self._headers_only else packet
-
-    def _side(self, side: Side) -> Iterator[Crossing]:
-        for frame, packet, header in _read(self._paths[side]):
-            if packet is None or header is None:
-                has_version = packet is not None and ip_version(packet)
-                self.left_out["IP headers cut short" if has_version else "frames without IP"] += 1
-                continue
-            upwards = self._is_upwards(frame, header)
-            found = _crossing(packet, header, frame.t_ns, upwards=upwards, side=side, number=frame.number)
-            if self._headers_only:
-                # Its header has been read: that of every packet is too much to be read twice.
-                cut = found.data[: headers_end(found.data, header)]
-                self.left_out[_PAYLOADS] += found.identity.length > len(cut)
-                found = found._replace(data=cut)
-            elif found.identity.length > len(packet):
-                # compared all the same, up to the snap length: both sides were cut alike
-                self.left_out["the rest of packets that are longer than their frames"] += 1
-            yield found
-
-    def _is_upwards(self, frame: Frame, header: IpHeader) -> bool:
-        """Tell the direction by the packet's addresses, or else by the frame's.
-
-        The subscriber's address need not be among a packet's: a router's own packets (ICMP errors, say) have the
-        router's. But every frame comes from the neighbour on the subscriber's side, or from the one on the other.
-        """
-        if header.source in self._subscriber or header.destination in self._subscriber:
-            return header.source in self._subscriber
-        return _sender(frame) in self._neighbours()
-
-    def _neighbours(self) -> set[bytes]:
-        """Return the Ethernet addresses on the subscriber's side of the links, which its own packets tell.
-
-        All of these are looked at: a router's packet may stand before them in the capture.
-        """
-        if self._known_neighbours is None:
-            self._known_neighbours = {
-                _sender(frame)
-                for path in self._paths.values()
-                for frame, _, header in _read(path)
-                if header is not None and header.source in self._subscriber
-            }
-        return self._known_neighbours
-
 
 def read_box_captures(
     inside: Path, outside: Path, subscriber: str | Iterable[str], *, headers_only: bool = False
 ) -> BoxCaptures:
     """Return both sides of a box that stands on the line of ``subscriber``: its address, or all that it has."""
-    addresses = [subscriber] if isinstance(subscriber, str) else subscriber
-    packed = frozenset(ip_address(each).packed for each in addresses)
-    return BoxCaptures(inside, outside, packed, headers_only=headers_only)
+    return BoxCaptures(inside, outside, packed_addresses(subscriber), headers_only=headers_only)
 
 
-def _read(path: Path) -> Iterator[tuple[Frame, bytes | None, IpHeader | None]]:
-    """Yield frames, the IP packet in each, and the header of that; None where there is none, or not all of it."""
+def packed_addresses(addresses: str | Iterable[str]) -> frozenset[bytes]:
+    """Return an address, or several, as packets have them."""
+    return frozenset(ip_address(each).packed for each in ([addresses] if isinstance(addresses, str) else addresses))
+
+
+def _frames(path: Path) -> Iterator[Frame]:
     with open_regular(path) as file:
-        for frame in read_frames(file):
-            packet = datagram(frame)
-            yield frame, packet, None if packet is None else read_ip_header(packet)
+        yield from read_frames(file)
 
 
 def _sender(frame: Frame) -> bytes:

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
     Ends = tuple[str, int, str, int]
 
-__all__ = ["LoggedPacket", "PacketLog"]
+__all__ = ["DISORDER_NS", "LoggedPacket", "PacketLog"]
 
 _NS_PER_S: Final = 1_000_000_000
 # A log is in the order of time but for what a box did to several packets at once.
-_DISORDER_NS: Final = 10 * _NS_PER_S
+DISORDER_NS: Final = 10 * _NS_PER_S
+_FOREVER_NS: Final = 1 << 63
 
 
 class LoggedPacket(NamedTuple):
@@ -77,33 +78,42 @@ class PacketLog:
     writes later, and packets must be offered to a record in the order in which the box met them.
 
     Args:
-        truth: The box's records of truth.jsonl.
+        truth: The box's records of truth.jsonl; None among them: there is no more for now, in a log that still grows.
         start_ns: The instant that is their ``t`` = 0, nanoseconds since 1970.
-        until_ns: When the box ended, likewise; later records are left out.
+
+    Attributes:
+        until_ns: When the box ended, nanoseconds since 1970, once that is known; later records are left out.
     """
 
-    def __init__(self, truth: Iterable[TruthRecord], *, start_ns: int, until_ns: int) -> None:
+    def __init__(self, truth: Iterable[TruthRecord | None], *, start_ns: int) -> None:
+        self.until_ns = _FOREVER_NS
         self._records = _packets(truth, start_ns)
-        self._until_ns = until_ns
-        self._read_until_ns = -_DISORDER_NS
+        self._read_until_ns = -DISORDER_NS
         self._waiting: list[tuple[int, int, LoggedPacket]] = []
         self._count = 0
 
     def until(self, t_ns: int) -> Iterator[LoggedPacket]:
-        """Yield the next records, up to an instant (nanoseconds since 1970)."""
-        while self._read_until_ns <= t_ns + _DISORDER_NS and (record := next(self._records, None)) is not None:
+        """Yield the next records, up to an instant (nanoseconds since 1970).
+
+        A log that still grows has to be there up to `DISORDER_NS` after it.
+        """
+        while self._read_until_ns <= t_ns + DISORDER_NS and (record := next(self._records, None)) is not None:
             self._read_until_ns = record.t_ns
-            if record.t_ns < self._until_ns:
-                self._count += 1  # of two at one instant, the first in the log comes first
-                heapq.heappush(self._waiting, (record.t_ns, self._count, record))
+            self._count += 1  # of two at one instant, the first in the log comes first
+            heapq.heappush(self._waiting, (record.t_ns, self._count, record))
         while self._waiting and self._waiting[0][0] <= t_ns:
-            yield heapq.heappop(self._waiting)[2]
+            record = heapq.heappop(self._waiting)[2]
+            if record.t_ns < self.until_ns:
+                yield record
 
 
-def _packets(truth: Iterable[TruthRecord], start_ns: int) -> Iterator[LoggedPacket]:
-    """Yield what the log says of packets, each with the ends of its flow."""
+def _packets(truth: Iterable[TruthRecord | None], start_ns: int) -> Iterator[LoggedPacket | None]:
+    """Yield what the log says of packets, each with the ends of its flow; None where there is no more for now."""
     flows: dict[int, Ends] = {}
     for record in truth:
+        if record is None:
+            yield None
+            continue
         # A number stands for one flow from its opening on; where a box begins its numbers anew, the later flow counts.
         if record["event"] == "flow_opened":
             flows[record["flow"]] = (

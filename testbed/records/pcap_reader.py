@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from testbed.records.byte_stream import ByteStream
 
-__all__ = ["PCAP_MAGICS", "read_pcap"]
+__all__ = ["PCAP_HEADER_BYTES", "PCAP_MAGICS", "PcapFormat", "read_pcap", "scan_records"]
 
 # https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-04.html §4: byte order, ticks a second, record header bytes
 PCAP_MAGICS: Final = {
@@ -24,7 +24,7 @@ PCAP_MAGICS: Final = {
     b"\x34\xcd\xb2\xa1": ("<", 10**6, 24),
     b"\xa1\xb2\xcd\x34": (">", 10**6, 24),
 }
-_FILE_HEADER_BYTES: Final = 24
+PCAP_HEADER_BYTES: Final = 24
 _MAX_RECORD_BYTES: Final = 1 << 24  # far above any snap length: a longer record means a damaged file
 _NS: Final = 10**9
 # the word of the link type, draft §4: the type, whether the length of frame check sequences is known, and that
@@ -35,12 +35,22 @@ _FCS_SHIFT: Final = 28
 _FCS_UNIT_BYTES: Final = 2
 
 
-class _Format(NamedTuple):
+class PcapFormat(NamedTuple):
+    """What the header of a file says of its records."""
+
     order: str
     ticks: int  # a second
     header_bytes: int  # of a record
     link_type: int
     fcs_bytes: int  # at the end of each frame
+
+    @classmethod
+    def of(cls, header: bytes) -> PcapFormat:
+        """Read the header of a file, which is there in full and begins with one of `PCAP_MAGICS`."""
+        order, ticks, header_bytes = PCAP_MAGICS[header[:4]]
+        (word,) = struct.unpack_from(order + "I", header, 20)
+        fcs_bytes = (word >> _FCS_SHIFT) * _FCS_UNIT_BYTES if word & _FCS_IS_KNOWN else 0
+        return cls(order, ticks, header_bytes, word & _LINK_TYPE_BITS, fcs_bytes)
 
 
 def read_pcap(stream: ByteStream, head: bytes, notes: CaptureNotes, chunk_bytes: int) -> Iterator[RecordChunk]:
@@ -50,25 +60,26 @@ def read_pcap(stream: ByteStream, head: bytes, notes: CaptureNotes, chunk_bytes:
         CaptureError: The file header is cut short, the link type is none that is read, or a record's length is
             absurd.
     """
-    order, ticks, header_bytes = PCAP_MAGICS[head]
-    header = head + stream.read(_FILE_HEADER_BYTES - len(head))
-    if len(header) < _FILE_HEADER_BYTES:
-        raise CaptureError(f"{stream.name}: the pcap file header ends at byte {len(header)} of {_FILE_HEADER_BYTES}")
-    (word,) = struct.unpack_from(order + "I", header, 20)
-    fcs_bytes = (word >> _FCS_SHIFT) * _FCS_UNIT_BYTES if word & _FCS_IS_KNOWN else 0
-    form = _Format(order, ticks, header_bytes, word & _LINK_TYPE_BITS, fcs_bytes)
+    header = head + stream.read(PCAP_HEADER_BYTES - len(head))
+    if len(header) < PCAP_HEADER_BYTES:
+        raise CaptureError(f"{stream.name}: the pcap file header ends at byte {len(header)} of {PCAP_HEADER_BYTES}")
+    form = PcapFormat.of(header)
     notes.interfaces[form.link_type] = []
     notes.check_link_types(stream.name)
     window = Window(stream, b"", chunk_bytes)
-    window.base = _FILE_HEADER_BYTES
+    window.base = PCAP_HEADER_BYTES
     window.advance(0)
     empty = EmptyRecords(stream.name)
 
-    yield from window.chunks(lambda chunk, base: _scan(chunk, base, form, empty, stream.name), notes)
+    yield from window.chunks(lambda chunk, base: scan_records(chunk, base, form, empty, stream.name), notes)
 
 
-def _scan(chunk: RecordChunk, base: int, form: _Format, empty: EmptyRecords, name: str) -> tuple[int, int]:
-    """Fill a chunk with the whole records of its data; return how many bytes they take, and what the next one needs."""
+def scan_records(chunk: RecordChunk, base: int, form: PcapFormat, empty: EmptyRecords, name: str) -> tuple[int, int]:
+    """Fill a chunk with the whole records of its data; return how many bytes they take, and what the next one needs.
+
+    Raises:
+        CaptureError: A record's length is absurd.
+    """
     data = chunk.data
     unpack = struct.Struct(form.order + "IIII").unpack_from
     header_bytes, fcs_bytes, unit_ns = form.header_bytes, form.fcs_bytes, _NS // form.ticks

@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from testbed.engine.uml.follow import LineFollower
 from testbed.plain_text import one_line
+from testbed.records.follow import LineFollower
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping

@@ -5,7 +5,8 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from testbed.demo.segments import GrowingPcap, Segments
+from testbed.demo.segments import Segments
+from testbed.records.growing import GrowingPcap
 from tests.demo.runs import START_NS, pcap, tcp_frame
 
 HANDSHAKE = tcp_frame(source_port=443, port=4000, seq=0xFFFFFFF0, flags=0x12, payload=0)
@@ -16,7 +17,7 @@ CAPTURE = pcap((0.1, HANDSHAKE), (0.2, FIRST), (0.25, UPWARDS), (0.3, WRAPPED))
 
 
 def read(*pieces: bytes) -> list[list[object]]:
-    growing, segments = GrowingPcap(), Segments(START_NS)
+    growing, segments = GrowingPcap("capture"), Segments(START_NS)
     return [record for piece in pieces for frame in growing.feed(piece) for record in segments.read(frame)]
 
 
@@ -32,17 +33,3 @@ def test_a_flow_whose_beginning_was_not_seen_has_no_place() -> None:
 def test_a_capture_reads_alike_wherever_it_is_cut(cuts: list[int]) -> None:
     edges = [0, *sorted(cuts), len(CAPTURE)]
     assert read(*(CAPTURE[a:b] for a, b in itertools.pairwise(edges))) == read(CAPTURE)
-
-
-@given(st.binary(max_size=300))
-def test_any_bytes_end_the_reading_and_nothing_else(data: bytes) -> None:
-    growing = GrowingPcap()
-    assert sum(len(frame.data) for frame in growing.feed(data)) <= len(data)
-    assert growing.is_readable or not list(growing.feed(CAPTURE))
-
-
-def test_a_frame_larger_than_any_ends_the_reading() -> None:
-    growing = GrowingPcap()
-    assert not list(growing.feed(pcap()[:24] + b"\0" * 8 + b"\xff\xff\xff\x7f" * 2))
-    assert not growing.is_readable
-    assert not list(growing.feed(CAPTURE))

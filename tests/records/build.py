@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import struct
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from testbed.records.capture_file import Frame
+from testbed.records.follow import Follower
 from testbed.records.pcapng import write_pcapng
 from testbed.records.run import RunDirectory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from testbed.records.jsonl import LineWriter
 
@@ -132,6 +133,30 @@ def write_capture(path: Path, frames: Iterable[Frame]) -> Path:
     """A capture of these frames."""
     write_pcapng(path, frames, interface=path.stem, secrets=b"", comments={})
     return path
+
+
+def pcap_bytes(frames: Iterable[Frame]) -> bytes:
+    """A classic pcap file of nanoseconds, as the guest's recorder writes it."""
+    written = [struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 1 << 18, 1)]
+    for each in frames:
+        seconds, rest = divmod(each.t_ns, 10**9)
+        length = each.length or len(each.data)
+        written.append(struct.pack("<IIII", seconds, rest, len(each.data), length) + each.data)
+    return b"".join(written)
+
+
+class Appearing(Follower):
+    """A file in memory that grows."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        super().__init__(path or Path("appearing"))
+        self._new: list[bytes] = []
+
+    def append(self, data: bytes) -> None:
+        self._new += [data] if data else []
+
+    def piece(self) -> bytes:
+        return self._new.pop(0) if self._new else b""
 
 
 def write_all(writer: LineWriter, records: Iterable[Any]) -> None:

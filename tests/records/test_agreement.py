@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import tracemalloc
+from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,15 +15,24 @@ from hypothesis import strategies as st
 
 from testbed.errors import CaptureError
 from testbed.middlebox.packet import Direction, Packet, address_text
-from testbed.records.agreement import Agreement, compare, read_box_captures
+from testbed.records.agreement import Agreement, Comparison, compare, read_box_captures
 from testbed.records.capture_file import Frame
-from testbed.records.crossings import crossing
+from testbed.records.crossings import BothSides, crossing, packed_addresses
+from testbed.records.growing import GrowingCapture, GrowingLog
 from tests.middlebox.build import Connection
 from tests.middlebox.fuzz import corpus, mutated
-from tests.records.build import START_NS, SUBSCRIBER, box, dropped, frame, opened, write_capture
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.records.build import (
+    BOX,
+    START_NS,
+    SUBSCRIBER,
+    Appearing,
+    box,
+    dropped,
+    frame,
+    opened,
+    pcap_bytes,
+    write_capture,
+)
 
 DATAGRAMS = [datagram for sequence in corpus(Random(1)) for datagram in sequence]  # noqa: S311
 DOWN = [frame(number, number / 10, down=True, seq=1000 * number, ip_id=number) for number in (1, 2, 3)]
@@ -224,3 +236,156 @@ def test_a_capture_that_is_cut_is_refused(tmp_path: Path) -> None:
     cut.write_bytes(good.read_bytes()[:-10])
     with pytest.raises(CaptureError, match="byte"):
         compare(read_box_captures(good, cut, SUBSCRIBER), [])
+
+
+INNER, OUTER = b"\x02" * 6, b"\x04" * 6
+FATES = (
+    "passes", "dropped", "delayed", "rewritten", "injected",  # as the log says
+    "lost", "logged and passed", "late", "changed", "from nowhere", "announced alone",  # each is a disagreement
+)  # fmt: skip
+HONEST = FATES[:5]
+
+
+def sent(number: int, t_s: float, *, down: bool, ip_id: int, by_router: bool = False) -> Frame:
+    """A frame whose Ethernet addresses say the direction, too; a router's own packet has no address that does."""
+    made = frame(number, t_s, down=down, seq=number, ip_id=ip_id, payload_bytes=20)
+    data = (INNER + OUTER if down else OUTER + INNER) + made.data[12:]
+    if by_router:
+        data = data[:26] + bytes([100, 64, 9, 9, 100, 64, 9, 8]) + data[34:]
+    return made._replace(data=data)
+
+
+def happened(fates: list[tuple[str, float, bool, int, bool]]) -> tuple[list[Frame], list[Frame], list[Any]]:
+    """What both sides of a box and its log have of packets: (fate, seconds since the last one, way, IP id, whose)."""
+    sides: tuple[list[Frame], list[Frame]] = ([], [])
+    truth: list[Any] = [opened(0.0)]
+    t = 0.0
+    for number, (fate, gap_s, down, ip_id, by_router) in enumerate(fates, start=1):
+        t = round(t + gap_s, 6)
+        whole = sent(number, t, down=down, ip_id=ip_id, by_router=by_router)
+        entered, left = sides[::-1] if down else sides
+        way = {"direction": "down" if down else "up"}
+        flow = {"flow": 0} if by_router else {}
+        about = dropped(t, seq=number, ip_id=ip_id, length=60) | way | flow
+        if fate not in {"injected", "from nowhere", "announced alone"}:
+            entered.append(whole)
+        if fate not in {"dropped", "lost", "announced alone"}:
+            wait_s = 0.7 if fate in {"delayed", "late"} else 0.0
+            changed = whole.data[:-1] + b"!" if fate in {"rewritten", "changed"} else whole.data
+            left.append(whole._replace(t_ns=whole.t_ns + round(wait_s * 1e9), data=changed))
+        if fate in {"dropped", "logged and passed"}:
+            truth.append(about)
+        elif fate == "delayed":
+            truth.append(about | {"event": "packet_delayed", "delay_ns": 700_000_000})
+        elif fate == "rewritten":
+            truth.append(about | {"event": "packet_rewritten", "data": (whole.data[14:-1] + b"!").hex()})
+        elif fate in {"injected", "announced alone"}:
+            truth.append(box("packet_injected", t, data=whole.data[14:].hex()) | way)
+    inside, outside = (sorted(side, key=lambda each: each.t_ns) for side in sides)
+    return inside, outside, truth
+
+
+class Watched:
+    """A comparison of what grows: captures and a log in memory."""
+
+    def __init__(self, *, names_frames: bool = True) -> None:
+        self.inside, self.outside, self.log = Appearing(), Appearing(), Appearing()
+        captures = GrowingCapture(self.inside), GrowingCapture(self.outside)
+        records = GrowingLog(self.log, BOX)
+        self.readers = (*captures, records)
+        sides = BothSides(*captures, packed_addresses(SUBSCRIBER))
+        self.comparison = Comparison(sides, records, start_ns=START_NS, names_frames=names_frames)
+
+    def end(self, until_ns: int) -> Agreement:
+        for each in self.readers:
+            each.is_whole = True
+        return self.comparison.end(until_ns)
+
+
+def at_once(inside: list[Frame], outside: list[Frame], truth: list[Any], until_ns: int) -> Agreement:
+    watched = Watched()
+    watched.inside.append(pcap_bytes(inside))
+    watched.outside.append(pcap_bytes(outside))
+    watched.log.append("".join(json.dumps(each) + "\n" for each in truth).encode())
+    return watched.end(until_ns)
+
+
+PACKETS = st.lists(
+    st.tuples(
+        st.sampled_from([*HONEST, *FATES]),
+        st.sampled_from([0.0, 0.001, 0.3, 1.0, 4.0, 30.0]),
+        st.booleans(),
+        st.integers(1, 3),
+        st.sampled_from([False, False, True]),
+    ),
+    max_size=25,
+)
+
+
+@given(PACKETS, st.data())
+def test_what_is_compared_as_it_comes_is_compared_as_in_one_go(
+    fates: list[tuple[str, float, bool, int, bool]], data: st.DataObject
+) -> None:
+    """Whatever has come of each file, and wherever it is cut, as long as the log has what the box did by then."""
+    inside, outside, truth = happened(fates)
+    last_s = max(each["t"] for each in truth)
+    end_ns = START_NS + round((last_s + data.draw(st.sampled_from([0.0, 0.5, 20.0]), "end")) * 1e9)
+    watched = Watched()
+    files = [pcap_bytes(inside), pcap_bytes(outside), "".join(json.dumps(each) + "\n" for each in truth).encode()]
+    done = [0, 0, 0]
+    looks = data.draw(st.lists(st.floats(0, last_s), max_size=5).map(sorted), "looks")
+    for known_s in looks:
+        logged = len("".join(json.dumps(each) + "\n" for each in truth if each["t"] <= known_s))
+        for index, file in enumerate((watched.inside, watched.outside, watched.log)):
+            least = max(done[index], logged if index == 2 else 0)
+            upto = data.draw(st.integers(least, len(files[index])), "there")
+            file.append(files[index][done[index] : upto])
+            done[index] = upto
+        watched.comparison.follow(START_NS + round(known_s * 1e9))
+    for index, file in enumerate((watched.inside, watched.outside, watched.log)):
+        file.append(files[index][done[index] :])
+    assert watched.end(end_ns) == at_once(inside, outside, truth, end_ns)
+
+
+@given(PACKETS)
+def test_what_files_hold_is_compared_as_what_grows_is(fates: list[tuple[str, float, bool, int, bool]]) -> None:
+    inside, outside, truth = happened(fates)
+    with TemporaryDirectory() as name:
+        captures = read_box_captures(
+            write_capture(Path(name) / "inside.pcapng", inside),
+            write_capture(Path(name) / "outside.pcapng", outside),
+            SUBSCRIBER,
+        )
+        whole = compare(captures, truth, start_ns=START_NS)
+    assert whole == at_once(inside, outside, truth, 1 << 63)
+
+
+@pytest.mark.parametrize("fate", FATES)
+def test_a_box_that_does_what_it_logs_agrees_and_no_other(fate: str) -> None:
+    seen = [("passes", 0.5, True, number, False) for number in range(5)]
+    inside, outside, truth = happened([*seen, (fate, 1.0, True, 9, False), *seen])
+    assert at_once(inside, outside, truth, 1 << 63).agrees is (fate in HONEST)
+
+
+def test_what_was_compared_while_it_came_is_not_kept_in_memory() -> None:
+    """Memory is measured while the run goes on, of a short one and of one four times as long."""
+    peaks, step = [], 100
+    for count in (4_000, 16_000):  # Python keeps some thousand tuples that are free, whatever runs
+        inside, outside, truth = happened(
+            [("passes", 0.1, True, 1, False), ("dropped", 0.1, True, 2, False)] * (count // 2)
+        )
+        watched = Watched(names_frames=False)
+        watched.inside.append(pcap_bytes([]))
+        watched.outside.append(pcap_bytes([]))
+        tracemalloc.start()
+        for end in range(step, count + 1, step):
+            watched.inside.append(pcap_bytes(inside[(end - step) // 2 : end // 2])[24:])
+            watched.outside.append(pcap_bytes(outside[end - step : end])[24:])
+            logged = truth[(end - step) // 2 : end // 2]
+            watched.log.append("".join(json.dumps(each) + "\n" for each in logged).encode())
+            watched.comparison.follow(outside[end - 1].t_ns)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        watched.log.append(json.dumps(truth[-1]).encode() + b"\n")
+        assert watched.end(1 << 63).dropped == count // 2
+    assert peaks[1] < 1.1 * peaks[0]

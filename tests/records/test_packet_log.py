@@ -17,7 +17,9 @@ FOREVER = 1 << 62
 
 
 def log(*records: Any, until_ns: int = FOREVER) -> PacketLog:
-    return PacketLog(iter(records), start_ns=0, until_ns=until_ns)
+    found = PacketLog(iter(records), start_ns=0)
+    found.until_ns = until_ns
+    return found
 
 
 def test_a_record_of_a_flow_has_its_ends() -> None:
@@ -62,6 +64,6 @@ def test_no_more_of_a_long_log_is_read_than_is_asked_for(asked_s: int) -> None:
             read += 1
             yield dropped(float(t), seq=0, ip_id=1)
 
-    found = PacketLog(records(), start_ns=0, until_ns=FOREVER)
+    found = PacketLog(records(), start_ns=0)
     assert len(list(found.until(asked_s * 10**9))) == asked_s + 1
     assert read < asked_s + 20

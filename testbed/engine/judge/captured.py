@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from testbed.engine.engine import ENGINES
 from testbed.errors import CaptureError, RecordError
-from testbed.records.agreement import compare, read_box_captures
 from testbed.records.capture_file import read_frames
 from testbed.records.files import open_regular, read_regular
 from testbed.records.pcapng import write_pcapng
@@ -15,6 +13,7 @@ from testbed.records.pcapng import write_pcapng
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from testbed.engine.judge.comparisons import Comparisons
     from testbed.records.agreement import Agreement
     from testbed.records.certificate import AgreementFound, GuestCertificate
     from testbed.records.run import RunDirectory
@@ -27,13 +26,16 @@ _MOST_SECRET_BYTES = 1 << 24
 _SECRET = re.compile(rb"[A-Z0-9_]{1,40} [0-9a-fA-F]{64} [0-9a-fA-F]{64,128}")
 
 
-def finish_captures(run: RunDirectory, plan: Plan, found: GuestCertificate) -> dict[str, AgreementFound]:
-    """Compare each box's log with its captures, then write the captures that are kept as pcapng.
+def finish_captures(
+    run: RunDirectory, plan: Plan, found: GuestCertificate, comparisons: Comparisons
+) -> dict[str, AgreementFound]:
+    """Compare each box's log with its captures to the end, then write the captures that are kept as pcapng.
 
     Args:
         run: With the captures as the guest left them.
         plan: Of the run.
         found: What each box and each capture reported.
+        comparisons: Which may have begun while the guest ran.
 
     Returns:
         By box that was captured on both sides: what the comparison found.
@@ -48,11 +50,8 @@ def finish_captures(run: RunDirectory, plan: Plan, found: GuestCertificate) -> d
     agreements: dict[str, AgreementFound] = {}
     points = {point["name"]: point for point in plan.data["captures"]}
     comments: dict[str, dict[int, str]] = {}
-    for box in plan.data["boxes"]:
-        inside = points.get(f"{box}-inside")
-        if inside is None:
-            continue  # not captured: the certificate says that its drops were not checked
-        agreement = _compare(run, plan, box, found["boxes"][box]["stopped_ns"], headers_only="keep" in inside)
+    stopped_ns = {name: box["stopped_ns"] for name, box in found["boxes"].items()}
+    for box, agreement in comparisons.end(run.path, stopped_ns, found["captures"]).items():
         agreements[box] = _as_found(agreement)
         # One text for all, and numbers alone beside it: a long run drops more packets than there is memory for.
         for side, number in agreement.entry_frames:
@@ -65,19 +64,6 @@ def finish_captures(run: RunDirectory, plan: Plan, found: GuestCertificate) -> d
         target = folder / (f"{name}.pcapng" if keep is None else f"{name}.pcapng.gz")
         _convert(path, target, secrets, comments.get(name, {}), found["captures"][name]["captured"])
     return agreements
-
-
-def _compare(run: RunDirectory, plan: Plan, box: str, stopped_ns: int, *, headers_only: bool) -> Agreement:
-    """Compare one box's log with the captures on both sides of it."""
-    inside, outside = (run.path / "captures" / f"{box}-{side}.pcap" for side in ("inside", "outside"))
-    subscriber = plan.addresses_of(plan.topology.client_of(plan.topology.nodeInfo(box)["line"]))
-    return compare(
-        read_box_captures(inside, outside, subscriber, headers_only=headers_only),
-        run.each_truth(box),
-        start_ns=plan.data["start_ns"],
-        until_ns=stopped_ns,
-        late_s=ENGINES[plan.data["engine"]].late_s,
-    )
 
 
 def _as_found(agreement: Agreement) -> AgreementFound:

@@ -21,6 +21,7 @@ from testbed.records.transfers import summarise_transfers
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from testbed.engine.judge.comparisons import Comparisons
     from testbed.records.certificate import Certificate, GuestCertificate
     from testbed.records.manifest import Manifest
     from testbed.records.plan import LinePlan, Phase, PlanDocument
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["judge"]
 
 
-def judge(run: RunDirectory, plan: Plan, found: GuestCertificate, manifest: Manifest) -> None:
+def judge(run: RunDirectory, plan: Plan, found: GuestCertificate, manifest: Manifest, comparisons: Comparisons) -> None:
     """Compare what was recorded, and say in the manifest what each transfer came to and what was checked.
 
     Args:
@@ -38,13 +39,14 @@ def judge(run: RunDirectory, plan: Plan, found: GuestCertificate, manifest: Mani
         plan: Of the run.
         found: The guest's part of the certificate.
         manifest: What is found is put in as soon as it is known, so that a failure further on loses none of it.
+        comparisons: Of logs and captures, which may have begun while the guest ran.
 
     Raises:
         CertificateError: Records or captures are missing or malformed.
     """
     _require_records(run, plan)
     try:
-        agreement = finish_captures(run, plan, found)
+        agreement = finish_captures(run, plan, found, comparisons)
         if plan.command is not None:
             plan = _with_flows(run, plan, found["command_began_s"])
         transfers = summarise_transfers(plan.data, run.each_measurement(), run.each_truth())

@@ -29,10 +29,10 @@ from testbed.engine.uml.confine import (
     refuse_system_calls,
     restrict_writes,
 )
-from testbed.engine.uml.follow import Follower
 from testbed.engine.uml.processor import own_processor
 from testbed.engine.uml.stall import StallWatch
 from testbed.errors import GuestError, MissingError
+from testbed.records.follow import Follower
 from testbed.records.messages import guest_message
 
 if TYPE_CHECKING:

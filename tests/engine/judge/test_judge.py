@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from testbed.engine.judge.comparisons import Comparisons
 from testbed.engine.judge.judge import judge
 from testbed.errors import CertificateError
 from testbed.records.run import RunDirectory
@@ -45,7 +46,7 @@ def test_a_record_that_is_not_there_is_no_empty_one(run: RunDirectory, there: li
     for name in there:
         (run.path / name).write_bytes(b"")
     with pytest.raises(CertificateError, match=f"the guest left no {missing}: what happened in this run is not known"):
-        judge(run, plan, NOTHING, {"left_behind": []})
+        judge(run, plan, NOTHING, {"left_behind": []}, Comparisons(plan, run.path))
 
 
 def test_records_that_cannot_be_read_are_named(run: RunDirectory) -> None:
@@ -54,7 +55,7 @@ def test_records_that_cannot_be_read_are_named(run: RunDirectory) -> None:
     (run.path / "measurements.jsonl").write_text("no JSON\n")
     run.write_manifest({"format": 1, "state": "checking"})
     with pytest.raises(CertificateError, match=r"the records of this run cannot be read: .*measurements\.jsonl:1"):
-        judge(run, plan, NOTHING, {"left_behind": []})
+        judge(run, plan, NOTHING, {"left_behind": []}, Comparisons(plan, run.path))
 
 
 def test_malformed_records_are_refused_with_the_error(run: RunDirectory) -> None:
@@ -64,5 +65,5 @@ def test_malformed_records_are_refused_with_the_error(run: RunDirectory) -> None
     run.write_manifest({"format": 1, "state": "checking"})
     manifest: Manifest = {"left_behind": []}
     with pytest.raises(CertificateError, match=r"are malformed \(KeyError: .*they are kept as they are"):
-        judge(run, plan, NOTHING, manifest)
+        judge(run, plan, NOTHING, manifest, Comparisons(plan, run.path))
     assert (run.path / "measurements.jsonl").exists()

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from testbed.engine.uml.follow import Follower, LineFollower
+import pytest
+
+from testbed.errors import RecordError
+from testbed.records.follow import Follower, LineFollower
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,3 +77,41 @@ def test_a_line_without_an_end_takes_no_more_memory_than_a_long_one(tmp_path: Pa
     assert len(long) < 2 << 20
     assert after == b"next"
     lines.close()
+
+
+def test_a_file_that_was_moved_is_read_on_and_one_in_its_place_is_refused(tmp_path: Path) -> None:
+    path, moved = tmp_path / "log", tmp_path / "moved"
+    path.write_bytes(b"one ")
+    follower = Follower(path)
+    assert follower.piece() == b"one "
+    path.rename(moved)
+    with moved.open("ab") as file:
+        file.write(b"two")
+    follower.moved_to(moved)
+    assert (follower.path, follower.piece()) == (moved, b"two")
+    moved.unlink()
+    moved.write_bytes(b"other")
+    with pytest.raises(RecordError, match="is not the file that was read while the run went on"):
+        follower.moved_to(moved)
+    follower.close()
+
+
+def test_a_file_that_nobody_opened_is_read_where_it_was_moved_to(tmp_path: Path) -> None:
+    follower = Follower(tmp_path / "log")
+    (tmp_path / "moved").write_bytes(b"all")
+    follower.moved_to(tmp_path / "moved")
+    assert follower.piece() == b"all"
+    follower.close()
+
+
+def test_what_is_forgotten_is_read_all_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "capture"
+    path.write_bytes(bytes(range(256)) * 4096)
+    for forgets in (True, False):
+        follower = Follower(path, forgets=forgets)
+        if forgets:
+            assert b"".join(follower.new(most=None)) == bytes(range(256)) * 4096
+        else:
+            assert set(b"".join(follower.new(most=None))) == {0}
+        assert follower.has_forgotten is forgets
+        follower.close()
