@@ -124,9 +124,7 @@ def main() -> None:
     parser.add_argument("--only", choices=["days", "lines", "objects"], help="one kind of run")
     only = parser.parse_args().only
     ensure_kernel(progress=lambda text: print(text, file=sys.stderr))
-    print(
-        "| run | wall time | host's process | guest | disk meanwhile | disk | of the bytes transferred | valid |"
-    )
+    print("| run | wall time | host's process | guest | disk meanwhile | disk | of the bytes transferred | valid |")
     print("|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as name:
         for number, case in enumerate(cases()):

@@ -17,6 +17,7 @@ from testbed.guest import line_client
 from testbed.guest.line_client import LineClient
 from testbed.records.jsonl import read_lines
 from testbed.traffic.connection import TransferError
+from testbed.traffic.evasion import EVASIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -147,3 +148,19 @@ def test_what_transfers_will_need_is_loaded_before_they_begin() -> None:
     """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["set()", "set()"]
+
+
+def test_no_evasion_loads_anything_while_transfers_go_on() -> None:
+    program = """if True:
+        import sys
+        from testbed.guest.line_client import load_ahead
+        from testbed.traffic.evasion import EVASIONS
+        from testbed.traffic.options import with_options
+        load_ahead([{"kind": "evade", "evasion": name} for name in EVASIONS])
+        before = set(sys.modules)
+        for name in EVASIONS:
+            with_options(EVASIONS[name], {}).passage("twitter.com")
+        print(len(EVASIONS), set(sys.modules) - before)
+    """
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{len(EVASIONS)} set()\n"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from testbed.middlebox.recognise.quic import client_keys
+from testbed.middlebox.recognise.quic_cipher import encrypt, encrypt_block
 from testbed.traffic.conversation import DatagramPassage
 from testbed.traffic.hello import handshake_message, reproducible
 from testbed.traffic.options import option, whole
@@ -66,11 +67,6 @@ def initial_packet(version: int, destination: bytes, source: bytes, number: int,
         number: Of the packet.
         frames: Its payload; padding is added.
     """
-    from cryptography.hazmat.primitives.ciphers import Cipher  # noqa: PLC0415 - slow, and for QUIC alone
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
-    from cryptography.hazmat.primitives.ciphers.algorithms import AES  # noqa: PLC0415
-    from cryptography.hazmat.primitives.ciphers.modes import ECB  # noqa: PLC0415
-
     keys = client_keys(_VERSIONS[version], destination)
     head = bytes([_FIRST_BYTE[version]]) + _VERSIONS[version].to_bytes(4, "big")
     head += bytes([len(destination)]) + destination + bytes([len(source)]) + source + b"\x00"  # no token
@@ -78,12 +74,11 @@ def initial_packet(version: int, destination: bytes, source: bytes, number: int,
     header = head + (0x4000 | rest).to_bytes(2, "big") + number.to_bytes(_NUMBER_BYTES, "big")
     plain = frames.ljust(rest - _NUMBER_BYTES - _TAG_BYTES, b"\x00")
     nonce = (int.from_bytes(keys.iv, "big") ^ number).to_bytes(len(keys.iv), "big")
-    protected = AESGCM(keys.key).encrypt(nonce, plain, header)
+    protected = encrypt(keys.key, nonce, plain, header)
     packet = bytearray(header + protected)
     number_at = len(header) - _NUMBER_BYTES
     sample = bytes(packet[number_at + _SAMPLE_AT : number_at + _SAMPLE_AT + _SAMPLE_BYTES])
-    encryptor = Cipher(AES(keys.header_protection), ECB()).encryptor()  # noqa: S305 - RFC 9001, section 5.4.3
-    mask = encryptor.update(sample)
+    mask = encrypt_block(keys.header_protection, sample)
     packet[0] ^= mask[0] & 0x0F
     for index in range(_NUMBER_BYTES):
         packet[number_at + index] ^= mask[1 + index]
