@@ -36,6 +36,7 @@ class GuestSetup:
         log: Where what it prints is kept; outside its folder, since it may not change what it has printed.
         memory_mib: How much memory it has.
         start_ns: The instant that is t = 0, nanoseconds since 1970.
+        settle_s: How long before that its work begins.
         seed: Of the kernel's random numbers.
         silence_s: It is ended when it says nothing for so long (seconds of the host's clock).
         operator: Gives orders while the guest runs; None: nobody does.
@@ -46,6 +47,7 @@ class GuestSetup:
     log: Path
     memory_mib: int
     start_ns: int
+    settle_s: float
     seed: int
     silence_s: float
     operator: Operator | None = None

@@ -18,6 +18,7 @@ from testbed.engine.prepare.guest_code import require_cache
 from testbed.engine.prepare.guest_memory import guest_memory_mib
 from testbed.engine.prepare.openssl import openssl_configuration
 from testbed.engine.prepare.programs import require_programs
+from testbed.engine.prepare.settling import settled_clock
 from testbed.engine.prepare.substitutes import describe_substitutes, programs_used, settle_programs
 from testbed.engine.uml.spool import Spool
 from testbed.errors import CertificateError, GuestError, RecordError, TestbedError
@@ -142,7 +143,7 @@ def _dated(plan: Plan, engine: Engine) -> Plan:
 
     The censors stay those of the scenario's date.
     """
-    clock = engine.clock
+    clock = settled_clock(plan, engine)
     if not clock.get("is_machines"):
         return plan
     return replace(plan, data={**plan.data, "start_ns": time.time_ns() + round(clock["settle_s"] * 1e9)})
@@ -198,6 +199,7 @@ class _Attempt:
                 log=self.run.path / "guest.log",
                 memory_mib=memory_mib,
                 start_ns=plan.data["start_ns"],
+                settle_s=settled_clock(plan, self.engine)["settle_s"],
                 seed=plan.data["seed"],
                 silence_s=silence_s,
                 operator=self.shell or keyboard,
@@ -213,7 +215,7 @@ class _Attempt:
 
     def _fill(self, spool: Spool, plan: Plan) -> None:
         """Put what the guest reads into its folder; it can have nothing else later."""
-        spool.fill(plan.data, self.engine.clock, openssl_configuration(plan.data["hello"]))
+        spool.fill(plan.data, settled_clock(plan, self.engine), openssl_configuration(plan.data["hello"]))
         if self.command is not None:
             if self.command.stdin is not None:
                 self.progress({"kind": "progress", "what": "reading the command's input", "t": 0.0})

@@ -17,7 +17,8 @@ from testbed.netlink.socket import (
 )
 
 RTM_NEWLINK, RTM_GETLINK, RTM_NEWADDR, RTM_GETADDR, RTM_NEWROUTE, RTM_NEWNEIGH = 16, 18, 20, 22, 24, 28
-IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER, IFLA_LINKINFO, IFLA_NET_NS_FD = 1, 3, 4, 10, 18, 28
+IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER = 1, 3, 4, 10
+IFLA_OPERSTATE, IFLA_LINKINFO, IFLA_NET_NS_FD = 16, 18, 28
 IFLA_INFO_KIND, IFLA_INFO_DATA, VETH_INFO_PEER = 1, 2, 1
 IFA_ADDRESS, IFA_LOCAL = 1, 2
 IFA_F_NODAD, IFA_F_DADFAILED, IFA_F_TENTATIVE = 0x02, 0x08, 0x40
@@ -25,6 +26,7 @@ RTA_DST, RTA_GATEWAY = 1, 5
 NDA_DST, NDA_LLADDR = 1, 2
 NUD_PERMANENT = 0x80
 IFF_UP = 0x1
+_OPERATIONAL = b"\x06"  # linux/if.h, IF_OPER_UP
 RT_TABLE_MAIN, RTPROT_STATIC, RT_SCOPE_UNIVERSE, RTN_UNICAST = 254, 4, 0, 1
 
 _LINK = struct.Struct("=BxHiII")
@@ -44,12 +46,13 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class LinkState:
-    """A link as the kernel has it."""
+    """A link as the kernel has it. It is up when it has been told so, and sends once its far end is up, too."""
 
     index: int
     name: str
     mtu: int
     up: bool
+    sends: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +159,8 @@ def links(kernel: NetlinkSocket) -> dict[str, LinkState]:
         values = attributes(body[_LINK.size :])
         name = values[IFLA_IFNAME].rstrip(b"\0").decode()
         mtu = struct.unpack("=I", values[IFLA_MTU])[0]
-        found[name] = LinkState(index=index, name=name, mtu=mtu, up=bool(flags & IFF_UP))
+        sends = values.get(IFLA_OPERSTATE) == _OPERATIONAL
+        found[name] = LinkState(index=index, name=name, mtu=mtu, up=bool(flags & IFF_UP), sends=sends)
     return found
 
 

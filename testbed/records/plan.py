@@ -314,12 +314,14 @@ class Clock(TypedDict):
         settle_s: How long before t = 0 the guest's work begins.
         late_s: A timer that fires so late counts as late; None: timers are not watched.
         is_machines: It is the machine's own clock, and stays as it is: the plan's t = 0 is an instant of it.
+        looks_at_links: Just before t = 0, the guest looks whether every link sends by then.
     """
 
     is_virtual: bool
     settle_s: float
     late_s: float | None
     is_machines: NotRequired[Literal[True]]
+    looks_at_links: NotRequired[Literal[True]]
 
 
 class DrawPlan(TypedDict):

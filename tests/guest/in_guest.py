@@ -268,7 +268,18 @@ def networks() -> dict[str, Any]:
     lose(("mobile", "mobile-r1"), is_out=False)
     found["loss at a box"] = refusal(lambda: lose(("mobile-tspu", "mobile-r1"), is_out=True))
     found |= {f"altered {name}": {"kind": name, "message": each} for name, each in _altered(built, topology).items()}
-    return {"counts": counts, "again": again, "found": found, "nodes": len(built.hosts)}
+    return {
+        "counts": counts, "again": again, "found": found, "nodes": len(built.hosts), "sending": _sending(built),
+    }  # fmt: skip
+
+
+def _sending(built: Mininet) -> dict[str, Any]:
+    """Whether every link sends: once the kernel had time to look at their carriers, and with one end down."""
+    time.sleep(2)
+    settled = refusal(lambda: network.require_sending(built))
+    client = built["mobile"]
+    client.namespace.kernel.send([link.set_link(client.intf("eth0").index, up=False)])
+    return {"settled": settled, "down": refusal(lambda: network.require_sending(built))}
 
 
 def _altered(built: Mininet, topology: RoutedTopo) -> dict[str, object]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["REALTIME", "VIRTUAL", "UmlEngine"]
 
-_SETTLE_S = 5.0  # emulated, from boot to t = 0: links come up within a second; a run begins at a round instant
+_SETTLE_S = 5.0  # from boot to t = 0, at least: links come up within; a run begins at a round instant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +70,7 @@ class UmlEngine:
         """Start our kernel."""
         from testbed.engine.uml.guest import Guest  # noqa: PLC0415 - as above
 
-        settle_s = _SETTLE_S if self.is_virtual else None
-        return Guest(setup, settle_s=settle_s)
+        return Guest(setup, settle_s=setup.settle_s if self.is_virtual else None)
 
 
 VIRTUAL = UmlEngine(

@@ -202,6 +202,19 @@ def read_back(network: Mininet, topology: RoutedTopo, congestion_control: dict[s
     return checked
 
 
+def require_sending(network: Mininet) -> None:
+    """Check that every link sends what it is given. Until a link's carrier has been looked at, the kernel drops it all.
+
+    Raises:
+        CertificateError: One does not yet.
+    """
+    for node in network.hosts:
+        found = link.links(node.namespace.kernel)
+        for name in map(str, node.intfNames()):
+            if name not in found or not found[name].sends:
+                raise CertificateError(f"{node.name}:{name}: the link was to send by t = 0, and does not yet")
+
+
 def link_names(network: Mininet) -> dict[str, list[str]]:
     """Return what interfaces each node has."""
     return {node.name: sorted(link.links(node.namespace.kernel)) for node in network.hosts}

@@ -37,7 +37,10 @@ class KernelWithout:
 def test_each_thing_that_is_refused_is_told_and_no_other(
     monkeypatch: pytest.MonkeyPatch, missing: str, told: str
 ) -> None:
-    states = {name: link.LinkState(index, name, 1500, up=True) for index, name in enumerate(("one", "two"), start=1)}
+    states = {
+        name: link.LinkState(index, name, 1500, up=True, sends=True)
+        for index, name in enumerate(("one", "two"), start=1)
+    }
     monkeypatch.setattr(link, "links", lambda _: states)
     monkeypatch.setattr("testbed.engine.native.probe.load_rules", lambda *_: None)
     monkeypatch.setattr("testbed.engine.native.probe.PacketQueue", lambda *_, **__: io.BytesIO())

@@ -45,6 +45,13 @@ def test_an_outage_that_is_over_leaves_the_network_as_it_was(guest_answers: Answ
     assert guest_answers["networks"]["again"] == guest_answers["networks"]["counts"]
 
 
+def test_a_link_whose_carrier_nobody_has_looked_at_yet_does_not_send(guest_answers: Answers) -> None:
+    found = guest_answers["networks"]["sending"]
+    assert found["settled"]["kind"] is None
+    assert found["down"]["kind"] == "CertificateError"
+    assert found["down"]["message"] == "mobile:eth0: the link was to send by t = 0, and does not yet"
+
+
 def test_the_first_days_certificate_counts_its_network(first_day: FinishedRun) -> None:
     checked = first_day.manifest["certificate"]["network"]
     assert checked["interfaces"] > checked["netem"] > checked["rates"] == checked["congestion_control"] == 6
