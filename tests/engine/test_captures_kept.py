@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from testbed.records.messages import Message
     from tests.conftest import FinishedRun, Runner
 
-SMALLEST_RECORD_BYTES = 16 + 14 + 40  # pcap's header, Ethernet, IP and TCP
 HEADERS = "captures={client: headers, server: headers, box: headers}"
 TWO_PACKETS = (
     "lines=[{name: mobile, kind: mobile, tspu: true}]", "recordings=[]", "outages=[]",
@@ -98,22 +97,24 @@ def test_captures_that_are_only_compared_leave_no_file(compared: FinishedRun) ->
     assert standing(compared.records) == []
 
 
-def test_a_large_run_is_compared_in_the_room_of_a_small_one(run_scenario: Runner, tmp_path: Path) -> None:
-    """While the guest runs, captures that are only compared never take what all of them would."""
-    most: list[int] = []
+def test_captures_that_are_only_compared_are_given_back_while_the_guest_writes_them(
+    run_scenario: Runner, tmp_path: Path
+) -> None:
+    """How soon depends on the machine; that it is done before the guest has ended does not."""
+    given_back: list[int] = []
 
     def look(_: Message) -> None:
-        captures = [*tmp_path.glob("run/.guest/output/captures/mobile-tspu-*.pcap")]
-        most.append(max([path.stat().st_blocks * 512 for path in captures], default=0))
+        for path in tmp_path.glob("run/.guest/output/captures/mobile-tspu-*.pcap"):
+            status = path.stat()
+            given_back.append(status.st_size - status.st_blocks * 512)
 
     run = run_scenario(
         "lines=[{name: mobile, kind: mobile, tspu: true, down: 4 Mbit/s}]", "recordings=[]", "outages=[]",
         "measurements=[{fetch: example.com, role: control, size: 40 MB, timeout: 10 min}]",
         "captures={box: compared}", progress=look, path=tmp_path / "run",
     )  # fmt: skip
-    found = run.manifest["certificate"]["captures"]["mobile-tspu-outside"]["captured"]
     assert run.manifest["valid"]
-    assert 0 < max(most) < found * SMALLEST_RECORD_BYTES / 2
+    assert max(given_back) >= 1 << 18  # the least that is worth a call
 
 
 def test_packed_records_of_two_runs_are_compared(run_scenario: Runner, compared: FinishedRun) -> None:
