@@ -49,6 +49,7 @@ __all__ = ["LineClient", "load_ahead"]
 
 _CLIENT_PORT = 20_000  # below the range that Linux takes ports from (32768 on): no other connection has one of these
 HTTPS = 443
+_UPLOADS = {None: upload, "http/2": on_demand.upload_http2, "http/3": on_demand.upload_http3}
 
 
 def load_ahead(transfers: Iterable[TransferPlan]) -> None:
@@ -58,6 +59,8 @@ def load_ahead(transfers: Iterable[TransferPlan]) -> None:
             EVASIONS[transfer["evasion"]]
         elif transfer["kind"] == "probe":
             PROBES[transfer["probe"]]
+        elif transfer["kind"] in {"fetch", "upload"} and "protocol" in transfer:
+            on_demand.load_client(transfer["protocol"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +149,7 @@ class LineClient:
         if transfer["kind"] == "fetch":
             self._fetch(transfer, log)
         elif transfer["kind"] == "upload":
-            send = on_demand.upload_http3 if "protocol" in transfer else upload
+            send = _UPLOADS[transfer.get("protocol")]
             send(self._request(transfer), log, size=transfer["size"])
         elif transfer["kind"] == "record":
             fetch(self._request(transfer), log).save(self.output / "recordings" / transfer["recording"])

@@ -7,9 +7,11 @@ HTTP/3 have a file of their own, which is found where an origin of the plan spea
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
     from pathlib import Path
 
@@ -20,13 +22,14 @@ if TYPE_CHECKING:
     from testbed.guest.network.topology import RoutedTopo
     from testbed.guest.shell import Shell
     from testbed.guest.stage import Stage
-    from testbed.records.plan import PlanDocument
+    from testbed.records.plan import NewerProtocol, PlanDocument
     from testbed.traffic.log import TransferLog
+    from testbed.traffic.origin_server import OriginServer
     from testbed.traffic.request import Request
 
 __all__ = [
     "add_ipv6", "background", "check_ipv6", "cutter", "fetch_http2", "fetch_http3", "find_protocols", "ipv6_of",
-    "shell", "upload_http3",
+    "load_client", "serve_http2", "shell", "upload_http2", "upload_http3",
 ]  # fmt: skip
 
 _FOLDER = "/run/testbed/code/protocols"
@@ -48,11 +51,30 @@ def find_protocols(plan: PlanDocument, folder: str = _FOLDER) -> None:
     sys.meta_path.insert(0, StoredModules(f"{folder}/protocols.modules"))
 
 
+def load_client(protocol: NewerProtocol) -> None:
+    """Load the client of a protocol, ahead of its first transfer."""
+    import_module(f"testbed.traffic.fetch_{protocol.replace('/', '')}")
+
+
 def fetch_http2(request: Request, log: TransferLog) -> None:
     """Fetch over HTTP/2."""
     from testbed.traffic.fetch_http2 import fetch_http2 as found
 
     found(request, log)
+
+
+def upload_http2(request: Request, log: TransferLog, *, size: int) -> None:
+    """Upload over HTTP/2."""
+    from testbed.traffic.fetch_http2 import upload_http2 as found
+
+    found(request, log, size=size)
+
+
+def serve_http2() -> Callable[[ssl.SSLSocket, OriginServer, Callable[[], float]], None]:
+    """Return what serves HTTP/2 at our own origin."""
+    from testbed.traffic.origin_http2 import serve_http2 as found
+
+    return found
 
 
 def fetch_http3(request: Request, log: TransferLog) -> None:

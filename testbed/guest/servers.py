@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from testbed.errors import GuestError
+from testbed.guest import on_demand
 from testbed.guest.child import Child, Lifetime
 from testbed.guest.stage import IPV6
 from testbed.records.jsonl import LineWriter
@@ -172,6 +173,8 @@ def origin_server(origin: OriginPlan, name: str, node: NamespaceNode, folder: Pa
     # Few scenarios have one; the others need not wait until Python's HTTP server is loaded.
     from testbed.traffic.origin_server import OriginServer, serve_origin  # noqa: PLC0415
 
+    http2 = on_demand.serve_http2() if "http/2" in origin.get("protocols", []) else None
+
     def body(lifetime: Lifetime) -> None:
         with _upload_logs(origin, stage) as logs:
             server = OriginServer(
@@ -184,6 +187,7 @@ def origin_server(origin: OriginPlan, name: str, node: NamespaceNode, folder: Pa
                 pacing_bps=origin.get("pacing_bps"),
                 uploads=logs,
                 has_ipv6=stage.has_ipv6,
+                http2=http2,
             )
             serve_origin(server, ready=lifetime.ready, ending=lifetime.fileno())
 

@@ -17,25 +17,11 @@ MOST_KEPT_BYTES = 128_000_000
 
 # Keys of a fetch that are the kernel's doing: QUIC is a matter of programs, and aioquic reads what comes at once.
 _OF_TCP = ("receive_buffer", "reading")
-_OF_OWN_SERVER = (
-    "rate",
-    "think",
-    "send_buffer",
-    "pacing",
-)  # keys of an origin that nginx, which speaks HTTP/2, cannot honour
 
 
-def check_origin(node: str, origin: Origin, places: Places, *, takes_uploads: bool) -> None:
+def check_origin(node: str, origin: Origin, places: Places) -> None:
     """Refuse protocols that an origin cannot speak beside what else is said of it. Raises ScenarioError."""
     key = ("origins", node, "protocols")
-    said = [name for name in _OF_OWN_SERVER if getattr(origin, name) is not None]
-    if "http/2" in origin.protocols and (said or takes_uploads):
-        what = f"has {said[0]!r}" if said else "takes uploads"
-        raise places.error(
-            key,
-            f"this origin {what}, which our server does over HTTP/1.1 and nginx, which speaks HTTP/2, cannot: "
-            "remove http/2, or serve the name from an origin of its own",
-        )
     for name in ("send_buffer", "pacing"):
         if "http/3" in origin.protocols and getattr(origin, name) is not None:
             raise places.error(key, f"{name!r} is of TCP's sockets, which HTTP/3 has none of: remove one of the two")
@@ -59,12 +45,7 @@ def check_fetch(index: int, measurement: Fetch, origins: Mapping[str, Origin], p
 
 
 def check_upload(index: int, measurement: Upload, origins: Mapping[str, Origin], places: Places) -> None:
-    """Refuse a protocol that uploads do not go by, or that the origin does not speak. Raises ScenarioError."""
-    if measurement.protocol == "http/2":
-        raise places.error(
-            ("measurements", index, "protocol"),
-            "an upload goes to our own server, which speaks http/1.1 and http/3: choose one of these",
-        )
+    """Refuse a protocol that the origin does not speak, and what has no room with it. Raises ScenarioError."""
     _require_spoken(index, measurement.upload, measurement.protocol, origins, places)
     if measurement.protocol == "http/3":
         _require_room(index, measurement.size, "client", places)

@@ -112,12 +112,7 @@ class Transfers:
 
     def _checked(self, node: str, origin: Origin) -> dict[str, str]:
         uploads = self._uploads(origin)
-        check_origin(node, origin, self._places, takes_uploads=bool(uploads))
-        if self._scenario.programs.origin == "builtin" and "http/2" in origin.protocols:
-            raise self._places.error(
-                ("programs", "origin"),
-                f"the origin {node} speaks http/2, which only nginx does here: remove this key, or http/2 there",
-            )
+        check_origin(node, origin, self._places)
         return uploads
 
     def _uploads(self, origin: Origin) -> dict[str, str]:

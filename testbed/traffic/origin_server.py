@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["OriginServer", "serve_origin"]
 
 HTTP, HTTPS = 80, 443
+_HTTP2 = "h2"  # its name in ALPN
 _IDLE_S = 75.0  # how long a connection may be silent, as nginx has it
 _BACKLOG = 511  # nginx's
 _RECORD_BYTES = 16_384  # the most that a TLS record holds
@@ -54,6 +55,7 @@ class OriginServer:
         pacing_bps: At which TCP spaces the segments of each connection; None: as its congestion control has it.
         uploads: Path to the log of the upload that comes there. Others are taken, and nothing is written down.
         has_ipv6: Whether it listens on IPv6 as well.
+        http2: Serves a connection whose client has chosen HTTP/2; None: the origin does not speak it.
     """
 
     folder: Path
@@ -65,13 +67,34 @@ class OriginServer:
     pacing_bps: int | None = None
     uploads: Mapping[str, TransferLog] = field(default_factory=dict)
     has_ipv6: bool = False
+    http2: Callable[[ssl.SSLSocket, OriginServer, Callable[[], float]], None] | None = None
 
     def context(self) -> ssl.SSLContext:
         """Return the TLS of the origin, with the versions that nginx is given."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(self.folder / "certificate.pem", self.folder / "key.pem")
+        if self.http2 is not None:
+            context.set_alpn_protocols([_HTTP2, "http/1.1"])
         return context
+
+    def answer(self, method: str, path: str) -> tuple[HTTPStatus, Path | bytes]:
+        """Return the status and the body of the answer to a request: a file, or the bytes themselves."""
+        if method == "POST":
+            return HTTPStatus.OK, b""
+        if method not in {"GET", "HEAD"}:  # as nginx says of an object
+            return HTTPStatus.METHOD_NOT_ALLOWED, b""
+        # The path is looked up, never opened as it is: whoever asks for /../key.pem is told that there is none.
+        found = {f"/{each.name}": each for each in (self.folder / "www").iterdir()}.get(path)
+        if found is not None:
+            return HTTPStatus.OK, found
+        return (HTTPStatus.OK, _GREETING) if path == "/" else (HTTPStatus.NOT_FOUND, b"")
+
+    def piece_bytes(self, most: int) -> int:
+        """Return how much of a body to send at once, ``most`` at most."""
+        if self.rate_bps is None:
+            return most
+        return min(max(round(self.rate_bps / _BITS * _PIECE_S), _LEAST_PIECE_BYTES), most)
 
 
 class _Listener(ThreadingTCPServer):
@@ -130,34 +153,31 @@ class _Connection(BaseHTTPRequestHandler):
     # Each piece leaves when its time has come: Nagle would hold it back for the acknowledgement of the one before.
     disable_nagle_algorithm = True
 
+    def handle(self) -> None:
+        """Serve by HTTP/2 who has chosen it, and everybody else by HTTP/1.1."""
+        origin = self.server.origin
+        if origin.http2 is not None and isinstance(self.connection, ssl.SSLSocket):
+            self.connection.do_handshake()
+            if self.connection.selected_alpn_protocol() == _HTTP2:
+                origin.http2(self.connection, origin, self.server.next_think_s)
+                return
+        super().handle()
+
     def do_GET(self) -> None:
-        """Send an object."""
+        """Take a request of any method, and answer it."""
         if not self._takes_request():
             return
-        # The path is looked up, never opened as it is: whoever asks for /../key.pem is told that there is none.
-        found = {f"/{each.name}": each for each in (self.server.origin.folder / "www").iterdir()}.get(self.path)
-        if found is not None:
-            self._send_head(HTTPStatus.OK, found.stat().st_size)
-            if self.command == "GET":
-                self._send_body(found)
-        elif self.path == "/":
-            self._send_head(HTTPStatus.OK, len(_GREETING))
-            self.wfile.write(_GREETING if self.command == "GET" else b"")
-        else:
-            self._send_head(HTTPStatus.NOT_FOUND, 0)
+        status, content = self.server.origin.answer(self.command, self.path)
+        if isinstance(content, bytes):
+            self._send_head(status, len(content))
+            self.wfile.write(content if self.command != "HEAD" else b"")
+            return
+        self._send_head(status, content.stat().st_size)
+        if self.command != "HEAD":
+            self._send_body(content)
 
-    def do_POST(self) -> None:
-        """Take an upload."""
-        if self._takes_request():
-            self._send_head(HTTPStatus.OK, 0)
-
-    def do_PUT(self) -> None:
-        """Refuse a method that nginx refuses for an object, too."""
-        if self._takes_request():
-            self._send_head(HTTPStatus.METHOD_NOT_ALLOWED, 0)
-
-    do_HEAD = do_GET  # noqa: N815 - http.server looks methods up by these names
-    do_DELETE = do_PATCH = do_OPTIONS = do_PUT  # noqa: N815
+    do_HEAD = do_POST = do_GET  # noqa: N815 - http.server looks methods up by these names
+    do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_GET  # noqa: N815
 
     def log_message(self, format: str, *_: object) -> None:  # noqa: A002 - http.server's signature
         """Write nothing: what counts is in the captures and in the client's records."""
@@ -200,7 +220,7 @@ class _Connection(BaseHTTPRequestHandler):
                 while piece := body.read(_RECORD_BYTES):
                     self.wfile.write(piece)
                 return
-            size = min(max(round(rate_bps / _BITS * _PIECE_S), _LEAST_PIECE_BYTES), _RECORD_BYTES)
+            size = self.server.origin.piece_bytes(_RECORD_BYTES)
             pace = Pace(rate_bps, time.monotonic())
             while piece := body.read(size):
                 if delay := pace.delay(time.monotonic()):

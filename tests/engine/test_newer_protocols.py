@@ -176,3 +176,40 @@ def test_http3_stands_beside_the_testbeds_own_origin(run_scenario: Runner, tmp_p
     head, _, _ = YOUTUBE.partition("  origin:")
     run = measured(run_scenario, tmp_path, head.replace("censors: {tspu: ru-yt-2024-quic}\n", "") + origins)
     assert [(each["ok"], each["bytes"]) for each in run.manifest["transfers"]] == [(True, 50_000), (True, 50_000)]
+
+
+SLOW = """\
+network: {topology: dumbbell}
+lines:
+  - {name: one, kind: landline, tspu: false, down: 20 Mbit/s, up: 10 Mbit/s}
+origins:
+  server1: {serves: [example.com], protocols: [http/1.1, http/2], rate: 2 Mbit/s, think: 300 ms}
+measurements:
+  - {fetch: example.com, role: control, size: 500 kB}
+  - {fetch: example.com, role: control, size: 500 kB, protocol: http/2}
+  - {fetch: example.com, role: control, size: 500 kB, protocol: http/2, client: curl}
+  - {upload: example.com, role: control, size: 1 MB}
+  - {upload: example.com, role: control, size: 1 MB, protocol: http/2}
+"""
+
+
+def test_our_own_server_is_as_slow_over_http2_as_over_http1_and_takes_uploads(
+    run_scenario: Runner, tmp_path: Path
+) -> None:
+    run = measured(run_scenario, tmp_path, SLOW)
+    down, down2, by_curl, up, up2 = (each["goodput_bps"] or 0.0 for each in run.manifest["transfers"])
+    assert all(each["ok"] for each in run.manifest["transfers"])
+    assert [down2, by_curl] == pytest.approx([down, down], rel=0.02)
+    assert 4e6 / 2.6 < down < 4e6 / 2.3  # of 4 Mbit: 2 s, 300 ms of thinking, and the round trips before
+    assert up2 == pytest.approx(up, rel=0.1)
+    assert up2 > 5e6
+
+
+def test_nginx_and_our_own_server_speak_the_same_http2(run_scenario: Runner, tmp_path: Path) -> None:
+    fetch = "measurements=[{fetch: example.com, role: control, size: 5 MB, protocol: http/2}]"
+    found = [
+        measured(run_scenario, tmp_path, CLEAN, fetch, f"programs.origin={program}").manifest["transfers"][0]
+        for program in ("nginx", "builtin")
+    ]
+    speeds = [each["goodput_bps"] or 0.0 for each in found]
+    assert speeds[1] == pytest.approx(speeds[0], rel=0.05)

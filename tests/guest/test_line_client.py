@@ -141,9 +141,10 @@ def test_what_transfers_will_need_is_loaded_before_they_begin() -> None:
     program = """if True:
         import sys
         from testbed.guest.line_client import load_ahead
-        wanted = {"testbed.traffic.evasion.quic", "testbed.traffic.probes.ttl"}
+        wanted = {"testbed.traffic." + name for name in ("evasion.quic", "probes.ttl", "fetch_http2", "fetch_http3")}
         print(wanted & set(sys.modules))
         load_ahead([{"kind": "evade", "evasion": "quic"}, {"kind": "probe", "probe": "ttl"}, {"kind": "fetch"}])
+        load_ahead([{"kind": "fetch", "protocol": "http/3"}, {"kind": "upload", "protocol": "http/2"}])
         print(wanted - set(sys.modules))
     """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from testbed.engine.prepare.substitutes import programs_used, settle_programs
 from testbed.errors import ScenarioError
+from testbed.traffic.origin import is_nginx
 from tests.scenario.plans import first_day
 
 
@@ -51,7 +53,6 @@ def test_curl_speaks_http2() -> None:
         ("protocol: http/3, reading: 1 Mbit/s", "protocols: [http/1.1, http/3]", "reading: 'reading' is of TCP's"),
         ("protocol: http/3, receive_buffer: 8 kB", "protocols: [http/1.1, http/3]", "'receive_buffer' is of TCP's"),
         ("protocol: http/3, size: 129 MB", "protocols: [http/1.1, http/3]", "size: too large for http/3: .* 128 MB"),
-        ("protocol: http/2", "protocols: [http/1.1, http/2], think: 1 s", "protocols: this origin has 'think', which"),
         ("protocol: http/3", "protocols: [http/1.1, http/3], send_buffer: 8 kB", "'send_buffer' is of TCP's sockets"),
         ("protocol: http/3", "protocols: [http/1.1, http/3], pacing: 8 Mbit/s", "'pacing' is of TCP's sockets"),
         ("protocol: http/3", "protocols: [http/3]", "expected http/1.1, which every origin speaks, and others"),
@@ -65,11 +66,13 @@ def test_a_protocol_that_cannot_be_honoured_is_refused(fetch: str, origin: str, 
         first_day(*of_newer_protocols(fetch, origin))
 
 
-def test_an_origin_that_takes_uploads_does_not_speak_http2() -> None:
+@pytest.mark.parametrize("protocol", ["http/2", "http/3"])
+def test_an_origin_that_takes_uploads_speaks_newer_protocols(protocol: str) -> None:
     also = ", {upload: t.co, role: target, lines: [landline]}"
-    with pytest.raises(ScenarioError, match=r"origins.origin.protocols: this origin takes uploads"):
-        first_day(*of_newer_protocols("protocol: http/2", also=also))
-    first_day(*of_newer_protocols("protocol: http/3", "protocols: [http/1.1, http/3]", also=also))
+    plan = first_day(*of_newer_protocols(f"protocol: {protocol}", f"protocols: [http/1.1, {protocol}]", also=also))
+    origin = plan.data["origins"]["origin"]
+    assert origin["protocols"] == [protocol]
+    assert not is_nginx(origin)
 
 
 def uploaded(upload: str, origin: str = "protocols: [http/1.1, http/3]") -> list[str]:
@@ -80,10 +83,11 @@ def uploaded(upload: str, origin: str = "protocols: [http/1.1, http/3]") -> list
     ]
 
 
-def test_an_upload_may_go_over_http3() -> None:
-    (transfer,) = first_day(*uploaded("protocol: http/3")).transfers
+@pytest.mark.parametrize("protocol", ["http/2", "http/3"])
+def test_an_upload_may_go_over_newer_protocols(protocol: str) -> None:
+    (transfer,) = first_day(*uploaded(f"protocol: {protocol}", f"protocols: [http/1.1, {protocol}]")).transfers
     assert transfer["kind"] == "upload"
-    assert (transfer.get("protocol"), transfer["name"]) == ("http/3", "upload t.co, HTTP/3")
+    assert (transfer.get("protocol"), transfer["name"]) == (protocol, f"upload t.co, {protocol.upper()}")
     (transfer,) = first_day(*uploaded("size: 10 kB")).transfers
     assert "protocol" not in transfer
 
@@ -92,7 +96,11 @@ def test_an_upload_may_go_over_http3() -> None:
     ("upload", "origin", "problem"),
     [
         ("protocol: http/3", "protocols: [http/1.1]", r"0.protocol: the origin origin, which serves t.co, does not"),
-        ("protocol: http/2", "protocols: [http/1.1, http/3]", "0.protocol: an upload goes to our own server, which"),
+        (
+            "protocol: http/2",
+            "protocols: [http/1.1, http/3]",
+            r"0.protocol: the origin origin, which serves t.co,",
+        ),
         ("protocol: http/3, size: 129 MB", "protocols: [http/1.1, http/3]", "0.size: too large for http/3: its client"),
     ],
 )
@@ -101,8 +109,7 @@ def test_an_upload_that_cannot_be_made_is_refused(upload: str, origin: str, prob
         first_day(*uploaded(upload, origin))
 
 
-def test_http2_is_not_asked_of_our_own_server() -> None:
-    with pytest.raises(
-        ScenarioError, match=r"programs\.origin: the origin origin speaks http/2, which only nginx does"
-    ):
-        first_day(*of_newer_protocols("protocol: http/2"), "programs.origin=builtin")
+def test_our_own_server_speaks_http2_where_it_is_asked_for() -> None:
+    plan = settle_programs(first_day(*of_newer_protocols("protocol: http/2"), "programs.origin=builtin"))
+    assert "http/2" in plan.data["origins"]["origin"]["protocols"]
+    assert programs_used(plan)["origin"] == "builtin"

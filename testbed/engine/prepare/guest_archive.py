@@ -28,7 +28,7 @@ _AGENT = "testbed.guest.agent"
 _PROTOCOLS = "protocols"
 _SUFFIX = ".modules"
 _INDEX_BYTES = 8  # as testbed/guest/start.py
-_NEEDS_PROTOCOLS = ("testbed.traffic.fetch_http2", "testbed.traffic.fetch_http3", "testbed.traffic.origin_http3")
+_NEEDS_PROTOCOLS = tuple(f"testbed.traffic.{end}_{http}" for http in ("http2", "http3") for end in ("fetch", "origin"))
 
 
 def main() -> None:

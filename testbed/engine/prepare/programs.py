@@ -19,7 +19,7 @@ _ALWAYS = ("mount",)  # with which the guest begins (guest/boot.sh)
 _STOCK_LINKS = ("ip", "mnexec", "tc")
 GUEST_PROGRAMS = {
     **dict.fromkeys(_ALWAYS, ""),
-    "nginx": "the testbed's own server stands in, but for HTTP/2",
+    "nginx": "the testbed's own server stands in",
     "curl": "the testbed's own client stands in",
     **dict.fromkeys(_STOCK_LINKS, "for 'links: stock' alone"),
 }

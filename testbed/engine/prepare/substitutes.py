@@ -27,9 +27,7 @@ def settle_programs(plan: Plan) -> Plan:
     data = plan.data
     programs: ProgramsPlan = {**data.get("programs", {})}
     served = [origin for origin in data["origins"].values() if is_nginx(origin)]
-    # HTTP/2 is nginx's alone: without it, such a plan cannot be run at all, and says so (`require_programs`).
-    can_do_without = not any("http/2" in origin.get("protocols", []) for origin in served)
-    if "origin" not in programs and served and can_do_without and find_guest_program("nginx") is None:
+    if "origin" not in programs and served and find_guest_program("nginx") is None:
         programs["origin"] = "builtin"
     asked = any(transfer["kind"] == "curl" for transfer in plan.transfers)
     if "client" not in programs and asked and find_guest_program("curl") is None:

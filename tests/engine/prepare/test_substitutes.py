@@ -76,11 +76,12 @@ def test_nothing_stands_in_for_what_a_scenario_asks_for(machine: Path, setting: 
         require_programs(settle_programs(first_day(setting)))
 
 
-def test_nothing_stands_in_for_http2(machine: Path) -> None:
+def test_our_own_server_stands_in_for_http2_too(machine: Path) -> None:
     install(machine, "curl")
-    plan = first_day("origins.origin.protocols=[http/1.1, http/2]")
-    with pytest.raises(MissingError, match="not on this machine: nginx;"):
-        require_programs(settle_programs(plan))
+    plan = settle_programs(first_day("origins.origin.protocols=[http/1.1, http/2]"))
+    assert programs_used(plan)["origin"] == "builtin"
+    assert plan.data["origins"]["origin"]["protocols"] == ["http/2"]
+    require_programs(plan)
 
 
 def test_an_origin_with_a_server_of_its_own_needs_no_other(machine: Path) -> None:
