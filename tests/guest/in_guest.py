@@ -275,11 +275,10 @@ def networks() -> dict[str, Any]:
 
 def _sending(built: Mininet) -> dict[str, Any]:
     """Whether every link sends: once the kernel had time to look at their carriers, and with one end down."""
-    time.sleep(2)
-    settled = refusal(lambda: network.require_sending(built))
+    settled = refusal(lambda: network.require_sending(built, patience_s=5))
     client = built["mobile"]
     client.namespace.kernel.send([link.set_link(client.intf("eth0").index, up=False)])
-    return {"settled": settled, "down": refusal(lambda: network.require_sending(built))}
+    return {"settled": settled, "down": refusal(lambda: network.require_sending(built, patience_s=1))}
 
 
 def _altered(built: Mininet, topology: RoutedTopo) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -32,6 +33,7 @@ TRACED_BURST_BYTES = 1600  # a packet: what a link may save up must not outweigh
 RATE_TOLERANCE = 1  # bytes per second: rounding of Mbit/s
 # Mininet's option of a link, and the field of netem's that it becomes; in the order of `planned_netem`.
 _NETEM_FIELDS = {"delay": "delay_ns", "jitter": "jitter_ns", "loss": "loss", "max_queue_size": "limit"}
+_LOOK_S = 0.05  # at links that do not send yet
 LINK_BUILDERS = {"netlink": NetlinkLink, "stock": TCLink}
 
 
@@ -202,17 +204,31 @@ def read_back(network: Mininet, topology: RoutedTopo, congestion_control: dict[s
     return checked
 
 
-def require_sending(network: Mininet) -> None:
+def require_sending(network: Mininet, *, patience_s: float) -> None:
     """Check that every link sends what it is given. Until a link's carrier has been looked at, the kernel drops it all.
 
+    Args:
+        network: That has been built.
+        patience_s: How long to wait for it.
+
     Raises:
-        CertificateError: One does not yet.
+        CertificateError: A link does not send by then.
     """
+    deadline = time.monotonic() + patience_s
+    while (silent := _silent_link(network)) is not None:
+        if time.monotonic() >= deadline:
+            raise CertificateError(f"{silent}: the link was to send by t = 0, and does not yet")
+        time.sleep(_LOOK_S)
+
+
+def _silent_link(network: Mininet) -> str | None:
+    """Return a link's end that does not send yet; None: all do."""
     for node in network.hosts:
         found = link.links(node.namespace.kernel)
         for name in map(str, node.intfNames()):
             if name not in found or not found[name].sends:
-                raise CertificateError(f"{node.name}:{name}: the link was to send by t = 0, and does not yet")
+                return f"{node.name}:{name}"
+    return None
 
 
 def link_names(network: Mininet) -> dict[str, list[str]]:
