@@ -134,7 +134,7 @@ class Agent:
         clock = self._plan["clock"]
         if "looks_at_links" in clock:  # before the start and not at it: to ask the kernel moves its clock on
             time.sleep(max(0.0, self._remaining_s() - _LOOK_S))
-            # A wall clock may be past the start by now: then the run begins late, and with links that send all the same.
+            # A wall clock may be past the start by now: it begins late then, with links that send.
             patience_s = 0.0 if clock["is_virtual"] else clock["settle_s"]
             network.require_sending(self._stage.network, patience_s=patience_s)
         remaining = self._remaining_s()
