@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from testbed.engine.engine import GuestSetup
     from testbed.engine.uml.spool import Spool
 
-__all__ = ["NativeGuest"]
+__all__ = ["NativeGuest", "boot_command", "boot_environment"]
 
 _AGENT = "testbed.guest.contained"
 
@@ -47,18 +47,28 @@ class NativeGuest(Guest):
 
         with setup.log.open("wb") as printed, postponed_signals():
             process = subprocess.Popen(
-                [sys.executable, "-s", "-B", "-m", "testbed.engine.native.boot", str(theirs), _AGENT],
+                boot_command(theirs, _AGENT),
                 cwd=spool.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=printed,
                 stderr=printed,
-                env={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+                env=boot_environment(),
                 pass_fds=(theirs,),
                 start_new_session=True,
                 preexec_fn=confine,  # noqa: PLW1509 - the program that runs this has one thread
             )
         os.close(theirs)
         return process
+
+
+def boot_command(terminal: int, module: str) -> list[str]:
+    """Return what makes a guest, with this module as its first program; it inherits the descriptor of the terminal."""
+    return [sys.executable, "-s", "-B", "-m", "testbed.engine.native.boot", str(terminal), module]
+
+
+def boot_environment() -> dict[str, str]:
+    """Return the environment of `boot_command`."""
+    return {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
 
 def _copy_code(spool: Spool) -> None:

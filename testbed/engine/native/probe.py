@@ -1,19 +1,23 @@
-"""Whether the machine's own kernel has what a run on it needs: tried in namespaces that end with the trial.
+"""Whether the machine's own kernel has what a run on it needs: tried in a guest that is made and ends with the trial.
 
-A module that is there and not loaded is loaded by the trial itself, as it would be by a run. Each trial that fails has
-the line to type.
+It is the guest of a run (boot.py), as the same user, with this module in the place of the agent. A module that is there
+and not loaded is loaded by the trial itself, as it would be by a run. Each trial that fails has the line to type.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
-from testbed.engine.native.boot import NEW_NET, enter_user_namespace
+from testbed.engine.native.guest import boot_command, boot_environment
 from testbed.engine.prepare.environment import Check
+from testbed.engine.uml.confine import give_up_privileges, guest_identity
 from testbed.errors import TestbedError
 from testbed.netlink import NetlinkSocket, link, tc
 from testbed.netlink.netem import Netem
@@ -25,11 +29,49 @@ if TYPE_CHECKING:
 
 __all__ = ["native_checks", "trials"]
 
-_NAMESPACES = "user namespaces"
-_ALLOW = (
-    "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu), kernel.unprivileged_userns_clone=1 "
-    "(Debian), or user.max_user_namespaces=1000 (others); or use --engine virtual"
-)
+_VIRTUAL = "or use --engine virtual"
+# What a machine's owner forbids user namespaces by, as (parameter, value that forbids, value that does not).
+_FORBIDDEN_BY = (
+    ("kernel.apparmor_restrict_unprivileged_userns", "1", "0"),  # Ubuntu, since 24.04
+    ("kernel.unprivileged_userns_clone", "0", "1"),  # Debian
+    ("user.max_user_namespaces", "0", "1000"),
+)  # fmt: skip
+
+
+class _Stage(NamedTuple):
+    """A part of making the guest.
+
+    Attributes:
+        name: What it is called.
+        said: A word of what boot.py says when it fails.
+        remedy: What to do then.
+    """
+
+    name: str
+    said: str
+    remedy: str
+
+
+# In the order in which they come; what else is said is of the first.
+_STAGES = (
+    _Stage("user namespaces", "namespaces cannot be made: Operation", ""),  # _allow says what to do
+    _Stage(
+        "as many namespaces", "No space left on device",
+        f"sudo sysctl -w user.max_{{user,net,mnt,pid,ipc,uts}}_namespaces=1000 (in bash); {_VIRTUAL}",
+    ),
+    _Stage(
+        "programs within reach", "Permission denied: '",
+        f"root's guest is nobody: install the testbed where everybody may read, or start it as a user; {_VIRTUAL}",
+    ),
+    _Stage("read-only mounts", "attributes of the mount", f"sudo reboot into Linux 5.12 or later; {_VIRTUAL}"),
+    _Stage(
+        "mounts of its own", "cannot be mounted",
+        "start it outside of the container, or give that its whole /proc (docker run --security-opt "
+        f"systempaths=unconfined); {_VIRTUAL}",
+    ),
+    _Stage("refused system calls", "seccomp", f"sudo reboot into a kernel with CONFIG_SECCOMP_FILTER; {_VIRTUAL}"),
+    _Stage("this processor", "numbers of system calls", "use another machine"),
+)  # fmt: skip
 _FLOW = tc.FlowMatch(6, b"\n\0\0\2", b"\n\0\0\1", 443, 50_000)
 _MODULES = {
     "links (veth)": "veth",
@@ -45,20 +87,53 @@ _MODULES = {
 
 def native_checks() -> Iterator[Check]:
     """Try everything, in a process of its own."""
-    found = subprocess.run(
-        [sys.executable, "-m", "testbed.engine.native.probe"], capture_output=True, text=True, check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-    )  # fmt: skip
-    if found.returncode:
-        last = (found.stderr.strip().splitlines() or [f"status {found.returncode}"])[-1]
-        yield Check(_NAMESPACES, ok=False, found=f"refused: {last}", remedy=_ALLOW)
+    tried = _try_in_a_guest()
+    if tried.returncode:
+        last = (tried.stderr.strip().splitlines() or [f"status {tried.returncode}"])[-1]
+        failed = next((each for each in _STAGES if each.said in last), _STAGES[0])
+        yield Check(failed.name, ok=False, found=f"refused: {last}", remedy=failed.remedy or _allow())
         return
-    yield Check(_NAMESPACES, ok=True, found="allowed")
-    problems: dict[str, str] = json.loads(found.stdout)
+    yield Check(_STAGES[0].name, ok=True, found="allowed")
+    problems: dict[str, str] = json.loads(tried.stdout)
     for name, modules in _MODULES.items():
-        remedy = f"sudo modprobe -a {modules}, where this kernel has them; or use --engine virtual"
         problem = problems[name]
-        yield Check(name, not problem, problem or "there", remedy if problem else "")
+        yield Check(name, not problem, problem or "there", _remedy(problem, modules) if problem else "")
+
+
+def _remedy(problem: str, modules: str) -> str:
+    """Who is forbidden something has the module: root of a user namespace is, where AppArmor takes its rights away."""
+    if os.strerror(errno.EPERM) in problem:
+        return _allow()
+    return f"sudo modprobe -a {modules}, where this kernel has them; {_VIRTUAL}"
+
+
+def _allow(parameters: Path = Path("/proc/sys")) -> str:
+    """Return what lets everybody be root of a user namespace, on this machine."""
+    for name, forbids, allows in _FORBIDDEN_BY:
+        place = parameters / name.replace(".", "/")
+        if place.exists() and place.read_text().strip() == forbids:
+            return f"sudo sysctl -w {name}={allows}; {_VIRTUAL}"
+    return f"start it outside of the chroot or container that this is, where none can be made; {_VIRTUAL}"
+
+
+def _try_in_a_guest() -> subprocess.CompletedProcess[str]:
+    with tempfile.TemporaryDirectory(prefix="testbed-") as name:
+        folder = Path(name)
+        for below in ("kernel", "output/code"):
+            (folder / below).mkdir(parents=True)
+        ours, theirs = os.openpty()
+        for place in (folder, folder / "output", folder / "kernel"):
+            os.chown(place, *guest_identity())
+        os.fchown(theirs, *guest_identity())
+        try:
+            return subprocess.run(
+                boot_command(theirs, "testbed.engine.native.probe"),
+                cwd=folder, env=boot_environment(), pass_fds=[theirs], capture_output=True, text=True, check=False,
+                preexec_fn=give_up_privileges,
+            )  # fmt: skip
+        finally:
+            os.close(ours)
+            os.close(theirs)
 
 
 def trials(kernel: NetlinkSocket) -> dict[str, str]:
@@ -111,5 +186,5 @@ def _problem(trial: Callable[[], object]) -> str:
 
 
 if __name__ == "__main__":
-    enter_user_namespace(NEW_NET)
     sys.stdout.write(json.dumps(trials(NetlinkSocket())))
+    sys.stdout.flush()
