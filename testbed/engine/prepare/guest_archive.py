@@ -17,9 +17,11 @@ import sys
 import zipfile
 from importlib.util import MAGIC_NUMBER
 from pathlib import Path
+from types import CodeType
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a ZIP archive can say
 _MARSHAL_VERSION = 2  # the last without references: later ones depend on what else the interpreter holds
+_SLICE = b":"  # Python/marshal.c: TYPE_SLICE, then start, stop and step
 _HEADER = MAGIC_NUMBER + bytes(12)  # neither hashed nor dated: there is no source beside it to compare with
 _CODECS = ("ascii", "idna", "latin_1", "utf_8", "utf_16", "utf_32", "cp437")
 _START = "testbed/guest/start.py"
@@ -133,7 +135,44 @@ def _whole_packages(sources: dict[str, str]) -> dict[str, str]:
 
 def _compiled(name: str, path: str) -> bytes:
     code = compile(Path(path).read_bytes(), name, "exec", dont_inherit=True, optimize=0)
-    return _HEADER + marshal.dumps(code, _MARSHAL_VERSION)
+    return _HEADER + stored(code)
+
+
+def stored(code: CodeType) -> bytes:
+    """Return code as `marshal.loads` reads it, the same bytes whatever else the interpreter holds.
+
+    From Python 3.14 on slices may be constants, and only later versions of the format than ours write them. All
+    versions are read alike, so the slices are put where others stand in for them.
+    """
+    slices: dict[bytes, bytes] = {}
+    data = marshal.dumps(_with_stand_ins(code, slices), _MARSHAL_VERSION)
+    for stand_in, written in slices.items():
+        data = data.replace(marshal.dumps(stand_in, _MARSHAL_VERSION), written)
+    return data
+
+
+def _with_stand_ins(code: CodeType, slices: dict[bytes, bytes]) -> CodeType:
+    """Return code with bytes in the place of slices, and add to these how each slice is written."""
+    constants = _constants(code.co_consts, slices)
+    return code if constants is code.co_consts else code.replace(co_consts=constants)
+
+
+def _constants(held: tuple[object, ...], slices: dict[bytes, bytes]) -> tuple[object, ...]:
+    changed = tuple(_constant(each, slices) for each in held)
+    return held if all(new is old for new, old in zip(changed, held, strict=True)) else changed
+
+
+def _constant(constant: object, slices: dict[bytes, bytes]) -> object:
+    if isinstance(constant, CodeType):
+        return _with_stand_ins(constant, slices)
+    if isinstance(constant, tuple):
+        return _constants(constant, slices)
+    if not isinstance(constant, slice):
+        return constant
+    stand_in = f"in the place of {constant}".encode()
+    parts = (constant.start, constant.stop, constant.step)
+    slices[stand_in] = _SLICE + b"".join(marshal.dumps(part, _MARSHAL_VERSION) for part in parts)
+    return stand_in
 
 
 if __name__ == "__main__":
