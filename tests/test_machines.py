@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 CONTAINERFILE = (ROOT / "Containerfile").read_text()
@@ -93,6 +94,19 @@ def test_the_image_runs_as_a_user_and_editors_ask_for_no_privilege() -> None:
     assert users["testbed"] not in {"root", "0"}
     assert users[DEVCONTAINER["build"]["target"]] == DEVCONTAINER["remoteUser"]
     assert not {"runArgs", "privileged", "capAdd", "securityOpt"} & set(DEVCONTAINER)
+
+
+def test_what_ci_calls_is_there() -> None:
+    jobs = yaml.safe_load((ROOT / ".github/workflows/test.yml").read_text())["jobs"]
+    commands = [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
+    for command in commands:
+        subprocess.run(["sh", "-n"], input=command, text=True, check=True)
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    asked = " ".join(re.findall(r"^make (.+)", "\n".join(commands), re.MULTILINE)).split()
+    assert {"release-check", "reproduce"} <= set(asked) <= targets
+    scripts = [word for command in commands for word in command.split() if word.startswith((".ci/", "tests/"))]
+    assert scripts
+    assert [script for script in scripts if not (ROOT / script).exists()] == []
 
 
 def provision(folder: Path, machine: str) -> subprocess.CompletedProcess[str]:

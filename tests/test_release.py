@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from testbed.engine.kernel.recipe import load_recipe
 from testbed.engine.kernel.source import find_source
+
+if TYPE_CHECKING:
+    from testbed.engine.kernel.cache import KernelInfo
 
 ROOT = Path(__file__).resolve().parents[1]
 KERNEL = ROOT / "packages" / "kernel"
@@ -37,6 +43,30 @@ def test_this_recipe_has_a_number() -> None:
     lines = [line.split() for line in (KERNEL / "recipes").read_text().splitlines() if not line.startswith("#")]
     assert [int(number) for number, _ in lines] == list(range(1, len(lines) + 1))
     assert lines[-1][1] == load_recipe().hash, f"add to {KERNEL / 'recipes'}: {len(lines) + 1}  {load_recipe().hash}"
+
+
+def test_the_kernel_that_was_compiled_here_is_byte_for_byte_the_one_of_the_same_packages(kernel: KernelInfo) -> None:
+    """Nobody need believe the wheel: whoever compiles it has the same bytes, and CI does."""
+    lines = [line.split() for line in (KERNEL / "builds").read_text().splitlines() if not line.startswith("#")]
+    recipe = load_recipe().hash
+    known = [(sha256, packages) for made_by, sha256, *packages in lines if made_by == recipe]
+    assert known, f"no line of {KERNEL / 'builds'} is for the recipe {recipe}; add what it gives here"
+    if shutil.which("dpkg-query") is None:
+        pytest.skip("packages are not Debian's here: another compiler makes other bytes")
+    expected = [sha256 for sha256, packages in known if all(map(is_installed, packages))]
+    if not expected:
+        pytest.skip(f"no line of {KERNEL / 'builds'} is for the packages here: another compiler makes other bytes")
+    assert kernel.path is not None
+    assert hashlib.sha256(kernel.path.read_bytes()).hexdigest() == expected[0], (
+        f"if older packages made it, remove {kernel.path.parent}, then: testbed kernel build"
+    )
+
+
+def is_installed(package: str) -> bool:
+    """Whether Debian's package is here in just this version, both with an equals sign between them."""
+    name, version = package.split("=")
+    command = ["dpkg-query", "--show", "--showformat=${Version}", name]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout == version
 
 
 @pytest.mark.parametrize("version", [None, "6.12.117.post1"])
