@@ -7,6 +7,7 @@ the cursor, hide a line or reverse its direction; what is shown instead says whi
 from __future__ import annotations
 
 import re
+from collections import Counter
 from difflib import get_close_matches
 from html import escape
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["choices", "html_text", "one_line", "printable", "printable_bytes"]
 
 _MOST_MEANT = 3
+_MOST_LISTED = 40
 
 # controls (C0 without line feed and tab, DEL, C1), separators of lines that are none to JSON, marks and overrides of
 # direction, invisible characters, halves of surrogate pairs
@@ -49,13 +51,19 @@ def html_text(text: str) -> str:
 
 
 def choices(name: str, known: Iterable[str]) -> str:
-    """Return what there is in the place of a name that nothing has, with what may have been meant, for a message."""
+    """Return what there is in the place of a name that nothing has, with what may have been meant, for a message.
+
+    Of a hundred names nobody reads the list: what may have been meant stands alone, or the folders that they are in.
+    """
     listed = list(known)
     # Of a path the last part is what people remember.
     last = {each.rpartition("/")[2].lower(): each for each in reversed(listed)}
     near = get_close_matches(name.rpartition("/")[2].lower(), last, n=_MOST_MEANT)
-    meant = f"did you mean {' or '.join(last[each] for each in near)}? There are: " if near else "there are: "
-    return meant + ", ".join(listed)
+    meant = f"did you mean {' or '.join(last[each] for each in near)}?" if near else ""
+    if len(listed) > _MOST_LISTED:
+        folders = Counter(each.rpartition("/")[0] for each in listed)
+        return meant or "there are: " + ", ".join(f"{name}/… ({count})" for name, count in folders.items())
+    return (f"{meant} There are: " if meant else "there are: ") + ", ".join(listed)
 
 
 def _escaped(found: re.Match[str]) -> str:

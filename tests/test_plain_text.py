@@ -67,6 +67,8 @@ def test_output_of_programs_keeps_its_lines_and_loses_its_controls(data: bytes) 
     ("nosuch", ["core", "full"], "there are: core, full"),
     ("", ["core"], "there are: core"),
     ("x", [], "there are: "),
+    ("policd", [*(f"a/{number}" for number in range(50)), "b/policed"], "did you mean b/policed?"),
+    ("nosuch", [*(f"a/{number}" for number in range(50)), "b/1"], "there are: a/… (50), b/… (1)"),
 ])  # fmt: skip
 def test_what_may_have_been_meant_is_said_before_what_there_is(name: str, known: list[str], said: str) -> None:
     assert choices(name, known).startswith(said)

@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # argparse would take options behind -- for its own where they look alike: what is the command's is cut off first.
     given = list(sys.argv[1:] if argv is None else argv)
     at = given.index("--") if "--" in given else len(given)
-    arguments = make_parser().parse_args(given[:at])
+    arguments = make_parser().parse_words(given[:at])
     arguments.user_command = given[at + 1 :]
     if at < len(given) and arguments.command != _TAKES_A_COMMAND:
         print("testbed: only 'testbed run' takes a command after --", file=sys.stderr)

@@ -60,4 +60,4 @@ def find(kind: str, name: str) -> Path:
         return folder(kind) / f"{matches[0]}{suffix}"
     if len(path.parts) > 1 and path.suffix in _FILES_OF[suffix]:
         raise ScenarioError(f"{_SINGULAR[kind]} {shown(name)}: no such file")
-    raise ScenarioError(f"no {_SINGULAR[kind]} {shown(name)}; {choices(name, known)}")
+    raise ScenarioError(f"no {_SINGULAR[kind]} {shown(name)}; {choices(name, known)} (testbed list {kind})")

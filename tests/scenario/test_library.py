@@ -37,7 +37,7 @@ def test_every_name_that_is_listed_is_found(kind: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "name", "problem"),
     [
-        ("scenarios", "nosuch", "no scenario 'nosuch'; there are: .*history/2021-03-10"),
+        ("scenarios", "nosuch", "no scenario 'nosuch'; there are: .*history/… (.*testbed list scenarios)"),
         ("scenarios", "nosuch.yaml", "no scenario 'nosuch.yaml'"),
         ("scenarios", "", "no scenario ''"),
         ("scenarios", "../pyproject", "no scenario '../pyproject'"),

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from testbed.cli.arguments.corpora import add_corpus
 from testbed.cli.arguments.evading import add_evade
@@ -13,10 +12,10 @@ from testbed.cli.arguments.judging import add_detect, add_even_if_invalid, add_s
 from testbed.cli.arguments.labs import add_lab
 from testbed.cli.arguments.runs import add_options_of_runs, add_shell, add_show, engines_with_terminal
 from testbed.cli.arguments.values import count, instant, seed, seeds
+from testbed.cli.arguments.words import Help, WordParser
 from testbed.cli.commands.listing import KINDS
 from testbed.cli.examples import EXAMPLES
 from testbed.cli.version import Version
-from testbed.plain_text import choices
 
 if TYPE_CHECKING:
     Adders = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse has no public name for it
@@ -37,7 +36,6 @@ examples:
 # Not asked of the registry of probes: what they import would make `testbed --help` slow. A test compares the two.
 PROBE_NAMES = ("ttl", "domains", "fields", "timeout", "budget", "symmetry")
 _LAST_PORT = 65_535
-_INVALID_CHOICE = re.compile(r"invalid choice: '([^']*)' \(choose from (.*)\)")
 _RUN_EXAMPLES = """\
 examples:
   testbed run 2021-03-10                                   the first day
@@ -67,27 +65,17 @@ examples:
 """
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says also what may have been meant by a word that is none of those it knows."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print usage and message, and end with status 2."""
-        if found := _INVALID_CHOICE.search(message):
-            known = found[2].replace("'", "").split(", ")  # in quotes up to Python 3.13
-            message = message.replace(found[0], f"invalid choice: {found[1]!r}; {choices(found[1], known)}")
-        super().error(message)
-
-
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> WordParser:
     """Return the parser of all commands; ``command`` names the function that carries one out."""
-    parser: argparse.ArgumentParser = _Parser(
+    parser = WordParser(
         prog="testbed",
         description="Replays throttling with real Linux TCP in virtual time, and knows the fate of every packet.",
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     parser.add_argument("--version", action=Version, nargs=0, help="print the version, and exit")
-    adders = parser.add_subparsers(metavar="COMMAND", required=True)
+    as_argparse_has_it: argparse.ArgumentParser = parser
+    adders = as_argparse_has_it.add_subparsers(metavar="COMMAND", required=True)
     _add_run(adders)
     _add_probe(adders)
     add_evade(adders)
@@ -109,7 +97,7 @@ def make_parser() -> argparse.ArgumentParser:
     for name, examples in EXAMPLES.items():  # here, so that no command can be added without examples
         command = adders.choices[name]
         command.epilog = "\n  ".join(["examples:", *examples])
-        command.formatter_class = argparse.RawDescriptionHelpFormatter
+        command.formatter_class = Help
     return parser
 
 
@@ -122,7 +110,7 @@ def _add_run(adders: Adders) -> None:
         "measurements. With -- COMMAND, that program runs on the first line's client in place of the scenario's "
         "measurements; its exit status is passed through.",
         epilog=_RUN_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     add_options_of_runs(run)
     add_show(run)
@@ -167,7 +155,7 @@ def _add_probe(adders: Adders) -> None:
         "All connections are made in one run on the scenario's network, to its replay server; a client decides by its "
         "downloads alone. Exit status 1: the answer differs from the configuration.",
         epilog=_PROBE_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     probe.add_argument("probe", choices=PROBE_NAMES, metavar="PROBE")
     add_options_of_runs(probe)
