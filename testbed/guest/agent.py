@@ -139,10 +139,12 @@ class Agent:
             network.require_sending(self._stage.network, patience_s=patience_s)
         remaining = self._remaining_s()
         # In virtual time setting up takes what it waits for, the same on every machine: more is a fault of ours. In
-        # real time a slow machine begins late.
+        # real time a slow machine begins late, which harms only what was planned for the time that has passed.
         if remaining < 0 and clock["is_virtual"]:
             settle_s = clock["settle_s"]
             raise GuestError(f"setting up took {settle_s - remaining:.1f} emulated seconds; {settle_s} are planned")
+        if remaining < 0:
+            on_demand.require_nothing_missed(self._plan, -remaining)
         time.sleep(max(0.0, remaining))
 
     def _remaining_s(self) -> float:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "add_ipv6", "background", "check_ipv6", "cutter", "fetch_http2", "fetch_http3", "find_protocols", "ipv6_of",
-    "load_client", "serve_http2", "shell", "upload_http2", "upload_http3",
+    "load_client", "require_nothing_missed", "serve_http2", "shell", "upload_http2", "upload_http3",
 ]  # fmt: skip
 
 _FOLDER = "/run/testbed/code/protocols"
@@ -49,6 +49,13 @@ def find_protocols(plan: PlanDocument, folder: str = _FOLDER) -> None:
     # Before the folder of all packages that are installed: of what is in both, this is the one that never changes.
     sys.path.insert(1, folder)
     sys.meta_path.insert(0, StoredModules(f"{folder}/protocols.modules"))
+
+
+def require_nothing_missed(plan: PlanDocument, late_s: float) -> None:
+    """Check what a run that begins late has missed. Raises GuestError."""
+    from testbed.guest import timetable
+
+    timetable.require_nothing_missed(plan, late_s)
 
 
 def load_client(protocol: NewerProtocol) -> None:
