@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
@@ -20,10 +20,12 @@ from testbed.validation.keeping.store import Store
 from testbed.validation.truth import line_label
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from testbed.engine.kernel import KernelInfo
 
+T = TypeVar("T")
 FOLDERS = {"throttling/": "throttled", "confounders/": "not throttled"}
 # What a censor did there was no slowing, or it slowed the control, too: whoever scores decides about these.
 LEFT_OUT = {
@@ -56,6 +58,9 @@ class Corner(Random):
 
     def _end(self) -> float:
         return self.choice((-1.0, 1.0))
+
+    def choice(self, seq: Sequence[T]) -> T:  # type: ignore[override]
+        return seq[self.getrandbits(16) % len(seq)]
 
     def random(self) -> float:
         return 0.0 if self.getrandbits(1) else 1 - 1e-9
