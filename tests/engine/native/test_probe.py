@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import json
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING, cast
@@ -89,7 +90,7 @@ def test_who_is_forbidden_what_the_kernel_has_is_not_told_to_load_it(monkeypatch
     problems = dict.fromkeys(trials(cast("NetlinkSocket", KernelWithout(""))), "")
     problems["bridges"] = str(NetlinkError(errno.EPERM, "add the bridge", ""))
     answer = subprocess.CompletedProcess([], 0, json.dumps(problems), "")
-    monkeypatch.setattr("testbed.engine.native.probe._try_in_a_guest", lambda: answer)
+    monkeypatch.setattr("testbed.engine.native.probe._try_in_a_guest", lambda *_: answer)
     [check] = [check for check in native_checks() if not check.ok]
     assert check.name == "bridges"
     assert "modprobe" not in check.remedy
@@ -118,3 +119,15 @@ def test_whatever_is_missing_here_has_a_line_to_type() -> None:
     checks = list(native_checks())
     assert checks
     assert [check.name for check in checks if bool(check.remedy) == check.ok] == []
+
+
+def test_a_machine_without_pseudo_terminals_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bare chroot has no /dev/pts."""
+
+    def none() -> None:
+        raise OSError(errno.ENODEV, "No such device")
+
+    monkeypatch.setattr(os, "openpty", none)
+    [check] = native_checks()
+    assert (check.name, check.ok, check.found) == ("pseudo-terminals", False, "none can be opened: No such device")
+    assert "mount -t devpts" in check.remedy
