@@ -22,10 +22,19 @@ def default_store() -> Path:
 def default_held_out_seed() -> str:
     """Return the commit of the testbed that runs, or its version where it is installed."""
     # Nobody can choose a commit's name for the seeds that come of it, and everybody can look it up afterwards.
-    folder = Path(testbed.__file__).parent
-    git = shutil.which("git")
-    if git is not None:
-        found = subprocess.run([git, "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=False)
-        if found.returncode == 0:
-            return found.stdout.strip()
+    module = Path(testbed.__file__)
+    # A testbed that is installed may lie in the repository of somebody's project, whose commits are not the testbed's.
+    if _git(module.parent, "ls-files", "--error-unmatch", module.name):
+        commit = _git(module.parent, "rev-parse", "HEAD")
+        if commit:
+            return commit
     return importlib.metadata.version("throttling-testbed")
+
+
+def _git(folder: Path, *words: str) -> str:
+    """Return what Git says in a folder; empty: it is not there, or says that there is nothing."""
+    git = shutil.which("git")
+    if git is None:
+        return ""
+    found = subprocess.run([git, *words], cwd=folder, capture_output=True, text=True, check=False)
+    return found.stdout.strip() if found.returncode == 0 else ""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
+import testbed
 from testbed.validation.defaults import default_held_out_seed, default_store
 
 if TYPE_CHECKING:
@@ -24,3 +27,19 @@ def test_without_git_the_version_stands_for_the_commit(monkeypatch: pytest.Monke
     version = default_held_out_seed()
     assert version
     assert commit == version or len(commit) == 40
+
+
+def test_a_testbed_in_somebody_elses_repository_has_none_of_its_commits(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    place = tmp_path / ".venv" / "testbed" / "__init__.py"
+    place.parent.mkdir(parents=True)
+    place.touch()
+    (tmp_path / "theirs").touch()
+    by = ["-c", "user.name=x", "-c", "user.email=x"]
+    for words in (["init"], ["add", "theirs"], [*by, "commit", "--message", "theirs"]):
+        subprocess.run(["git", "-C", tmp_path, *words], check=True, capture_output=True)
+    monkeypatch.setattr(testbed, "__file__", str(place))
+    assert default_held_out_seed() == importlib.metadata.version("throttling-testbed")
+    subprocess.run(["git", "-C", tmp_path, "add", ".venv"], check=True, capture_output=True)
+    assert len(default_held_out_seed()) == 40
