@@ -17,6 +17,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import socket
 import struct
 import sys
 from pathlib import Path
@@ -99,9 +100,19 @@ def _mount_all(terminal: str) -> None:
     _make_devices(new / "dev", terminal)
     _mount("kernel/dev", "/dev", "", _MS_MOVE)
     _mount("kernel", "/run", "", _MS_MOVE)
+    _forget_names(Path("/run/testbed/nothing"))
     cover_sockets(lambda path: _mount("/dev/null", path, "", _MS_BIND))
     _make_proc()
     os.chdir("/run/tmp")
+
+
+def _forget_names(nothing: Path) -> None:
+    """Take the machine's name and its name servers: who asks for either would ask across the emulated network."""
+    socket.sethostname("localhost")
+    nothing.touch()
+    servers = os.path.realpath("/etc/resolv.conf")
+    if Path(servers).is_file():  # it may lie in the machine's /run, which is hidden
+        _mount(str(nothing), servers, "", _MS_BIND)
 
 
 def _make_proc() -> None:

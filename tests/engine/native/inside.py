@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import socket
 import sys
 import time
 from pathlib import Path
@@ -53,6 +54,8 @@ def main() -> None:
         "network": attempt(lambda: _same("/proc/sys/net/ipv4/ip_forward")),
         "output": attempt(lambda: Path("/run/output/written").touch()),
         "links": sorted(line.split(":")[0].strip() for line in Path("/proc/net/dev").read_text().splitlines()[2:]),
+        "name": socket.gethostname(),
+        "name servers": place.read_text() if (place := Path("/etc/resolv.conf")).exists() else "",
         "processes": sorted(int(name) for name in os.listdir("/proc") if name.isdecimal()),  # noqa: PTH208
     }
     sys.stdout.write(json.dumps(answers))
