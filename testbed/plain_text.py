@@ -61,8 +61,9 @@ def choices(name: str, known: Iterable[str]) -> str:
     near = get_close_matches(name.rpartition("/")[2].lower(), last, n=_MOST_MEANT)
     meant = f"did you mean {' or '.join(last[each] for each in near)}?" if near else ""
     if len(listed) > _MOST_LISTED:
-        folders = Counter(each.rpartition("/")[0] for each in listed)
-        return meant or "there are: " + ", ".join(f"{name}/… ({count})" for name, count in folders.items())
+        folders = Counter(folder for folder, _, _ in (each.rpartition("/") for each in listed) if folder)
+        alone = [each for each in listed if "/" not in each]
+        return meant or "there are: " + ", ".join([*(f"{name}/… ({count})" for name, count in folders.items()), *alone])
     return (f"{meant} There are: " if meant else "there are: ") + ", ".join(listed)
 
 

@@ -68,7 +68,7 @@ def test_output_of_programs_keeps_its_lines_and_loses_its_controls(data: bytes) 
     ("", ["core"], "there are: core"),
     ("x", [], "there are: "),
     ("policd", [*(f"a/{number}" for number in range(50)), "b/policed"], "did you mean b/policed?"),
-    ("nosuch", [*(f"a/{number}" for number in range(50)), "b/1"], "there are: a/… (50), b/… (1)"),
+    ("nosuch", [*(f"a/{number}" for number in range(50)), "b/1", "c"], "there are: a/… (50), b/… (1), c"),
 ])  # fmt: skip
 def test_what_may_have_been_meant_is_said_before_what_there_is(name: str, known: list[str], said: str) -> None:
     assert choices(name, known).startswith(said)

@@ -51,7 +51,7 @@ def test_a_profile_shows_each_value_with_grade_and_source() -> None:
 
 def test_an_unknown_name_is_refused_with_every_name_that_there_is() -> None:
     with pytest.raises(
-        ScenarioError, match=r"nothing is called 'nosuch'; there are: .*2021-03-10, .*russia2021, .*ru-tw"
+        ScenarioError, match=r"nothing is called 'nosuch'; there are: .*history/….*, .*russia2021, .*ru-tw"
     ):
         show("nosuch")
 

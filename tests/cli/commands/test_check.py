@@ -71,4 +71,4 @@ def test_suites_are_checked_condition_by_condition(capsys: pytest.CaptureFixture
     assert "three" not in told
     suite.write_text(suite.read_text().replace("confounders/clean", "confounders/cleen"))
     assert status("check", str(suite)) == 2
-    assert "no scenario 'confounders/cleen'; did you mean confounders/clean? There are" in capsys.readouterr().err
+    assert "no scenario 'confounders/cleen'; did you mean confounders/clean? (" in capsys.readouterr().err
