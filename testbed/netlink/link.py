@@ -20,6 +20,7 @@ RTM_NEWLINK, RTM_GETLINK, RTM_NEWADDR, RTM_GETADDR, RTM_NEWROUTE, RTM_NEWNEIGH =
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER = 1, 3, 4, 10
 IFLA_OPERSTATE, IFLA_LINKINFO, IFLA_NET_NS_FD = 16, 18, 28
 IFLA_INFO_KIND, IFLA_INFO_DATA, VETH_INFO_PEER = 1, 2, 1
+IFLA_BR_MCAST_SNOOPING = 23
 IFA_ADDRESS, IFA_LOCAL = 1, 2
 IFA_F_NODAD, IFA_F_DADFAILED, IFA_F_TENTATIVE = 0x02, 0x08, 0x40
 RTA_DST, RTA_GATEWAY = 1, 5
@@ -90,13 +91,28 @@ def add_veth(first: End, second: End, *, mtu: int) -> Request:
 
 
 def add_link(name: str, kind: str) -> Request:
-    """Make a link that needs no parameters: ``bridge``, ``dummy``."""
+    """Make a link that needs no parameters, such as a ``dummy``."""
     body = (
         _LINK.pack(socket.AF_UNSPEC, 0, 0, 0, 0)
         + attribute(IFLA_IFNAME, name.encode() + b"\0")
         + nested(IFLA_LINKINFO, attribute(IFLA_INFO_KIND, kind.encode()))
     )
     return Request(RTM_NEWLINK, body, flags=NLM_F_CREATE | NLM_F_EXCL, what=f"add the {kind} {name}")
+
+
+def add_bridge(name: str) -> Request:
+    """Make a bridge that sends nothing of its own.
+
+    One that looks at who is in which multicast group, as most kernels' bridges do, joins the group of those that look
+    (224.0.0.106, RFC 4286), and says so on every port.
+    """
+    snooping = nested(IFLA_INFO_DATA, attribute(IFLA_BR_MCAST_SNOOPING, b"\0"))
+    body = (
+        _LINK.pack(socket.AF_UNSPEC, 0, 0, 0, 0)
+        + attribute(IFLA_IFNAME, name.encode() + b"\0")
+        + nested(IFLA_LINKINFO, attribute(IFLA_INFO_KIND, b"bridge\0"), snooping)
+    )
+    return Request(RTM_NEWLINK, body, flags=NLM_F_CREATE | NLM_F_EXCL, what=f"add the bridge {name}")
 
 
 def set_link(index: int, *, up: bool | None = None, master: int | None = None, mac: str | None = None) -> Request:

@@ -83,7 +83,7 @@ def links() -> dict[str, Any]:
     made = [_state(pair.near.kernel, "near0"), _state(pair.far.kernel, "far0")]
     first_there = "near0" in link.links(Namespace().kernel)
     pair.near.kernel.send([
-        link.add_link("bridge", "bridge"), link.set_link(pair.index, up=True, mac="02:00:00:00:00:09"),
+        link.add_bridge("bridge"), link.set_link(pair.index, up=True, mac="02:00:00:00:00:09"),
         link.add_address(pair.index, "10.0.0.1", 30), link.add_address(pair.index, "2001:db8::1", 64),
     ])  # fmt: skip
     pair.near.kernel.send([link.add_route("192.0.2.0", 24, "10.0.0.2"), link.add_route("0.0.0.0", 0, "10.0.0.2")])  # noqa: S104

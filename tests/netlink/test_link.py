@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import socket
 import struct
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -92,3 +94,28 @@ def test_what_the_kernel_refuses_is_told_in_our_words_and_its_own(
 
 def test_the_requests_after_a_refused_one_are_carried_out(guest_answers: Answers) -> None:
     assert guest_answers["refusals"]["up_all_the_same"] is True
+
+
+GROUPS = """
+import sys
+from pathlib import Path
+from testbed.engine.native.boot import NEW_NET, enter_user_namespace
+from testbed.netlink import NetlinkSocket, link
+enter_user_namespace(NEW_NET)
+kernel = NetlinkSocket()
+kernel.send([link.add_bridge("quiet"), link.add_link("other", "bridge")])
+state = link.links(kernel)
+kernel.send([link.set_link(state[name].index, up=True) for name in ("quiet", "other")])
+print(Path("/proc/net/igmp").read_text())
+"""
+ALL_SNOOPERS = "6A0000E0"  # 224.0.0.106, as /proc/net/igmp writes it
+
+
+def test_a_bridge_joins_no_group_of_bridges() -> None:
+    """What it says to join one would be a packet from nowhere, on either side of a box."""
+    made = subprocess.run([sys.executable, "-c", GROUPS], capture_output=True, text=True, check=False)
+    if made.returncode or ALL_SNOOPERS not in made.stdout:
+        pytest.skip(f"no bridge joins one on this machine's kernel: {made.stderr.strip()[-200:]}")
+    of_the_quiet_one = made.stdout.partition("quiet")[2].partition("other")[0]
+    assert of_the_quiet_one
+    assert ALL_SNOOPERS not in of_the_quiet_one

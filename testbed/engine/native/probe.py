@@ -27,6 +27,8 @@ from testbed.netlink.packet_queue import PacketQueue
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from testbed.netlink.socket import Request
+
 __all__ = ["native_checks", "trials"]
 
 _VIRTUAL = "or use --engine virtual"
@@ -154,8 +156,8 @@ def trials(kernel: NetlinkSocket) -> dict[str, str]:
         os.close(home)
         look()
 
-    def add(name: str, kind: str) -> None:
-        kernel.send([link.add_link(name, kind)])
+    def add(request: Request) -> None:
+        kernel.send([request])
         look()
 
     def look() -> None:
@@ -172,8 +174,8 @@ def trials(kernel: NetlinkSocket) -> dict[str, str]:
     netem = Netem(delay_ns=1_000_000, jitter_ns=0, loss=0.0, limit=1000)
     wanted: list[Callable[[], object]] = [
         add_pair,
-        lambda: add("bridge", "bridge"),
-        lambda: add("drop", "dummy"),
+        lambda: add(link.add_bridge("bridge")),
+        lambda: add(link.add_link("drop", "dummy")),
         lambda: kernel.send([tc.add_netem(ports["one"], tc.TC_H_ROOT, netem)]),
         lambda: kernel.send(tc.add_htb(ports["two"], 125_000, 15_360)),
         add_policer,

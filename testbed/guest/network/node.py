@@ -140,7 +140,7 @@ class Box(NamespaceNode):
         """Bridge the two ports."""
         super().config(routes, lo, **params)
         kernel = self.namespace.kernel
-        kernel.send([link.add_link("bridge", "bridge")])
+        kernel.send([link.add_bridge("bridge")])
         # In the order in which the topology linked them: the first port faces the subscriber.
         state = link.links(kernel)
         ports = [state[str(interface)].index for interface in self.intfList()]
