@@ -82,7 +82,33 @@ def test_only_a_released_wheel_depends_on_the_kernels(tmp_path: Path, version: s
         assert "x86_64" in requirement
 
 
-@pytest.mark.skipif(find_source() is None, reason="the source of Linux is not installed: its licence is taken from it")
+WITH_SOURCE = pytest.mark.skipif(
+    find_source() is None, reason="the source of Linux is not installed: its licence is taken from it"
+)
+
+
+@WITH_SOURCE
+@pytest.mark.usefixtures("kernel")
+def test_the_kernels_wheel_has_its_licence_and_all_that_it_was_made_by(tmp_path: Path) -> None:
+    wheel = build(KERNEL, "wheel", tmp_path)
+    assert wheel.stat().st_size < 5_000_000
+    with zipfile.ZipFile(wheel) as file:
+        made_by = {path.name: path for name in file.namelist() if "/made-by/" in (path := Path(name)).as_posix()}
+        kept = {name: file.read(path.as_posix()) for name, path in made_by.items()}
+        licences = {Path(name).name for name in file.namelist() if "/licenses/" in name}
+        notice = file.read("throttling_testbed_kernel/NOTICE").decode()
+    recipe = ROOT / "testbed" / "engine" / "kernel"
+    assert kept == {path.name: path.read_bytes() for path in recipe.iterdir() if path.is_file()}
+    assert {"config", "seed.patch", "build.py"} <= set(kept)
+    assert licences == {"COPYING", "GPL-2.0", "Linux-syscall-note"}
+    source = find_source()
+    assert source is not None
+    with source.archive.open("rb") as archive:
+        assert f"SHA-256 {hashlib.file_digest(archive, 'sha256').hexdigest()}" in notice
+    assert "$" not in notice
+
+
+@WITH_SOURCE
 def test_the_kernels_source_distribution_makes_the_same_kernel_and_has_no_binary(tmp_path: Path) -> None:
     archive = build(KERNEL, "sdist", tmp_path / "dist")
     subprocess.run(["tar", "-xzf", archive, "-C", tmp_path], check=True)

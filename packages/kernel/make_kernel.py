@@ -24,6 +24,7 @@ from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 HERE = Path(__file__).resolve().parent
 ROOT = next(place for place in (HERE, *HERE.parents) if (place / "testbed" / "engine" / "kernel").is_dir())
+RECIPE = ROOT / "testbed" / "engine" / "kernel"
 sys.path.insert(0, str(ROOT))
 
 from testbed.engine.kernel.build import build_kernel  # noqa: E402 - it is found only now
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 _PACKAGE = "throttling_testbed_kernel"
 _LICENCES = ("COPYING", "LICENSES/preferred/GPL-2.0", "LICENSES/exceptions/Linux-syscall-note")
+_MADE_BY = "made-by"
 _FILES_A_LINE = 50
 _LIBC = re.compile(rb"GLIBC_(\d+)\.(\d+)\0")
 _NOTICE = Template("""\
@@ -48,8 +50,9 @@ The complete corresponding source is
     SHA-256 $sha256
     of the Debian package $package
 
-together with the configuration, the patches and the scripts that were used to make the program: all of them are in the
-source distribution of this package (throttling-testbed-kernel, version $release) below testbed/engine/kernel.
+together with the configuration, the patches and the scripts that were used to make the program: they are beside this
+file in $made_by/, and ready to be used in the source distribution of this package (throttling-testbed-kernel, version
+$release) below testbed/engine/kernel.
 The archive is offered beside every release of this package, and by Debian (https://snapshot.debian.org/).
 
 Made by $compiler, by recipe $recipe (number $number).
@@ -90,6 +93,7 @@ class Contents(BuildHookInterface[Any]):
             str(kernel.program): f"{folder}/linux",
             str(draft / "info.json"): f"{folder}/info.json",
             str(draft / "NOTICE"): f"{_PACKAGE}/NOTICE",
+            **{str(path): f"{_PACKAGE}/{_MADE_BY}/{path.name}" for path in sorted(RECIPE.glob("*")) if path.is_file()},
         }
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{_platform(kernel)}"
@@ -155,5 +159,6 @@ def _notice(info: StoredInfo, source: KernelSource, release: str) -> str:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return _NOTICE.substitute(
         version=info["version"], archive=source.archive.name, size=source.size_bytes, sha256=sha256,
-        package=source.name, release=release, compiler=info["compiler"], recipe=info["recipe"], number=_recipe_number(),
+        package=source.name, release=release, made_by=_MADE_BY, compiler=info["compiler"], recipe=info["recipe"],
+        number=_recipe_number(),
     )  # fmt: skip
