@@ -20,6 +20,9 @@ _WAYS = (
     "recorded runs demo and four of the labs. To make runs take an x86-64 Linux machine, or a container or a virtual "
     "machine on one (vagrant up, in the testbed's repository, makes one)"
 )
+_ON_LINUX = (
+    "; or try --engine native, which needs no guest but much of this machine's own kernel, and says what is missing"
+)
 
 
 def runs_guests(system: str, machine: str) -> bool:
@@ -47,5 +50,5 @@ def require_host_machine(what: str = "this") -> None:
     if guest_problem() is not None:
         raise MissingError(
             f"{what} needs parts of the guest, which is for x86-64 Linux, and here is "
-            f"{platform.system()} {platform.machine()}. {_WAYS}"
+            f"{platform.system()} {platform.machine()}. {_WAYS}{_ON_LINUX if platform.system() == 'Linux' else ''}"
         )

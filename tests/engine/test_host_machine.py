@@ -42,6 +42,7 @@ def test_what_needs_a_guest_is_refused_with_the_ways_and_nothing_is_made(
     assert f"which is for x86-64 Linux, and here is {kind}" in line
     assert "detect, inspect, report" in line
     assert "an x86-64 Linux machine, or a container or a virtual machine" in line
+    assert ("--engine native" in line) == (kind == "Linux")
     assert not list(tmp_path.iterdir())
 
 
