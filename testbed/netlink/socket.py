@@ -137,6 +137,8 @@ class NetlinkSocket:
                     continue
                 answered += 1
                 code = -struct.unpack_from("=i", body)[0]
+                if around is not None and sequence < first:  # refused before any request was looked at: no more comes
+                    raise NetlinkError(code, around[0].what, _explanation(flags, body))
                 if code and failure is None:
                     failure = NetlinkError(code, batch[sequence - first].what, _explanation(flags, body))
         if failure is not None:

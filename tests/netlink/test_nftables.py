@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -72,3 +74,14 @@ def test_the_name_of_an_interface_is_compared_to_its_end(name: str) -> None:
 def test_a_queue_is_named_by_its_number(number: int) -> None:
     (step,) = nft.queue(number)
     assert attributes(attributes(step)[2])[1] == struct.pack(">H", number)
+
+
+def test_who_may_load_no_rules_is_told_so_and_does_not_wait() -> None:
+    """The kernel refuses the whole batch then, with one answer where there is one for each request otherwise."""
+    asked = (
+        "import os, signal; from testbed.netlink import nftables as nft; signal.alarm(60);"
+        "os.geteuid() or os.setuid(65534); nft.load_rules(nft.Chain(table='box', name='inspect'), [nft.accept()])"
+    )
+    refused = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=False)
+    assert refused.returncode == 1
+    assert "refused to begin a batch of rules: Operation not permitted" in refused.stderr
