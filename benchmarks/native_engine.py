@@ -28,7 +28,7 @@ _FETCHED = "{fetch: example.com, role: control}, {fetch: t.co, role: target}, {f
 _SETTINGS = (
     "recordings=[]", "outages=[]", "lines=[{name: mobile, kind: mobile, tspu: true}]", f"measurements=[{_FETCHED}]",
 )  # fmt: skip
-_SILENCE_S = 120.0
+_SILENCE_S = 3600.0  # of a machine that is only imitated
 
 
 class Seen(NamedTuple):
@@ -53,12 +53,14 @@ def main() -> None:
         kernel = engine.prepare(lambda text: print(text, file=sys.stderr))
         found: dict[str, list[Seen]] = {}
         valid = 0
-        for seed in range(1, arguments.runs + 1):
+        for number, seed in enumerate([1, *range(1, arguments.runs + 1)]):
             with tempfile.TemporaryDirectory(prefix="testbed-") as folder:
                 plan = make_plan(
                     library.find("scenarios", "2021-03-10"), list(_SETTINGS), seed=seed, engine=name, command=None
                 )
                 manifest = run_plan(plan, kernel, Path(folder) / "run", silence_s=_SILENCE_S, progress=lambda _: None)
+                if number == 0:  # what is read from a disk for the first time takes time, where time is real
+                    continue
                 valid += told(manifest)
                 for each in manifest["transfers"]:
                     found.setdefault(each["name"], []).append(seen(Path(folder) / "run", each))
