@@ -89,15 +89,12 @@ _MODULES = {
 
 def native_checks() -> Iterator[Check]:
     """Try everything, in a process of its own."""
-    try:
-        ends = os.openpty()
-    except OSError as error:
-        found = f"none can be opened: {error.strerror}"
-        yield Check(
-            "pseudo-terminals", ok=False, found=found, remedy=f"sudo mount -t devpts devpts /dev/pts; {_VIRTUAL}"
-        )
+    problem = _terminal_problem()
+    if problem:
+        remedy = f"sudo mount -t devpts devpts /dev/pts; {_VIRTUAL}"
+        yield Check("pseudo-terminals", ok=False, found=f"none can be opened: {problem}", remedy=remedy)
         return
-    tried = _try_in_a_guest(*ends)
+    tried = _try_in_a_guest()
     if tried.returncode:
         last = (tried.stderr.strip().splitlines() or [f"status {tried.returncode}"])[-1]
         failed = next((each for each in _STAGES if each.said in last), _STAGES[0])
@@ -126,12 +123,23 @@ def _allow(parameters: Path = Path("/proc/sys")) -> str:
     return f"start it outside of the chroot or container that this is, where none can be made; {_VIRTUAL}"
 
 
-def _try_in_a_guest(ours: int, theirs: int) -> subprocess.CompletedProcess[str]:
-    """Make a guest with a pseudo-terminal of these ends, which are closed, and return what the trials in it said."""
+def _terminal_problem() -> str | None:
+    """Return why no pseudo-terminal can be opened, as in a bare chroot; None: one can."""
+    try:
+        ends = os.openpty()
+    except OSError as error:
+        return error.strerror
+    for end in ends:
+        os.close(end)
+    return None
+
+
+def _try_in_a_guest() -> subprocess.CompletedProcess[str]:
     with tempfile.TemporaryDirectory(prefix="testbed-") as name:
         folder = Path(name)
         for below in ("kernel", "output/code"):
             (folder / below).mkdir(parents=True)
+        ours, theirs = os.openpty()
         for place in (folder, folder / "output", folder / "kernel"):
             os.chown(place, *guest_identity())
         os.fchown(theirs, *guest_identity())
