@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 __all__ = [
-    "Duration", "Rate", "Share", "Size", "Written", "format_rate", "parse_duration", "parse_rate", "parse_share",
-    "parse_size", "shown", "split_quantity",
+    "Duration", "Rate", "Share", "Size", "Written", "format_rate", "nearest_possible", "parse_duration", "parse_rate",
+    "parse_share", "parse_size", "shown", "split_quantity",
 ]  # fmt: skip
 
 _RATE_BPS = {"bit/s": 1, "kbit/s": 1_000, "Mbit/s": 1_000_000, "Gbit/s": 1_000_000_000, "B/s": 8, "kB/s": 8_000}
@@ -34,6 +34,7 @@ _DURATION_NS = {
     "h": 3_600_000_000_000,
     "d": 86_400_000_000_000,
 }
+_BYTE_BITS = 8  # tc counts whole bytes a second
 _SHARE = {"%": Decimal("0.01")}
 _LONGEST_SHOWN = 60
 _PATTERN = re.compile(r"\s*([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([A-Za-z/%]*)\s*")
@@ -86,6 +87,14 @@ def split_quantity(text: str) -> tuple[Decimal, str]:
             return Decimal(number) * units[unit], base
     known = ", ".join([*_RATE_BPS, *_SIZE_BYTES, *_DURATION_NS, *_SHARE])
     raise ValueError(f"the unit {unit!r} in {text!r} is unknown (units: {known})")
+
+
+def nearest_possible(number: Decimal, unit: str) -> Decimal:
+    """Return the nearest number that may stand before a unit: whole bytes, bytes a second, nanoseconds."""
+    for units, grain in ((_RATE_BPS, _BYTE_BITS), (_SIZE_BYTES, 1), (_DURATION_NS, 1)):
+        if unit in units:
+            return round(number * units[unit] / grain) * grain / Decimal(units[unit])
+    return number
 
 
 def _example(units: Mapping[str, int | Decimal]) -> str:

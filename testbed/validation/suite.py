@@ -18,7 +18,7 @@ from pydantic import AfterValidator, Field, StrictInt, ValidationError, model_va
 
 from testbed.errors import ScenarioError
 from testbed.plain_text import choices
-from testbed.quantities import shown
+from testbed.quantities import nearest_possible, shown
 from testbed.scenario import library
 from testbed.scenario.access import Strict
 from testbed.scenario.document import Document
@@ -110,13 +110,13 @@ class Frontier(Strict):
         return self.start + (self.end - self.start) * share
 
     def written(self, value: float) -> str:
-        """Return a value as a setting has it."""
-        return f"{_plain(value)} {self.unit}".strip()
+        """Return a value as a setting has it; half way between two values may be none that can be set."""
+        return f"{_plain(nearest_possible(Decimal(f'{value:.9g}'), self.unit))} {self.unit}".strip()
 
 
-def _plain(value: float) -> str:
-    """Return a number with nine digits and no exponent, which quantities have not."""
-    digits = f"{Decimal(f'{value:.9g}'):f}"
+def _plain(value: Decimal) -> str:
+    """Return a number without an exponent, which quantities have not."""
+    digits = f"{value:f}"
     return digits.rstrip("0").rstrip(".") if "." in digits else digits
 
 

@@ -83,7 +83,14 @@ def test_exactly_half_is_found() -> None:
 
 @pytest.mark.parametrize(
     ("value", "written"),
-    [(20_000_000, "20000000"), (0.000125, "0.000125"), (1e15 / 3, "333333333000000"), (2.5, "2.5")],
+    [
+        (20_000_000, "20000000"),
+        (0.000128, "0.000128"),
+        (1e15 / 3, "333333333000000"),
+        (2.5, "2.5"),
+        (0.3125004, "0.312504"),
+        (1 / 3, "0.333336"),
+    ],
 )
-def test_values_are_written_without_an_exponent(value: float, written: str) -> None:
+def test_values_are_written_without_an_exponent_and_as_they_can_be_set(value: float, written: str) -> None:
     assert Frontier.model_validate(AXIS).written(value) == f"{written} Mbit/s"
