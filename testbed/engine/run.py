@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from testbed.engine.engine import ENGINES, GuestSetup, Operator
 from testbed.engine.prepare.command import UserCommand, open_files
 from testbed.engine.prepare.disk_room import require_room
+from testbed.engine.prepare.environment import require_open_files
 from testbed.engine.prepare.guest_code import require_cache
 from testbed.engine.prepare.guest_memory import guest_memory_mib
 from testbed.engine.prepare.openssl import openssl_configuration
@@ -93,6 +94,7 @@ def run_plan(
     engine = ENGINES[plan.data["engine"]]
     memory_mib = guest_memory_mib(plan) if memory_mib is None else memory_mib
     engine.require(kernel, memory_mib)
+    require_open_files(len(plan.data["captures"]))
     warning = require_room(plan, folder.absolute())
     if warning is not None:
         progress({"kind": "progress", "what": warning, "t": 0.0})

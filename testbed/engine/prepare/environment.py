@@ -34,11 +34,13 @@ __all__ = [
     "check_sizes",
     "environment_checks",
     "require_environment",
+    "require_open_files",
 ]
 
 # The kernel opens each of the guest's files itself, and runs each of the guest's processes in one of the host's. The
 # first day needs 40 files and 45 processes, thirty lines need 142 and 160.
 OPEN_FILES = 256
+_FILES_A_CAPTURE = 3  # more than the host takes, with holes to make
 PROCESSES = 256
 _KERNEL_MIB = 48  # that the kernel maps beside the guest's memory
 _MIB = 1 << 20
@@ -127,19 +129,32 @@ def require_environment(*, guest_mib: int = LEAST_MIB) -> None:
             raise MissingError(f"{check.name}: {check.found}{remedy}")
 
 
+def require_open_files(captures: int) -> None:
+    """Stop before anything is made where a run has more capture files than a process may have open here.
+
+    Args:
+        captures: How many a run has at once. The guest writes them, and the host reads them and makes holes in them.
+
+    Raises:
+        MissingError: What is allowed and what it takes, and the line to type.
+    """
+    check = check_files(resource.getrlimit(resource.RLIMIT_NOFILE)[1], OPEN_FILES + _FILES_A_CAPTURE * captures)
+    if not check.ok:
+        raise MissingError(f"{check.name}: {check.found} with {captures} captures; mend with: {check.remedy}")
+
+
 def check_architecture(system: str, machine: str) -> Check:
     """Check the machine: the guest's kernel runs on x86-64 Linux only."""
     ok = runs_guests(system, machine)
     return Check("machine", ok, f"{system} {machine}" + ("" if ok else ", and our kernel runs on Linux x86_64 only"))
 
 
-def check_files(limit: int) -> Check:
+def check_files(limit: int, needed: int = OPEN_FILES) -> Check:
     """Open files, as far as the limit may be raised."""
-    ok = limit == _UNLIMITED or limit >= OPEN_FILES
-    found = f"{_limit(limit)} allowed" + ("" if ok else f", a guest needs {OPEN_FILES}")
-    return Check(
-        "open files", ok, found, "" if ok else f"ulimit -Hn {OPEN_FILES} (in a container: --ulimit nofile=4096)"
-    )
+    ok = limit == _UNLIMITED or limit >= needed
+    found = f"{_limit(limit)} allowed" + ("" if ok else f", a guest needs {needed}")
+    remedy = f"ulimit -Hn {needed} (in a container: --ulimit nofile={max(needed, 4096)})"
+    return Check("open files", ok, found, "" if ok else remedy)
 
 
 def check_processes(limit: int) -> Check:

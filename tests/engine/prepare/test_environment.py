@@ -20,6 +20,7 @@ from testbed.engine.prepare.environment import (
     check_sizes,
     environment_checks,
     require_environment,
+    require_open_files,
 )
 from testbed.errors import MissingError
 
@@ -42,6 +43,18 @@ def test_few_open_files_are_refused_with_the_number_and_the_command(limit: int, 
     check = check_files(limit)
     assert check.ok is ok
     assert ok or (str(limit) in check.found and "ulimit -Hn" in check.remedy)
+
+
+@pytest.mark.parametrize(("captures", "ok"), [(0, True), (48, True), (49, False), (3000, False)])
+def test_more_captures_than_open_files_are_refused(captures: int, *, ok: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (100, 400))
+    if ok:
+        require_open_files(captures)
+        return
+    with pytest.raises(
+        MissingError, match=rf"open files: 400 allowed, a guest needs \d+ with {captures} captures; mend"
+    ):
+        require_open_files(captures)
 
 
 @pytest.mark.parametrize(("limit", "ok"), [(1, False), (256, True), (UNLIMITED, True)])
