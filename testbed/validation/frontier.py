@@ -39,6 +39,11 @@ class FrontierPoint:
     shares: tuple[tuple[float, int, int], ...]
     violations: tuple[tuple[float, float], ...]
 
+    @property
+    def found(self) -> int:
+        """How much was found at all values together."""
+        return sum(found for _, found, _ in self.shares)
+
 
 def find_frontier(
     frontier: Frontier, detectors: Sequence[str], ask: Callable[[Sequence[float]], Mapping[float, Sequence[Scored]]]

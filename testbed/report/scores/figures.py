@@ -124,8 +124,8 @@ def _roc(curves: Sequence[tuple[str, list[float], list[float]]]) -> Figure:
 
 def _frontier(axis: str, points: Sequence[FrontierPoint]) -> Figure:
     figure, axes = plt.subplots(figsize=(6.4, 3.6))
-    # Those that find nothing anywhere would all lie on one line.
-    shown = [each for each in points if any(found for _, found, _ in each.shares)][:_MOST_CURVES]
+    # Those that find most; who finds nothing anywhere would lie on one line with others.
+    shown = sorted((each for each in points if each.found), key=lambda each: -each.found)[:_MOST_CURVES]
     for number, each in enumerate(shown):
         values = [value for value, _, _ in each.shares]
         shares = [found / count if count else np.nan for _, found, count in each.shares]

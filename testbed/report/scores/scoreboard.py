@@ -135,13 +135,23 @@ def _frontiers(frontiers: Mapping[str, Sequence[FrontierPoint]]) -> list[str]:
             f"## Frontier: {axis}", "",
             "| detector | finds half between | found at each value | against the trend |", "|---|---|---|---|",
         ]  # fmt: skip
-        for each in points:
-            half = f"{each.low:.4g} and {each.high:.4g}" if each.low is not None else "no such value"
+        for each in sorted((each for each in points if each.found), key=lambda each: -each.found):
             shares = ", ".join(f"{value:.4g}: {found} of {count}" for value, found, count in each.shares)
             against = ", ".join(f"{low:.4g} to {high:.4g}" for low, high in each.violations) or "–"
-            lines.append(f"| `{each.detector}` | {half} | {shares} | {against} |")
+            lines.append(f"| `{each.detector}` | {_half(each)} | {shares} | {against} |")
+        if nothing := sorted(f"`{each.detector}`" for each in points if not each.found):
+            tried = ", ".join(f"{value:.4g}" for value, _, _ in points[0].shares)
+            lines += ["", f"Find nothing at any value ({tried}): {', '.join(nothing)}."]
         lines.append("")
     return lines
+
+
+def _half(point: FrontierPoint) -> str:
+    """Say between which values a detector finds half; it may find more, or less, at both ends."""
+    if point.low is not None:
+        return f"{point.low:.4g} and {point.high:.4g}"
+    _, found, count = point.shares[0]
+    return "half or more at both ends" if 2 * found >= count else "less than half at both ends"
 
 
 def _silent(scores: Sequence[PartScore]) -> list[str]:
