@@ -92,10 +92,15 @@ def add_veth(first: End, second: End, *, mtu: int) -> Request:
 
 def add_link(name: str, kind: str) -> Request:
     """Make a link that needs no parameters, such as a ``dummy``."""
+    return _new_link(name, kind)
+
+
+def _new_link(name: str, kind: str, *parameters: bytes) -> Request:
+    data = [nested(IFLA_INFO_DATA, *parameters)] if parameters else []
     body = (
         _LINK.pack(socket.AF_UNSPEC, 0, 0, 0, 0)
         + attribute(IFLA_IFNAME, name.encode() + b"\0")
-        + nested(IFLA_LINKINFO, attribute(IFLA_INFO_KIND, kind.encode()))
+        + nested(IFLA_LINKINFO, attribute(IFLA_INFO_KIND, kind.encode()), *data)
     )
     return Request(RTM_NEWLINK, body, flags=NLM_F_CREATE | NLM_F_EXCL, what=f"add the {kind} {name}")
 
@@ -106,13 +111,7 @@ def add_bridge(name: str) -> Request:
     One that looks at who is in which multicast group, as most kernels' bridges do, joins the group of those that look
     (224.0.0.106, RFC 4286), and says so on every port.
     """
-    snooping = nested(IFLA_INFO_DATA, attribute(IFLA_BR_MCAST_SNOOPING, b"\0"))
-    body = (
-        _LINK.pack(socket.AF_UNSPEC, 0, 0, 0, 0)
-        + attribute(IFLA_IFNAME, name.encode() + b"\0")
-        + nested(IFLA_LINKINFO, attribute(IFLA_INFO_KIND, b"bridge\0"), snooping)
-    )
-    return Request(RTM_NEWLINK, body, flags=NLM_F_CREATE | NLM_F_EXCL, what=f"add the bridge {name}")
+    return _new_link(name, "bridge", attribute(IFLA_BR_MCAST_SNOOPING, b"\0"))
 
 
 def set_link(index: int, *, up: bool | None = None, master: int | None = None, mac: str | None = None) -> Request:
