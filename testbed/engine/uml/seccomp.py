@@ -13,10 +13,8 @@ import ctypes
 import struct
 
 __all__ = [
-    "ALLOW",
     "ARGUMENTS_AT",
     "EPERM",
-    "JUMP_AT_LEAST",
     "JUMP_EQUAL",
     "beginning",
     "ending",
@@ -26,8 +24,8 @@ __all__ = [
     "return_error",
 ]
 
-ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
-JUMP_EQUAL, JUMP_AT_LEAST, _LOAD_WORD, _RETURN = 0x15, 0x35, 0x20, 0x06
+_ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
+JUMP_EQUAL, _JUMP_AT_LEAST, _LOAD_WORD, _RETURN = 0x15, 0x35, 0x20, 0x06
 _NUMBER_AT, _ARCHITECTURE_AT, ARGUMENTS_AT = 0, 4, 16
 _X32_BIT = 0x40000000
 EPERM = 1
@@ -55,13 +53,13 @@ def beginning(architecture: int) -> list[bytes]:
     refuse = return_error(EPERM)
     return [
         load(_ARCHITECTURE_AT), instruction(JUMP_EQUAL, architecture, 1, 0), refuse,
-        load(_NUMBER_AT), instruction(JUMP_AT_LEAST, _X32_BIT, 0, 1), refuse,
+        load(_NUMBER_AT), instruction(_JUMP_AT_LEAST, _X32_BIT, 0, 1), refuse,
     ]  # fmt: skip
 
 
 def ending() -> bytes:
     """Allow what has not been refused."""
-    return instruction(_RETURN, ALLOW)
+    return instruction(_RETURN, _ALLOW)
 
 
 def install(program: list[bytes]) -> None:
