@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from testbed.engine.kernel import KernelInfo
     from testbed.records.manifest import Manifest
     from testbed.records.messages import FailedMessage, FinishedMessage, Message
+    from testbed.records.plan import Clock
     from testbed.scenario.plan import Plan
 
 __all__ = ["LiveShell", "run_plan"]
@@ -106,11 +107,12 @@ def run_plan(
     openssl_configuration(plan.data["hello"])  # whether it can be had, before anything is made
     if plan.command is not None:
         command = _found(command, plan.command, shell)
-    plan = _dated(plan, engine)
+    clock = settled_clock(plan, engine)
+    plan = _dated(plan, clock)
     # Whatever can be refused has been by now: from here on there is a folder, and what happens is written down in it.
     run = RunDirectory.create(folder)
     manifest = _manifest(plan, kernel)
-    attempt = _Attempt(engine, run, command, shell, progress)
+    attempt = _Attempt(engine, clock, run, command, shell, progress)
     try:
         run.write_manifest(manifest)
         (folder / "plan.json").write_text(json.dumps(plan.data, indent=1))
@@ -140,12 +142,11 @@ def run_plan(
     return manifest
 
 
-def _dated(plan: Plan, engine: Engine) -> Plan:
+def _dated(plan: Plan, clock: Clock) -> Plan:
     """Return the plan as it is to be run: where the clock is the machine's own, t = 0 is an instant of it.
 
     The censors stay those of the scenario's date.
     """
-    clock = settled_clock(plan, engine)
     if not clock.get("is_machines"):
         return plan
     return replace(plan, data={**plan.data, "start_ns": time.time_ns() + round(clock["settle_s"] * 1e9)})
@@ -167,6 +168,7 @@ class _Attempt:
 
     Attributes:
         engine: That runs the guest.
+        clock: Of the engine, with the time that the plan's network needs.
         run: Where its records go.
         command: The user's program, if the plan has one.
         shell: Of the plan, if it has one.
@@ -175,6 +177,7 @@ class _Attempt:
     """
 
     engine: Engine
+    clock: Clock
     run: RunDirectory
     command: UserCommand | None
     shell: LiveShell | None
@@ -201,7 +204,7 @@ class _Attempt:
                 log=self.run.path / "guest.log",
                 memory_mib=memory_mib,
                 start_ns=plan.data["start_ns"],
-                settle_s=settled_clock(plan, self.engine)["settle_s"],
+                settle_s=self.clock["settle_s"],
                 seed=plan.data["seed"],
                 silence_s=silence_s,
                 operator=self.shell or keyboard,
@@ -217,7 +220,7 @@ class _Attempt:
 
     def _fill(self, spool: Spool, plan: Plan) -> None:
         """Put what the guest reads into its folder; it can have nothing else later."""
-        spool.fill(plan.data, settled_clock(plan, self.engine), openssl_configuration(plan.data["hello"]))
+        spool.fill(plan.data, self.clock, openssl_configuration(plan.data["hello"]))
         if self.command is not None:
             if self.command.stdin is not None:
                 self.progress({"kind": "progress", "what": "reading the command's input", "t": 0.0})
