@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from random import Random
 from typing import TYPE_CHECKING
 
 from testbed.errors import ScenarioError
-from testbed.quantities import split_quantity
+from testbed.quantities import nearest_possible, split_quantity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,7 +27,6 @@ _FORM = re.compile(r"\s*([a-z]+)\((.*)\)\s*", re.DOTALL)
 _FREE_TEXT = {"title", "format", "seed"}  # at the top: these say what the scenario is, and are never drawn
 _NOTE = "about"  # free text wherever it stands
 _NS_PER_MS, _NS_PER_S = 1_000_000, 1_000_000_000
-_BITS = 8  # tc counts whole bytes a second
 _MOST_REDRAWS = 1000
 _WIDEST_SIGMA = 10  # two thirds of the draws then lie within nine decades, wider than anything in a network
 
@@ -56,10 +56,8 @@ class _Numbers:
 
     def write(self, amount: float) -> str | int | float:
         match self.unit:
-            case "bit/s":
-                return f"{round(amount / _BITS) * _BITS} bit/s"
-            case "B":
-                return f"{round(amount)} B"
+            case "bit/s" | "B":
+                return f"{nearest_possible(Decimal(amount), self.unit):f} {self.unit}"
             # Six digits: a microsecond of an hour, and short enough to be read in a manifest.
             case "ns":
                 if amount >= _NS_PER_S:
