@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,13 +16,15 @@ from testbed.engine.prepare.origin_key import origin_key
 from testbed.records.jsonl import LineWriter, read_lines
 from testbed.traffic.authority import CertificateAuthority
 from testbed.traffic.log import TransferLog
+from testbed.traffic.origin_server import OriginServer, serve_origin
 from testbed.traffic.request import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 LOCALHOST = "127.0.0.1"
+StartOrigin = Callable[..., int]
 
 
 class KeptLog:
@@ -117,3 +121,36 @@ def serve_https(
         return serve(answer)
 
     return start
+
+
+@pytest.fixture
+def start_origin(authority: CertificateAuthority, tmp_path: Path) -> Iterator[StartOrigin]:
+    """Start our own origin with objects (name to bytes) and settings; its port of HTTPS."""
+    (tmp_path / "www").mkdir()
+    for name in ("certificate.pem", "key.pem"):
+        (tmp_path / name).write_bytes((authority.certificate.parent / name).read_bytes())
+    threads = []
+    ending, end = os.pipe()
+
+    def start(objects: dict[str, bytes], **settings: Any) -> int:
+        for name, content in objects.items():
+            (tmp_path / "www" / name).write_bytes(content)
+        with socket.create_server(("", 0)) as first, socket.create_server(("", 0)) as second:
+            ports: tuple[int, int] = (first.getsockname()[1], second.getsockname()[1])
+        listens = threading.Event()
+        server = OriginServer(folder=tmp_path, **settings)
+        serving = threading.Thread(
+            target=lambda: serve_origin(server, ready=listens.set, ending=ending, ports=ports), daemon=True
+        )
+        serving.start()
+        threads.append(serving)
+        assert listens.wait(20)
+        return ports[0]
+
+    yield start
+    os.write(end, b".")
+    for thread in threads:
+        thread.join(20)
+        assert not thread.is_alive()
+    os.close(ending)
+    os.close(end)

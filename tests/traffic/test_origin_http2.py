@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import ssl
-import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,8 +17,7 @@ from h2.settings import SettingCodes, Settings
 
 from testbed.traffic.fetch_http2 import fetch_http2, upload_http2
 from testbed.traffic.origin_http2 import serve_http2
-from testbed.traffic.origin_server import OriginServer, serve_origin
-from tests.traffic.conftest import KeptLog, asked
+from tests.traffic.conftest import LOCALHOST, KeptLog, StartOrigin, asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,35 +32,9 @@ PATIENCE_S = 20
 
 
 @pytest.fixture
-def start(authority: CertificateAuthority, tmp_path: Path) -> Iterator[Callable[..., int]]:
+def start(start_origin: StartOrigin) -> Callable[..., int]:
     """Start an origin that speaks HTTP/2, with settings; its port."""
-    (tmp_path / "www").mkdir()
-    (tmp_path / "www/102400.bin").write_bytes(OBJECT)
-    for name in ("certificate.pem", "key.pem"):
-        (tmp_path / name).write_bytes((authority.certificate.parent / name).read_bytes())
-    threads = []
-    ending, end = os.pipe()
-
-    def started(**settings: object) -> int:
-        with socket.create_server(("", 0)) as first, socket.create_server(("", 0)) as second:
-            ports = (first.getsockname()[1], second.getsockname()[1])
-        listens = threading.Event()
-        server = OriginServer(folder=tmp_path, http2=serve_http2, **settings)  # type: ignore[arg-type]
-        serving = threading.Thread(
-            target=lambda: serve_origin(server, ready=listens.set, ending=ending, ports=ports), daemon=True
-        )
-        serving.start()
-        threads.append(serving)
-        assert listens.wait(PATIENCE_S)
-        return int(ports[0])
-
-    yield started
-    os.write(end, b".")
-    for thread in threads:
-        thread.join(PATIENCE_S)
-        assert not thread.is_alive()
-    os.close(ending)
-    os.close(end)
+    return partial(start_origin, {"102400.bin": OBJECT}, http2=serve_http2)
 
 
 class Client:
@@ -72,7 +44,7 @@ class Client:
         context = ssl.create_default_context(cafile=str(authority.certificate))
         context.set_alpn_protocols(["h2"])
         self.session = context.wrap_socket(
-            socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S), server_hostname="localhost"
+            socket.create_connection((LOCALHOST, port), timeout=PATIENCE_S), server_hostname="localhost"
         )
         self.http = H2Connection(H2Configuration(client_side=True, header_encoding="utf-8"))
         if window is not None:
@@ -238,7 +210,7 @@ def test_a_client_that_makes_no_sense_is_no_end_of_the_server(
 def test_a_client_without_http2_is_served_by_http1(start: Callable[..., int], authority: CertificateAuthority) -> None:
     context = ssl.create_default_context(cafile=str(authority.certificate))
     with (
-        socket.create_connection(("127.0.0.1", start()), timeout=PATIENCE_S) as plain,
+        socket.create_connection((LOCALHOST, start()), timeout=PATIENCE_S) as plain,
         context.wrap_socket(plain, server_hostname="localhost") as session,
     ):
         session.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import os
 import socket
 import ssl
-import threading
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from testbed.traffic.origin_server import OriginServer, serve_origin
-from tests.traffic.conftest import LOCALHOST, KeptLog
+from tests.traffic.conftest import LOCALHOST, KeptLog, StartOrigin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable
 
     from testbed.traffic.authority import CertificateAuthority
 
@@ -26,38 +22,17 @@ OBJECT = bytes(range(256)) * 400  # 102,400 bytes
 
 
 @pytest.fixture
-def origin(authority: CertificateAuthority, tmp_path: Path) -> Iterator[Callable[..., http.client.HTTPSConnection]]:
+def origin(start_origin: StartOrigin, authority: CertificateAuthority) -> Callable[..., http.client.HTTPSConnection]:
     """Start an origin with settings; a client that is connected to it."""
-    (tmp_path / "www").mkdir()
-    (tmp_path / "www/102400.bin").write_bytes(OBJECT)
-    for name in ("certificate.pem", "key.pem"):
-        (tmp_path / name).write_bytes((authority.certificate.parent / name).read_bytes())
-    threads = []
-    ending, end = os.pipe()
 
     def start(**settings: object) -> http.client.HTTPSConnection:
-        with socket.create_server(("", 0)) as first, socket.create_server(("", 0)) as second:
-            ports = (first.getsockname()[1], second.getsockname()[1])
-        listens = threading.Event()
-        server = OriginServer(folder=tmp_path, **settings)  # type: ignore[arg-type]
-        serving = threading.Thread(
-            target=lambda: serve_origin(server, ready=listens.set, ending=ending, ports=ports), daemon=True
-        )
-        serving.start()
-        threads.append(serving)
-        assert listens.wait(20)
+        port = start_origin({"102400.bin": OBJECT}, **settings)
         context = ssl.create_default_context(cafile=str(authority.certificate))
-        made = http.client.HTTPSConnection("localhost", ports[0], timeout=20, context=context)
+        made = http.client.HTTPSConnection("localhost", port, timeout=20, context=context)
         made.connect()
         return made
 
-    yield start
-    os.write(end, b".")
-    for thread in threads:
-        thread.join(20)
-        assert not thread.is_alive()
-    os.close(ending)
-    os.close(end)
+    return start
 
 
 @pytest.mark.parametrize(
