@@ -1,9 +1,10 @@
 """What carriers cost, and what a changed detector costs: ratios within one call. Takes some minutes.
 
-    python benchmarks/validation_speed.py [--rounds 2] [--dask] [--core STORE SEED]
+    python benchmarks/validation_speed.py [--suite smoke] [--rounds 2] [--dask] [--core STORE SEED]
 
-Each round makes the runs of the suite `smoke` anew, by one worker, by two, and with ``--dask`` by a Dask scheduler of
-this machine with two workers. ``--core`` scores the suite `core` again from a store that has its runs, with one
+Each round makes the runs of the suite anew, by one worker, by two, and with ``--dask`` by a Dask scheduler of this
+machine with two workers. A long suite (`core`: twenty minutes a round) tells what a carrier costs, a short one what
+its start costs. ``--core`` scores the suite `core` again from a store that has its runs, with one
 detector whose verdicts are forgotten first.
 """
 
@@ -46,13 +47,13 @@ def seconds(*words: str) -> float:
     return time.monotonic() - began
 
 
-def smoke(seed: str, *options: str) -> float:
-    """Make the runs of `smoke` in a new store."""
+def made_anew(suite: str, seed: str, *options: str) -> float:
+    """Make the runs of the suite in a new store."""
     with tempfile.TemporaryDirectory() as folder:
-        return seconds("smoke", "--store", folder, "--held-out-seed", seed, "--detector", "joint", *options)
+        return seconds(suite, "--store", folder, "--held-out-seed", seed, "--detector", "joint", *options)
 
 
-def carriers(rounds: int, *, dask: bool) -> None:
+def carriers(suite: str, rounds: int, *, dask: bool) -> None:
     """Compare one worker, two, and Dask with two."""
     took: dict[str, list[float]] = defaultdict(list)
     with contextlib.ExitStack() as stack:
@@ -60,11 +61,12 @@ def carriers(rounds: int, *, dask: bool) -> None:
         for number in range(rounds):
             # In turns, so that what else the machine does falls on all of them.
             # Each with seeds of its own: what the machine keeps of a run would make the next one with its seed faster.
-            took["one worker"].append(smoke(f"one {number}", "--jobs", "1"))
-            took["two workers"].append(smoke(f"two {number}", "--jobs", "2"))
+            took["one worker"].append(made_anew(suite, f"one {number}", "--jobs", "1"))
+            took["two workers"].append(made_anew(suite, f"two {number}", "--jobs", "2"))
             if address is not None:
-                took["Dask, two workers"].append(smoke(f"Dask {number}", "--scheduler", address))
+                took["Dask, two workers"].append(made_anew(suite, f"Dask {number}", "--scheduler", address))
     two = statistics.median(took["two workers"])
+    print(f"the suite {suite}, {rounds} times:\n")
     print("| carrier | time | against two workers |\n|---|---|---|")
     for name, times in took.items():
         middle = statistics.median(times)
@@ -86,11 +88,12 @@ def rescored(store: Path, seed: str) -> None:
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--suite", default="smoke")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--dask", action="store_true", help="needs the extra cluster")
     parser.add_argument("--core", nargs=2, metavar=("STORE", "SEED"), help="a store that has the runs of core")
     arguments = parser.parse_args()
-    carriers(arguments.rounds, dask=arguments.dask)
+    carriers(arguments.suite, arguments.rounds, dask=arguments.dask)
     if arguments.core is not None:
         rescored(Path(arguments.core[0]), arguments.core[1])
 

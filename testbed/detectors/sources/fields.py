@@ -176,6 +176,8 @@ class Fields:
         """
         values = self._numbers(name)
         try:
+            if set(map(type, values)) <= {int}:  # nearly every list: what follows asks each item for itself
+                return np.array(values, np.int64)
             if not all(value == int(value) for value in values):
                 raise InputError(f"{self.where}: {name} holds fractions, expected integers")
             return np.array([int(value) for value in values], np.int64)
@@ -186,7 +188,8 @@ class Fields:
         values = self._value.get(name)
         if not isinstance(values, list):
             raise InputError(f"{self.where}: {name} is {_kind(values)}, expected a list of numbers")
-        for place, value in enumerate(values):
+        # A capture has millions of numbers: only a list that holds something else is looked through.
+        for place, value in [] if set(map(type, values)) <= {int, float} else enumerate(values):
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise InputError(f"{self.where}: {name}[{place}] is {_kind(value)}, expected a number")
         return values
