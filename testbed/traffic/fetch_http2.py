@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from h2.config import H2Configuration
-from h2.connection import H2Connection
 from h2.events import ConnectionTerminated, DataReceived, ResponseReceived, StreamEnded, StreamReset
 from h2.exceptions import ProtocolError
-from h2.settings import SettingCodes, Settings
+from h2.settings import SettingCodes
 
 from testbed.traffic.connection import TransferError
 from testbed.traffic.fetch import opened_session, pieces_of
+from testbed.traffic.http2 import Http2
 
 if TYPE_CHECKING:
     from h2.events import Event
@@ -27,9 +26,6 @@ __all__ = ["fetch_http2", "upload_http2"]
 
 _ALPN = "h2"
 _HTTP_OK = "200"
-# Of flow control. No line waits for it: with the 64 KiB of RFC 9113 every line would wait for the client.
-_WINDOW_BYTES = 16 << 20
-_FIRST_WINDOW_BYTES = 65_535  # RFC 9113, section 6.9.2
 
 
 def fetch_http2(request: Request, log: TransferLog) -> None:
@@ -66,15 +62,16 @@ class _Requests:
         if session.protocol != _ALPN:
             raise TransferError("the server does not speak HTTP/2")
         self._session, self._log, self._request = session, log, request
-        self._http = H2Connection(H2Configuration(client_side=True, header_encoding="utf-8"))
-        self._done = self._received = self._expected = 0
+        self._http = Http2(is_client=True, settings={SettingCodes.ENABLE_PUSH: 0})
+        self._stream = self._done = self._received = self._expected = 0
 
     def download(self) -> None:
         """Fetch all objects. Raises TransferError."""
-        self._begin()
+        self._http.begin()
         objects = self._request.objects
         for number in range(1, objects + 1):
-            self._http.send_headers(self._http.get_next_available_stream_id(), self._head("GET"), end_stream=True)
+            self._stream = self._http.get_next_available_stream_id()
+            self._http.send_headers(self._stream, self._head("GET"), end_stream=True)
             self._finish(number)
             if objects > 1:
                 self._log.event("object", number=number, bytes=self._received)
@@ -82,13 +79,13 @@ class _Requests:
 
     def upload(self, size: int) -> None:
         """Send an object, as the server's window lets it go. Raises TransferError."""
-        self._begin()
-        stream = self._http.get_next_available_stream_id()
+        self._http.begin()
+        self._stream = stream = self._http.get_next_available_stream_id()
         self._http.send_headers(stream, [*self._head("POST"), ("content-length", str(size))])
         for piece in pieces_of(size):
             begin = 0
             while begin < len(piece):
-                if room := min(self._http.local_flow_control_window(stream), self._http.max_outbound_frame_size):
+                if room := self._http.room(stream):
                     self._http.send_data(stream, piece[begin : begin + room])
                     begin += room
                     self._send()
@@ -97,15 +94,6 @@ class _Requests:
         self._http.end_stream(stream)
         self._finish(1)
         self._end()
-
-    def _begin(self) -> None:
-        # Instead of h2's own, not a change of them: a change holds once it is acknowledged, and bytes come before that.
-        self._http.local_settings = Settings(
-            client=True,
-            initial_values={SettingCodes.ENABLE_PUSH: 0, SettingCodes.INITIAL_WINDOW_SIZE: _WINDOW_BYTES},
-        )
-        self._http.initiate_connection()
-        self._http.increment_flow_control_window(_WINDOW_BYTES - _FIRST_WINDOW_BYTES)
 
     def _finish(self, number: int) -> None:
         """Send what is to be sent, and wait until so many requests have been answered."""
@@ -126,6 +114,8 @@ class _Requests:
             self._session.write(data)
 
     def _read(self) -> None:
+        if self._http.farewell is not None and self._http.farewell < self._stream:
+            raise TransferError("the server takes no more requests on this connection")
         data = self._session.read()
         if not data:
             raise TransferError(f"the server closed the connection after {self._received} of {self._expected} bytes")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from testbed.records.plan import OriginPlan
 
-__all__ = ["is_nginx", "nginx_configuration", "objects_on_disk", "write_object"]
+__all__ = ["find_object", "is_nginx", "nginx_configuration", "objects_on_disk", "write_object"]
 
 # Keys of an origin that nginx cannot honour, or not as they are meant; and the one that says that it need not.
 _OF_OWN_SERVER = {"rate_bps", "think_s", "send_buffer", "pacing_bps", "uploads", "builtin"}
@@ -63,6 +63,17 @@ def objects_on_disk(origins: Mapping[str, OriginPlan]) -> dict[str, int]:
     large = {path: size for path, size in objects.items() if size >= _LARGE_OBJECT_BYTES}
     in_memory = (sum(objects.values()) - sum(large.values())) * len(origins)
     return objects if in_memory > _MOST_BYTES_IN_MEMORY else large
+
+
+def find_object(folder: Path, path: str) -> Path | None:
+    """Return the object that a request names, if there is one.
+
+    Args:
+        folder: Of the origin, with its objects below ``www``.
+        path: As the client sent it. A query is nothing to an object, as nginx has it.
+    """
+    # It is looked up, never opened as it is: whoever asks for /../key.pem is told that there is none.
+    return {f"/{each.name}": each for each in (folder / "www").iterdir()}.get(path.partition("?")[0])
 
 
 def write_object(path: Path, size_bytes: int, seed: int) -> None:

@@ -14,12 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from h2.config import H2Configuration
-from h2.connection import H2Connection
 from h2.events import ConnectionTerminated, DataReceived, RequestReceived, StreamEnded, StreamReset
 from h2.exceptions import ProtocolError
-from h2.settings import SettingCodes, Settings
+from h2.settings import SettingCodes
 
+from testbed.traffic.http2 import Http2
 from testbed.traffic.pace import Pace
 
 if TYPE_CHECKING:
@@ -36,9 +35,6 @@ __all__ = ["serve_http2"]
 
 _READ_BYTES = 65_536
 _MOST_REQUESTS = 128  # of one connection at a time, as nginx has it
-# Of flow control: an upload is to wait for the line, not for this window.
-_WINDOW_BYTES = 16 << 20
-_FIRST_WINDOW_BYTES = 65_535  # RFC 9113, section 6.9.2
 _PIECE_BYTES = 16_375  # with the head of its frame it fills a TLS record
 
 
@@ -80,7 +76,7 @@ class _Connection:
 
     def __init__(self, session: ssl.SSLSocket, origin: OriginServer, think_s: Callable[[], float]) -> None:
         self._session, self._origin, self._think_s = session, origin, think_s
-        self._http = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
+        self._http = Http2(is_client=False, settings={SettingCodes.MAX_CONCURRENT_STREAMS: _MOST_REQUESTS})
         self._coming: dict[int, _Request] = {}
         self._asked: dict[int, _Request] = {}
         self._bodies: deque[_Body] = deque()
@@ -88,17 +84,10 @@ class _Connection:
 
     def serve(self) -> None:
         """Do all of it. Raises ProtocolError, OSError."""
-        self._http.local_settings = Settings(
-            client=False,
-            initial_values={
-                SettingCodes.INITIAL_WINDOW_SIZE: _WINDOW_BYTES, SettingCodes.MAX_CONCURRENT_STREAMS: _MOST_REQUESTS,
-            },
-        )  # fmt: skip
-        self._http.initiate_connection()
-        self._http.increment_flow_control_window(_WINDOW_BYTES - _FIRST_WINDOW_BYTES)
+        self._http.begin()
         self._flush()
         try:
-            while not self._is_over:
+            while not (self._is_over or self._has_nothing_left()):
                 self._wait()
                 self._answer()
                 self._send()
@@ -106,11 +95,16 @@ class _Connection:
             for body in self._bodies:
                 body.source.close()
 
+    def _has_nothing_left(self) -> bool:
+        """Return whether the client asks for nothing more, and has been given all."""
+        return self._http.farewell is not None and not (self._coming or self._asked or self._bodies)
+
     def _wait(self) -> None:
         """Wait for the client or for what is due next, and take what has come."""
         now = time.monotonic()
         due = [request.due for request in self._asked.values()]
-        due += [now if body.pace is None else now + body.pace.delay(now) for body in self._bodies if self._room(body)]
+        ready = [body for body in self._bodies if self._http.room(body.stream)]
+        due += [now if body.pace is None else now + body.pace.delay(now) for body in ready]
         patience = self._session.gettimeout()
         wait_s = max(min(due) - now, 0.0) if due else patience
         if self._session.pending() or select.select([self._session], [], [], wait_s)[0]:
@@ -185,7 +179,7 @@ class _Connection:
         """Send a piece of each body that has room and whose time has come."""
         now = time.monotonic()
         for body in [*self._bodies]:
-            if (body.pace is None or not body.pace.delay(now)) and (room := self._room(body)):
+            if (body.pace is None or not body.pace.delay(now)) and (room := self._http.room(body.stream)):
                 piece = body.source.read(min(self._origin.piece_bytes(_PIECE_BYTES), room))
                 body.left -= len(piece)
                 self._http.send_data(body.stream, piece, end_stream=not body.left)
@@ -195,10 +189,6 @@ class _Connection:
                     self._bodies.remove(body)
                     body.source.close()
                 self._flush()
-
-    def _room(self, body: _Body) -> int:
-        """Return how much of a body the client's windows have room for."""
-        return min(self._http.local_flow_control_window(body.stream), self._http.max_outbound_frame_size)
 
     def _flush(self) -> None:
         if data := self._http.data_to_send():

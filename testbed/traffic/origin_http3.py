@@ -22,6 +22,7 @@ from aioquic.quic.events import ConnectionTerminated, ProtocolNegotiated
 
 from testbed.traffic.connection import TransferError, family_of
 from testbed.traffic.hello import reproducible
+from testbed.traffic.origin import find_object
 from testbed.traffic.pace import Pace
 from testbed.traffic.quic import QuicEnd, configuration, wait
 
@@ -74,11 +75,6 @@ class Http3Origin:
         made = configuration(is_client=False, idle_timeout_s=_IDLE_S)
         made.load_cert_chain(self.folder / "certificate.pem", self.folder / "key.pem")
         return made
-
-    def find(self, path: str) -> Path | None:
-        """Return the object that a path names, if there is one."""
-        # The path is looked up, never opened as it is: whoever asks for /../key.pem is told that there is none.
-        return {f"/{each.name}": each for each in (self.folder / "www").iterdir()}.get(path)
 
 
 class _Agenda:
@@ -168,7 +164,7 @@ class _Client:
     def _answer(self, http: H3Connection, stream: int, asked: dict[str, str], now: float) -> None:
         if self.is_over:
             return
-        found = self._origin.find(asked.get(":path", "")) if asked.get(":method") == "GET" else None
+        found = find_object(self._origin.folder, asked.get(":path", "")) if asked.get(":method") == "GET" else None
         size = 0 if found is None else found.stat().st_size
         status = b"404" if found is None and asked.get(":method") != "POST" else b"200"
         head = [(b":status", status), (b"content-length", str(size).encode())]

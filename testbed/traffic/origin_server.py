@@ -20,6 +20,7 @@ from random import Random
 from socketserver import ThreadingTCPServer
 from typing import TYPE_CHECKING
 
+from testbed.traffic.origin import find_object
 from testbed.traffic.pace import Pace, set_pacing, set_send_buffer
 
 if TYPE_CHECKING:
@@ -84,11 +85,10 @@ class OriginServer:
             return HTTPStatus.OK, b""
         if method not in {"GET", "HEAD"}:  # as nginx says of an object
             return HTTPStatus.METHOD_NOT_ALLOWED, b""
-        # The path is looked up, never opened as it is: whoever asks for /../key.pem is told that there is none.
-        found = {f"/{each.name}": each for each in (self.folder / "www").iterdir()}.get(path)
+        found = find_object(self.folder, path)
         if found is not None:
             return HTTPStatus.OK, found
-        return (HTTPStatus.OK, _GREETING) if path == "/" else (HTTPStatus.NOT_FOUND, b"")
+        return (HTTPStatus.OK, _GREETING) if path.partition("?")[0] == "/" else (HTTPStatus.NOT_FOUND, b"")
 
     def piece_bytes(self, most: int) -> int:
         """Return how much of a body to send at once, ``most`` at most."""

@@ -12,6 +12,7 @@ import pytest
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import DataReceived, RequestReceived, WindowUpdated
+from h2.exceptions import ProtocolError
 
 from testbed.traffic.connection import TransferError
 from testbed.traffic.fetch_http2 import fetch_http2
@@ -49,8 +50,8 @@ def serve_http2(serve: Serve, authority: CertificateAuthority) -> Callable[[Answ
             try:
                 with context.wrap_socket(accepted, server_side=True) as session:
                     _converse(session, answer)
-            except (ssl.SSLError, OSError):
-                return  # the client did not like us
+            except (ssl.SSLError, OSError, ProtocolError):
+                return  # the client did not like us, or asks on after our farewell
 
         return serve(converse)
 
@@ -125,6 +126,19 @@ def cut(http: H2Connection, stream: int) -> None:
 def gone(http: H2Connection, stream: int) -> None:
     http.send_headers(stream, [(":status", "200"), ("content-length", "10")])
     http.close_connection(error_code=11)
+
+
+def test_the_answer_that_comes_with_the_servers_farewell_is_whole(
+    serve_http2: Callable[[Answer], int], client: Callable[..., None], kept: KeptLog
+) -> None:
+    def last(http: H2Connection, stream: int) -> None:
+        whole(http, stream)
+        http.close_connection(last_stream_id=stream)
+
+    client(serve_http2(last))
+    assert kept.records("bytes")[-1]["totals"][-1] == len(OBJECT)
+    with pytest.raises(TransferError, match="the server takes no more requests on this connection"):
+        client(serve_http2(last), objects=2)
 
 
 @pytest.mark.parametrize(

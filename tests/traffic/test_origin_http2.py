@@ -14,6 +14,7 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import ConnectionTerminated, DataReceived, ResponseReceived, StreamEnded
 from h2.settings import SettingCodes, Settings
+from hyperframe.frame import GoAwayFrame
 
 from testbed.traffic.fetch_http2 import fetch_http2, upload_http2
 from testbed.traffic.origin_http2 import serve_http2
@@ -128,6 +129,7 @@ def test_an_upload_is_counted_as_it_comes(
         ("GET /102400.bin", "200", OBJECT),
         ("HEAD /102400.bin", "200", b""),
         ("GET /", "200", b"an origin of the throttling testbed\n"),
+        ("GET /102400.bin?nocache=1", "200", OBJECT),
         ("GET /nosuch.bin", "404", b""),
         ("GET /../key.pem", "404", b""),
         ("DELETE /102400.bin", "405", b""),
@@ -160,6 +162,35 @@ def test_a_client_whose_window_is_small_gets_all_of_it(
     stream = client.ask("GET", "/102400.bin")
     client.finish(stream)
     assert client.bodies[stream] == OBJECT
+
+
+def test_a_client_that_makes_its_window_smaller_gets_all_once_it_opens_it_again(
+    start: Callable[..., int], connect: Callable[..., Client]
+) -> None:
+    client = connect(start(), window=60_000)
+    stream = client.ask("GET", "/102400.bin")
+    while len(client.bodies.get(stream, b"")) < 60_000:
+        client.read(opens=False)
+    client.http.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 1000})
+    client.finish(client.ask("GET", "/"))  # it has been taken by now: the window is below zero
+    client.http.increment_flow_control_window(len(OBJECT), stream)
+    client.http.increment_flow_control_window(len(OBJECT))
+    client.session.sendall(client.http.data_to_send())
+    client.finish(stream)
+    assert client.bodies[stream] == OBJECT
+
+
+def test_a_client_that_says_farewell_gets_what_it_asked_for_and_no_more(
+    start: Callable[..., int], connect: Callable[..., Client]
+) -> None:
+    client = connect(start(rate_bps=4_000_000))
+    stream = client.ask("GET", "/102400.bin")
+    while not client.bodies.get(stream):
+        client.read()
+    client.session.sendall(GoAwayFrame(0).serialize())
+    client.finish(stream)
+    assert client.bodies[stream] == OBJECT
+    assert not client.session.recv(1)  # closed
 
 
 def test_who_does_not_read_one_answer_still_gets_another(
