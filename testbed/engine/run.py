@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from testbed.engine.engine import ENGINES, GuestSetup, Operator
 from testbed.engine.prepare.command import UserCommand, open_files
-from testbed.engine.prepare.disk_room import require_room
+from testbed.engine.prepare.disk_room import ELSEWHERE, require_room
 from testbed.engine.prepare.environment import require_open_files
 from testbed.engine.prepare.guest_code import require_cache
 from testbed.engine.prepare.guest_memory import guest_memory_mib
@@ -292,7 +292,7 @@ def _explain(error: BaseException, folder: Path) -> str:
     if isinstance(error, OSError):
         text = f"cannot write the run directory {folder}: {error.strerror}"
     if _is_full(folder):
-        text += f"; the disk that holds {folder} is full: free some space, or choose another folder with -o"
+        text += f"; the disk that holds {folder} is full: free some space, or {ELSEWHERE}"
     return text
 
 

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from testbed.records.plan import TransferPlan
     from testbed.scenario.plan import Plan
 
-__all__ = ["disk_need", "require_room"]
+__all__ = ["ELSEWHERE", "disk_need", "require_room"]
+
+ELSEWHERE = "choose another folder with -o (--store, where a store has the runs)"
+"""What helps where a disk has no room for a run."""
 
 _POINTS_ON_PATH = 3  # client, server, and the two sides of a box, of which what is dropped reaches but one
 _WIRE = 1.12  # headers, acknowledgements and what a file adds to a packet, beside a payload
@@ -77,7 +80,7 @@ def _remedies(plan: Plan) -> str:
     less = "captures: {client: headers, box: compared}" if any("keep" not in p for p in plan.data["captures"]) else ""
     headers = f"keep headers alone ({less}), " if less else ""
     slower = "give background traffic a rate or an end, " if plan.data.get("background") else ""
-    return f"{headers}{slower}transfer less, or choose another folder with -o"
+    return f"{headers}{slower}transfer less, or {ELSEWHERE}"
 
 
 def _is_there(path: Path) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Literal, get_args
 
-from testbed.validation.keeping.aside import work_folder
+from testbed.validation.keeping.aside import using, work_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +51,7 @@ def keep_folder(store: Store, kind: Kind, key: str, made: Path) -> Path:
 def forget_folder(store: Store, place: Path) -> None:
     """Remove a folder, so that it is made again."""
     # Moved away first, at once: half a folder must not be found under its name.
-    with work_folder(store.path / "work") as aside:
+    with using(store.path), work_folder(store.path / "work") as aside:
         place.rename(aside / "folder")
 
 

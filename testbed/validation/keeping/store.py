@@ -24,7 +24,7 @@ from testbed.errors import RecordError
 from testbed.records.files import read_regular, write_atomically
 from testbed.records.manifest import TransferSummary
 from testbed.records.shape import shaped
-from testbed.validation.keeping.aside import remove_abandoned, work_folder
+from testbed.validation.keeping.aside import remove_abandoned, using, work_folder
 
 __all__ = ["CellRecord", "Limit", "Store", "VerdictRecord", "verdict_record"]
 
@@ -107,6 +107,8 @@ def verdict_record(detector: str, verdict: Verdict, *, failed: bool) -> VerdictR
 class Store:
     """A folder of cells and verdicts. Several processes may use one at the same time.
 
+    Whatever writes there raises RecordError where it cannot.
+
     Args:
         path: The folder; it is made if it is not there.
         tell: Called with a line for each thing that is damaged.
@@ -115,12 +117,10 @@ class Store:
     def __init__(self, path: Path, tell: Callable[[str], None] = lambda _: None) -> None:
         self.path = path
         self._tell = tell
-        try:
+        with using(path):
             for name in ("cells", "verdicts", "work"):
                 (path / name).mkdir(parents=True, exist_ok=True)
             remove_abandoned(path / "work")
-        except OSError as error:
-            raise RecordError(f"cannot use the store {path}: {error.strerror}; choose another with --store") from error
 
     def all_keys(self) -> list[str]:
         """Return the keys of all cells."""
@@ -157,7 +157,7 @@ class Store:
             observations: By line, as JSON.
         """
         record["observations"] = {line: _digest(text) for line, text in observations.items()}
-        with work_folder(self.path / "work") as aside:
+        with using(self.path), work_folder(self.path / "work") as aside:
             for line, text in observations.items():
                 (aside / f"{record['observations'][line]}.json.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
             (aside / "cell.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
@@ -173,7 +173,7 @@ class Store:
     def forget_cell(self, key: str) -> None:
         """Remove a cell, so that it is made again."""
         # Moved away first, at once: a process that is killed here must not leave half a cell.
-        with work_folder(self.path / "work") as aside, contextlib.suppress(FileNotFoundError):
+        with using(self.path), work_folder(self.path / "work") as aside, contextlib.suppress(FileNotFoundError):
             self.cell_path(key).rename(aside / "cell")
 
     def observation_path(self, key: str, digest: str) -> Path:
@@ -232,11 +232,17 @@ class Store:
 
     def keep_verdict(self, observation: str, detector: str, record: VerdictRecord) -> None:
         """Write a verdict down."""
-        write_atomically(self._verdict_path(observation, detector), json.dumps(record))
+        with using(self.path):
+            write_atomically(self._verdict_path(observation, detector), json.dumps(record))
 
     def forget_verdict(self, observation: str, detector: str) -> None:
         """Remove a verdict, so that the detector is asked again."""
-        self._verdict_path(observation, detector).unlink(missing_ok=True)
+        self.remove_verdict(self._verdict_path(observation, detector))
+
+    def remove_verdict(self, path: Path) -> None:
+        """Remove the file of a verdict."""
+        with using(self.path):
+            path.unlink(missing_ok=True)
 
     def _verdict_path(self, observation: str, detector: str) -> Path:
         return self.path / "verdicts" / f"{_digest(f'{observation} {detector}')}.json"

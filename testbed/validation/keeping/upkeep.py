@@ -86,7 +86,7 @@ def sweep(store: Store, *, unused_days: float, dry: bool) -> Swept:
         for key in cells:
             store.forget_cell(key)
         for path in verdicts:
-            path.unlink(missing_ok=True)
+            store.remove_verdict(path)
         for place in folders:
             forget_folder(store, place)
     return Swept(len(cells), len(verdicts), freed, len(folders))
@@ -99,7 +99,7 @@ def verify(store: Store) -> list[str]:
     for path in store.verdict_paths():
         if not store.is_whole_verdict(path):
             # An observation may have many verdicts: this one alone is asked for again.
-            path.unlink(missing_ok=True)
+            store.remove_verdict(path)
             damaged.append(f"verdict {path.stem}")
     return damaged
 

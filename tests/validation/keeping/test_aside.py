@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import stat
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -40,6 +42,16 @@ def test_a_folder_that_was_moved_away_stays_there(tmp_path: Path) -> None:
         folder.rename(tmp_path / "kept")
     assert (tmp_path / "kept").is_dir()
     assert list((tmp_path / "work").iterdir()) == []
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o755), (0o007, 0o770), (0o077, 0o700)])
+def test_who_may_read_a_folder_is_for_its_owner_to_say(tmp_path: Path, umask: int, mode: int) -> None:
+    before = os.umask(umask)
+    try:
+        with work_folder(tmp_path) as folder:
+            assert stat.S_IMODE(folder.stat().st_mode) == mode
+    finally:
+        os.umask(before)
 
 
 def test_the_folder_of_a_killed_process_is_removed_and_not_before(tmp_path: Path) -> None:

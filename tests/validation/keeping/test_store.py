@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gzip
 import os
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -42,6 +43,23 @@ def test_a_cell_that_is_forgotten_is_gone(tmp_path: Path) -> None:
     store.forget_cell("k")
     store.forget_cell("never there")
     assert store.cell("k") is None
+
+
+def test_a_store_that_cannot_be_written_is_told_as_such(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    kept(store, "k")
+    for name in ("verdicts", "work"):
+        shutil.rmtree(tmp_path / name)
+        (tmp_path / name).write_text("")
+    for write in (
+        lambda: store.keep_verdict("o", "d", verdict("throttled")),
+        lambda: store.forget_verdict("o", "d"),
+        lambda: store.forget_cell("k"),
+        lambda: kept(store, "other"),
+    ):
+        with pytest.raises(RecordError, match=r"cannot use the store .*: Not a directory; choose another with --store"):
+            write()
+    assert store.cell("k") is not None
 
 
 def test_the_observation_has_no_truth_in_it(tmp_path: Path) -> None:
