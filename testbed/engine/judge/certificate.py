@@ -181,7 +181,7 @@ def _memory(lack: str | None) -> Check:
 def _transfers(plan: Plan, transfers: list[TransferSummary]) -> Check:
     """Look for a role all of whose transfers failed, where no box and no outage explains it: the network is broken."""
     if not transfers:
-        return _not_checked("transfers", "transfers not checked: none was planned")
+        return _not_checked("transfers", f"transfers not checked: {_why_none(plan)}")
     by_role: dict[str, list[TransferSummary]] = defaultdict(list)
     for transfer in transfers:
         by_role[transfer["role"]].append(transfer)
@@ -199,6 +199,15 @@ def _transfers(plan: Plan, transfers: list[TransferSummary]) -> Check:
             )
     worked = sum(each["ok"] for each in transfers)
     return _check("transfers", failures, passed=f"{worked} of {len(transfers)} transfers were completed")
+
+
+def _why_none(plan: Plan) -> str:
+    """Say why no transfer is known; what a command did is read from captures of clients."""
+    if plan.command is None:
+        return "none was planned"
+    if any(point["name"].endswith("-client") for point in plan.data["captures"]):
+        return "the command opened no flow"
+    return "what flows the command opened is not known, for no client is captured (captures: [client])"
 
 
 def _is_explained(transfer: TransferSummary, plan: Plan) -> bool:

@@ -25,8 +25,9 @@ BOXES = ("mobile-tspu", "landline-tspu")
 
 
 @cache
-def plan(*settings: str) -> Plan:
-    return make_plan(library.find("scenarios", "2021-03-10"), list(settings), seed=None, engine="virtual", command=None)
+def plan(*settings: str, command: tuple[str, ...] | None = None) -> Plan:
+    ran = None if command is None else list(command)
+    return make_plan(library.find("scenarios", "2021-03-10"), list(settings), seed=None, engine="virtual", command=ran)
 
 
 def certificate(**changes: object) -> Certificate:
@@ -99,6 +100,21 @@ def test_a_role_of_which_every_transfer_failed_is_explained_or_fails_the_run(
     transfers: list[TransferSummary], state: str
 ) -> None:
     assert check("transfers", certificate(), transfers)["state"] == state
+
+
+@pytest.mark.parametrize(
+    ("settings", "command", "why"),
+    [
+        ((), None, "none was planned"),
+        ((), ("true",), "the command opened no flow"),
+        (("captures=[box]",), ("true",), "what flows the command opened is not known, for no client is captured"),
+    ],
+)
+def test_why_no_transfer_is_known_is_told(settings: tuple[str, ...], command: tuple[str, ...] | None, why: str) -> None:
+    made = checks(plan(*settings, command=command), certificate(), [])
+    found = next(each for each in made if each["check"] == "transfers")
+    assert found["state"] == "not checked"
+    assert why in found["about"]
 
 
 def test_notes_tell_of_outages_of_hellos_that_were_not_read_and_of_what_was_left() -> None:
