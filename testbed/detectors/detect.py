@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from testbed.detectors.foreign import foreign
 from testbed.detectors.outputs.rows import DetectionRow
 from testbed.detectors.program import TIMEOUT_S
 from testbed.detectors.registry import PROGRAM_PREFIX, detector_names, is_packaged, load_detector
@@ -93,9 +95,14 @@ def _load(name: str, timeout_s: float) -> tuple[str, Detector | InputError]:
     try:
         return name, load_detector(name, timeout_s=timeout_s)
     except InputError as error:
-        if is_packaged(name) or name.startswith(PROGRAM_PREFIX):
+        if _is_ours(name):
             raise
         return name, error
+
+
+def _is_ours(name: str) -> bool:
+    """Return whether a detector is no code of another package: a program is asked by code of ours."""
+    return is_packaged(name) or name.startswith(PROGRAM_PREFIX)
 
 
 def _verdict(name: str, detector: Detector | InputError, observation: Observation) -> tuple[Verdict, bool]:
@@ -118,7 +125,8 @@ def _checked(name: str, detector: Detector | InputError, observation: Observatio
     """Return a detector's verdict, if it is one and bears no name of a detector that it is not."""
     if isinstance(detector, InputError):
         raise detector
-    verdict: object = detector.detect(observation)
+    with nullcontext() if _is_ours(name) else foreign():
+        verdict: object = detector.detect(observation)
     if not isinstance(verdict, Verdict):
         raise InputError(f"it returned {type(verdict).__name__}, not a verdict")
     if verdict.detector != name and is_packaged(verdict.detector):

@@ -12,6 +12,7 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Final
 
 from testbed.detectors.detector import Detector
+from testbed.detectors.foreign import foreign
 from testbed.detectors.program import TIMEOUT_S, ExecDetector
 from testbed.errors import InputError
 from testbed.plain_text import choices
@@ -118,8 +119,9 @@ def _load_built_in(name: str) -> Detector:
 
 def _load_foreign(name: str, load: Callable[[], object]) -> Detector:
     try:
-        make = load()
-        found = make() if callable(make) else make
+        with foreign():
+            make = load()
+            found = make() if callable(make) else make
     except Exception as error:  # whatever somebody else's code raises
         raise InputError(
             f"detector {name!r} of another package cannot be loaded: {type(error).__name__}: {error}"

@@ -44,6 +44,11 @@ class NoVerdict(Broken):
         return "throttled"
 
 
+class Leaver(Broken):
+    def detect(self, _: Observation) -> object:
+        raise SystemExit(7)
+
+
 class Impostor(Broken):
     def detect(self, _: Observation) -> object:
         return Verdict(detector="pd", outcome=Outcome.THROTTLED, why="so")
@@ -59,6 +64,7 @@ def broken_constructor() -> object:
         ("no_such_package:X", "ModuleNotFoundError"),
         ("tests.detectors.test_detect:broken_constructor", "RuntimeError: in its constructor"),
         ("tests.detectors.test_detect:Broken", "ZeroDivisionError: in its verdict"),
+        ("tests.detectors.test_detect:Leaver", "SystemExit: 7"),
         ("tests.detectors.test_detect:NoVerdict", "it returned str, not a verdict"),
         ("tests.detectors.test_detect:Impostor", "calls itself 'pd'"),
         ("tests.detectors.test_detect:SECOND", "no name, summary and detect"),
