@@ -171,6 +171,14 @@ def test_a_line_that_the_new_profile_spares_has_a_cable_and_says_why() -> None:
         ("[{censor: {at: 5 s, censor: moon}}]", "events.0.censor.censor: no censor profile or family 'moon'"),
         ("[{censor: {at: 5 s, censor: 5}}]", "events.0.censor.censor: expected a profile, a family or none, got 5"),
         (
+            "[{censor: {at: 5 s, censor: {based_on: ru-tw-2021b}}}]",
+            "events.0.censor.censor: expected a profile, a family or none, got {'based_on': 'ru-tw-2021b'}",
+        ),
+        (
+            "[{placement: {from: 5 s, after_hop: [2]}}]",
+            "events.0.placement.after_hop: expected the number of a hop, or none: out of the path; got [2]",
+        ),
+        (
             "[{censor: {at: 5 s, censor: none}}, {censor: {at: 5 s, censor: ru-tw-2021b, lines: [mobile]}}]",
             "events.1.censor: another event gives mobile-tspu a profile at this instant already; move or remove one",
         ),

@@ -20,7 +20,7 @@ __all__ = ["Censor"]
 
 
 def _name_or_none(written: object) -> str | None:
-    if written in {None, "none"}:
+    if written is None or written == "none":
         return None
     if isinstance(written, str):
         return written

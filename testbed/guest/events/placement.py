@@ -21,7 +21,7 @@ _MOVABLE = "tspu"
 
 
 def _hop_or_none(written: object) -> int | None:
-    if written in {None, "none"}:
+    if written is None or written == "none":
         return None
     if isinstance(written, int) and not isinstance(written, bool) and written > 0:
         return written
