@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
 # examples each time, so that it fails for what changed; every other run looks for new ones.
 settings.register_profile("testbed", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("testbed")
+
+# What nohup or a shell's background starts ignores signals, and so would every program that a test starts and ends with
+# one. Handled here, they are survived as before, and a new program begins with their default.
+for _number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, lambda *_: None)
 
 
 @dataclass(frozen=True)

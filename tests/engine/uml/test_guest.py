@@ -76,7 +76,6 @@ def test_a_killed_run_leaves_no_process_and_readable_records(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL) if number != signal.SIGKILL else None,  # noqa: PLW1509
     ) as command:
         assert command.stderr is not None
         for line in command.stderr:
