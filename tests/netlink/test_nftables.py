@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import subprocess
 import sys
@@ -14,20 +15,24 @@ from testbed.netlink.socket import attributes
 
 Answers = dict[str, Any]
 
+_HEXADECIMAL = re.compile(r"\b0x[0-9a-f]+\b")
+
 _HEAD = ["table bridge box {", "chain inspect {", "type filter hook forward priority 0; policy accept;"]
-_DECIDED = "meta mark 0x00000001 accept"
+_DECIDED = "meta mark 1 accept"
 
 
 def listed(answers: Answers, when: str) -> list[str]:
-    """What nft lists; where there is no nft, nobody can say."""
+    """What nft lists; where there is no nft, nobody can say.
+
+    Numbers are made decimal: nft 1.1 writes a mask in hexadecimal digits, earlier ones did not.
+    """
     if when not in answers["rules"]:
         pytest.skip("no nft here to read the rules back; run: sudo apt-get install nftables")
-    lines: list[str] = answers["rules"][when]
-    return lines
+    return [_HEXADECIMAL.sub(lambda number: str(int(number[0], 16)), line) for line in answers["rules"][when]]
 
 
 def test_rules_are_what_nft_reads_them_as(guest_answers: Answers) -> None:
-    queued = "meta mark set 0x00000002 queue to 0"
+    queued = "meta mark set 2 queue to 0"
     assert listed(guest_answers, "first") == [
         *_HEAD,
         _DECIDED,
@@ -44,10 +49,10 @@ def test_rules_that_replace_others_leave_none_of_them(guest_answers: Answers) ->
     assert listed(guest_answers, "replaced") == [
         *_HEAD,
         _DECIDED,
-        'iifname "in0" meta protocol ip meta mark set 0x00000002 queue to 0',
-        'iifname "in0" meta protocol ip6 meta mark set 0x00000002 queue to 0',
-        'iifname "out0" meta protocol ip meta mark set 0x00000003 queue to 0',
-        'iifname "out0" meta protocol ip6 meta mark set 0x00000003 queue to 0',
+        'iifname "in0" meta protocol ip meta mark set 2 queue to 0',
+        'iifname "in0" meta protocol ip6 meta mark set 2 queue to 0',
+        'iifname "out0" meta protocol ip meta mark set 3 queue to 0',
+        'iifname "out0" meta protocol ip6 meta mark set 3 queue to 0',
     ]
 
 
