@@ -31,7 +31,8 @@ cd "$(mktemp -d /run/tmp/XXXXXX)"
 unset OPENSSL_CONF
 openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=test -keyout key.pem -out cert.pem
 head -c 100000 /dev/zero >object
-echo "curl -sko /dev/null -w '%{{http_code}} %{{speed_download}}\\n' --connect-to ::198.51.100.2 \\$1" >fetch
+echo "curl --curves X25519 -sko /dev/null -w '%{{http_code}} %{{speed_download}}\\n' \\
+    --connect-to ::198.51.100.2 \\$1" >fetch
 cat >typed <<'END'
 origin openssl s_server -quiet -accept 443 -WWW -key key.pem -cert cert.pem &
 home sleep 1

@@ -183,7 +183,8 @@ def test_the_same_seed_gives_the_same_bytes(run_scenario: Runner) -> None:
 
 def test_a_command_finds_names_of_both_kinds_and_its_flows_are_found(run_scenario: Runner) -> None:
     program = (
-        "curl -sS6o /dev/null https://twitter.com/383000.bin && curl -sS4o /dev/null https://example.com/ && "
+        "curl --curves X25519 -sS6o /dev/null https://twitter.com/383000.bin && "
+        "curl -sS4o /dev/null https://example.com/ && "
         "getent ahostsv6 twitter.com && ping -6 -c 1 -W 2 origin.invalid || ping -6 -c 1 -W 2 twitter.com"
     )
     run = run_scenario("ip=6", LINE, "recordings=[]", command=["sh", "-c", program])

@@ -32,7 +32,7 @@ SCENARIO = [
 LINES = """\
 # what each line does is looked at below
 client ping -c 1 origin
-client curl -sS -o /tmp/object -w '%{http_code}\\n' https://twitter.com/383000.bin
+client curl --curves X25519 -sS -o /tmp/object -w '%{http_code}\\n' https://twitter.com/383000.bin
 client stat -c '%s bytes' /tmp/object
 box log
 origin sh -c 'echo served >/run/output/from-origin; hostname'
