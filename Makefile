@@ -99,13 +99,15 @@ kernel: kernel-packages
 	@PYTHONPATH=. $(PYTHON) -m testbed.engine.kernel --started $(SETUP_STARTED)
 
 kernel-packages:
-	@setup/install-packages $(KERNEL_PACKAGES)
+	@setup/install-packages --if-known $(KERNEL_PACKAGES)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "$(PYTHON) is no Python 3.11 or later; install one, and name it, as in: apt-get install python3.11-venv, then make PYTHON=/usr/bin/python3.11 run" >&2; exit 3; }
 
 packages: kernel-packages
 	@setup/install-packages $(PACKAGES)
 
 dev-packages: packages
-	@setup/install-packages $(DEV_PACKAGES)
+	@setup/install-packages --if-known $(DEV_PACKAGES)
 
 $(VENV)/run.stamp: pyproject.toml | packages
 	@$(call say,"python packages: installing")

@@ -133,6 +133,48 @@ def test_a_virtual_machine_of_another_kind_is_told_so_before_anything_is_install
     assert "aarch64" in done.stderr
 
 
+def programs(folder: Path, **scripts: str) -> dict[str, str]:
+    """An environment in which some programs are these lines of shell."""
+    folder.mkdir()
+    for name, text in scripts.items():
+        (folder / name.replace("_", "-")).write_text(f"#!/bin/sh\n{text}\n")
+        (folder / name.replace("_", "-")).chmod(0o755)
+    return {"PATH": f"{folder}:{os.environ['PATH']}"}
+
+
+@pytest.mark.parametrize(
+    ("user", "packages", "said", "left_out"),
+    [
+        (1000, "chromium", "", True),  # no password is asked for what cannot be had
+        (1000, "chromium tshark", "sudo setup/install-packages --if-known chromium tshark\n", False),
+        (0, "chromium", "apt-get --quiet=2 update\n", True),
+    ],
+)
+def test_packages_that_this_system_has_not_are_named_and_left_out(
+    tmp_path: Path, user: int, packages: str, said: str, *, left_out: bool
+) -> None:
+    here = programs(
+        tmp_path / "bin", id=f"echo {user}", dpkg_query="exit 1", apt_cache='[ "$2" != chromium ]',
+        apt_get='echo "apt-get $*"', sudo='echo "sudo $*"',
+    )  # fmt: skip
+    command = ["setup/install-packages", "--if-known", *packages.split()]
+    done = subprocess.run(command, cwd=ROOT, env=here, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, said)
+    assert ("left out: chromium" in done.stderr) is left_out
+
+
+def test_a_python_that_is_too_old_is_named_before_anything_is_built(tmp_path: Path) -> None:
+    shutil.copyfile(ROOT / "Makefile", tmp_path / "Makefile")
+    programs(tmp_path / "setup", install_packages="exit 0")
+    python = tmp_path / "setup" / "python3.10"
+    python.write_text("#!/bin/sh\nexit 1\n")
+    python.chmod(0o755)
+    command = ["make", "kernel", f"PYTHON={python}"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode
+    assert f"{python} is no Python 3.11 or later" in done.stderr
+
+
 @pytest.mark.skipif(shutil.which("vagrant") is None, reason="vagrant is not here: apt-get install vagrant")
 def test_vagrant_takes_the_vagrantfile(tmp_path: Path) -> None:
     shutil.copyfile(ROOT / "Vagrantfile", tmp_path / "Vagrantfile")

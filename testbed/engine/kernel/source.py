@@ -109,8 +109,9 @@ def require_source(folder: Path = SOURCE_FOLDER) -> KernelSource:
     others = ", ".join(f"{major}.{minor}" for major, minor in sorted(_installed(folder)))
     raise MissingError(
         f"no source of Linux 6.12 in {folder}{f' (there: {others}, which our patches do not fit)' if others else ''}; "
-        "install it with: sudo apt-get install linux-source-6.12 (a package of Debian 12 and 13), or install the "
-        "finished kernel, the wheel throttling-testbed-kernel, which `make wheel` makes on such a machine"
+        "install it with: sudo apt-get install linux-source-6.12 (a package of Debian 12 and 13; for Ubuntu, fetch the "
+        "file of that package, linux-source-6.12_*_all.deb, from Debian, then: sudo apt-get install ./FILE), or "
+        "install the finished kernel, the wheel throttling-testbed-kernel, which `make wheel` makes on such a machine"
     )
 
 
