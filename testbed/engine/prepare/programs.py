@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import subprocess
+from functools import cache
 from typing import TYPE_CHECKING
 
 from testbed.engine.prepare.distribution import installation
@@ -24,11 +27,13 @@ GUEST_PROGRAMS = {
     **dict.fromkeys(_STOCK_LINKS, "for 'links: stock' alone"),
 }
 """Each program that a guest may run, and why runs do without it; empty: none does."""
+_OLDEST_NGINX = (1, 19, 5)  # the first that has the option -e; Ubuntu 22.04 has 1.18
 
 
 def find_guest_program(name: str) -> str | None:
-    """Return where the guest finds a program, or None."""
-    return shutil.which(name, path=GUEST_PATH)
+    """Return where the guest finds a program, or None; an nginx that is too old for our servers is as good as none."""
+    path = shutil.which(name, path=GUEST_PATH)
+    return None if path is not None and name == "nginx" and _nginx_version(path) < _OLDEST_NGINX else path
 
 
 def require_programs(plan: Plan) -> None:
@@ -46,4 +51,17 @@ def require_programs(plan: Plan) -> None:
         needed.add("curl")
     missing = sorted(name for name in needed if find_guest_program(name) is None)
     if missing:
-        raise MissingError(f"not on this machine: {', '.join(missing)}; run: {installation(missing)}")
+        is_old = "nginx" in missing and shutil.which("nginx", path=GUEST_PATH) is not None
+        too_old = " (1.19.5 or later; the one here is older)" if is_old else ""
+        raise MissingError(f"not on this machine: {', '.join(missing)}{too_old}; run: {installation(missing)}")
+
+
+@cache
+def _nginx_version(path: str) -> tuple[int, ...]:
+    """Return what an nginx says of itself; one that says nothing is taken to be the oldest that will do."""
+    try:
+        said = subprocess.run([path, "-v"], capture_output=True, text=True, check=False).stderr
+    except OSError:
+        return _OLDEST_NGINX
+    version = re.search(r"nginx/(\d+)\.(\d+)\.(\d+)", said)
+    return tuple(map(int, version.groups())) if version else _OLDEST_NGINX

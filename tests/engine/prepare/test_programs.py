@@ -8,6 +8,7 @@ import pytest
 
 from testbed.engine.prepare import distribution, programs
 from testbed.engine.prepare.programs import GUEST_PATH, require_programs
+from testbed.engine.prepare.substitutes import settle_programs
 from testbed.errors import MissingError
 from testbed.scenario import library
 from testbed.scenario.plan import Plan, make_plan
@@ -54,3 +55,15 @@ def test_what_is_there_is_not_missed(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         (tmp_path / name).touch(mode=0o755)
     monkeypatch.setattr(programs, "GUEST_PATH", str(tmp_path))
     require_programs(plan())
+
+
+@pytest.mark.parametrize(("said", "found"), [("1.18.0 (Ubuntu)", False), ("1.19.5", True), ("1.22.1", True)])
+def test_an_nginx_that_our_servers_cannot_be_made_of_is_as_good_as_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, *, found: bool
+) -> None:
+    monkeypatch.setattr(programs, "GUEST_PATH", str(tmp_path))
+    (tmp_path / "nginx").write_text(f"#!/bin/sh\necho 'nginx version: nginx/{said}' >&2\n")
+    (tmp_path / "nginx").chmod(0o755)
+    assert (programs.find_guest_program("nginx") is not None) is found
+    settled = settle_programs(plan())
+    assert settled.data.get("programs", {}).get("origin") == (None if found else "builtin")
