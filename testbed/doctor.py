@@ -18,7 +18,7 @@ from testbed.engine.kernel.packaged import DISTRIBUTION
 from testbed.engine.kernel.source import find_source
 from testbed.engine.prepare.distribution import installation, this_distribution
 from testbed.engine.prepare.environment import Check, environment_checks
-from testbed.engine.prepare.programs import GUEST_PATH, GUEST_PROGRAMS
+from testbed.engine.prepare.programs import GUEST_PATH, GUEST_PROGRAMS, is_too_old
 from testbed.engine.uml.confine import landlock_version
 
 if TYPE_CHECKING:
@@ -112,9 +112,11 @@ def check_program(name: str, *, path: str | None = None, dispensable: str = "") 
         dispensable: Why runs do without it; empty: they do not.
     """
     found = shutil.which(name, path=path)
-    what = found or ("not found" + (f": {dispensable}" if dispensable else ""))
-    remedy = _unless(found, installation([name]))
-    return Check(name, found is not None, what, remedy, required=not dispensable, program=name)
+    usable = None if found is not None and is_too_old(found) else found
+    lacking = f"{found} is too old" if found else "not found"
+    what = usable or (lacking + (f": {dispensable}" if dispensable else ""))
+    remedy = _unless(usable, installation([name]))
+    return Check(name, usable is not None, what, remedy, required=not dispensable, program=name)
 
 
 def check_source(*, required: bool) -> Check:

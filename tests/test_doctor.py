@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def test_a_program_that_is_too_old_is_called_so(tmp_path: Path) -> None:
+    (tmp_path / "nginx").write_text("#!/bin/sh\necho 'nginx version: nginx/1.18.0 (Ubuntu)' >&2\n")
+    (tmp_path / "nginx").chmod(0o755)
+    check = doctor.check_program("nginx", path=str(tmp_path), dispensable="another stands in")
+    assert (check.ok, check.found) == (False, f"{tmp_path / 'nginx'} is too old: another stands in")
+
+
 def test_whatever_can_be_mended_has_a_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

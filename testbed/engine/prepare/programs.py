@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from functools import cache
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from testbed.engine.prepare.distribution import installation
@@ -15,7 +16,7 @@ from testbed.traffic.origin import is_nginx
 if TYPE_CHECKING:
     from testbed.scenario.plan import Plan
 
-__all__ = ["GUEST_PATH", "GUEST_PROGRAMS", "find_guest_program", "require_programs"]
+__all__ = ["GUEST_PATH", "GUEST_PROGRAMS", "find_guest_program", "is_too_old", "require_programs"]
 
 GUEST_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # as in guest/boot.sh
 _ALWAYS = ("mount",)  # with which the guest begins (guest/boot.sh)
@@ -33,7 +34,12 @@ _OLDEST_NGINX = (1, 19, 5)  # the first that has the option -e; Ubuntu 22.04 has
 def find_guest_program(name: str) -> str | None:
     """Return where the guest finds a program, or None; an nginx that is too old for our servers is as good as none."""
     path = shutil.which(name, path=GUEST_PATH)
-    return None if path is not None and name == "nginx" and _nginx_version(path) < _OLDEST_NGINX else path
+    return None if path is not None and is_too_old(path) else path
+
+
+def is_too_old(path: str) -> bool:
+    """Whether a program that is there has not what the guest asks of it."""
+    return PurePath(path).name == "nginx" and _nginx_version(path) < _OLDEST_NGINX
 
 
 def require_programs(plan: Plan) -> None:
