@@ -111,13 +111,7 @@ def test_the_run_is_recorded_as_others_are(piped: tuple[subprocess.CompletedProc
 def test_an_interrupt_ends_the_command_and_not_the_shell(tmp_path: Path, kernel: KernelInfo) -> None:
     assert kernel.path is not None
     argv = [sys.executable, "-m", "testbed.cli", *SCENARIO, "-o", str(tmp_path / "run")]
-    with subprocess.Popen(
-        argv,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - ignored in a job of `sh`
-    ) as process:
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(b"client sh -c 'echo begun; sleep 1000'\nclient echo after\n")
@@ -183,14 +177,7 @@ def test_a_shell_that_is_ended_keeps_what_it_has_and_gives_the_terminal_back(
     outer, inner = os.openpty()
     before = termios.tcgetattr(inner)
     argv = [sys.executable, "-m", "testbed.cli", *SCENARIO, "-o", str(tmp_path / "run")]
-    with subprocess.Popen(
-        argv,
-        stdin=inner,
-        stdout=inner,
-        stderr=inner,
-        start_new_session=True,
-        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # noqa: PLW1509 - under nohup it would be ignored
-    ) as process:
+    with subprocess.Popen(argv, stdin=inner, stdout=inner, stderr=inner, start_new_session=True) as process:
         output = b""
         while b"testbed> " not in output:
             output += os.read(outer, 4096)
