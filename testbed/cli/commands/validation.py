@@ -84,13 +84,13 @@ def _plan(task: Task, cells: Sequence[Cell], keys: Mapping[str, str]) -> int:
 def _validate(task: Task, cells: Sequence[Cell], keys: Mapping[str, str]) -> int:
     if task.arguments.retry is not None:
         forget_for_retry(task.store, keys.values(), task.detectors, task.arguments.retry)
-    there = sum(map(task.is_made, keys.values()))
-    say(f"testbed: {len(cells)} runs in this suite, {there} of them there already ({task.store.path})")
+    there = {cell.id for cell in cells if task.is_made(keys[cell.id])}
+    say(f"testbed: {len(cells)} runs in this suite, {len(there)} of them there already ({task.store.path})")
     failed: dict[str, str] = {}
     wanted: list[Cell] = []
     for group in _groups(task, cells):
         wanted += group
-        failed |= task.make([cell for cell in group if not task.is_made(keys[cell.id])])
+        failed |= task.make([cell for cell in group if cell.id not in there])
         if task.arguments.stop_early and len(wanted) < len(cells):
             found = evaluate(wanted, keys, task.store, failed)
             results = bound_results(task.gates, task.scored(found.kept))
