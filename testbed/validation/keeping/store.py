@@ -219,6 +219,10 @@ class Store:
             _mark_read(path)
         return record
 
+    def has_verdict(self, observation: str, detector: str) -> bool:
+        """Return whether something was written down of what a detector said, whole or not; nothing is told."""
+        return self._verdict_path(observation, detector).exists()
+
     def verdict_paths(self) -> list[Path]:
         """Return the files of all verdicts."""
         return sorted((self.path / "verdicts").glob("*.json"))

@@ -20,6 +20,7 @@ from testbed.validation.defaults import default_held_out_seed, default_store
 from testbed.validation.evaluation import ensure, scored
 from testbed.validation.judging import known_digest
 from testbed.validation.keeping.store import Store
+from testbed.validation.rejudging import judge_missing
 from testbed.validation.running.carriers import Threads, carry_all
 from testbed.validation.running.worker import this_program
 from testbed.validation.scoring.baseline import read_baseline
@@ -127,7 +128,9 @@ class Task:
 
     def scored(self, kept: Iterable[Kept]) -> list[Scored]:
         """Return the verdicts on cells, with what is true."""
-        return [each for one in kept for each in scored(one, self.store, self.detectors, self.counted)]
+        every = list(kept)
+        judge_missing(every, self.store, self.detectors, jobs=self.arguments.jobs)
+        return [each for one in every for each in scored(one, self.store, self.detectors, self.counted)]
 
 
 def _known(detectors: tuple[str, ...]) -> tuple[str, ...]:
