@@ -18,6 +18,7 @@ from testbed.errors import GuestError, TestbedError
 from testbed.middlebox.adapters.alarm import Alarm
 from testbed.middlebox.adapters.dataplane import DROP_PORTS, Dataplane
 from testbed.middlebox.adapters.execution import Execution
+from testbed.middlebox.adapters.rehearsal import rehearse
 from testbed.middlebox.adapters.ruleset import MARKS, QUEUE
 from testbed.middlebox.adapters.wires import Wires
 from testbed.middlebox.packet import Direction, Packet
@@ -107,6 +108,7 @@ class LiveBox:
         # Before `ready`: the first Initial packet must not wait for a library.
         if any("quic" in profile.trigger.recognisers for profile in self._profiles):
             load_ciphers()
+        rehearse(self._profiles[0] if self._profiles else None)
         alarm = Alarm()
         queue = PacketQueue(QUEUE, length=_QUEUE_LENGTH, buffer_bytes=_BUFFER_BYTES)
         drop_ports = {_tap(name): direction for direction, name in DROP_PORTS.items()}
