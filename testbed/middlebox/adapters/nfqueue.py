@@ -149,10 +149,12 @@ class LiveBox:
     def _on_queued(self, queued: QueuedPacket) -> None:
         """Take a packet of the queue."""
         direction = _DIRECTION_OF_MARK[queued.mark]
-        self._wires.learn(direction)
+        has_learnt = self._wires.learn(direction)
         packet = Packet.parse(queued.payload, direction)
         self._subject = packet
         self._execution.on_packet(queued, packet, queued.arrived_ns, time.time_ns)
+        if has_learnt:
+            self._wires.stop_listening()
 
     def _read_dropped(self, tap: socket.socket, direction: Direction) -> None:
         """Log what the kernel's policers sent to a drop port."""

@@ -43,18 +43,26 @@ class Wires:
         self._exits = {direction.opposite: _socket(name, 0) for direction, name in ports.items()}
         self._heads: dict[Direction, bytes] = {}  # destination and source, by the direction of what is sent
 
-    def learn(self, direction: Direction) -> None:
-        """Take the neighbours' addresses from a packet that has come in this direction, unless they are known."""
+    def learn(self, direction: Direction) -> bool:
+        """Take the neighbours' addresses from a packet that has come in this direction, unless they are known.
+
+        Returns:
+            Whether they are known since just now, and it is time to `stop_listening`.
+        """
         if self._heads:
-            return
+            return False
         while not self._heads:
             try:
                 frame, address = self._taps[direction].recvfrom(_HEADER)
             except BlockingIOError:
-                return
+                return False
             if address[2] == _PACKET_OTHERHOST and frame[2 * _ADDRESS :] in _TYPES.values():
                 onward, back = frame[: 2 * _ADDRESS], frame[_ADDRESS : 2 * _ADDRESS] + frame[:_ADDRESS]
                 self._heads = {direction: onward, direction.opposite: back}
+        return True
+
+    def stop_listening(self) -> None:
+        """Hear nothing more. It takes longer than to decide on a packet does, so let none wait for it."""
         for tap in self._taps.values():
             _deafen(tap)
 

@@ -20,9 +20,17 @@ UP = Direction.UP
 
 
 class Wire:
-    """Nothing is learnt from it."""
+    """All is learnt from the first packet."""
 
-    def learn(self, direction: Direction) -> None: ...
+    def __init__(self) -> None:
+        self.happened: list[str] = []
+
+    def learn(self, _: Direction) -> bool:
+        self.happened.append("learn")
+        return self.happened == ["learn"]
+
+    def stop_listening(self) -> None:
+        self.happened.append("stop listening")
 
 
 class Queued:
@@ -83,6 +91,16 @@ def take(live: nfqueue.LiveBox, queued: Any) -> None:
 
 def fail(*_: object) -> NoReturn:
     raise KeyError(4)
+
+
+def test_the_first_packet_does_not_wait_until_the_ports_are_deaf(
+    live: nfqueue.LiveBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happened: list[str] = live._wires.happened  # type: ignore[attr-defined]  # a Wire
+    monkeypatch.setattr(Queued, "accept", lambda _: happened.append("accept"))
+    take(live, Queued())
+    take(live, Queued())
+    assert happened == ["learn", "accept", "stop listening", "learn", "accept"]
 
 
 def test_an_error_of_the_testbed_keeps_its_own_words(live: nfqueue.LiveBox, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,5 +84,8 @@ def test_the_packet_that_is_learnt_from_is_not_held_up_and_later_ones_are_not_he
     wires = Wires({Direction.UP: "eth0", Direction.DOWN: "eth1"})
     listening = [tap for (_, protocol), tap in taps.items() if protocol]
     assert [tap.hears() for tap in listening] == [True, True]
-    wires.learn(Direction.UP)  # closes no tap: see Tap.close
+    assert not wires.learn(Direction.DOWN)  # nothing has been heard there
+    assert wires.learn(Direction.UP)
+    assert not wires.learn(Direction.UP)
+    wires.stop_listening()  # closes no tap: see Tap.close
     assert [tap.hears() for tap in listening] == [False, False]
