@@ -6,6 +6,7 @@ import ctypes
 import subprocess
 import sys
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ def mount() -> None:
     """Mount what programs look into."""
     for kind, folder in _MOUNTS.items():
         subprocess.run(["mount", "-t", kind, kind, folder], check=True)
+    Path("/dev/stdin").symlink_to("/proc/self/fd/0")  # some versions of nft open it where they are told to read `-`
 
 
 def answer(questions: Mapping[str, Callable[[], object]]) -> None:
