@@ -142,6 +142,10 @@ def programs(folder: Path, **scripts: str) -> dict[str, str]:
     return {"PATH": f"{folder}:{os.environ['PATH']}"}
 
 
+KNOWN = 'echo "  Candidate: 1.0"'
+
+
+@pytest.mark.parametrize("answer", ["true", 'echo "  Candidate: (none)"'], ids=["unknown", "only a name"])
 @pytest.mark.parametrize(
     ("user", "packages", "said", "left_out"),
     [
@@ -151,11 +155,11 @@ def programs(folder: Path, **scripts: str) -> dict[str, str]:
     ],
 )
 def test_packages_that_this_system_has_not_are_named_and_left_out(
-    tmp_path: Path, user: int, packages: str, said: str, *, left_out: bool
+    tmp_path: Path, answer: str, user: int, packages: str, said: str, *, left_out: bool
 ) -> None:
     here = programs(
-        tmp_path / "bin", id=f"echo {user}", dpkg_query="exit 1", apt_cache='[ "$2" != chromium ]',
-        apt_get='echo "apt-get $*"', sudo='echo "sudo $*"',
+        tmp_path / "bin", id=f"echo {user}", dpkg_query="exit 1", apt_get='echo "apt-get $*"', sudo='echo "sudo $*"',
+        apt_cache=f'[ "$2" = chromium ] && {answer} || {KNOWN}',
     )  # fmt: skip
     command = ["setup/install-packages", "--if-known", *packages.split()]
     done = subprocess.run(command, cwd=ROOT, env=here, capture_output=True, text=True, check=False)
