@@ -69,7 +69,7 @@ def test_an_option_of_a_link_that_has_no_effect_is_refused(at_home: Path) -> Non
         plan_at_home(at_home)
 
 
-def test_planning_grows_with_lines_and_not_with_their_square() -> None:
+def test_planning_grows_by_less_than_the_square_of_the_lines() -> None:
     """Counted in calls, which no other load on the machine changes."""
 
     def calls(lines: int) -> int:

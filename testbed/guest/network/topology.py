@@ -63,8 +63,7 @@ class Segment:
 
     def address(self, node: str) -> str:
         """Return the node's address in this segment."""
-        hosts = list(self.network.hosts())  # of a /30 two: a segment has two ends
-        return str(hosts[0] if node == self.left else hosts[1])
+        return str(self.network[1 if node == self.left else 2])  # a /30 has two hosts, as a segment has two ends
 
 
 class RoutedTopo(Topo):  # type: ignore[misc]  # mininet has no types
@@ -90,6 +89,8 @@ class RoutedTopo(Topo):  # type: ignore[misc]  # mininet has no types
                 raise ParameterError(name, str(error)) from error
         self.segments: list[Segment] = []
         self._trees: dict[str, dict[str, str]] = {}
+        self._in_role: dict[str, list[str]] = {}
+        self._clients: dict[str, str] = {}
         self.construct(**values)
         self._address()
         self._route()
@@ -102,28 +103,30 @@ class RoutedTopo(Topo):  # type: ignore[misc]  # mininet has no types
 
     def add_client(self, name: str, *, line: str, network: str) -> str:
         """Add the client of an access line; its access segment is numbered from ``network``."""
-        return self._add(name, cls=Client, role="client", line=line, network=network)
+        self._clients.setdefault(line, name)
+        return self._add(name, "client", cls=Client, line=line, network=network)
 
     def add_server(self, name: str, *, network: str) -> str:
         """Add an origin; its segment is numbered from ``network``."""
-        return self._add(name, cls=Server, role="server", network=network)
+        return self._add(name, "server", cls=Server, network=network)
 
     def add_router(self, name: str) -> str:
         """Add an IP hop."""
-        return self._add(name, cls=Router, role="router")
+        return self._add(name, "router", cls=Router)
 
     def add_box(self, name: str, *, line: str, kind: str, **place: int) -> str:
         """A middlebox place on a line; ``kind`` says which (``tspu``, ``blocker``). Link its subscriber side first.
 
         One that is empty but while an event moves the box there has its hop as ``after_hop``.
         """
-        return self._add(name, cls=Box, role="box", line=line, kind=kind, **place)
+        return self._add(name, "box", cls=Box, line=line, kind=kind, **place)
 
-    def _add(self, name: str, **options: object) -> str:
+    def _add(self, name: str, role: str, **options: object) -> str:
         """Add a node; its interfaces get their addresses later."""
         if name in self.g.nodes():  # Mininet would let the second one take the first one's place
-            raise ScenarioError(f"two nodes are called {name!r}: a {self.role(name)} and a {options['role']}")
-        return str(self.addHost(name, ip=None, **options))
+            raise ScenarioError(f"two nodes are called {name!r}: a {self.role(name)} and a {role}")
+        self._in_role.setdefault(role, []).append(name)
+        return str(self.addHost(name, ip=None, role=role, **options))
 
     def connect(self, first: str, second: str, *, delay_s: float = 0.0, **options: Unpack[LinkOptions]) -> None:
         """A link with the same delay each way. A box's own ports add none, so its captures show arrivals.
@@ -173,14 +176,11 @@ class RoutedTopo(Topo):  # type: ignore[misc]  # mininet has no types
 
     def with_role(self, role: str) -> list[str]:
         """Return names of the nodes in a role, in the order they were added."""
-        return [name for name in self.nodes(sort=False) if self.role(name) == role]
+        return list(self._in_role.get(role, []))
 
     def client_of(self, line: str) -> str:
         """Return the client of an access line. Raises KeyError."""
-        for name in self.with_role("client"):
-            if self.nodeInfo(name)["line"] == line:
-                return name
-        raise KeyError(line)
+        return self._clients[line]
 
     def address_of(self, leaf: str) -> str:
         """Return the address of a client or server."""
@@ -299,6 +299,7 @@ class RoutedTopo(Topo):  # type: ignore[misc]  # mininet has no types
 
     def _route(self) -> None:
         leaves = self.with_role("client") + self.with_role("server")
+        routers = set(self.with_role("router"))
         neighbours: dict[str, list[Segment]] = {}
         for segment in self.segments:
             neighbours.setdefault(segment.left, []).append(segment)
@@ -306,9 +307,9 @@ class RoutedTopo(Topo):  # type: ignore[misc]  # mininet has no types
         for leaf in leaves:
             home = neighbours[leaf][0]
             self.nodeInfo(leaf)["routes"] = [(_ANYWHERE, 0, home.address(_other(home, leaf)))]
-            self._route_to(leaf, home, neighbours)
+            self._route_to(leaf, home, neighbours, routers)
 
-    def _route_to(self, leaf: str, home: Segment, neighbours: dict[str, list[Segment]]) -> None:
+    def _route_to(self, leaf: str, home: Segment, neighbours: dict[str, list[Segment]], routers: set[str]) -> None:
         """Tell every router the next hop towards a leaf, breadth first from the leaf."""
         seen = {leaf}
         queue = deque([leaf])
@@ -317,7 +318,7 @@ class RoutedTopo(Topo):  # type: ignore[misc]  # mininet has no types
             for segment in neighbours[node]:
                 other = _other(segment, node)
                 # Clients and servers forward nothing: a way through one would be a dead end.
-                if other in seen or self.role(other) != "router":
+                if other in seen or other not in routers:
                     continue
                 seen.add(other)
                 queue.append(other)
