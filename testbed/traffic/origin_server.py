@@ -8,6 +8,7 @@ of Python's own server.
 from __future__ import annotations
 
 import contextlib
+import re
 import select
 import socket
 import ssl
@@ -39,6 +40,9 @@ _RECORD_BYTES = 16_384  # the most that a TLS record holds
 _LEAST_PIECE_BYTES = 1400  # with what TLS adds it fills one segment: smaller ones would only cost headers
 _PIECE_S = 0.005  # of a fast body: at 20 Mbit/s nine segments at a time
 _BITS = 8
+_LINE_END = b"\r\n"
+_LONGEST_LINE = 65_536  # bytes, as http.server has it
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")  # its size, and extensions that nobody needs
 _GREETING = b"an origin of the throttling testbed\n"
 
 
@@ -184,18 +188,45 @@ class _Connection(BaseHTTPRequestHandler):
 
     def _takes_request(self) -> bool:
         """Take the body of a request, keep nothing of it but its count, and think; False: the connection is over."""
-        length = self.headers.get("Content-Length", "0").strip()
-        # isascii: isdecimal alone takes digits of other scripts, as a server must not.
-        is_counted = length.isascii() and length.isdecimal() and "Transfer-Encoding" not in self.headers
-        if not is_counted or not self._skip(int(length), self.server.origin.uploads.get(self.path)):
+        if not self._takes_body(self.server.origin.uploads.get(self.path)):
             self.close_connection = True
             return False
         if self.server.origin.think_s:
             time.sleep(self.server.next_think_s())
         return True
 
-    def _skip(self, length: int, log: TransferLog | None) -> bool:
-        """Take a body of so many bytes; return whether it was complete. ``log`` is told how much has come by when."""
+    def _takes_body(self, log: TransferLog | None) -> bool:
+        """Return whether a body came whole (RFC 9112, section 6.3). ``log`` is told how much of it has come by when."""
+        coding = self.headers.get("Transfer-Encoding")
+        length = self.headers.get("Content-Length", "0" if coding is None else "").strip()
+        if coding is None:
+            # isascii: isdecimal alone takes digits of other scripts, as a server must not.
+            return length.isascii() and length.isdecimal() and self._skip(int(length), log)
+        return not length and coding.strip().lower() == "chunked" and self._skip_chunks(log)
+
+    def _skip_chunks(self, log: TransferLog | None) -> bool:
+        """Take chunks and what trails them (RFC 9112, section 7.1); return whether they were complete."""
+        taken = 0
+        while size := self._chunk_size():
+            if not self._skip(size, log, before=taken) or self.rfile.read(2) != _LINE_END:
+                return False
+            taken += size
+        while size is not None:
+            line = self.rfile.readline(_LONGEST_LINE)
+            if line == _LINE_END:
+                return True
+            if not line.endswith(_LINE_END):
+                return False
+        return False
+
+    def _chunk_size(self) -> int | None:
+        """Read a chunk's first line; None: it is none."""
+        line = self.rfile.readline(_LONGEST_LINE)
+        size = _CHUNK.fullmatch(line)
+        return None if size is None else int(size[1], 16)
+
+    def _skip(self, length: int, log: TransferLog | None, *, before: int = 0) -> bool:
+        """Take so many bytes of a body, of which some came before; return whether they all came."""
         taken = 0
         while taken < length:
             data = self.rfile.read1(min(length - taken, _RECORD_BYTES))
@@ -203,7 +234,7 @@ class _Connection(BaseHTTPRequestHandler):
                 return False
             taken += len(data)
             if log is not None:
-                log.received(log.now(), taken)
+                log.received(log.now(), before + taken)
         return True
 
     def _send_head(self, status: HTTPStatus, length: int) -> None:

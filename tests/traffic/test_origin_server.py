@@ -102,6 +102,47 @@ def test_an_upload_is_counted_as_it_comes_and_the_connection_goes_on(
     assert totals[-1] == len(OBJECT)
 
 
+def test_an_upload_in_chunks_is_counted_without_their_heads(
+    origin: Callable[..., http.client.HTTPSConnection], kept: KeptLog
+) -> None:
+    client = origin(uploads={"/upload/t": kept.log})
+    pieces = [OBJECT[start : start + 30_000] for start in range(0, len(OBJECT), 30_000)]
+    client.request("PUT", "/upload/t", body=iter(pieces), headers={"Transfer-Encoding": "chunked"}, encode_chunked=True)
+    assert client.getresponse().read() == b""
+    client.sock.sendall(
+        b"POST /upload/other HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n"
+        b'2 ;note="5"\r\nab\r\n0A\r\n0123456789\r\n0\r\nTrailer: 1\r\n\r\n'
+    )
+    assert client.sock.recv(100).startswith(b"HTTP/1.1 200 ")
+    client.close()
+    totals = [total for each in kept.records("bytes") for total in each["totals"]]
+    assert totals == sorted(totals)
+    assert totals[-1] == len(OBJECT)
+
+
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        ("Transfer-Encoding: chunked", "-1\r\n"),
+        ("Transfer-Encoding: chunked", "0x2\r\nab\r\n0\r\n\r\n"),
+        ("Transfer-Encoding: chunked", "\r\n"),
+        ("Transfer-Encoding: chunked", "2\r\nabc\r\n0\r\n\r\n"),
+        ("Transfer-Encoding: chunked", "f" * 16 + "\r\n"),
+        ("Transfer-Encoding: chunked", "0\r\n" + "x" * 70_000),
+        ("Transfer-Encoding: gzip, chunked", "0\r\n\r\n"),
+        ("Transfer-Encoding: chunked\r\nContent-Length: 5", "0\r\n\r\n"),  # what smuggles requests
+    ],
+)
+def test_chunks_that_are_none_end_the_connection(
+    origin: Callable[..., http.client.HTTPSConnection], head: str, body: str
+) -> None:
+    client = origin()
+    client.sock.sendall(f"POST / HTTP/1.1\r\n{head}\r\n\r\n{body}".encode())
+    with contextlib.suppress(ConnectionResetError):
+        assert client.sock.recv(100) == b""
+    client.close()
+
+
 def test_of_an_upload_that_is_cut_off_the_part_that_came_is_known(
     origin: Callable[..., http.client.HTTPSConnection], kept: KeptLog
 ) -> None:

@@ -130,11 +130,11 @@ def answers(cells: Iterable[str], make: Callable[[str], None]) -> Iterator[str]:
     """Make the cells that are asked for, and yield the answer to each: the other side of `Worker`.
 
     Args:
-        cells: Their ids, a line each.
+        cells: Their ids, a line each; blank lines ask for none.
         make: Makes one. What it raises of the testbed's own errors is the answer.
     """
-    for line in cells:
-        cell, problem = line.strip(), None
+    for cell in filter(None, map(str.strip, cells)):
+        problem = None
         try:
             make(cell)
         except TestbedError as error:

@@ -75,7 +75,7 @@ def test_the_other_side_answers_each_cell() -> None:
         if cell == "bad":
             raise InputError("no such cell")
 
-    found = [json.loads(answer) for answer in answers(["a\n", "bad\n"], make)]
+    found = [json.loads(answer) for answer in answers(["a\n", "\n", "bad\n"], make)]
     assert found == [{"cell": "a", "problem": None}, {"cell": "bad", "problem": "no such cell"}]
     assert made == ["a", "bad"]
 
