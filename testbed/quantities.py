@@ -42,10 +42,12 @@ _PATTERN = re.compile(r"\s*([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([A-Za-z/%]*)\s*")
 
 def shown(value: object) -> str:
     """Return a value for a message, cut where it is long. Python refuses to write integers of thousands of digits."""
+    if isinstance(value, int) and abs(value) >= 10**_LONGEST_SHOWN:
+        return "an enormous number"
     try:
         text = repr(value)
     except ValueError:
-        return "an enormous number"
+        return "enormous numbers"
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 

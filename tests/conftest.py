@@ -15,6 +15,7 @@ from hypothesis import settings
 
 from testbed.engine.kernel import kernel_info
 from testbed.engine.prepare.command import UserCommand
+from testbed.engine.prepare.programs import find_guest_program
 from testbed.engine.run import Progress, run_plan
 from testbed.records.run import RunDirectory
 from testbed.scenario import library
@@ -61,6 +62,15 @@ def kernel() -> KernelInfo:
     found = kernel_info()
     if found.path is None:
         pytest.skip("the guest's kernel is not built; run: testbed kernel build")
+    return found
+
+
+@pytest.fixture(scope="session")
+def nginx() -> str:
+    """The server itself, for a test that the testbed's own cannot stand in for."""
+    found = find_guest_program("nginx")
+    if found is None:
+        pytest.skip("no nginx of 1.19.5 or later is here; run: apt-get install nginx-light")
     return found
 
 

@@ -184,8 +184,10 @@ def test_records_that_are_missing_or_forged_make_the_run_invalid(
     [("nginx", "nginx on "), ("middlebox", "the middlebox mobile-tspu"), ("capturing", "the capturing process")],
 )
 def test_a_part_of_the_world_that_dies_ends_the_run_at_once(
-    run_scenario: Runner, tmp_path: Path, name: str, said: str
+    run_scenario: Runner, tmp_path: Path, request: pytest.FixtureRequest, name: str, said: str
 ) -> None:
+    if name == "nginx":
+        request.getfixturevalue("nginx")
     script = f"""
 import os, signal, time
 for pid in sorted(map(int, filter(str.isdecimal, os.listdir("/proc")))):

@@ -43,6 +43,7 @@ def test_what_stands_in_serves_and_fetches_and_is_told(run_scenario: Runner) -> 
         assert captures[0] == captures[1]
 
 
+@pytest.mark.usefixtures("nginx")
 def test_with_both_programs_the_run_says_so_too(run_scenario: Runner) -> None:
     manifest = run_scenario(*SHORT).manifest
     assert manifest["programs"] == {"origin": "nginx", "client": "curl"}

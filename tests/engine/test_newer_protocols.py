@@ -205,6 +205,7 @@ def test_our_own_server_is_as_slow_over_http2_as_over_http1_and_takes_uploads(
     assert up2 > 5e6
 
 
+@pytest.mark.usefixtures("nginx")
 def test_nginx_and_our_own_server_speak_the_same_http2(run_scenario: Runner, tmp_path: Path) -> None:
     fetch = "measurements=[{fetch: example.com, role: control, size: 5 MB, protocol: http/2}]"
     found = [

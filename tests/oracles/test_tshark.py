@@ -43,6 +43,11 @@ def tshark() -> str:
     return program
 
 
+def is_before_4(tshark: str) -> bool:
+    said = subprocess.run([tshark, "--version"], capture_output=True, text=True, check=True).stdout
+    return int(said.split("(Wireshark) ")[1].split(".")[0]) < 4
+
+
 def tls_traces() -> dict[int, tuple[Recipe, list[Packet]]]:
     """Recipes and packets by port. The first payload of a recipe may be a hello of its own: those are left out."""
     random = Random(20210310)  # noqa: S311
@@ -111,11 +116,13 @@ def test_names_in_tls_hellos(tshark: str, tmp_path: Path) -> None:
     plain = {port for port, (recipe, _) in traces.items() if not recipe.first}
     # Newer releases of tshark do not take a stream for TLS whose first segment is shorter than a record's header.
     short = {port for port in plain if 0 < min(traces[port][0].cuts, default=0) < RECORD_HEADER}
-    plain -= short - theirs.keys()
+    # Releases before 4.0 lose some streams whose segments arrive in reverse.
+    turned = {port for port in plain if traces[port][0].is_reversed and is_before_4(tshark)}
+    plain -= (short | turned) - theirs.keys()
     assert len(plain) > TRACES / 3
     assert {port: ours.get(port) for port in plain} == {port: theirs.get(port) for port in plain}
     # Behind a ChangeCipherSpec tshark takes the hello for encrypted; behind a random packet, the box reads no TLS.
-    others = traces.keys() - plain - short
+    others = traces.keys() - plain - short - turned
     assert {port for port in others & theirs.keys() & ours.keys() if theirs[port] != ours[port]} == set()
     only_ours, only_theirs = others & ours.keys() - theirs.keys(), others & theirs.keys() - ours.keys()
     assert {traces[port][0].first for port in only_ours} <= {CHANGE_CIPHER_SPEC}

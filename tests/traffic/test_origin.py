@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import zlib
 from typing import TYPE_CHECKING
@@ -34,11 +33,8 @@ def test_another_seed_gives_another_object_and_none_can_be_compressed(tmp_path: 
 
 
 def test_nginx_accepts_its_configuration_and_writes_below_its_folder_alone(
-    authority: CertificateAuthority, tmp_path: Path
+    authority: CertificateAuthority, nginx: str, tmp_path: Path
 ) -> None:
-    nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin")
-    if nginx is None:
-        pytest.skip("nginx is not installed; run: sudo apt-get install nginx-light")
     authority.issue(["t.co"], None, tmp_path)
     path = nginx_configuration(tmp_path)
     result = subprocess.run(

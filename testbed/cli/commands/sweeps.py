@@ -13,6 +13,7 @@ from testbed.cli.progress import Progress, say, show
 from testbed.engine.engine import ENGINES
 from testbed.engine.judge.fingerprint import plan_digest
 from testbed.engine.prepare.command import UserCommand
+from testbed.engine.prepare.substitutes import settle_programs
 from testbed.engine.twin import has_twin, require_a_twin
 from testbed.errors import InputError, InvalidRunError, RecordError
 from testbed.quantities import shown
@@ -299,7 +300,7 @@ def _is_complete(planned: _Planned, *, twin: bool) -> bool:
         _put_aside(planned.folder)
         return False
     fingerprint: object = manifest.get("fingerprint")  # of a manifest that others may have changed
-    if not isinstance(fingerprint, dict) or fingerprint.get("plan") != plan_digest(planned.plan):
+    if not isinstance(fingerprint, dict) or fingerprint.get("plan") != plan_digest(settle_programs(planned.plan)):
         raise InputError(f"{planned.folder}: a run of another plan; choose another folder with -o")
     if twin and manifest.get("valid") and not has_twin(manifest):
         _put_aside(planned.folder)

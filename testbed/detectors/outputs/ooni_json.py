@@ -75,6 +75,9 @@ class _Connection:
         self._transfer = transfer
         self._failure = _FAILURES.get(transfer.ending)
         last_s = transfer.ended_s if transfer.ended_s is not None else transfer.duration_s
+        if transfer.ending is Ending.COMPLETE:
+            # All has come, even where the last byte's time is that of an acknowledgement, which leaves after the end.
+            last_s = max(last_s, transfer.duration_s)
         self._connected_s = transfer.connect_s
         self._shaken_s = (
             transfer.connect_s + transfer.handshake_s

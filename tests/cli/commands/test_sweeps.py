@@ -105,6 +105,16 @@ def test_a_sweep_goes_on_where_it_was_stopped(run_scenario: Runner, tmp_path: Pa
     shutil.rmtree(tmp_path / "sweep")
 
 
+def test_a_sweep_with_other_programs_goes_on_too(run_scenario: Runner, tmp_path: Path) -> None:
+    """A run's plan says what stood in, and nobody asked for it on a machine that has no nginx."""
+    assert callable(run_scenario)  # skips where there is no kernel
+    arguments = ["run", "2021-03-10", *SMALL, "--set", "programs={origin: builtin}", "--seed", "1-2"]
+    assert command(*arguments, "-o", str(tmp_path / "sweep")).returncode == 0
+    again = command(*arguments, "-o", str(tmp_path / "sweep"))
+    assert again.returncode == 0
+    assert "2 of 2 runs are there already" in again.stderr
+
+
 def test_the_table_has_the_settings_that_vary(made: list[tuple[str, int]], tmp_path: Path) -> None:
     arguments = ["--set", "meter=token_bucket|coarse_refill", "--set", "title=one", "--seed", "7-8"]
     assert status("run", "2021-03-10", *arguments, "-o", str(tmp_path / "sweep")) == 0

@@ -70,6 +70,12 @@ def test_a_body_is_read_up_to_its_limit(tmp_path: Path) -> None:
     assert (request["response"]["body_is_truncated"], request["failure"]) == (True, None)
 
 
+def test_of_what_was_complete_nothing_is_left_out(tmp_path: Path) -> None:
+    """A capture's last byte may be later than the client's last word: it is dated by its acknowledgement."""
+    item = download([0.12, 1.0, 2.0], [3000, 1000, 1000], ended_s=1.9999, ending=Ending.COMPLETE)
+    assert read_back(item, tmp_path).total_bytes == 5000
+
+
 def test_a_page_that_takes_more_than_ten_seconds_is_timed_out(tmp_path: Path) -> None:
     item = download([0.12, *range(1, 30)], [3000, *[1000] * 29])
     found = read_back(item, tmp_path)
