@@ -240,7 +240,9 @@ def _add_list_and_show(adders: Adders) -> None:
     check.add_argument("files", nargs="+", metavar="FILE", help="a YAML file, a topology's .py, or a packaged name")
     check.add_argument("--json", action="store_true", help="print one JSON list")
     check.set_defaults(command="check:check_command")
-    completion = adders.add_parser("completion", help="print what lets a shell complete commands, options and names")
+    completion = adders.add_parser(
+        "completion", help="print what lets a shell complete commands, options, names and files"
+    )
     completion.add_argument("shell", choices=("bash", "zsh", "fish"))
     completion.set_defaults(command="showing:completion_command")
     schema = adders.add_parser("schema", help="print a JSON Schema, for editors that complete and check YAML")

@@ -6,9 +6,8 @@ import json
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-import shtab
-
 from testbed.cli.arguments import make_parser
+from testbed.cli.completion import script
 from testbed.cli.progress import show
 
 if TYPE_CHECKING:
@@ -39,6 +38,6 @@ def schema_command(arguments: argparse.Namespace) -> int:
 
 
 def completion_command(arguments: argparse.Namespace) -> int:
-    """Print a script that lets a shell complete our commands, options and file names."""
-    show(shtab.complete(make_parser(), shell=arguments.shell))
+    """Print a script that lets a shell complete our commands, options, names and files."""
+    show(script(make_parser(), arguments.shell))
     return 0

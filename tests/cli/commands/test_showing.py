@@ -63,6 +63,10 @@ def test_what_cannot_be_shown_is_refused(
 
 @pytest.mark.parametrize(("typed", "completed"), [
     ("testbed val", "validate"), ("testbed run --by", "--by-day"), ("testbed list prof", "profiles"),
+    ("testbed run 2021-03", "2021-03-10"), ("testbed check history/2021-03", "history/2021-03-10"),
+    ("testbed inspect --profile ru-tw-2021a", "ru-tw-2021a"), ("testbed validate smo", "smoke"),
+    ("testbed report /usr/bi", "/usr/bin"), ("testbed run 2021-03-10 -o /usr/bi", "/usr/bin"),
+    ("testbed detect /usr/bi", "/usr/bin"),
 ])  # fmt: skip
 def test_bash_completes_what_is_typed(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, typed: str, completed: str
