@@ -47,6 +47,8 @@ _MIB = 1 << 20
 _UNLIMITED = resource.RLIM_INFINITY
 _XSTATE_MOST_BYTES = 12_288  # room for a processor's registers in our kernel (fpstate.patch)
 
+_FORBIDDEN = "forbidden"
+
 # What the kernel does to each of the guest's processes, done once to a child: say what fails, or nothing.
 _ATTEMPT = f"""
 import ctypes, os, signal
@@ -65,7 +67,7 @@ class Vector(ctypes.Structure):
 buffer = ctypes.create_string_buffer(65536)
 vector = Vector(ctypes.addressof(buffer), len(buffer))
 if not os.WIFSTOPPED(os.waitpid(child, 0)[1]):
-    print("forbidden")
+    print("{_FORBIDDEN}")
 elif libc.ptrace(SYSEMU, child, None, None) or not os.WIFSTOPPED(os.waitpid(child, 0)[1]):
     print("without PTRACE_SYSEMU")
 elif libc.ptrace(GETREGSET, child, XSTATE, ctypes.byref(vector)) or vector.size > {_XSTATE_MOST_BYTES}:
@@ -193,9 +195,15 @@ def check_ptrace() -> Check:
     attempt = subprocess.run(
         [sys.executable, "-I", "-S", "-c", _ATTEMPT], capture_output=True, text=True, check=False
     )  # fmt: skip
-    problem = attempt.stdout.strip() if attempt.returncode == 0 else "forbidden"
-    remedy = "sudo sysctl kernel.yama.ptrace_scope=1 (in a container: start it with --cap-add=SYS_PTRACE)"
-    return Check("ptrace", not problem, problem or "allowed", remedy if problem else "")
+    problem = attempt.stdout.strip() if attempt.returncode == 0 else _FORBIDDEN
+    return Check("ptrace", not problem, problem or "allowed", _ptrace_remedy(problem) if problem else "")
+
+
+def _ptrace_remedy(problem: str) -> str:
+    """Return what helps: who is forbidden ptrace can be allowed it, a kernel or a processor has what it has."""
+    if problem == _FORBIDDEN:
+        return "sudo sysctl kernel.yama.ptrace_scope=1 (in a container: start it with --cap-add=SYS_PTRACE)"
+    return "testbed run --engine native, or use another machine"
 
 
 def available_memory(root: Path = Path("/")) -> tuple[int, str]:

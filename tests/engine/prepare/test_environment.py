@@ -132,12 +132,20 @@ def test_ptrace_is_tried() -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "problem"),
-    [("print('without PTRACE_SYSEMU')", "without PTRACE_SYSEMU"), ("import sys; sys.exit(1)", "forbidden")],
+    ("script", "problem", "remedy"),
+    [
+        ("print('without PTRACE_SYSEMU')", "without PTRACE_SYSEMU", "--engine native, or use another machine"),
+        ("print('with 65536 bytes')", "with 65536 bytes", "--engine native, or use another machine"),
+        ("print('forbidden')", "forbidden", "sysctl kernel.yama.ptrace_scope=1"),
+        ("import sys; sys.exit(1)", "forbidden", "sysctl kernel.yama.ptrace_scope=1"),
+    ],
 )
-def test_a_failed_attempt_is_named(monkeypatch: pytest.MonkeyPatch, script: str, problem: str) -> None:
+def test_a_failed_attempt_is_named_with_what_helps(
+    monkeypatch: pytest.MonkeyPatch, script: str, problem: str, remedy: str
+) -> None:
     monkeypatch.setattr(environment, "_ATTEMPT", script)
     assert check_ptrace().found == problem
+    assert remedy in check_ptrace().remedy
 
 
 def test_the_first_denial_stops_a_run_with_the_line_to_type() -> None:
