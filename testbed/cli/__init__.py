@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 128 + (interrupt.args[0] if interrupt.args else signal.SIGINT)
     except BrokenPipeError:  # `testbed list … | head`: the reader has enough, which is no error of ours to tell
         _forget_output()
-        return 1
+        return 128 + signal.Signals["SIGPIPE"] if hasattr(signal, "SIGPIPE") else 1
     except OSError as error:
         say(f"testbed: {error}")
         _forget_output()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,12 +13,13 @@ import pytest
 from tests.cli.program import command
 
 
-def test_a_reader_that_leaves_early_gets_no_traceback() -> None:
+@pytest.mark.parametrize("words", [("list", "profiles"), ("schema", "scenario"), ("completion", "bash")])
+def test_a_reader_that_leaves_early_gets_no_traceback_and_is_told_from_a_finding(words: tuple[str, ...]) -> None:
     read, write = os.pipe()
     os.close(read)
-    result = command("list", "profiles", stdout=write)
+    result = command(*words, stdout=write)
     os.close(write)
-    assert (result.returncode, result.stderr) == (1, "")
+    assert (result.returncode, result.stderr) == (128 + signal.SIGPIPE, "")
 
 
 def test_output_to_a_full_disk_is_an_error_and_no_traceback() -> None:
