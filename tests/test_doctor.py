@@ -76,7 +76,7 @@ def test_one_line_installs_all_that_is_missing_and_another_what_runs_do_without(
         doctor.check_program("mount", path="/nonexistent"),
         doctor.check_program("python3", path="/nonexistent"),
         doctor.check_program("nginx", path="/nonexistent", dispensable="the testbed's own server stands in"),
-        doctor.check_program("tc", path="/nonexistent", dispensable="for 'links: stock' alone"),
+        doctor.check_program("tc", path="/nonexistent", dispensable="for 'network: {links: stock}' alone"),
         doctor.check_program("gcc", path="/nonexistent", dispensable="the kernel is built"),
     ]
     *_, missing, absent, count = format_checks(checks).splitlines()

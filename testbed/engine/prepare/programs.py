@@ -25,7 +25,7 @@ GUEST_PROGRAMS = {
     **dict.fromkeys(_ALWAYS, ""),
     "nginx": "the testbed's own server stands in",
     "curl": "the testbed's own client stands in",
-    **dict.fromkeys(_STOCK_LINKS, "for 'links: stock' alone"),
+    **dict.fromkeys(_STOCK_LINKS, "for 'network: {links: stock}' alone"),
 }
 """Each program that a guest may run, and why runs do without it; empty: none does."""
 _OLDEST_NGINX = (1, 19, 5)  # the first that has the option -e; Ubuntu 22.04 has 1.18
