@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from testbed.cli.arguments import make_parser
+from testbed.engine.native.probe import _MODULES
 
 if TYPE_CHECKING:
     from tests.conftest import Runner
@@ -54,12 +55,15 @@ _OWN_KERNEL = (
     "needs modules of the machine's own kernel: tests/engine/native and tests/test_mininet.py run where they are"
 )
 _THE_SAME = "the same as another command here, in other words"
+_PIPX = "pipx install --pip-args=\"--find-links '$PWD/dist'\" dist/throttling_testbed-*.whl"
+_LOADS = f"sudo modprobe -a {' '.join(_MODULES.values())}"
 NOT_RUN = {
     "testbed run 2021-03-10 --engine native": _OWN_KERNEL,
     'sudo .venv/bin/python "$(command -v mn)" --custom topologies/russia2021.py --topo russia2021 --link tc '
     "--controller none": _OWN_KERNEL,
     'sudo .venv/bin/python "$(command -v mn)" --custom examples/mininet/censored.py '
     "--topo censored-chain,censor=ru-tw-2021a,log=/tmp/box.jsonl --link tc --controller none": _OWN_KERNEL,
+    _LOADS: _OWN_KERNEL,
     "testbed run 2021-matrix": _THE_SAME,
     r"testbed run 2021-03-10 -- curl --curves X25519 -sSo /dev/null -w '%{speed_download}\n' "
     "https://twitter.com/383000.bin": _THE_SAME,
@@ -82,6 +86,7 @@ NOT_RUN = {
     "wireshark RUN/captures/mobile-tspu-outside.pcapng": "opens a window: tests/oracles/test_tshark.py reads captures",
     "python3 -m venv testbed": _RELEASED,
     "testbed/bin/pip install dist/throttling_testbed*.whl": _RELEASED,
+    _PIPX: _RELEASED,
     "testbed/bin/testbed run 2021-03-10": _RELEASED,
     "podman build --tag throttling-testbed .": _CONTAINER,
     "podman run --rm throttling-testbed run 2021-03-10": _CONTAINER,
@@ -106,7 +111,7 @@ SAYS = {
 """What some of them are to say."""
 
 _COMMAND = re.compile(
-    r"(?:testbed|make|sudo|python3|printf|wireshark|podman|docker|vagrant|(?:venv|testbed)/bin/\w+)(?: |$)"
+    r"(?:testbed|make|sudo|python3|pipx|printf|wireshark|podman|docker|vagrant|(?:venv|testbed)/bin/\w+)(?: |$)"
 )
 
 
@@ -210,6 +215,22 @@ def shorter(command: str) -> str:
     for long, short in SHORTER.items():
         command = re.sub(long, short, command)
     return command
+
+
+def test_modules_that_the_boxes_need_are_named_to_users_of_plain_mininet() -> None:
+    assert _LOADS in commands(ROOT / "docs/how-to/use-plain-mininet.md")
+
+
+def test_pipx_is_given_one_folder_whatever_its_name(tmp_path: Path) -> None:
+    wheels = tmp_path / "a b ü" / "dist"
+    wheels.mkdir(parents=True)
+    (tmp_path / "pipx").write_text('#!/bin/sh\nprintf %s "${2#--pip-args=}"\n')  # pipx reads that as a shell would
+    (tmp_path / "pipx").chmod(0o755)
+    given = subprocess.run(
+        ["sh", "-c", _PIPX], cwd=wheels.parent, env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert shlex.split(given.stdout) == ["--find-links", str(wheels)]
 
 
 def test_what_is_said_of_commands_is_said_of_commands_that_are_there() -> None:
