@@ -123,7 +123,11 @@ def check_source(*, required: bool) -> Check:
     """Check for the Linux source that the kernel is compiled from; of no use once it is."""
     source = find_source()
     return Check(
-        "linux source", source is not None, source.name if source else "not found", _unless(source, _SOURCE), required
+        "linux source",
+        source is not None,
+        source.name if source else "not found",
+        _unless(source or not required, _SOURCE),
+        required,
     )
 
 
@@ -172,8 +176,9 @@ def _verdict(check: Check) -> str:
 def _advice(check: Check) -> str:
     if check.ok:
         return ""
-    if not check.required:
-        return " (runs do without it)"
+    if not check.required:  # programs come with one line for all of them, at the end
+        remedy = f"; to have it: {check.remedy}" if check.remedy and not check.program else ""
+        return f" (runs do without it{remedy})"
     return f"; mend with: {check.remedy}" if check.remedy else ""
 
 

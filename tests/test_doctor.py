@@ -125,12 +125,14 @@ def test_the_table_says_what_is_missing_and_how_much() -> None:
     checks = [
         Check("curl", ok=True, found="/usr/bin/curl"),
         Check("nft", ok=False, found="not found", remedy="sudo apt-get install nftables"),
-        Check("gcc", ok=False, found="not found", remedy="sudo apt-get install gcc", required=False),
+        Check("gcc", ok=False, found="not found", remedy="sudo apt-get install gcc", required=False, program="gcc"),
+        Check("native", ok=False, found="no netem", remedy="sudo modprobe -a sch_netem", required=False),
     ]
     assert format_checks(checks).splitlines() == [
-        "ok       curl  /usr/bin/curl",
-        "MISSING  nft   not found; mend with: sudo apt-get install nftables",
-        "absent   gcc   not found (runs do without it)",
+        "ok       curl    /usr/bin/curl",
+        "MISSING  nft     not found; mend with: sudo apt-get install nftables",
+        "absent   gcc     not found (runs do without it)",
+        "absent   native  no netem (runs do without it; to have it: sudo modprobe -a sch_netem)",
         "1 missing",
     ]
 

@@ -10,6 +10,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from testbed.engine.host_machine import guest_problem
 from testbed.errors import MissingError
 
 if TYPE_CHECKING:
@@ -59,9 +60,10 @@ class NativeEngine:
 
         if guest_identity()[0] == 0:
             raise MissingError("--engine native: root cannot become nobody here; start the testbed as another user")
+        other = "; or use --engine virtual" if guest_problem() is None else ""
         for check in native_checks():
             if not check.ok:
-                raise MissingError(f"--engine native: {check.name}: {check.found}; mend with: {check.remedy}")
+                raise MissingError(f"--engine native: {check.name}: {check.found}; mend with: {check.remedy}{other}")
 
     def start(self, setup: GuestSetup) -> NativeGuest:
         """Start a guest in namespaces."""

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["native_checks", "trials"]
 
-_VIRTUAL = "or use --engine virtual"
 # What a machine's owner forbids user namespaces by, as (parameter, value that forbids, value that does not).
 _FORBIDDEN_BY = (
     ("kernel.apparmor_restrict_unprivileged_userns", "1", "0"),  # Ubuntu, since 24.04
@@ -59,19 +58,19 @@ _STAGES = (
     _Stage("user namespaces", "namespaces cannot be made: Operation", ""),  # _allow says what to do
     _Stage(
         "as many namespaces", "No space left on device",
-        f"sudo sysctl -w user.max_{{user,net,mnt,pid,ipc,uts}}_namespaces=1000 (in bash); {_VIRTUAL}",
+        "sudo sysctl -w user.max_{user,net,mnt,pid,ipc,uts}_namespaces=1000 (in bash)",
     ),
     _Stage(
         "programs within reach", "Permission denied: '",
-        f"root's guest is nobody: install the testbed where everybody may read, or start it as a user; {_VIRTUAL}",
+        "root's guest is nobody: install the testbed where everybody may read, or start it as a user",
     ),
-    _Stage("read-only mounts", "attributes of the mount", f"sudo reboot into Linux 5.12 or later; {_VIRTUAL}"),
+    _Stage("read-only mounts", "attributes of the mount", "sudo reboot into Linux 5.12 or later"),
     _Stage(
         "mounts of its own", "cannot be mounted",
         "start it outside of the container, or give that its whole /proc (docker run --security-opt "
-        f"systempaths=unconfined); {_VIRTUAL}",
+        "systempaths=unconfined)",
     ),
-    _Stage("refused system calls", "seccomp", f"sudo reboot into a kernel with CONFIG_SECCOMP_FILTER; {_VIRTUAL}"),
+    _Stage("refused system calls", "seccomp", "sudo reboot into a kernel with CONFIG_SECCOMP_FILTER"),
     _Stage("this processor", "numbers of system calls", "use another machine"),
 )  # fmt: skip
 _FLOW = tc.FlowMatch(6, b"\n\0\0\2", b"\n\0\0\1", 443, 50_000)
@@ -91,7 +90,7 @@ def native_checks() -> Iterator[Check]:
     """Try everything, in a process of its own."""
     problem = _terminal_problem()
     if problem:
-        remedy = f"sudo mount -t devpts devpts /dev/pts; {_VIRTUAL}"
+        remedy = "sudo mount -t devpts devpts /dev/pts"
         yield Check("pseudo-terminals", ok=False, found=f"none can be opened: {problem}", remedy=remedy)
         return
     tried = _try_in_a_guest()
@@ -111,7 +110,7 @@ def _remedy(problem: str, modules: str) -> str:
     """Who is forbidden something has the module: root of a user namespace is, where AppArmor takes its rights away."""
     if os.strerror(errno.EPERM) in problem:
         return _allow()
-    return f"sudo modprobe -a {modules}, where this kernel has them; {_VIRTUAL}"
+    return f"sudo modprobe -a {modules}, where this kernel has them"
 
 
 def _allow(parameters: Path = Path("/proc/sys")) -> str:
@@ -119,8 +118,8 @@ def _allow(parameters: Path = Path("/proc/sys")) -> str:
     for name, forbids, allows in _FORBIDDEN_BY:
         place = parameters / name.replace(".", "/")
         if place.exists() and place.read_text().strip() == forbids:
-            return f"sudo sysctl -w {name}={allows}; {_VIRTUAL}"
-    return f"start it outside of the chroot or container that this is, where none can be made; {_VIRTUAL}"
+            return f"sudo sysctl -w {name}={allows}"
+    return "start it outside of the chroot or container that this is, where none can be made"
 
 
 def _terminal_problem() -> str | None:

@@ -48,16 +48,20 @@ def test_the_machines_kernel_throttles_as_the_scenario_says(tmp_path: Path) -> N
     assert manifest["certificate"]["lateness"]["timers"] > 0
 
 
+@pytest.mark.parametrize(("machine", "other"), [("x86_64", True), ("aarch64", False)])
 def test_a_machine_that_lacks_something_is_refused_before_a_folder_is_made(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, machine: str, *, other: bool
 ) -> None:
+    plan = planned()
+    monkeypatch.setattr("platform.machine", lambda: machine)
     lacks = Check("delays (netem)", ok=False, found="the kernel refused", remedy="sudo modprobe -a sch_netem")
     monkeypatch.setattr("testbed.engine.native.probe.native_checks", lambda: iter([lacks]))
     with pytest.raises(
         MissingError, match=r"delays \(netem\): the kernel refused; mend with: sudo modprobe"
     ) as refused:
-        run(planned(), tmp_path / "run")
+        run(plan, tmp_path / "run")
     assert refused.value.exit_status == 3
+    assert ("; or use --engine virtual" in str(refused.value)) is other
     assert not (tmp_path / "run").exists()
 
 
