@@ -6,6 +6,7 @@ the cursor, hide a line or reverse its direction; what is shown instead says whi
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections import Counter
 from difflib import get_close_matches
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["choices", "html_text", "one_line", "printable", "printable_bytes"]
+__all__ = ["choices", "html_text", "in_fewer_characters", "one_line", "printable", "printable_bytes"]
 
 _MOST_MEANT = 3
 _MOST_LISTED = 40
@@ -28,6 +29,16 @@ _UNSAFE = re.compile(
 )
 _UNSAFE_IN_A_LINE = re.compile(rf"{_UNSAFE.pattern}|[\n\t]")
 _UNSAFE_BYTES = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\xc2[\x80-\x9f]")  # the last: C1 in UTF-8
+
+# Characters of our own tables and sentences, for who can show ASCII or Latin-1 alone.
+_IN_ASCII = {"─": "-", "–": "-", "…": "...", "→": "->", "►": ">", "§": "section "}
+
+
+def in_fewer_characters(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Say in ASCII what an encoding lacks, for `codecs.register_error`; what has no likeness is escaped."""
+    if not isinstance(error, UnicodeEncodeError) or error.object[error.start] not in _IN_ASCII:
+        return codecs.backslashreplace_errors(error)
+    return _IN_ASCII[error.object[error.start]], error.start + 1
 
 
 def printable(text: str) -> str:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import codecs
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from testbed.plain_text import choices, html_text, one_line, printable, printable_bytes
+from testbed.plain_text import choices, html_text, in_fewer_characters, one_line, printable, printable_bytes
 
 ANY = st.text(st.characters(exclude_categories=()))  # halves of surrogate pairs, too
 
@@ -18,6 +19,18 @@ def test_nothing_that_a_terminal_obeys_is_left(text: str) -> None:
     assert left <= {"\n", "\t"}
     assert not {letter for letter in one_line(text) if unicodedata.category(letter) in {"Cc", "Cs", "Zl", "Zp"}}
     shown.encode()
+
+
+@given(ANY)
+def test_any_text_can_be_said_in_ascii(text: str) -> None:
+    codecs.register_error("in-ascii", in_fewer_characters)
+    assert text.encode("ascii", "in-ascii").isascii()
+
+
+def test_characters_of_ours_have_a_likeness_in_ascii_and_others_are_escaped() -> None:
+    codecs.register_error("in-ascii", in_fewer_characters)
+    assert "── 2–3 → §4 …".encode("ascii", "in-ascii") == b"-- 2-3 -> section 4 ..."
+    assert "ü".encode("ascii", "in-ascii") == b"\\xfc"
 
 
 @given(st.text(st.characters(exclude_categories=("Cc", "Cf", "Cs", "Zl", "Zp"))))

@@ -6,6 +6,7 @@ Results go to stdout, progress and messages to stderr. Exit statuses: 0 done; 1 
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import signal
@@ -19,6 +20,7 @@ from testbed.cli.arguments import make_parser
 from testbed.cli.progress import say
 from testbed.engine.host_machine import NO_GUEST_MODULES, require_host_machine
 from testbed.errors import TestbedError
+from testbed.plain_text import in_fewer_characters
 
 if TYPE_CHECKING:
     import argparse
@@ -37,10 +39,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     for number in _ENDING:
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup asks for that
             signal.signal(number, _interrupt)
+    codecs.register_error(in_fewer_characters.__name__, in_fewer_characters)
     _open_closed_streams()  # before anything opens a file, which would get the number of a closed stream
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # not every terminal has every character
+            stream.reconfigure(errors=in_fewer_characters.__name__)  # not every terminal has every character
     # argparse would take options behind -- for its own where they look alike: what is the command's is cut off first.
     given = list(sys.argv[1:] if argv is None else argv)
     at = given.index("--") if "--" in given else len(given)

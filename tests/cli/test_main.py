@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -30,10 +31,12 @@ def test_output_to_a_full_disk_is_an_error_and_no_traceback() -> None:
     assert (result.returncode, result.stderr) == (1, "testbed: [Errno 28] No space left on device\n")
 
 
-def test_a_terminal_that_lacks_characters_is_written_to_all_the_same() -> None:
+@pytest.mark.parametrize(("encoding", "section"), [("latin-1", b"X21 \xa74"), ("ascii", b"X21 section 4")])
+def test_a_terminal_that_lacks_characters_is_given_what_is_like_them(encoding: str, section: bytes) -> None:
     result = subprocess.run(
         [sys.executable, "-m", "testbed.cli", "show", "ru-tw-2021a"],
-        capture_output=True, check=False, env=os.environ | {"PYTHONIOENCODING": "latin-1"},
+        capture_output=True, check=False, env=os.environ | {"PYTHONIOENCODING": encoding},
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
-    assert b"ru-tw-2021a" in result.stdout
+    assert re.search(rb"^-+  -+  -+  -+$", result.stdout, re.MULTILINE)
+    assert section in result.stdout
