@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import testbed
+from testbed.engine.prepare.distribution import installation
+from testbed.engine.prepare.programs import GUEST_PROGRAMS
 from testbed.engine.uml.confine import guest_identity
 from testbed.errors import InputError, MissingError
 
@@ -84,9 +86,11 @@ class UserCommand:
         if found is None:
             where = "" if os.sep in name else " in the folders of PATH"
             what = "is a folder" if Path(place).is_dir() else "may not be executed"
+            # Of these the doctor knows packages, and our own examples type them.
+            ways = f"{installation([name])}, or " if name in GUEST_PROGRAMS else ""
             raise InputError(
                 f"the command {name!r} {what if Path(place).exists() else f'was not found{where}'}; "
-                "give the path of a program after --"
+                f"{ways}give the path of a program after --"
             )
         return Path(found).absolute()
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from testbed.engine.prepare.command import UserCommand, _closed_to_others
+from testbed.engine.prepare.distribution import installation
 from testbed.errors import InputError
 from testbed.records.run import RunDirectory
 
@@ -117,6 +118,13 @@ def test_a_hello_that_the_box_cannot_see_is_said(run_scenario: Runner, tmp_path:
 def test_a_program_that_cannot_be_run_is_refused(argv: list[str], problem: str) -> None:
     with pytest.raises(InputError, match=problem):
         UserCommand(argv).program()
+
+
+@pytest.mark.parametrize(("name", "known"), [("curl", True), ("no-such-program", False)])
+def test_how_a_program_of_our_examples_is_installed_is_said(tmp_path: Path, name: str, *, known: bool) -> None:
+    with pytest.raises(InputError, match="or give the path" if known else "PATH; give the path") as refused:
+        UserCommand([name], environment={"PATH": str(tmp_path)}).program()
+    assert (installation([name]) in str(refused.value)) is known
 
 
 def test_a_program_is_found_in_the_callers_path_and_folder(tmp_path: Path) -> None:
