@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import testbed
+from testbed.engine.kernel.cache import user_cache
 
 __all__ = ["default_held_out_seed", "default_store"]
 
 
 def default_store() -> Path:
-    """Return the folder of kept runs and verdicts, in the user's cache."""
-    root = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(root) / "throttling-testbed" / "validation"
+    """Return the folder of kept runs and verdicts. Raises MissingError: as `user_cache`."""
+    return user_cache() / "validation"
 
 
 def default_held_out_seed() -> str:

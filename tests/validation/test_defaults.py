@@ -8,6 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import testbed
+from testbed.engine.kernel.cache import cache_folder
 from testbed.validation.defaults import default_held_out_seed, default_store
 
 if TYPE_CHECKING:
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
 def test_the_store_is_in_the_users_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert default_store() == tmp_path / "throttling-testbed" / "validation"
+
+
+def test_the_store_is_in_the_folder_that_the_kernel_is_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative/path")
+    assert default_store().parent == cache_folder().parent == tmp_path / ".cache" / "throttling-testbed"
 
 
 def test_without_git_the_version_stands_for_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:

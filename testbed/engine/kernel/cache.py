@@ -19,7 +19,9 @@ from typing import TypedDict
 
 from testbed.errors import MissingError
 
-__all__ = ["CachedKernel", "KernelInfo", "StoredInfo", "cache_folder", "cached_kernels", "checksum"]
+__all__ = ["CachedKernel", "KernelInfo", "StoredInfo", "cache_folder", "cached_kernels", "checksum", "user_cache"]
+
+_NAME_A_FOLDER = "name a folder with: export XDG_CACHE_HOME=FOLDER"
 
 
 class StoredInfo(TypedDict):
@@ -134,22 +136,34 @@ def checksum(program: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def cache_folder() -> Path:
-    """Return the folder for kernels under the user's cache folder.
+def user_cache() -> Path:
+    """Return the testbed's folder under the user's cache folder.
 
     Raises:
         MissingError: The user has no home, and no other folder is named.
     """
     root = os.environ.get("XDG_CACHE_HOME", "")
     # The XDG specification: a path that is not absolute is to be ignored.
+    base = Path(root) if Path(root).is_absolute() else _home() / ".cache"
+    return base / "throttling-testbed"
+
+
+def cache_folder() -> Path:
+    """Return the folder for kernels. Raises MissingError: as `user_cache`."""
+    return user_cache() / "kernel"
+
+
+def _home() -> Path:
+    named = os.environ.get("HOME")
+    # What is kept in a folder named from the current one is not found from another. An empty name Python takes for "/".
+    if named is not None and not Path(named).is_absolute() and os.name == "posix":
+        problem = f"HOME is {named!r}, where the path of a folder from the root on is expected"
+        raise MissingError(f"{problem}; {_NAME_A_FOLDER}")
     try:
-        base = Path(root) if Path(root).is_absolute() else Path.home() / ".cache"
+        return Path.home()
     except RuntimeError as error:  # neither HOME nor an entry in passwd, as with `docker run --user 12345`
-        raise MissingError(
-            "this user has no home folder to keep kernel and guest's code in; "
-            "name a folder with: export XDG_CACHE_HOME=FOLDER"
-        ) from error
-    return base / "throttling-testbed" / "kernel"
+        problem = "this user has no home folder to keep kernel, guest's code and runs in"
+        raise MissingError(f"{problem}; {_NAME_A_FOLDER}") from error
 
 
 def cached_kernels(recipe_hash: str) -> list[CachedKernel]:

@@ -12,7 +12,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
-from testbed.engine.kernel.cache import cache_folder
+from testbed.engine.kernel.cache import user_cache
 from testbed.errors import TestbedError
 from testbed.records.lock import locked
 
@@ -39,7 +39,7 @@ def _taken(held: contextlib.ExitStack) -> int | None:
     if len(allowed) == 1:
         return None
     with contextlib.suppress(OSError, TestbedError):  # no home, or one that cannot be written
-        folder = cache_folder().parent / "processors"
+        folder = user_cache() / "processors"
         for number in allowed:
             place = folder / str(number)
             place.mkdir(parents=True, exist_ok=True)

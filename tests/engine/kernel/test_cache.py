@@ -110,6 +110,14 @@ def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPat
         cache_folder()
 
 
+@pytest.mark.parametrize("home", ["", "relative/path", "."])
+def test_a_home_that_is_no_path_from_the_root_is_not_taken_for_one(monkeypatch: pytest.MonkeyPatch, home: str) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", home)
+    with pytest.raises(MissingError, match=rf"HOME is '{home}'.*export XDG_CACHE_HOME=FOLDER"):
+        cache_folder()
+
+
 @pytest.mark.parametrize("lost", ["linux", "info.json"])
 def test_half_a_kernel_counts_as_none(tmp_path: Path, lost: str) -> None:
     kernel = finished(tmp_path / "a", info())

@@ -71,6 +71,6 @@ def test_where_nothing_can_be_locked_the_scheduler_does_as_it_likes(
     (tmp_path / "throttling-testbed").write_text("a file where a folder is expected")
     with own_processor() as number:
         assert number is None
-    monkeypatch.setattr(processor, "cache_folder", lambda: Path("/proc/no/such/folder/kernel"))
+    monkeypatch.setattr(processor, "user_cache", lambda: Path("/proc/no/such/folder"))
     with own_processor() as number:
         assert number is None
