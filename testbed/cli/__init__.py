@@ -19,7 +19,7 @@ os.environ.setdefault("SETUPTOOLS_USE_DISTUTILS", "stdlib" if sys.version_info <
 from testbed.cli.arguments import make_parser
 from testbed.cli.progress import say
 from testbed.engine.host_machine import NO_GUEST_MODULES, require_host_machine
-from testbed.errors import TestbedError
+from testbed.errors import InputError, TestbedError
 from testbed.plain_text import in_fewer_characters
 
 if TYPE_CHECKING:
@@ -44,15 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=in_fewer_characters.__name__)  # not every terminal has every character
-    # argparse would take options behind -- for its own where they look alike: what is the command's is cut off first.
-    given = list(sys.argv[1:] if argv is None else argv)
-    at = given.index("--") if "--" in given else len(given)
-    arguments = make_parser().parse_words(given[:at])
-    arguments.user_command = given[at + 1 :]
-    if at < len(given) and arguments.command != _TAKES_A_COMMAND:
-        print("testbed: only 'testbed run' takes a command after --", file=sys.stderr)
-        return 2
+    arguments = None
     try:
+        arguments = _read(sys.argv[1:] if argv is None else argv)
         status = _function(arguments.command)(arguments)
         sys.stdout.flush()
     except TestbedError as error:
@@ -70,6 +64,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         _forget_output()
         return 1
     return status
+
+
+def _read(words: Sequence[str]) -> argparse.Namespace:
+    """Return what the words of a command line ask for.
+
+    Raises:
+        InputError: A command stands behind -- where none is taken.
+    """
+    # argparse would take options behind -- for its own where they look alike: what is the command's is cut off first.
+    at = words.index("--") if "--" in words else len(words)
+    arguments = make_parser().parse_words(list(words[:at]))
+    arguments.user_command = list(words[at + 1 :])
+    if at < len(words) and arguments.command != _TAKES_A_COMMAND:
+        raise InputError("only 'testbed run' takes a command after --")
+    return arguments
 
 
 def _function(name: str) -> Callable[[argparse.Namespace], int]:

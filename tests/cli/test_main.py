@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from testbed import cli
 from tests.cli.program import command
 
 
@@ -40,3 +41,14 @@ def test_a_terminal_that_lacks_characters_is_given_what_is_like_them(encoding: s
     assert result.returncode == 0, result.stderr
     assert re.search(rb"^-+  -+  -+  -+$", result.stdout, re.MULTILINE)
     assert section in result.stdout
+
+
+def test_a_signal_while_the_command_line_is_read_gets_no_traceback(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt(signal.SIGTERM)
+
+    monkeypatch.setattr(cli, "make_parser", interrupted)
+    assert cli.main(["list", "profiles"]) == 128 + signal.SIGTERM
+    assert capsys.readouterr().err == "testbed: stopped\n"

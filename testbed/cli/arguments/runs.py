@@ -39,7 +39,7 @@ def add_shell(adders: Adders) -> None:
 
 def add_options_of_runs(run: argparse.ArgumentParser, engines: Sequence[str] = tuple(ENGINES)) -> None:
     """Add what every command has that makes runs; ``engines``: those that it can be made with."""
-    run.set_defaults(stopped="stopped; what was recorded is kept and marked incomplete")
+    run.set_defaults(stopped="stopped before anything was recorded")
     run.add_argument("scenario", help="a scenario file, or the name of a packaged one")
     about = "; ".join(f"{name}: {ENGINES[name].summary}" for name in engines)
     default = DEFAULT_ENGINE if DEFAULT_ENGINE in engines else engines[0]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from testbed.cli.progress import say
 from testbed.engine.run import run_plan
 from testbed.engine.twin import add_twin
+from testbed.errors import RecordError
 from testbed.records.run import RunDirectory
 
 if TYPE_CHECKING:
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
     from testbed.records.manifest import Manifest
     from testbed.scenario.plan import Plan
 
-__all__ = ["carry_out", "new_run_folder", "transfers_to_come"]
+__all__ = ["STOPPED", "carry_out", "new_run_folder", "transfers_to_come"]
+
+STOPPED = "stopped; what was recorded is kept and marked incomplete"
+"""What is said at a signal from the moment on that there is a record."""
 
 
 def carry_out(
@@ -59,10 +63,11 @@ def carry_out(
             memory_mib=arguments.memory,
         )
 
-    with _named(folder):
+    with _named(folder, arguments):
         manifest = make(plan, folder=folder, command=command)
         if arguments.twin and manifest["valid"]:
             manifest = add_twin(plan, RunDirectory.open(folder), make)
+    arguments.stopped = "stopped when the run had been recorded"
     progress.clear()
     return manifest
 
@@ -73,13 +78,14 @@ def transfers_to_come(plan: Plan, arguments: argparse.Namespace) -> int:
 
 
 @contextlib.contextmanager
-def _named(folder: Path) -> Iterator[None]:
+def _named(folder: Path, arguments: argparse.Namespace) -> Iterator[None]:
     """Name the run directory of a run that fails, if there is something in it, and leave no empty one."""
     try:
         yield
     except BaseException:
         with contextlib.suppress(OSError):  # a folder that cannot even be looked at has nothing in it
             if (folder / "manifest.json").exists():
+                arguments.stopped = STOPPED
                 say(f"run directory: {folder}")
             else:
                 folder.rmdir()  # made for this run, and empty
@@ -87,13 +93,25 @@ def _named(folder: Path) -> Iterator[None]:
 
 
 def new_run_folder(name: str, seed: int) -> Path:
-    """Make an empty folder for a run, with a name that no other run has."""
-    root = Path("results/runs")
+    """Make an empty folder for a run, with a name that no other run has.
+
+    Raises:
+        RecordError: None can be made below the current folder.
+    """
     # Below the current folder, not in a hidden place: results belong to whoever asked for them.
+    root = Path("results/runs")
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        return _made(root, f"{name}-seed{seed}")
+    except OSError as error:  # the current folder cannot be written, or is not there any more
+        problem = f"cannot make a folder for the run in {root}, below the current one: {error.strerror}"
+        raise RecordError(f"{problem}; choose another folder with -o") from error
+
+
+def _made(root: Path, name: str) -> Path:
     number = 1
-    root.mkdir(parents=True, exist_ok=True)
     while True:
-        folder = root / f"{name}-seed{seed}-{number}"
+        folder = root / f"{name}-{number}"
         try:
             folder.mkdir()  # at once, so that no other run takes the name meanwhile
         except FileExistsError:
