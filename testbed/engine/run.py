@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from testbed.engine.engine import ENGINES, GuestSetup, Operator
 from testbed.engine.prepare.command import UserCommand, open_files
-from testbed.engine.prepare.disk_room import ELSEWHERE, require_room
+from testbed.engine.prepare.disk_room import ELSEWHERE, require_cache_room, require_room
 from testbed.engine.prepare.environment import require_open_files
 from testbed.engine.prepare.guest_code import require_cache
 from testbed.engine.prepare.guest_memory import guest_memory_mib
@@ -102,6 +102,7 @@ def run_plan(
     plan = settle_programs(plan)
     require_programs(plan)
     require_cache()
+    require_cache_room()
     for substitute in describe_substitutes(plan):
         progress({"kind": "progress", "what": substitute, "t": 0.0})
     openssl_configuration(plan.data["hello"])  # whether it can be had, before anything is made

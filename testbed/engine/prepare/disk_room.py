@@ -10,7 +10,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from testbed.engine.kernel.cache import user_cache
 from testbed.engine.prepare.background_room import background_room
+from testbed.engine.prepare.guest_code import guest_code_digest
 from testbed.errors import MissingError
 from testbed.traffic.origin import objects_on_disk
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from testbed.records.plan import TransferPlan
     from testbed.scenario.plan import Plan
 
-__all__ = ["ELSEWHERE", "disk_need", "require_room"]
+__all__ = ["ELSEWHERE", "disk_need", "require_cache_room", "require_room"]
 
 ELSEWHERE = "choose another folder with -o (--store, where a store has the runs)"
 """What helps where a disk has no room for a run."""
@@ -29,6 +31,7 @@ _POINTS_ON_PATH = 3  # client, server, and the two sides of a box, of which what
 _WIRE = 1.12  # headers, acknowledgements and what a file adds to a packet, beside a payload
 _OF_HEADERS = 0.12  # of a payload, a capture of headers while the run lasts: 1.5 packets for each full segment
 _BASE_BYTES = 64_000_000  # records, logs, the guest's kernel
+_CODE_BYTES = 32_000_000  # the guest's code in the cache: 11 MB, and as much again while it is made
 _MB = 1_000_000
 
 
@@ -58,9 +61,7 @@ def require_room(plan: Plan, folder: Path) -> str | None:
     """
     objects, captures = disk_need(plan)
     background = background_room(plan)
-    place = next(each for each in (folder, *folder.parents) if _is_there(each))
-    status = os.statvfs(place)
-    free = status.f_bavail * status.f_frsize
+    place, free = _room(folder)
     need, most = (objects + captures + each for each in background)
     if need <= free:
         if most <= free:
@@ -74,6 +75,28 @@ def require_room(plan: Plan, folder: Path) -> str | None:
         f"this run may take {need // _MB} MB of the disk that holds {place} ({objects // _MB} MB of objects, "
         f"{captures // _MB} MB of captures and records{beside}), and {free // _MB} MB are free; {_remedies(plan)}"
     )
+
+
+def require_cache_room() -> None:
+    """Stop before anything is made where the user's cache has not the room for the guest's code, and has it not yet.
+
+    Raises:
+        MissingError: It has not, or there is no cache.
+    """
+    code = user_cache() / "guest"
+    place, free = _room(code)
+    if free < _CODE_BYTES and not _is_there(code / guest_code_digest()):
+        raise MissingError(
+            f"the guest's code takes {_CODE_BYTES // _MB} MB in {code}, and {free // _MB} MB are free on the disk that "
+            f"holds {place}; free some space, or name a folder elsewhere with: export XDG_CACHE_HOME=FOLDER"
+        )
+
+
+def _room(folder: Path) -> tuple[Path, int]:
+    """Return the nearest folder that is there, and how many bytes are free on its disk."""
+    place = next(each for each in (folder, *folder.parents) if _is_there(each))
+    status = os.statvfs(place)
+    return place, status.f_bavail * status.f_frsize
 
 
 def _remedies(plan: Plan) -> str:

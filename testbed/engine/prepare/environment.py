@@ -32,6 +32,7 @@ __all__ = [
     "check_processes",
     "check_ptrace",
     "check_sizes",
+    "check_timers",
     "environment_checks",
     "require_environment",
     "require_open_files",
@@ -42,6 +43,7 @@ __all__ = [
 OPEN_FILES = 256
 _FILES_A_CAPTURE = 3  # more than the host takes, with holes to make
 PROCESSES = 256
+TIMERS = 16  # the kernel has one, and whatever else the user runs takes of the same number
 _KERNEL_MIB = 48  # that the kernel maps beside the guest's memory
 _MIB = 1 << 20
 _UNLIMITED = resource.RLIM_INFINITY
@@ -109,6 +111,7 @@ def environment_checks(*, guest_mib: int = LEAST_MIB) -> Iterator[Check]:
     yield check_architecture(platform.system(), platform.machine())
     yield check_files(resource.getrlimit(resource.RLIMIT_NOFILE)[1])
     yield check_processes(resource.getrlimit(resource.RLIMIT_NPROC)[0])
+    yield check_timers(resource.getrlimit(resource.RLIMIT_SIGPENDING)[0])
     yield check_sizes(
         resource.getrlimit(resource.RLIMIT_AS)[0], resource.getrlimit(resource.RLIMIT_FSIZE)[0], guest_mib
     )
@@ -164,6 +167,13 @@ def check_processes(limit: int) -> Check:
     ok = limit == _UNLIMITED or limit >= PROCESSES
     found = f"{_limit(limit)} allowed" + ("" if ok else f", a guest needs {PROCESSES}")
     return Check("processes", ok, found, "" if ok else f"ulimit -u {PROCESSES} (in a container: --pids-limit=1024)")
+
+
+def check_timers(limit: int) -> Check:
+    """Signals that may wait for the user's processes: each timer takes one (timer_create(2)), and our clock is one."""
+    ok = limit == _UNLIMITED or limit >= TIMERS
+    found = f"{_limit(limit)} allowed, as pending signals" + ("" if ok else f", a guest needs {TIMERS}")
+    return Check("timers", ok, found, "" if ok else f"ulimit -i {TIMERS}")
 
 
 def check_sizes(address_space: int, file_size: int, guest_mib: int) -> Check:
@@ -236,11 +246,15 @@ def _reclaimable(statistics: Path) -> int:
 
 
 def _free_of_machine(meminfo: Path) -> int:
-    for line in meminfo.read_text().splitlines():
+    try:
+        lines = meminfo.read_text().splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
         name, _, value = line.partition(":")
         if name == "MemAvailable":
             return int(value.split()[0]) * 1024
-    raise MissingError(f"{meminfo} does not say what is available; is /proc mounted?")
+    raise MissingError(f"{meminfo} does not say what is available; mount it with: mount -t proc proc /proc")
 
 
 def _memory_groups(root: Path) -> Iterator[tuple[Path, Path]]:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testbed.engine.prepare.disk_room import disk_need, require_room
+from testbed.engine.prepare.disk_room import disk_need, require_cache_room, require_room
+from testbed.engine.prepare.guest_code import guest_code_digest
 from testbed.errors import MissingError
 from testbed.scenario import library
 from testbed.scenario.plan import make_plan
@@ -64,3 +65,24 @@ def test_the_first_day_takes_no_more_than_was_asked_for(first_day: FinishedRun) 
     plan = make_plan(path, [], seed=None, engine="virtual", command=None)
     taken = sum(each.stat().st_size for each in first_day.path.rglob("*") if each.is_file())
     assert taken < sum(disk_need(plan))
+
+
+class _Full:
+    """What statvfs says of a disk with a megabyte left."""
+
+    f_bavail, f_frsize = 256, 4096
+
+
+def test_a_cache_on_a_full_disk_is_named_with_what_to_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    require_cache_room()
+    monkeypatch.setattr("os.statvfs", lambda _: _Full())
+    with pytest.raises(MissingError, match=rf"1 MB are free on the disk that holds {tmp_path}; .*XDG_CACHE_HOME"):
+        require_cache_room()
+
+
+def test_a_cache_that_has_the_code_may_be_full(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("os.statvfs", lambda _: _Full())
+    (tmp_path / "throttling-testbed" / "guest" / guest_code_digest()).mkdir(parents=True)
+    require_cache_room()

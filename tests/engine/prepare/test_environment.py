@@ -18,6 +18,7 @@ from testbed.engine.prepare.environment import (
     check_processes,
     check_ptrace,
     check_sizes,
+    check_timers,
     environment_checks,
     require_environment,
     require_open_files,
@@ -62,6 +63,13 @@ def test_few_processes_are_refused(limit: int, *, ok: bool) -> None:
     assert check_processes(limit).ok is ok
 
 
+@pytest.mark.parametrize(("limit", "ok"), [(0, False), (16, True), (UNLIMITED, True)])
+def test_few_timers_are_refused(limit: int, *, ok: bool) -> None:
+    check = check_timers(limit)
+    assert check.ok is ok
+    assert check.remedy == ("" if ok else "ulimit -i 16")
+
+
 @pytest.mark.parametrize(
     ("address_space", "file_size", "said"),
     [
@@ -96,6 +104,11 @@ def group(folder: Path, *, limit: str, used_mib: int, files_mib: int = 0, versio
     (folder / names[0]).write_text(f"{limit}\n")
     (folder / names[1]).write_text(f"{used_mib * MIB}\n")
     (folder / "memory.stat").write_text(f"anon 5\n{'' if version == 2 else 'total_'}inactive_file {files_mib * MIB}\n")
+
+
+def test_a_machine_without_proc_is_told_to_mount_it(tmp_path: Path) -> None:
+    with pytest.raises(MissingError, match=r"mount -t proc proc /proc"):
+        available_memory(tmp_path)
 
 
 def test_without_control_groups_the_machine_counts(tmp_path: Path) -> None:
