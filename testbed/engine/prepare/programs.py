@@ -28,6 +28,7 @@ GUEST_PROGRAMS = {
     **dict.fromkeys(_STOCK_LINKS, "for 'network: {links: stock}' alone"),
 }
 """Each program that a guest may run, and why runs do without it; empty: none does."""
+_ANSWER_S = 10.0  # of a program that is asked for its version; on a busy machine it takes a second
 _OLDEST_NGINX = (1, 19, 5)  # the first that has the option -e; Ubuntu 22.04 has 1.18
 
 
@@ -64,10 +65,18 @@ def require_programs(plan: Plan) -> None:
 
 @cache
 def _nginx_version(path: str) -> tuple[int, ...]:
-    """Return what an nginx says of itself; one that says nothing is taken to be the oldest that will do."""
+    """Return what an nginx says of itself; one that says nothing is taken to be the oldest that will do.
+
+    One that does not end is taken for none: no server of ours could be made of it.
+    """
     try:
-        said = subprocess.run([path, "-v"], capture_output=True, text=True, check=False).stderr
+        said = subprocess.run(
+            [path, "-v"], capture_output=True, text=True, errors="replace", check=False, timeout=_ANSWER_S,
+            stdin=subprocess.DEVNULL,
+        ).stderr  # fmt: skip
     except OSError:
         return _OLDEST_NGINX
+    except subprocess.TimeoutExpired:
+        return ()
     version = re.search(r"nginx/(\d+)\.(\d+)\.(\d+)", said)
     return tuple(map(int, version.groups())) if version else _OLDEST_NGINX

@@ -67,3 +67,14 @@ def test_an_nginx_that_our_servers_cannot_be_made_of_is_as_good_as_none(
     assert (programs.find_guest_program("nginx") is not None) is found
     settled = settle_programs(plan())
     assert settled.data.get("programs", {}).get("origin") == (None if found else "builtin")
+
+
+@pytest.mark.parametrize(("does", "found"), [("head --bytes=99 /dev/urandom >&2", True), ("exec sleep 60", False)])
+def test_an_nginx_that_answers_nonsense_or_never_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, does: str, *, found: bool
+) -> None:
+    monkeypatch.setattr(programs, "GUEST_PATH", str(tmp_path))
+    monkeypatch.setattr(programs, "_ANSWER_S", 0.2 if not found else 10.0)
+    (tmp_path / "nginx").write_text(f"#!/bin/sh\n{does}\n")
+    (tmp_path / "nginx").chmod(0o755)
+    assert (programs.find_guest_program("nginx") is not None) is found
