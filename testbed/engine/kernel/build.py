@@ -21,6 +21,7 @@ from testbed.engine.kernel.cache import (
     cache_folder,
     cached_kernels,
     checksum,
+    damaged_kernels,
 )
 from testbed.engine.kernel.compile_progress import CompileProgress
 from testbed.engine.kernel.packaged import packaged_kernel
@@ -72,6 +73,9 @@ def ensure_kernel(*, progress: Callable[[str], None]) -> Path:
         return found.kernel.program
     if found.unused_package:
         progress(f"not used: {found.unused_package}")
+    if source is None:  # else the one that is damaged is told as it is built again
+        for folder, damage in damaged_kernels():
+            progress(f"not used: the kernel in {folder} is damaged, {damage}")
     return _built(recipe, source or require_source(), progress).program
 
 

@@ -19,7 +19,16 @@ from typing import TypedDict
 
 from testbed.errors import MissingError
 
-__all__ = ["CachedKernel", "KernelInfo", "StoredInfo", "cache_folder", "cached_kernels", "checksum", "user_cache"]
+__all__ = [
+    "CachedKernel",
+    "KernelInfo",
+    "StoredInfo",
+    "cache_folder",
+    "cached_kernels",
+    "checksum",
+    "damaged_kernels",
+    "user_cache",
+]
 
 _NAME_A_FOLDER = "name a folder with: export XDG_CACHE_HOME=FOLDER"
 
@@ -95,13 +104,17 @@ class CachedKernel:
 
     def described(self) -> StoredInfo | None:
         """Read what is said of it, whether it is as it was stored or not."""
+        path = self.folder / "info.json"
         try:
-            info: StoredInfo = json.loads((self.folder / "info.json").read_text())
-        except (OSError, ValueError):
+            # A FIFO would be waited for.
+            info: StoredInfo | None = json.loads(path.read_text()) if path.is_file() else None
+        except (OSError, ValueError, RecursionError):
             return None
         return info if isinstance(info, dict) and set(info) == StoredInfo.__required_keys__ else None
 
     def _damage(self, info: StoredInfo) -> str:
+        if not self.program.is_file() and self.program.exists():
+            return "it is no file"
         try:
             if checksum(self.program) != info["sha256"]:
                 return "its checksum is not the one that it was stored with"
@@ -164,6 +177,12 @@ def _home() -> Path:
     except RuntimeError as error:  # neither HOME nor an entry in passwd, as with `docker run --user 12345`
         problem = "this user has no home folder to keep kernel, guest's code and runs in"
         raise MissingError(f"{problem}; {_NAME_A_FOLDER}") from error
+
+
+def damaged_kernels() -> list[tuple[Path, str]]:
+    """List the folders of the cache that have a kernel which is of no use, with what is wrong with it."""
+    looked = ((folder, CachedKernel(folder).damage()) for folder in sorted(cache_folder().glob("*/")))
+    return [(folder, damage) for folder, damage in looked if damage]
 
 
 def cached_kernels(recipe_hash: str) -> list[CachedKernel]:

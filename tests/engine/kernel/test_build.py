@@ -124,6 +124,24 @@ def test_an_earlier_kernel_serves_where_the_source_is_gone(monkeypatch: pytest.M
     assert kernel_info().path == kernel
 
 
+def test_a_damaged_kernel_is_named_where_the_source_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel = built()
+    kernel.write_bytes(b"half")
+    monkeypatch.setattr(build, "find_source", lambda: None)
+    monkeypatch.setattr(build, "require_source", find_no_source)
+    said: list[str] = []
+    with pytest.raises(MissingError):
+        built(said)
+    assert said == [
+        f"not used: the kernel in {kernel.parent} is damaged, its checksum is not the one that it was stored with"
+    ]
+
+
+def find_no_source() -> KernelSource:
+    """What `require_source` does where there is none."""
+    raise MissingError
+
+
 def test_an_earlier_kernel_of_another_recipe_does_not_serve(monkeypatch: pytest.MonkeyPatch) -> None:
     built()
     monkeypatch.setattr(build, "find_source", lambda: None)

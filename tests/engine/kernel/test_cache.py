@@ -110,6 +110,24 @@ def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPat
         cache_folder()
 
 
+def test_what_is_no_description_is_none_and_is_not_waited_for(tmp_path: Path) -> None:
+    kernel = finished(tmp_path / "a", info())
+    description = kernel.folder / "info.json"
+    for text in ("[" * 100_000, "{", "[]", "\0"):
+        description.write_text(text)
+        assert kernel.described() is None
+    description.unlink()
+    os.mkfifo(description)
+    assert kernel.damage() == "it has no description"
+
+
+def test_a_fifo_in_the_place_of_the_kernel_is_not_waited_for(tmp_path: Path) -> None:
+    kernel = finished(tmp_path / "a", info())
+    kernel.program.unlink()
+    os.mkfifo(kernel.program)
+    assert kernel.damage() == "it is no file"
+
+
 @pytest.mark.parametrize("home", ["", "relative/path", "."])
 def test_a_home_that_is_no_path_from_the_root_is_not_taken_for_one(monkeypatch: pytest.MonkeyPatch, home: str) -> None:
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
