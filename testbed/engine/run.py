@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from testbed.engine.engine import ENGINES, GuestSetup, Operator
 from testbed.engine.prepare.command import UserCommand, open_files
 from testbed.engine.prepare.disk_room import ELSEWHERE, require_cache_room, require_room
-from testbed.engine.prepare.environment import require_open_files
+from testbed.engine.prepare.environment import require_open_files, require_reading
 from testbed.engine.prepare.guest_code import require_cache
 from testbed.engine.prepare.guest_memory import guest_memory_mib
 from testbed.engine.prepare.openssl import openssl_configuration
@@ -96,6 +96,7 @@ def run_plan(
     memory_mib = guest_memory_mib(plan) if memory_mib is None else memory_mib
     engine.require(kernel, memory_mib)
     require_open_files(len(plan.data["captures"]))
+    require_reading(folder.absolute())
     warning = require_room(plan, folder.absolute())
     if warning is not None:
         progress({"kind": "progress", "what": warning, "t": 0.0})

@@ -14,7 +14,7 @@ import tty
 from typing import TYPE_CHECKING
 
 from testbed.engine.uml.confine import die_with_parent, give_up_privileges, guest_identity, raise_limits
-from testbed.engine.uml.guest import ENDING_SIGNALS, Guest, postponed_signals
+from testbed.engine.uml.guest import ENDING_SIGNALS, Guest, starting
 
 if TYPE_CHECKING:
     from testbed.engine.engine import GuestSetup
@@ -45,7 +45,7 @@ class NativeGuest(Guest):
             die_with_parent()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
 
-        with setup.log.open("wb") as printed, postponed_signals():
+        with setup.log.open("wb") as printed, starting(sys.executable):
             process = subprocess.Popen(
                 boot_command(theirs, _AGENT),
                 cwd=spool.folder,

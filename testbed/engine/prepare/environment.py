@@ -16,8 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import testbed
 from testbed.engine.host_machine import runs_guests
+from testbed.engine.kernel.cache import user_cache
 from testbed.engine.prepare.guest_memory import LEAST_MIB
+from testbed.engine.uml.confine import cannot_read
 from testbed.errors import MissingError
 
 if TYPE_CHECKING:
@@ -31,11 +34,13 @@ __all__ = [
     "check_memory",
     "check_processes",
     "check_ptrace",
+    "check_reading",
     "check_sizes",
     "check_timers",
     "environment_checks",
     "require_environment",
     "require_open_files",
+    "require_reading",
 ]
 
 # The kernel opens each of the guest's files itself, and runs each of the guest's processes in one of the host's. The
@@ -117,6 +122,7 @@ def environment_checks(*, guest_mib: int = LEAST_MIB) -> Iterator[Check]:
     )
     yield check_memory(*available_memory(), guest_mib)
     yield check_ptrace()
+    yield check_reading([Path(testbed.__file__).parent, Path(sys.base_prefix), nearest(user_cache())])
 
 
 def require_environment(*, guest_mib: int = LEAST_MIB) -> None:
@@ -129,9 +135,13 @@ def require_environment(*, guest_mib: int = LEAST_MIB) -> None:
         MissingError: What is denied, and the line to type.
     """
     for check in environment_checks(guest_mib=guest_mib):
-        if check.required and not check.ok:
-            remedy = f"; mend with: {check.remedy}" if check.remedy else ""
-            raise MissingError(f"{check.name}: {check.found}{remedy}")
+        _require(check)
+
+
+def _require(check: Check) -> None:
+    if check.required and not check.ok:
+        remedy = f"; mend with: {check.remedy}" if check.remedy else ""
+        raise MissingError(f"{check.name}: {check.found}{remedy}")
 
 
 def require_open_files(captures: int) -> None:
@@ -152,6 +162,28 @@ def check_architecture(system: str, machine: str) -> Check:
     """Check the machine: the guest's kernel runs on x86-64 Linux only."""
     ok = runs_guests(system, machine)
     return Check("machine", ok, f"{system} {machine}" + ("" if ok else ", and our kernel runs on Linux x86_64 only"))
+
+
+def require_reading(folder: Path) -> None:
+    """Stop before anything is made where the guest's process could not go to the run directory.
+
+    Raises:
+        MissingError: As `require_environment`.
+    """
+    _require(check_reading([nearest(folder)]))
+
+
+def check_reading(paths: Sequence[Path]) -> Check:
+    """Check that whoever the guest runs as may read what it is made of."""
+    closed = cannot_read(paths)
+    found = f"{closed[0]} is closed to nobody, whom a guest that root starts runs as" if closed else "open to a guest"
+    remedy = "another user than root (in a container: --user=1000, or --cap-add=DAC_READ_SEARCH)"
+    return Check("reading", not closed, found, remedy if closed else "")
+
+
+def nearest(folder: Path) -> Path:
+    """Return a folder, or the nearest one above it that is there."""
+    return next(each for each in (folder, *folder.parents) if each.exists())
 
 
 def check_files(limit: int, needed: int = OPEN_FILES) -> Check:

@@ -18,6 +18,8 @@ import platform
 import resource
 import signal
 import struct
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GUEST_UID",
+    "cannot_read",
     "die_with_parent",
     "give_up_privileges",
     "guest_identity",
@@ -55,6 +58,8 @@ _BIND_AND_CONNECT = 0b11  # TCP
 _CAPABILITY_VERSION_3 = 0x20080522
 _CAP_DAC_READ_SEARCH = 2
 _TO_BECOME_NOBODY = (0, 6, 7)  # CAP_CHOWN, CAP_SETGID, CAP_SETUID
+
+_LOOK = "import os, sys; print(*(n for n, path in enumerate(sys.argv[1:]) if not os.access(path, os.R_OK)))"
 
 _AUDIT_ARCH_X86_64 = 0xC000003E
 _AND = 0x54
@@ -156,17 +161,37 @@ def guest_identity() -> tuple[int, int]:
 
     A container's root may lack the capabilities for that, or its user namespace may not know nobody.
     """
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 or not all(map(_may, _TO_BECOME_NOBODY)):
         return os.geteuid(), os.getegid()
+    known = all(_is_mapped(Path("/proc/self", name), GUEST_UID) for name in ("uid_map", "gid_map"))
+    return (GUEST_UID, GUEST_UID) if known else (os.geteuid(), os.getegid())
+
+
+def _may(capability: int) -> bool:
     capabilities = next(
         int(line.split()[1], 16)
         for line in Path("/proc/self/status").read_text().splitlines()
         if line.startswith("CapEff")
     )
-    if not all(capabilities >> capability & 1 for capability in _TO_BECOME_NOBODY):
-        return os.geteuid(), os.getegid()
-    known = all(_is_mapped(Path("/proc/self", name), GUEST_UID) for name in ("uid_map", "gid_map"))
-    return (GUEST_UID, GUEST_UID) if known else (os.geteuid(), os.getegid())
+    return bool(capabilities >> capability & 1)
+
+
+def cannot_read(paths: Sequence[Path]) -> list[Path]:
+    """List those of some paths that the guest's process may not read, and its interpreter if it may not even be run.
+
+    A container's root often has not the capability that is kept for reading, and its home is closed to nobody.
+    """
+    if guest_identity()[0] == os.geteuid() or _may(_CAP_DAC_READ_SEARCH):
+        return []
+    try:
+        found = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", _LOOK, *map(os.fspath, paths)],
+            capture_output=True, text=True, check=True, cwd="/",
+            preexec_fn=give_up_privileges,
+        )  # fmt: skip
+    except OSError:
+        return [Path(sys.executable)]
+    return [paths[int(index)] for index in found.stdout.split()]
 
 
 def _is_mapped(path: Path, number: int) -> bool:

@@ -70,6 +70,25 @@ def postponed_signals() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+@contextlib.contextmanager
+def starting(program: str) -> Iterator[None]:
+    """Say of a guest's process that cannot be started why, and let signals wait until it has been.
+
+    Raises:
+        MissingError: This machine does not run the program, or not within the fences.
+    """
+    try:
+        with postponed_signals():
+            yield
+    except OSError as error:
+        raise MissingError(f"{program} cannot be started: {error.filename or program}: {error.strerror}") from error
+    except subprocess.SubprocessError as error:  # what was wrong between fork and exec is not told
+        raise MissingError(
+            f"{program} cannot be started within its fences: this machine, or the container, refuses the change of "
+            "user, a limit, Landlock or seccomp; run testbed as another user than root, or with fewer restrictions"
+        ) from error
+
+
 class Guest:
     """A running guest; a context manager that leaves nothing behind.
 
@@ -126,7 +145,7 @@ class Guest:
             refuse_system_calls()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
 
-        with setup.log.open("wb") as printed, postponed_signals():
+        with setup.log.open("wb") as printed, starting(str(setup.kernel.path)):
             process = subprocess.Popen(
                 [str(setup.kernel.path), *line, *arguments],
                 cwd=spool.folder,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
@@ -17,12 +18,14 @@ from testbed.engine.prepare.environment import (
     check_memory,
     check_processes,
     check_ptrace,
+    check_reading,
     check_sizes,
     check_timers,
     environment_checks,
     require_environment,
     require_open_files,
 )
+from testbed.engine.uml import confine
 from testbed.errors import MissingError
 
 if TYPE_CHECKING:
@@ -138,6 +141,17 @@ def test_the_limit_of_a_control_group_counts_wherever_it_is_set(
 def test_a_group_without_a_limit_does_not_count(tmp_path: Path) -> None:
     group(machine(tmp_path, free_mib=700) / "sys/fs/cgroup/a", limit="max", used_mib=1)
     assert available_memory(tmp_path)[1] == "on this machine"
+
+
+def test_what_is_closed_to_the_guests_user_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(confine, "guest_identity", lambda: (os.geteuid() + 1, os.getegid() + 1))
+    monkeypatch.setattr(confine, "_may", lambda _: False)
+    monkeypatch.setattr(confine, "give_up_privileges", lambda: None)
+    closed = tmp_path / "closed"  # what is not there cannot be read either, and not by root
+    check = check_reading([tmp_path, closed])
+    assert not check.ok
+    assert check.found.startswith(f"{closed} is closed to nobody")
+    assert check_reading([tmp_path]).ok
 
 
 def test_ptrace_is_tried() -> None:

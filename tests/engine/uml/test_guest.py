@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testbed.engine.uml.guest import _quoted
+from testbed.engine.uml.guest import _quoted, starting
 from testbed.errors import GuestError, InputError, MissingError
 from testbed.records.run import RunDirectory
 
@@ -139,3 +139,20 @@ def test_a_run_that_fails_names_its_folder(run_scenario: Runner, tmp_path: Path)
     )  # fmt: skip
     assert result.returncode == 4
     assert f"run directory: {tmp_path / 'run'}\n" in result.stderr
+
+
+def _refuse() -> None:
+    raise PermissionError
+
+
+def test_a_kernel_that_the_machine_does_not_run_is_named(tmp_path: Path) -> None:
+    kernel = tmp_path / "linux"
+    kernel.write_bytes(b"\x7fELF of another machine")
+    kernel.chmod(0o755)
+    with pytest.raises(MissingError, match=rf"{kernel} cannot be started: .*Exec format"), starting(str(kernel)):
+        subprocess.Popen([str(kernel)])
+
+
+def test_fences_that_the_machine_refuses_are_told() -> None:
+    with pytest.raises(MissingError, match="cannot be started within its fences"), starting(sys.executable):
+        subprocess.Popen([sys.executable], preexec_fn=_refuse)  # noqa: PLW1509 - one thread
