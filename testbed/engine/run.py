@@ -102,8 +102,8 @@ def run_plan(
         progress({"kind": "progress", "what": warning, "t": 0.0})
     plan = settle_programs(plan)
     require_programs(plan)
-    require_cache()
     require_cache_room()
+    require_cache()
     for substitute in describe_substitutes(plan):
         progress({"kind": "progress", "what": substitute, "t": 0.0})
     openssl_configuration(plan.data["hello"])  # whether it can be had, before anything is made
@@ -133,7 +133,7 @@ def run_plan(
         manifest |= {"state": "incomplete", "valid": False, "problems": [problem]}
         _write_down_what_is_there(run, manifest)
         if isinstance(error, OSError):
-            raise RecordError(problem) from error
+            raise (RecordError if _is_of(error, folder) else TestbedError)(problem) from error
         if isinstance(error, TestbedError):  # of the same kind: a command's exit status goes by it
             raise type(error)(problem) from error
         raise
@@ -292,10 +292,19 @@ def _explain(error: BaseException, folder: Path) -> str:
     """Return the error in words, and a full disk where there is one: inside the guest it looks like anything."""
     text = "stopped by the user" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
     if isinstance(error, OSError):
-        text = f"cannot write the run directory {folder}: {error.strerror}"
+        what = f"cannot write the run directory {folder}" if _is_of(error, folder) else os.fsdecode(error.filename)
+        text = f"{what}: {error.strerror}"
     if _is_full(folder):
         text += f"; the disk that holds {folder} is full: free some space, or {ELSEWHERE}"
     return text
+
+
+def _is_of(error: OSError, folder: Path) -> bool:
+    """Return whether an error is one of the run directory, as far as it says: it may be of the cache, or a program."""
+    if not isinstance(error.filename, (str, bytes)):
+        return True
+    place = os.path.realpath(folder)
+    return os.path.commonpath([place, os.path.realpath(os.fsdecode(error.filename))]) == place
 
 
 def _is_full(folder: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import re
 import statistics
@@ -10,9 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from testbed.engine.uml import spool
+from testbed.errors import RecordError, TestbedError
 from testbed.middlebox.adapters.pcap import inspect_box
 from testbed.middlebox.profile import Profile
 from testbed.records.box_plan import profiles_of
+from testbed.records.run import RunDirectory
 from testbed.report.series import segments
 from testbed.scenario import library
 
@@ -229,3 +233,16 @@ def test_the_model_drops_the_packets_that_the_live_box_dropped(first_day: Finish
             ]
             assert len(by_box) > 50
             assert by_model == by_box
+
+
+def test_a_file_elsewhere_that_cannot_be_had_is_not_blamed_on_the_run_directory(
+    run_scenario: Runner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def closed() -> Path:
+        raise PermissionError(errno.EACCES, "Permission denied", "/somebody/elses/cache")
+
+    monkeypatch.setattr(spool, "guest_code", closed)
+    with pytest.raises(TestbedError, match=r"^/somebody/elses/cache: Permission denied$") as failure:
+        run_scenario(path=tmp_path / "run")
+    assert not isinstance(failure.value, RecordError)
+    assert RunDirectory.open(tmp_path / "run").manifest()["problems"] == ["/somebody/elses/cache: Permission denied"]

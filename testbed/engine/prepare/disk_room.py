@@ -81,10 +81,15 @@ def require_cache_room() -> None:
     """Stop before anything is made where the user's cache has not the room for the guest's code, and has it not yet.
 
     Raises:
-        MissingError: It has not, or there is no cache.
+        MissingError: It has not, there is no cache, or it is closed to us, being somebody else's.
     """
     code = user_cache() / "guest"
     place, free = _room(code)
+    if not os.access(place, os.R_OK | os.X_OK):
+        raise MissingError(
+            f"the guest's code cannot be kept in {code}: {place} is closed to this user; "
+            "name a folder that is not with: export XDG_CACHE_HOME=FOLDER"
+        )
     if free < _CODE_BYTES and not _is_there(code / guest_code_digest()):
         raise MissingError(
             f"the guest's code takes {_CODE_BYTES // _MB} MB in {code}, and {free // _MB} MB are free on the disk that "

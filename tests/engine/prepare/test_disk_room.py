@@ -86,3 +86,10 @@ def test_a_cache_that_has_the_code_may_be_full(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr("os.statvfs", lambda _: _Full())
     (tmp_path / "throttling-testbed" / "guest" / guest_code_digest()).mkdir(parents=True)
     require_cache_room()
+
+
+def test_a_cache_that_is_closed_is_named_with_what_to_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(MissingError, match=rf"{tmp_path} is closed to this user; .*export XDG_CACHE_HOME=FOLDER"):
+        require_cache_room()
