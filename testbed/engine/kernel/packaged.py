@@ -62,6 +62,8 @@ def architecture_of(program: Path) -> str:
     Raises:
         OSError: It cannot be read.
     """
+    if not program.is_file() and program.exists():  # a FIFO would be waited for
+        return ""
     with program.open("rb") as file:
         header = file.read(_HEADER_BYTES)
     if not header.startswith(_MAGIC) or len(header) < _HEADER_BYTES:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from testbed.engine.kernel.cache import user_cache
 from testbed.engine.prepare.background_room import background_room
 from testbed.engine.prepare.guest_code import guest_code_digest
+from testbed.engine.prepare.nearest import is_there, nearest
 from testbed.errors import MissingError
 from testbed.traffic.origin import objects_on_disk
 
@@ -90,7 +91,7 @@ def require_cache_room() -> None:
             f"the guest's code cannot be kept in {code}: {place} is closed to this user; "
             "name a folder that is not with: export XDG_CACHE_HOME=FOLDER"
         )
-    if free < _CODE_BYTES and not _is_there(code / guest_code_digest()):
+    if free < _CODE_BYTES and not is_there(code / guest_code_digest()):
         raise MissingError(
             f"the guest's code takes {_CODE_BYTES // _MB} MB in {code}, and {free // _MB} MB are free on the disk that "
             f"holds {place}; free some space, or name a folder elsewhere with: export XDG_CACHE_HOME=FOLDER"
@@ -99,7 +100,7 @@ def require_cache_room() -> None:
 
 def _room(folder: Path) -> tuple[Path, int]:
     """Return the nearest folder that is there, and how many bytes are free on its disk."""
-    place = next(each for each in (folder, *folder.parents) if _is_there(each))
+    place = nearest(folder)
     status = os.statvfs(place)
     return place, status.f_bavail * status.f_frsize
 
@@ -109,13 +110,6 @@ def _remedies(plan: Plan) -> str:
     headers = f"keep headers alone ({less}), " if less else ""
     slower = "give background traffic a rate or an end, " if plan.data.get("background") else ""
     return f"{headers}{slower}transfer less, or {ELSEWHERE}"
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:
-        return False  # a name too long, or a folder that is closed: whoever makes the folder says so
 
 
 def _size_of(transfer: TransferPlan) -> int:

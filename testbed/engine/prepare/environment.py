@@ -20,6 +20,7 @@ import testbed
 from testbed.engine.host_machine import runs_guests
 from testbed.engine.kernel.cache import user_cache
 from testbed.engine.prepare.guest_memory import LEAST_MIB
+from testbed.engine.prepare.nearest import nearest
 from testbed.engine.uml.confine import cannot_read
 from testbed.errors import MissingError
 
@@ -179,11 +180,6 @@ def check_reading(paths: Sequence[Path]) -> Check:
     found = f"{closed[0]} is closed to nobody, whom a guest that root starts runs as" if closed else "open to a guest"
     remedy = "another user than root (in a container: --user=1000, or --cap-add=DAC_READ_SEARCH)"
     return Check("reading", not closed, found, remedy if closed else "")
-
-
-def nearest(folder: Path) -> Path:
-    """Return a folder, or the nearest one above it that is there."""
-    return next(each for each in (folder, *folder.parents) if each.exists())
 
 
 def check_files(limit: int, needed: int = OPEN_FILES) -> Check:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -136,6 +137,11 @@ def test_a_module_of_that_name_from_nowhere_is_no_package(monkeypatch: pytest.Mo
 @pytest.mark.parametrize("length", range(len(X86_64)))
 def test_a_header_that_is_cut_short_names_no_machine(tmp_path: Path, length: int) -> None:
     (tmp_path / "linux").write_bytes(X86_64[:length])
+    assert not architecture_of(tmp_path / "linux")
+
+
+def test_a_fifo_is_no_program_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "linux")
     assert not architecture_of(tmp_path / "linux")
 
 
