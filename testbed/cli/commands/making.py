@@ -23,10 +23,7 @@ if TYPE_CHECKING:
     from testbed.records.manifest import Manifest
     from testbed.scenario.plan import Plan
 
-__all__ = ["STOPPED", "carry_out", "new_run_folder", "transfers_to_come"]
-
-STOPPED = "stopped; what was recorded is kept and marked incomplete"
-"""What is said at a signal from the moment on that there is a record."""
+__all__ = ["carry_out", "new_run_folder", "transfers_to_come"]
 
 
 def carry_out(
@@ -85,7 +82,7 @@ def _named(folder: Path, arguments: argparse.Namespace) -> Iterator[None]:
     except BaseException:
         with contextlib.suppress(OSError):  # a folder that cannot even be looked at has nothing in it
             if (folder / "manifest.json").exists():
-                arguments.stopped = STOPPED
+                arguments.stopped = "stopped; what was recorded is kept and marked incomplete"
                 say(f"run directory: {folder}")
             else:
                 folder.rmdir()  # made for this run, and empty

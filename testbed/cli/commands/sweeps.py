@@ -8,7 +8,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
-from testbed.cli.commands.making import STOPPED, carry_out, new_run_folder, transfers_to_come
+from testbed.cli.commands.making import carry_out, new_run_folder, transfers_to_come
 from testbed.cli.progress import Progress, say, show
 from testbed.engine.engine import ENGINES
 from testbed.engine.judge.fingerprint import plan_digest
@@ -138,7 +138,8 @@ def sweep(arguments: argparse.Namespace, path: Path, wanted: Sequence[Variant]) 
         or new_run_folder(f"{path.stem}-sweep", arguments.seed[0] if arguments.seed else plans[0].data["seed"])
     )
     planned = [_Planned(*each, folder / each[0].name) for each in zip(variants, plans, strict=True)]
-    arguments.stopped = STOPPED
+    # Those that go on in processes of their own end with these, and are made anew.
+    arguments.stopped = f"stopped; finished runs are kept in {folder}, and with -o {folder} the same command goes on"
     with locked(folder, when_busy=lambda: _refuse_busy(folder)):
         return _make(arguments, kernel, planned, folder, jobs)
 
