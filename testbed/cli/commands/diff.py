@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from testbed.cli.progress import show
@@ -18,12 +19,14 @@ def diff_command(arguments: argparse.Namespace) -> int:
     """Say whether two runs should be equal, and where they first differ."""
     found = compare_runs(arguments.first, arguments.second)
     if arguments.json:
-        print(json.dumps({"causes": found.causes, "differences": found.differences, "compared": found.compared}))
+        print(json.dumps(asdict(found)))
     else:
         for cause in found.causes:
             show(f"may differ by {cause}")
         for difference in found.differences:
             show(difference)
+        if found.unseen and found.differences:
+            show(f"may differ by what no fingerprint has: {found.unseen}")
         equal = "equal" if not found.differences else f"{len(found.differences)} of {found.compared} files differ"
         wanted = "need not be equal" if found.causes else "should be equal"
         show(f"{equal}; by their fingerprints the runs {wanted}")

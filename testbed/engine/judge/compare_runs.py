@@ -20,6 +20,7 @@ __all__ = ["Comparison", "compare_runs"]
 
 _LINES = ("truth.jsonl", "measurements.jsonl", "tls-secrets.txt")
 _LONGEST = 160
+_OF_A_COMMAND = "a command's environment, its files, and what else it reads of the machine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +31,13 @@ class Comparison:
         causes: What differs in the fingerprints; empty: the runs should be equal.
         differences: By file, where the runs first differ; empty: they are equal.
         compared: How many files were looked at.
+        unseen: What may make runs differ and is in no fingerprint; empty: nothing does.
     """
 
     causes: tuple[str, ...]
     differences: tuple[str, ...]
     compared: int
+    unseen: str = ""
 
     @property
     def as_expected(self) -> bool:
@@ -62,7 +65,8 @@ def compare_runs(first: Path, second: Path) -> Comparison:
     captures = {path.name for run in runs for path in (run.path / "captures").glob("*.pcapng*")}
     names = [*_LINES, *packed, *sorted(captures)]
     differences = [text for name in names if (text := _difference(runs[0].path, runs[1].path, name))]
-    return Comparison(tuple(causes), tuple(differences), len(names))
+    has_command = any(run.manifest().get("certificate", {}).get("command_status") is not None for run in runs)
+    return Comparison(tuple(causes), tuple(differences), len(names), _OF_A_COMMAND if has_command else "")
 
 
 def _why_unequal(engine: str) -> str | None:

@@ -32,6 +32,17 @@ def test_the_first_difference_of_each_file_is_shown(capsys: pytest.CaptureFixtur
     assert found["compared"] > 1
 
 
+def test_what_no_fingerprint_has_of_a_command_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    first, second = write_run(tmp_path / "first").path, write_run(tmp_path / "second").path
+    for run in (first, second):
+        manifest = json.loads((run / "manifest.json").read_text())
+        manifest["certificate"] = {**manifest.get("certificate", {}), "command_status": 0}
+        (run / "manifest.json").write_text(json.dumps(manifest))
+    (second / "measurements.jsonl").write_text("")
+    assert status("diff", str(first), str(second)) == 1
+    assert "may differ by what no fingerprint has: a command's environment" in capsys.readouterr().out
+
+
 def test_what_is_no_run_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert status("diff", str(tmp_path), str(tmp_path)) == 2
     assert "manifest.json" in capsys.readouterr().err
