@@ -24,7 +24,7 @@ from testbed.guest.console import Console
 from testbed.guest.file_view import mount_over
 from testbed.guest.lateness import count_late_timers
 from testbed.guest.line_client import load_ahead
-from testbed.guest.machine import power_off, require_guest, set_clock
+from testbed.guest.machine import power_off, require_guest, set_clock, take_turns
 from testbed.guest.network import build as network
 from testbed.guest.phases import Phases, is_long
 from testbed.guest.schedule import Schedule, StageEffects
@@ -69,6 +69,8 @@ class Agent:
             TestbedError: What was planned could not be built or run.
         """
         self._set_clock()
+        if self._plan["clock"]["is_virtual"]:
+            take_turns()
         self._say("building the network")
         found = self._build()
         stage = self._stage

@@ -1,4 +1,4 @@
-"""What is done to a whole machine: its clock is set, it is powered off, its memory is handed out. Only in our guest.
+"""What is done to a whole machine: its clock is set, its processor is shared, it is powered off. Only in our guest.
 
 The agent is an ordinary Python program, and somebody may start it by hand, as root, on a host or in a container. There
 it has to end before it has done anything. Three signs have to come together, and the second cannot be had elsewhere:
@@ -23,12 +23,15 @@ from testbed.errors import GuestError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["mapped_at_once", "power_off", "require_guest", "set_clock"]
+__all__ = ["mapped_at_once", "power_off", "require_guest", "set_clock", "stand_behind", "take_turns"]
 
 _HOSTFS = 0x00C0FFEE  # HOSTFS_SUPER_MAGIC, fs/hostfs/hostfs_kern.c
 _OURS = "emulation_seed="
 _POWER_OFF = 0x4321FEDC  # LINUX_REBOOT_CMD_POWER_OFF, reboot(2)
 _MCL_FUTURE = 2  # mlockall(2)
+_SCHEDULING = Path("/proc/sys/kernel")
+_TURN_MS = 10  # of a process that never waits: one tick of the kernel's clock
+_OURS_FIRST, _PROGRAMS = 2, 1  # sched(7): the higher priority runs first
 _STATFS_BYTES = 256  # struct statfs has 120 on x86-64; its first field, a long, is the file system's type
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -56,6 +59,31 @@ def set_clock(instant_ns: int) -> None:
     """Set the guest's calendar, nanoseconds since 1970. Raises GuestError outside a guest."""
     require_guest()
     time.clock_settime_ns(time.CLOCK_REALTIME, instant_ns)
+
+
+def take_turns() -> None:
+    """Let processes run in the order in which they are woken, this one and all that will come of it.
+
+    The kernel's fair scheduler prefers who has computed less so far, before the last time that all waited, too. Where
+    the clock stands still while they compute that is a matter of chance: the guest mounted one folder more beforehand,
+    and a packet left 256 ns later. A process that never waits, and so lets time pass, hands over at every tick.
+
+    Raises:
+        GuestError: Outside a guest.
+    """
+    require_guest()
+    (_SCHEDULING / "sched_rr_timeslice_ms").write_text(str(_TURN_MS))
+    (_SCHEDULING / "sched_rt_runtime_us").write_text("-1")  # no processor is kept for others: there are none
+    os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(_OURS_FIRST))
+
+
+def stand_behind() -> None:
+    """Let the testbed's own processes go first from here on, where processes take turns.
+
+    A user's program may ask again and again instead of waiting: boxes are not to be late for that.
+    """
+    if os.sched_getscheduler(0) == os.SCHED_RR:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(_PROGRAMS))
 
 
 def power_off() -> None:

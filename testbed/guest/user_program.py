@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, cast
 from testbed.errors import GuestError
 from testbed.guest.child import fork
 from testbed.guest.file_view import FileView
+from testbed.guest.machine import stand_behind
 from testbed.guest.terminal import Terminal, take_control
 
 if TYPE_CHECKING:
@@ -249,6 +250,7 @@ def _become_program(start: _Start) -> int:
             signal.signal(number, signal.SIG_DFL)
         if order["terminal"] is not None:
             take_control()
+        stand_behind()
         # Limits while this is still root: they may be lowered later, and never raised.
         resource.setrlimit(resource.RLIMIT_NOFILE, (order["open_files"],) * 2)
         if not order["privileged"]:

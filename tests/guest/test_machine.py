@@ -25,7 +25,7 @@ import os, sys
 from testbed.errors import GuestError
 from testbed.guest import machine
 assert os.getpid() == 1 and os.getuid() == 0
-for attempt in (machine.require_guest, machine.power_off, lambda: machine.set_clock(0)):
+for attempt in (machine.require_guest, machine.power_off, lambda: machine.set_clock(0), machine.take_turns):
     try:
         attempt()
     except GuestError as error:
@@ -35,12 +35,21 @@ for attempt in (machine.require_guest, machine.power_off, lambda: machine.set_cl
 """
 
 
-@pytest.mark.parametrize("attempt", [machine.require_guest, machine.power_off, lambda: machine.set_clock(0)])
+@pytest.mark.parametrize(
+    "attempt", [machine.require_guest, machine.power_off, lambda: machine.set_clock(0), machine.take_turns]
+)
 def test_here_everything_is_refused(attempt: Callable[[], None]) -> None:
     before = time.time_ns()
     with pytest.raises(GuestError, match="nothing was done; use testbed run"):
         attempt()
     assert time.time_ns() >= before
+
+
+def test_without_turns_a_program_stays_where_it_is() -> None:
+    """On the machine's own kernel, and in real time."""
+    before = os.sched_getscheduler(0), os.sched_getparam(0).sched_priority
+    machine.stand_behind()
+    assert (os.sched_getscheduler(0), os.sched_getparam(0).sched_priority) == before
 
 
 def test_memory_is_mapped_at_once_within_the_block_and_only_there() -> None:
@@ -77,7 +86,7 @@ def test_the_first_process_of_a_container_is_refused_as_its_root() -> None:
         [*alone, ATTEMPT], check=True, capture_output=True, text=True,
         env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)},
     )  # fmt: skip
-    assert done.stdout.count("the root is no hostfs") == 3
+    assert done.stdout.count("the root is no hostfs") == 4
     assert "not the first one" not in done.stdout
 
 
