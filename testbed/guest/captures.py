@@ -136,11 +136,14 @@ def capture(
         lifetime.ready()
         stopping = False
         while not stopping:
-            for descriptor, _ in poll.poll():
+            for descriptor, events in poll.poll():
                 if descriptor == lifetime.fileno():
                     stopping = True
-                else:
-                    by_descriptor[descriptor].empty()
+                    continue
+                ring = by_descriptor[descriptor]
+                if events & select.POLLERR:  # its link went down: until that is read, poll would say it for ever
+                    ring.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                ring.empty()
         time.sleep(2 * retire_ms / 1000)  # by then the kernel has handed over even a block that is not full
         for ring in rings.values():
             ring.empty()
