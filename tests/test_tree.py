@@ -47,7 +47,6 @@ WITHOUT_A_TEST_FILE: dict[str, str] = {
     "engine/judge/fingerprint.py": _RUN,
     "engine/kernel/__main__.py": "a few lines that call the build, for python -m",
     "engine/prepare/openssl.py": _RUN,
-    "engine/uml/confine.py": _GUEST,
     "engine/uml/keyboard.py": "needs a terminal on both sides: tests/engine/test_terminal.py has one",
     "guest/boxes.py": _GUEST,
     "guest/commands.py": _GUEST,

@@ -56,7 +56,7 @@ _MAKE_AND_REMOVE = sum(1 << bit for bit in range(4, 13))  # REMOVE_DIR … MAKE_
 _TRUNCATE_SINCE, _NETWORK_SINCE = 3, 4
 _BIND_AND_CONNECT = 0b11  # TCP
 _CAPABILITY_VERSION_3 = 0x20080522
-_CAP_DAC_READ_SEARCH = 2
+_CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH = 1, 2
 _TO_BECOME_NOBODY = (0, 6, 7)  # CAP_CHOWN, CAP_SETGID, CAP_SETUID
 
 _LOOK = "import os, sys; print(*(n for n, path in enumerate(sys.argv[1:]) if not os.access(path, os.R_OK)))"
@@ -176,12 +176,22 @@ def _may(capability: int) -> bool:
     return bool(capabilities >> capability & 1)
 
 
+def _for_reading(*, writes_are_refused: bool) -> int | None:
+    """Return the capability that is kept for reading where only root may; None: there is none.
+
+    Docker's root has but the one that is for writing, too. It will do where Landlock refuses to write.
+    """
+    if _may(_CAP_DAC_READ_SEARCH):
+        return _CAP_DAC_READ_SEARCH
+    return _CAP_DAC_OVERRIDE if writes_are_refused and _may(_CAP_DAC_OVERRIDE) and landlock_version() else None
+
+
 def cannot_read(paths: Sequence[Path]) -> list[Path]:
     """List those of some paths that the guest's process may not read, and its interpreter if it may not even be run.
 
-    A container's root often has not the capability that is kept for reading, and its home is closed to nobody.
+    A container's root may have no capability that could be kept for reading, and its home is closed to nobody.
     """
-    if guest_identity()[0] == os.geteuid() or _may(_CAP_DAC_READ_SEARCH):
+    if guest_identity()[0] == os.geteuid() or _for_reading(writes_are_refused=True) is not None:
         return []
     try:
         found = subprocess.run(
@@ -200,8 +210,11 @@ def _is_mapped(path: Path, number: int) -> bool:
     return any(first <= number < first + count for first, _, count in spans)
 
 
-def give_up_privileges() -> None:
+def give_up_privileges(*, writes_are_refused: bool = False) -> None:
     """Become who `guest_identity` says, for good, but for reading and searching where only root may.
+
+    Args:
+        writes_are_refused: `restrict_writes` comes next.
 
     Raises:
         OSError: The kernel refused.
@@ -209,18 +222,17 @@ def give_up_privileges() -> None:
     uid, gid = guest_identity()
     if uid == os.geteuid():
         return
+    reading = _for_reading(writes_are_refused=writes_are_refused)
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_SECUREBITS, _NO_SETUID_FIXUP, 0, 0, 0)  # a container's root may lack what that takes
     _prctl(libc, _PR_SET_KEEPCAPS, 1)
     os.setgroups([])
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
-    mask = 1 << _CAP_DAC_READ_SEARCH
-    header = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0)
-    if libc.capset(header, struct.pack("=6I", mask, mask, mask, 0, 0, 0)) == 0:
-        libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_DAC_READ_SEARCH, 0, 0)
-    else:
-        libc.capset(header, bytes(24))  # not even that was there to keep
+    mask = 0 if reading is None else 1 << reading
+    libc.capset(struct.pack("=Ii", _CAPABILITY_VERSION_3, 0), struct.pack("=6I", mask, mask, mask, 0, 0, 0))
+    if reading is not None:
+        libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, reading, 0, 0)
 
 
 def die_with_parent() -> None:

@@ -139,7 +139,7 @@ class Guest:
             if processor is not None:
                 os.sched_setaffinity(0, {processor})
             raise_limits()
-            give_up_privileges()
+            give_up_privileges(writes_are_refused=True)
             die_with_parent()
             restrict_writes(writable, [Path(os.devnull)])
             refuse_system_calls()
