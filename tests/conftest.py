@@ -81,7 +81,7 @@ def run_scenario(tmp_path_factory: pytest.TempPathFactory, kernel: KernelInfo) -
     def run(
         *settings: str, scenario: str = "2021-03-10", seed: int | None = None, command: list[str] | None = None,
         silence_s: float = 120.0, privileged: bool = False, user_command: UserCommand | None = None,
-        progress: Progress = lambda _: None, path: Path | None = None,
+        progress: Progress = lambda _: None, path: Path | None = None, memory_mib: int | None = None,
     ) -> FinishedRun:  # fmt: skip
         path = path or tmp_path_factory.mktemp("run") / "run"
         if command is not None:
@@ -95,6 +95,7 @@ def run_scenario(tmp_path_factory: pytest.TempPathFactory, kernel: KernelInfo) -
             silence_s=silence_s,
             progress=progress,
             command=user_command,
+            memory_mib=memory_mib,
         )
         return FinishedRun(path, manifest)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+
+from testbed.engine.prepare.command import UserCommand
 
 if TYPE_CHECKING:
     from tests.conftest import Runner
@@ -34,6 +37,16 @@ def test_a_program_that_polls_makes_no_box_late(run_scenario: Runner) -> None:
     alone = float(told(run_scenario, FETCH)[0])
     beside = float(told(run_scenario, f"python3 -c '{POLLS}' & sleep 0.2; {FETCH}; wait")[0])
     assert alone <= beside < 1.5 * alone
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="no browser; run: apt-get install chromium")
+def test_the_run_of_a_browser_is_valid(run_scenario: Runner) -> None:
+    browser = UserCommand(
+        ["chromium", "--headless", "--no-sandbox", "--ignore-certificate-errors", "--dump-dom", "https://example.com/"]
+    )
+    run = run_scenario(*SHORT, user_command=browser, memory_mib=2048)
+    assert run.manifest["valid"], run.manifest["problems"]
+    assert "an origin of the throttling testbed" in (run.path / "command.stdout").read_text()
 
 
 def test_a_program_may_step_further_back(run_scenario: Runner) -> None:
