@@ -16,6 +16,14 @@ FETCH = 'curl -sSo /dev/null -w "%{time_total}\\n" https://example.com/100000.bi
 POLLS = """import os, time
 end = time.monotonic() + 4
 while time.monotonic() < end: os.getppid()"""
+PASSES_ON = """import os, time, tty
+shown, typed = os.openpty()
+tty.setraw(typed)
+time.sleep(2)
+began = time.monotonic()
+os.write(typed, b".")
+os.read(shown, 1)
+print(time.monotonic() - began)"""
 SHORT = ("recordings=[]", "lines=[{name: mobile, kind: mobile, tspu: true}]")
 
 
@@ -37,6 +45,12 @@ def test_a_program_that_polls_makes_no_box_late(run_scenario: Runner) -> None:
     alone = float(told(run_scenario, FETCH)[0])
     beside = float(told(run_scenario, f"python3 -c '{POLLS}' & sleep 0.2; {FETCH}; wait")[0])
     assert alone <= beside < 1.5 * alone
+
+
+def test_the_kernels_own_threads_have_their_turn(run_scenario: Runner) -> None:
+    """They are not among those that take turns: beside who polls, they run a twentieth of each second (fair server)."""
+    beside = told(run_scenario, f"python3 -c '{POLLS}' & python3 -c '{PASSES_ON}'; wait")
+    assert float(beside[0]) < 1
 
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="no browser; run: apt-get install chromium")
