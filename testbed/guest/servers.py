@@ -292,6 +292,8 @@ def resolver(node: NamespaceNode, names: dict[str, str], names6: dict[str, str])
                 query, peer = bound.recvfrom(_LARGEST_DATAGRAM)
                 response = answer(query, names, names6)
                 if response is not None:
-                    bound.sendto(response, peer)
+                    # A program's own filter may refuse it: then it is lost, as any datagram may be.
+                    with contextlib.suppress(OSError):
+                        bound.sendto(response, peer)
 
     return Child("the resolver", body, node.namespace)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from typing import TYPE_CHECKING
 
@@ -225,6 +226,24 @@ def test_what_a_program_changed_on_its_own_node_is_said(run_scenario: Runner, tm
 def test_a_run_whose_link_a_program_removed_is_not_valid(run_scenario: Runner, tmp_path: Path) -> None:
     with pytest.raises(InvalidRunError, match=r"did not stay as planned: .*mobile-r1:eth0: the interface is gone"):
         attack(run_scenario, tmp_path, PLAIN + "import os; os.system('ip link del eth0')\n")
+
+
+FILTERED = """
+import os, socket
+os.system("nft 'table ip own { chain out { type filter hook output priority 0; udp sport 53 drop; }; }'")
+asking = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+asking.settimeout(1)
+asking.sendto(bytes.fromhex("000101000001000000000000076578616d706c6503636f6d0000010001"), ("127.0.0.1", 53))
+try: asking.recv(512)
+except TimeoutError: print("no answer")
+"""
+
+
+@pytest.mark.skipif(shutil.which("nft") is None, reason="no nft; run: apt-get install nftables")
+def test_answers_that_a_programs_own_filter_refuses_are_lost(run_scenario: Runner, tmp_path: Path) -> None:
+    run = attack(run_scenario, tmp_path, PLAIN + FILTERED)
+    assert (run.path / "command.stdout").read_text() == "no answer\n"
+    assert run.manifest["valid"] is True
 
 
 FILL = """
