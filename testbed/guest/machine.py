@@ -73,7 +73,6 @@ def take_turns() -> None:
     """
     require_guest()
     (_SCHEDULING / "sched_rr_timeslice_ms").write_text(str(_TURN_MS))
-    (_SCHEDULING / "sched_rt_runtime_us").write_text("-1")  # no processor is kept for others: there are none
     os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(_OURS_FIRST))
 
 
