@@ -179,11 +179,12 @@ def _may(capability: int) -> bool:
 def _for_reading(*, writes_are_refused: bool) -> int | None:
     """Return the capability that is kept for reading where only root may; None: there is none.
 
-    Docker's root has but the one that is for writing, too. It will do where Landlock refuses to write.
+    Docker's root has but the one that is for writing, too. It will do where Landlock refuses to write and to truncate.
     """
     if _may(_CAP_DAC_READ_SEARCH):
         return _CAP_DAC_READ_SEARCH
-    return _CAP_DAC_OVERRIDE if writes_are_refused and _may(_CAP_DAC_OVERRIDE) and landlock_version() else None
+    is_held = writes_are_refused and landlock_version() >= _TRUNCATE_SINCE
+    return _CAP_DAC_OVERRIDE if is_held and _may(_CAP_DAC_OVERRIDE) else None
 
 
 def cannot_read(paths: Sequence[Path]) -> list[Path]:
